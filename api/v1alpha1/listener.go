@@ -1,0 +1,208 @@
+package v1alpha1
+
+import "k8s.io/apimachinery/pkg/api/resource"
+
+// Listener says which calls a route takes, and where.
+type Listener struct {
+	// port is the port of the route's Service, 1 to 65535. Default: 8080. With
+	// fanoutctl run it is the port on the local address.
+	// +optional
+	// +kubebuilder:default=8080
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// matches are the calls taken; any one of them is enough. A call whose path
+	// none covers is answered 404, one whose method none takes 405 with Allow.
+	// Default: every call but TRACE and CONNECT. At most 16.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Matches []Match `json:"matches,omitempty"`
+
+	// clientIP says whom to believe about the client's address. Default: nobody,
+	// the address is that of the connection.
+	// +optional
+	ClientIP *ClientIP `json:"clientIP,omitempty"`
+}
+
+// Match is a set of calls.
+type Match struct {
+	// path is the path covered. Default: every path.
+	// +optional
+	// +kubebuilder:default={type: "PathPrefix", value: "/"}
+	Path PathMatch `json:"path,omitempty,omitzero"`
+
+	// methods are the methods taken. Default: all but TRACE and CONNECT.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=7
+	Methods []Method `json:"methods,omitempty"`
+}
+
+// PathMatchType is the way in which a path is compared.
+//
+// +kubebuilder:validation:Enum=PathPrefix;Exact
+type PathMatchType string
+
+// The ways in which a path is compared.
+const (
+	// PathPrefix covers the value and everything below it, by whole raw segments.
+	PathPrefix PathMatchType = "PathPrefix"
+	// PathExact covers the value alone.
+	PathExact PathMatchType = "Exact"
+)
+
+// PathMatch is a set of paths, compared byte for byte as the client sent them.
+type PathMatch struct {
+	// type is PathPrefix (default) or Exact.
+	// +optional
+	// +kubebuilder:default=PathPrefix
+	Type PathMatchType `json:"type,omitempty"`
+
+	// value begins with a slash and has no query. A slash at the end of a prefix
+	// does not matter: /orders/ covers /orders too.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[!-~]*$') && !self.contains('?') && !self.contains('#')",message="listener.matches.path.value must begin with / and hold only visible ASCII, without ? and #"
+	Value string `json:"value,omitempty"`
+}
+
+// ClientIP says whom to believe about the client's address.
+type ClientIP struct {
+	// trustedCIDRs are the networks of proxies in front of the route. Behind them
+	// the client is the rightmost address of X-Forwarded-For that is in none of
+	// them. 1 to 32.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=50
+	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="listener.clientIP.trustedCIDRs must be networks such as 10.0.0.0/8 or fd00::/8"
+	TrustedCIDRs []string `json:"trustedCIDRs,omitempty"`
+}
+
+// CallerAuthentication says who may call.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.apiKeys)",message="authentication must name a way to authenticate: set authentication.apiKeys"
+type CallerAuthentication struct {
+	// apiKeys admits callers that send one of the keys in a Secret.
+	// +optional
+	APIKeys *CallerAPIKeys `json:"apiKeys,omitempty"`
+}
+
+// CallerAPIKeys admits callers that send one of the keys in a Secret; others are
+// answered 401. The header never reaches a backend.
+type CallerAPIKeys struct {
+	// secretName is the Secret with the keys. Each of its keys is a caller's name
+	// as the access log shows it, each line of the value one valid API key: two
+	// lines while one is being rotated.
+	// +required
+	SecretName SecretName `json:"secretName,omitempty"`
+
+	// header is the field with the API key. Default: X-API-Key.
+	// +optional
+	// +kubebuilder:default=X-API-Key
+	Header HeaderName `json:"header,omitempty"`
+}
+
+// RateLimitScope says who counts together.
+//
+// +kubebuilder:validation:Enum=Replica
+type RateLimitScope string
+
+// ScopeReplica makes each proxy count for itself.
+const ScopeReplica RateLimitScope = "Replica"
+
+// CallRateLimit is a limit on calls: a bucket of burst calls, refilled evenly.
+type CallRateLimit struct {
+	// name is shown in the response that refuses a call.
+	// +required
+	Name BackendName `json:"name,omitempty"`
+
+	// requests is the number of calls admitted in each span of per, 1 to 1000000.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Requests int32 `json:"requests,omitempty"`
+
+	// per is the span of time for requests, 1ms to 24h. Default: 1s.
+	// +optional
+	// +kubebuilder:default="1s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="rateLimits.per must be between 1ms and 24h"
+	Per Duration `json:"per,omitempty"`
+
+	// burst is the number of calls admitted at once after a quiet time. Default:
+	// the value of requests.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Burst *int32 `json:"burst,omitempty"`
+
+	// key gives each of its values a bucket of its own. Default: one for all.
+	// +optional
+	Key *RateLimitKey `json:"key,omitempty"`
+
+	// scope says who counts together: Replica (default), each proxy for itself.
+	// +optional
+	// +kubebuilder:default=Replica
+	Scope RateLimitScope `json:"scope,omitempty"`
+}
+
+// RateLimitKeyType is what tells callers apart.
+//
+// +kubebuilder:validation:Enum=Header;ClientIP
+type RateLimitKeyType string
+
+// What tells callers apart.
+const (
+	KeyHeader   RateLimitKeyType = "Header"
+	KeyClientIP RateLimitKeyType = "ClientIP"
+)
+
+// RateLimitKey is what tells callers apart. A proxy counts at most 65536 values
+// apart; those beyond share one bucket.
+//
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Header') == has(self.header)",message="rateLimits.key.header goes with type Header, and must be set there"
+type RateLimitKey struct {
+	// type is Header (default) or ClientIP. An IPv6 client counts by its /64.
+	// Limits by ClientIP are checked before authentication, those by Header after.
+	// +optional
+	// +kubebuilder:default=Header
+	Type RateLimitKeyType `json:"type,omitempty"`
+
+	// header is the field whose first value is the key. Calls without it share
+	// one bucket.
+	// +optional
+	Header HeaderName `json:"header,omitempty"`
+}
+
+// Validation says which calls are well formed.
+type Validation struct {
+	// maxBodySize is the largest body taken, in bytes, up to 64Mi; a larger one is
+	// answered 413. Default: 1Mi.
+	// +optional
+	// +kubebuilder:default="1Mi"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0 && quantity(string(self)).compareTo(quantity('64Mi')) <= 0",message="validation.maxBodySize must be between 0 and 64Mi"
+	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
+
+	// bodyTimeout is the time in which the body must arrive, else the call is
+	// answered 408. 1ms to 10m. Default: 30s.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('10m')",message="validation.bodyTimeout must be between 1ms and 10m"
+	BodyTimeout Duration `json:"bodyTimeout,omitempty"`
+
+	// contentTypes are the media types that a body may have, without parameters;
+	// another one is answered 415. Default: any. At most 16.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=127
+	// +kubebuilder:validation:XValidation:rule="self.all(t, t.matches('^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$'))",message="validation.contentTypes must be media types such as application/json, without parameters"
+	ContentTypes []string `json:"contentTypes,omitempty"`
+}

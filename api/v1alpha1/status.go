@@ -1,0 +1,211 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// The conditions of a FanoutRoute. Ready is True when Accepted, ResolvedRefs and
+// Programmed are.
+const (
+	// ConditionAccepted: the spec compiles. Reasons: Accepted,
+	// AcceptedUnauthenticated, Invalid, NameConflict.
+	ConditionAccepted = "Accepted"
+	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names.
+	// Reasons: ResolvedRefs, SecretMissing, Pending.
+	ConditionResolvedRefs = "ResolvedRefs"
+	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
+	// the spec. Reasons: Programmed, NoProxies, Pending, ProxiesUnreachable.
+	ConditionProgrammed = "Programmed"
+	// ConditionReady sums up the three above and takes the reason of the first that
+	// is not True. Reasons: Ready, Pending, and theirs.
+	ConditionReady = "Ready"
+	// ConditionBackendsHealthy: no backend is failing. It is no part of Ready: a
+	// supplier's failure is no failure of a deployment. Reasons: BackendsHealthy,
+	// BackendsFailing, NoTraffic.
+	ConditionBackendsHealthy = "BackendsHealthy"
+	// ConditionReconciling is kstatus': the operator is at work.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is kstatus': the spec cannot work until somebody changes it.
+	ConditionStalled = "Stalled"
+)
+
+// The reasons of the conditions.
+const (
+	ReasonAccepted                = "Accepted"
+	ReasonAcceptedUnauthenticated = "AcceptedUnauthenticated"
+	ReasonInvalid                 = "Invalid"
+	ReasonNameConflict            = "NameConflict"
+	ReasonResolvedRefs            = "ResolvedRefs"
+	ReasonSecretMissing           = "SecretMissing"
+	ReasonProgrammed              = "Programmed"
+	ReasonNoProxies               = "NoProxies"
+	ReasonProxiesUnreachable      = "ProxiesUnreachable"
+	ReasonReady                   = "Ready"
+	ReasonPending                 = "Pending"
+	ReasonBackendsHealthy         = "BackendsHealthy"
+	ReasonBackendsFailing         = "BackendsFailing"
+	ReasonNoTraffic               = "NoTraffic"
+	ReasonReconciled              = "Reconciled"
+	ReasonReconciling             = "Reconciling"
+)
+
+// FanoutRouteStatus is what was observed.
+type FanoutRouteStatus struct {
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Accepted, ResolvedRefs, Programmed, Ready, BackendsHealthy,
+	// Reconciling and Stalled.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// url is the address of the route within the cluster.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url,omitempty"`
+
+	// replicas is the number of proxies.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// readyReplicas is the number of proxies that are ready.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
+
+	// selector selects the Pods of the proxies, for the scale subresource.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Selector string `json:"selector,omitempty"`
+
+	// traffic is that of the route, over all proxies. Absent without any.
+	// +optional
+	Traffic *Traffic `json:"traffic,omitempty"`
+
+	// healthyBackends is the number of backends that are not Failing, Open, Slow or
+	// MissingCredential, of the number of all: 3/4.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	HealthyBackends string `json:"healthyBackends,omitempty"`
+
+	// backends are those of the spec, in its order.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Backends []BackendStatus `json:"backends,omitempty"`
+}
+
+// Traffic is the traffic of a route within a window.
+type Traffic struct {
+	// window is the span of time that the figures speak of.
+	// +optional
+	Window Duration `json:"window,omitempty"`
+
+	// requestRate is the number of decided calls a second, such as 12.5/s.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RequestRate string `json:"requestRate,omitempty"`
+
+	// successRate is (complete + partial) / decided calls, such as 99.5%. Absent
+	// without calls.
+	// +optional
+	// +kubebuilder:validation:MaxLength=8
+	SuccessRate string `json:"successRate,omitempty"`
+
+	// latency is that of the responses.
+	// +optional
+	Latency *Latency `json:"latency,omitempty"`
+}
+
+// Latency are percentiles, exact to 5 %.
+type Latency struct {
+	// p50 is the median.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	P50 string `json:"p50,omitempty"`
+
+	// p95 is the 95th percentile.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	P95 string `json:"p95,omitempty"`
+
+	// p99 is the 99th percentile.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	P99 string `json:"p99,omitempty"`
+}
+
+// BackendState sums up how a backend is doing.
+//
+// +kubebuilder:validation:Enum=Healthy;Degraded;Failing;Open;Slow;MissingCredential;Idle
+type BackendState string
+
+// How a backend is doing. Only timeout, connect, tls, reset, credential, 5xx and
+// 429 count as faults here: a caller's bad input does not make a backend ill.
+const (
+	BackendHealthy BackendState = "Healthy"
+	// BackendDegraded: at least 5 % of its answers are faults.
+	BackendDegraded BackendState = "Degraded"
+	// BackendFailing: at least half of its answers are faults.
+	BackendFailing BackendState = "Failing"
+	// BackendSlow: over half of its answers were canceled after its own median.
+	BackendSlow BackendState = "Slow"
+	// BackendMissingCredential: a Secret key that it needs is missing.
+	BackendMissingCredential BackendState = "MissingCredential"
+	// BackendIdle: no answers in the window.
+	BackendIdle BackendState = "Idle"
+)
+
+// BackendStatus is how one backend is doing, over all proxies.
+type BackendStatus struct {
+	// name is that of the backend.
+	// +required
+	Name BackendName `json:"name,omitempty"`
+
+	// state sums it up.
+	// +optional
+	State BackendState `json:"state,omitempty"`
+
+	// successRate is succeeded / (succeeded + failed) answers within the window,
+	// such as 99.5%; rejected, canceled and skipped ones count as neither. Absent
+	// without answers.
+	// +optional
+	// +kubebuilder:validation:MaxLength=8
+	SuccessRate string `json:"successRate,omitempty"`
+
+	// requestRate is the number of answers a second, such as 12.5/s.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	RequestRate string `json:"requestRate,omitempty"`
+
+	// latency is that of succeeded and failed answers.
+	// +optional
+	Latency *Latency `json:"latency,omitempty"`
+
+	// lastFailure is the newest failure. It changes with its reason or with state.
+	// +optional
+	LastFailure *LastFailure `json:"lastFailure,omitempty"`
+}
+
+// LastFailure is the newest failure of a backend.
+type LastFailure struct {
+	// reason is one of status, timeout, connect, tls, reset, tooLarge, credential,
+	// forbiddenAddress, uncombinable.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Reason string `json:"reason,omitempty"`
+
+	// message says it in words, without any text of the backend.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Message string `json:"message,omitempty"`
+
+	// time is when it was first seen.
+	// +optional
+	Time metav1.Time `json:"time,omitempty,omitzero"`
+}

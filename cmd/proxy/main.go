@@ -1,0 +1,107 @@
+// Fanout-proxy is the data plane: it serves the routes of a document.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/proxy"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "fanout-proxy:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	document, credentials string
+	options               proxy.Options
+	guard                 netguard.Options
+}
+
+func parse(args []string) (*settings, error) {
+	s := &settings{}
+	flags := flag.NewFlagSet("fanout-proxy", flag.ContinueOnError)
+	flags.StringVar(&s.document, "document", "/etc/fanout/document/document.json", "`file` with the document")
+	flags.StringVar(&s.credentials, "credentials", "/etc/fanout/credentials", "`folder` with the Secrets, NAMESPACE/SECRET/KEY")
+	flags.StringVar(&s.options.Address, "address", "", "`host` on which the routes listen; all by default")
+	flags.StringVar(&s.options.Admin, "admin", ":9091", "`host:port` of /livez, /readyz, /metrics and /status")
+	flags.BoolVar(&s.guard.AllowLoopback, "allow-loopback", false, "let backends be on loopback")
+	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
+	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")
+	flags.IntVar(&s.options.AccessLogSample, "access-log-sample", 1, "log one in so many complete calls; others always")
+	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {
+		p, err := netip.ParsePrefix(value)
+		if err != nil {
+			return fmt.Errorf("parse network: %w", err)
+		}
+		s.guard.Deny = append(s.guard.Deny, p)
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return nil, fmt.Errorf("parse flags: %w", err)
+	}
+	// In a Pod this is the API server, which no backend may be.
+	if addr, err := netip.ParseAddr(os.Getenv("KUBERNETES_SERVICE_HOST")); err == nil {
+		s.guard.Deny = append(s.guard.Deny, netip.PrefixFrom(addr, addr.BitLen()))
+	}
+	return s, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	s.options.Log = log
+	s.options.Guard = netguard.New(s.guard)
+	s.options.Credentials = os.DirFS(s.credentials)
+	p := proxy.New(s.options)
+	watcher, err := proxy.NewWatcher(log, filepath.Dir(s.document), s.credentials)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	load(p, s.document, log)
+	go watcher.Run(ctx, func() bool {
+		load(p, s.document, log)
+		return p.ReloadCredentials()
+	})
+	if err := p.Run(ctx); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// load takes over the document as it is now. Until there is one, /readyz says so.
+func load(p *proxy.Proxy, file string, log *slog.Logger) {
+	encoded, err := os.ReadFile(filepath.Clean(file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = p.Load(encoded)
+	}
+	if err != nil {
+		log.Error("document refused", "error", err)
+	}
+}

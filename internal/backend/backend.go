@@ -1,0 +1,109 @@
+// Package backend asks one backend: it makes the request out of the call, shows
+// the credential, holds the limits, repeats what may be repeated, and turns
+// whatever comes back into an answer. It knows nothing of the other backends, nor
+// of policies. Everything goes through one http.RoundTripper, which tests and
+// faster transports replace.
+//
+// The stages, in order: credential and limits (Reserve), deadline, attempts with
+// their waits, one exchange each.
+package backend
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Options are those of a Backend. They outlive no plan; what must is in State.
+type Options struct {
+	Config *routeconfig.Backend
+	State  *State
+	// Combined says that the response is made of several bodies.
+	Combined bool
+	// CallerFields are the fields in which callers send the route's credentials.
+	CallerFields []string
+	// Via is the route's pseudonym for the loop guard.
+	Via string
+	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
+	RequireAllowedHosts bool
+}
+
+// Backend is one receiver of calls, compiled. It is safe for concurrent use.
+type Backend struct {
+	state      *State
+	target     target
+	headers    *headers.Rules
+	credential *credential
+	retry      retry
+	method     string
+	host       string
+	passHost   bool
+	dropBody   bool
+	combined   bool
+	timeout    time.Duration
+	maxSize    int64
+	success    successes
+}
+
+// New compiles a backend. The document is valid, so an error is a defect of ours.
+func New(o Options) (*Backend, error) {
+	base, err := url.Parse(o.Config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parse url of backend %q: %w", o.Config.Name, err)
+	}
+	request := &o.Config.Request
+	b := &Backend{
+		state:      o.State,
+		target:     newTarget(base, o.Config),
+		credential: newCredential(o, base),
+		retry:      newRetry(o.Config.Retry),
+		method:     request.Method,
+		host:       request.Host,
+		passHost:   request.ForwardHost,
+		dropBody:   request.DropBody || request.Method == "GET" || request.Method == "HEAD",
+		combined:   o.Combined,
+		timeout:    time.Duration(o.Config.Timeout),
+		maxSize:    o.Config.MaxResponseSize,
+		success:    newSuccesses(o.Config.SuccessStatusCodes),
+	}
+	b.headers = headers.Compile(headers.Options{
+		Credentials: o.CallerFields,
+		Forward:     request.ForwardCredentials,
+		Remove:      request.RemoveHeaders,
+		Set:         fields(request.SetHeaders),
+		Combined:    o.Combined,
+		DropBody:    b.dropBody,
+		Via:         o.Via,
+	})
+	return b, nil
+}
+
+func fields(set []routeconfig.NameValue) []headers.Field {
+	out := make([]headers.Field, len(set))
+	for i, f := range set {
+		out[i] = headers.Field{Name: f.Name, Value: f.Value}
+	}
+	return out
+}
+
+// CheckPath returns an error for a call whose path this backend cannot be sent
+// byte for byte below its own.
+func (b *Backend) CheckPath(call *fanout.Call) error { return b.target.check(call) }
+
+// Reserve implements fanout.Backend: the credential is there and may be sent, the
+// limits admit the call.
+func (b *Backend) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
+	if !b.credential.ready() {
+		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential}
+	}
+	r, refusal := b.state.admit()
+	if r == nil {
+		return nil, refusal
+	}
+	r.backend = b
+	return r, fanout.Answer{}
+}

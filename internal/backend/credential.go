@@ -1,0 +1,109 @@
+package backend
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// credential shows a backend who calls. It replaces whatever the caller sent in
+// its place. A nil credential is always ready.
+type credential struct {
+	routeconfig.Credential
+
+	group  *creds.Group
+	tokens *creds.TokenSource
+	// receivers are the authorities that the Secret, or a token got with it, is
+	// sent to.
+	receivers  []*url.URL
+	restricted bool
+}
+
+func newCredential(o Options, base *url.URL) *credential {
+	if o.Config.Credential == nil {
+		return nil
+	}
+	c := &credential{
+		Credential: *o.Config.Credential,
+		group:      o.State.secret,
+		tokens:     o.State.tokens,
+		receivers:  []*url.URL{base},
+		restricted: o.RequireAllowedHosts,
+	}
+	c.Header = http.CanonicalHeaderKey(c.Header)
+	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
+		c.receivers = append(c.receivers, token)
+	}
+	return c
+}
+
+// ready reports whether the Secret is there and may be sent to the backend.
+func (c *credential) ready() bool {
+	if c == nil {
+		return true
+	}
+	secret, err := c.group.Snapshot()
+	return err == nil && c.allowed(secret)
+}
+
+func (c *credential) allowed(secret *creds.Snapshot) bool {
+	if c.restricted && !secret.Restricted() {
+		return false
+	}
+	for _, u := range c.receivers {
+		if !secret.Allows(u.Hostname(), port(u)) {
+			return false
+		}
+	}
+	return true
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}
+
+// show writes the credential into the fields or the query. The token is that of
+// OAuth 2.0, if any.
+func (c *credential) show(ctx context.Context, h http.Header, query string) (token creds.Value, changed string, err error) {
+	secret, err := c.group.Snapshot()
+	if err != nil {
+		return token, query, fmt.Errorf("show credential: %w", err)
+	}
+	switch c.Type {
+	case routeconfig.CredentialOAuth2:
+		if token, err = c.tokens.Token(ctx); err != nil {
+			return token, query, fmt.Errorf("show credential: %w", err)
+		}
+		h["Authorization"] = []string{"Bearer " + token.Reveal()}
+	case routeconfig.CredentialBearer:
+		h["Authorization"] = []string{"Bearer " + secret.Value("token").Reveal()}
+	case routeconfig.CredentialBasic:
+		pair := secret.Value("username").Reveal() + ":" + secret.Value("password").Reveal()
+		h["Authorization"] = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}
+	case routeconfig.CredentialAPIKey:
+		query = c.showKey(h, query, secret.Value(c.Key).Reveal())
+	}
+	return token, query, nil
+}
+
+func (c *credential) showKey(h http.Header, query, key string) string {
+	if c.Header != "" {
+		h[c.Header] = []string{key}
+		return query
+	}
+	if query != "" {
+		query = without(query, func(name string) bool { return name == c.Query })
+	}
+	return appendParameter(query, c.Query, key)
+}

@@ -1,0 +1,183 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/body"
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// exchange is one HTTP exchange with the backend, and what is known of it.
+type exchange struct {
+	backend  *Backend
+	attempts *atomic.Int32
+	answer   fanout.Answer
+	token    creds.Value // the OAuth 2.0 token shown, if any
+
+	conn   *countedConn
+	before int64 // bytes written to conn before this exchange
+	conns  int   // connections given to it: net/http replays by itself
+	reused bool
+}
+
+// run makes the exchange and leaves the answer.
+func (e *exchange) run(ctx context.Context, call *fanout.Call) {
+	request, err := e.request(ctx, call)
+	if err != nil {
+		e.attempts.Add(1)
+		e.answer = failure(ctx, fanout.Credential)
+		return
+	}
+	response, err := e.backend.state.transport.RoundTrip(request)
+	e.attempts.Add(int32(max(e.conns, 1))) //nolint:gosec // net/http replays once for each idle connection
+	if err != nil {
+		e.answer = failure(ctx, classify(err, e.conns > 0))
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	e.read(ctx, call, response)
+}
+
+// unsent reports whether it is proved that no byte of the request left: a write
+// was never even begun on the connection.
+func (e *exchange) unsent() bool {
+	return e.conn == nil && e.conns == 0 || e.conn != nil && e.conn.written.Load() == e.before
+}
+
+func (e *exchange) gotConn(info httptrace.GotConnInfo) {
+	e.conns++
+	e.reused = info.Reused
+	if conn, ok := info.Conn.(*countedConn); ok {
+		e.conn, e.before = conn, conn.written.Load()
+	}
+}
+
+func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Request, error) {
+	b := e.backend
+	out := &http.Request{
+		Method: call.Method, Host: b.authority(call), Header: b.headers.Apply(call.Header),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if b.method != "" {
+		out.Method = b.method
+	}
+	query, hasQuery := b.target.query(call)
+	if b.credential != nil {
+		var err error
+		if query, err = e.show(ctx, out.Header, query); err != nil {
+			return nil, err
+		}
+		hasQuery = hasQuery || query != ""
+	}
+	out.URL = b.target.url(call, query, hasQuery)
+	e.attachBody(out, call)
+	trace := &httptrace.ClientTrace{GotConn: e.gotConn}
+	return out.WithContext(httptrace.WithClientTrace(ctx, trace)), nil
+}
+
+// show puts the credential where the backend expects it.
+func (e *exchange) show(ctx context.Context, h http.Header, query string) (string, error) {
+	token, query, err := e.backend.credential.show(ctx, h, query)
+	e.token = token
+	return query, err
+}
+
+// authority is the Host that the backend sees.
+func (b *Backend) authority(call *fanout.Call) string {
+	if b.passHost {
+		return call.Host
+	}
+	return b.host
+}
+
+// attachBody gives the request the call's body, without GetBody: with it net/http
+// would repeat a request by itself.
+func (e *exchange) attachBody(out *http.Request, call *fanout.Call) {
+	if e.backend.dropBody || len(call.Body) == 0 {
+		out.Body = http.NoBody
+		return
+	}
+	out.Body = io.NopCloser(bytes.NewReader(call.Body))
+	out.ContentLength = int64(len(call.Body))
+}
+
+// read takes the response, whole.
+func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.Response) {
+	e.answer = fanout.Answer{Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header}
+	content, err := body.Read(response.Body, response.ContentLength, e.backend.maxSize)
+	switch {
+	case errors.Is(err, body.ErrTooLarge):
+		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge
+	case err != nil:
+		e.answer = failure(ctx, fanout.Reset)
+		e.answer.Status, e.answer.Header = response.StatusCode, response.Header
+	default:
+		e.answer.Body = content
+		if !e.backend.succeeded(call, response.StatusCode) {
+			e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Status
+			e.answer.RetryAfter = retryAfter(response.Header)
+		}
+	}
+}
+
+// failure is the answer of an exchange that yielded no complete response.
+func failure(ctx context.Context, r fanout.Reason) fanout.Answer {
+	if ctx.Err() != nil {
+		r = fanout.Timeout
+	}
+	return fanout.Answer{Outcome: fanout.Failed, Reason: r}
+}
+
+// successes are the statuses that count as success; none means every 2xx.
+type successes map[int]bool
+
+func newSuccesses(codes []int) successes {
+	s := successes{}
+	for _, code := range codes {
+		s[code] = true
+	}
+	return s
+}
+
+// succeeded judges a status. A 304 answers a condition of the caller's, which only
+// responses of a single backend may carry.
+func (b *Backend) succeeded(call *fanout.Call, status int) bool {
+	if status == http.StatusNotModified && !b.combined && conditional(call.Header) {
+		return true
+	}
+	if len(b.success) > 0 {
+		return b.success[status]
+	}
+	return status/100 == 2
+}
+
+func conditional(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, "If-") {
+			return true
+		}
+	}
+	return false
+}
+
+// retryAfter reads the field (RFC 9110, section 10.2.3) in both its forms.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}

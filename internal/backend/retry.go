@@ -1,0 +1,91 @@
+package backend
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// retry says when an exchange is repeated. The zero value repeats only what was
+// proved never to have been sent on a connection that had gone stale.
+type retry struct {
+	attempts       int
+	attemptTimeout time.Duration
+	methods        string
+	on             map[string]bool
+	initial, max   time.Duration
+}
+
+func newRetry(config *routeconfig.Retry) retry {
+	if config == nil {
+		return retry{}
+	}
+	r := retry{
+		attempts:       config.Attempts,
+		attemptTimeout: time.Duration(config.AttemptTimeout),
+		methods:        config.Methods,
+		on:             map[string]bool{},
+		initial:        time.Duration(config.InitialBackoff),
+		max:            time.Duration(config.MaxBackoff),
+	}
+	for _, failure := range config.On {
+		r.on[failure] = true
+	}
+	return r
+}
+
+// maxStale is how many dead idle connections a request may meet in a row.
+const maxStale = 3
+
+// next says whether a failed exchange is repeated after so many attempts, and
+// after which wait.
+func (r *retry) next(attempts int, call *fanout.Call, e *exchange) (wait time.Duration, again bool) {
+	if e.reused && e.unsent() && !e.answer.Responded() {
+		return 0, attempts < max(r.attempts, maxStale)
+	}
+	if attempts >= r.attempts || !r.covers(&e.answer) {
+		return 0, false
+	}
+	if !e.unsent() && !r.repeatable(call) {
+		return 0, false
+	}
+	return max(r.backoff(attempts), e.answer.RetryAfter), true
+}
+
+// covers reports whether this kind of failure is to be repeated.
+func (r *retry) covers(a *fanout.Answer) bool {
+	if a.Reason == fanout.Status {
+		return r.on[strconv.Itoa(a.Status)]
+	}
+	return r.on[a.Reason.String()]
+}
+
+// repeatable reports whether the call may be executed twice (RFC 9110, section
+// 9.2.2).
+func (r *retry) repeatable(call *fanout.Call) bool {
+	if r.methods == routeconfig.RetryAll {
+		return true
+	}
+	switch call.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return r.methods == routeconfig.RetryIdempotencyKey && call.Header.Get("Idempotency-Key") != ""
+}
+
+// backoff is random between nothing and a bound that doubles (full jitter).
+func (r *retry) backoff(attempts int) time.Duration {
+	bound := r.initial
+	for range attempts - 1 {
+		bound = min(2*bound, r.max)
+	}
+	bound = min(bound, r.max)
+	if bound <= 0 {
+		return 0
+	}
+	return rand.N(bound + 1) //nolint:gosec // jitter needs no secrecy
+}

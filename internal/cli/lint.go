@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func newLint() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lint -f PATH",
+		Short: "Check manifests as the API server and the operator would",
+		Args:  cobra.NoArgs,
+	}
+	paths := manifestFlags(cmd)
+	output := cmd.Flags().StringP("output", "o", "text", "text or json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := newSchema()
+		if err != nil {
+			return err
+		}
+		m := readManifests(s, cmd.InOrStdin(), *paths)
+		if err := writeFaults(cmd.OutOrStdout(), *output, m); err != nil {
+			return err
+		}
+		if len(m.faults) > 0 {
+			return ErrReported
+		}
+		return nil
+	}
+	return cmd
+}
+
+func writeFaults(out io.Writer, format string, m *manifests) error {
+	switch format {
+	case "json":
+		report := struct {
+			Routes int     `json:"routes"`
+			Faults []Fault `json:"faults"`
+		}{len(m.routes), append([]Fault{}, m.faults...)}
+		if err := json.NewEncoder(out).Encode(report); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		return nil
+	case "text":
+		for _, f := range m.faults {
+			_, _ = fmt.Fprintln(out, f)
+		}
+		if len(m.faults) == 0 {
+			_, _ = fmt.Fprintf(out, "%d routes, no faults\n", len(m.routes))
+		}
+		return nil
+	}
+	return fmt.Errorf("output %q is neither text nor json", format)
+}

@@ -1,0 +1,51 @@
+// Package cli holds fanoutctl's commands. Results go to standard output, all else
+// to standard error.
+package cli
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// ErrReported says that what is wrong has been printed already.
+var ErrReported = errors.New("reported")
+
+// New returns the command fanoutctl, which is kubectl-fanout too.
+func New(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "fanoutctl",
+		Short:         "Run, check and watch FanoutRoutes",
+		Long:          "fanoutctl runs FanoutRoutes without a cluster, checks manifests as the API server would, and shows the success rate of each backend.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(newRun(), newLint(), newStat())
+	return root
+}
+
+// manifestFlags adds -f.
+func manifestFlags(cmd *cobra.Command) *[]string {
+	paths := cmd.Flags().StringArrayP("filename", "f", nil, "file, folder or - with FanoutRoutes and Secrets; repeatable")
+	cobra.CheckErr(cmd.MarkFlagRequired("filename"))
+	return paths
+}
+
+// Main runs fanoutctl and returns the exit code.
+func Main(args []string) int {
+	root := New(os.Stdin, os.Stdout, os.Stderr)
+	root.SetArgs(args)
+	err := root.Execute()
+	if err != nil && !errors.Is(err, ErrReported) {
+		root.PrintErrln("fanoutctl:", err)
+	}
+	if err != nil {
+		return 1
+	}
+	return 0
+}

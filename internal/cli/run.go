@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// runner is fanoutctl run.
+type runner struct {
+	paths   *[]string
+	address string
+	admin   string
+	resolve []string
+	watch   bool
+	sample  int
+
+	schema  *schema
+	secrets *memory
+	proxy   *proxy.Proxy
+	out     io.Writer
+	errOut  io.Writer
+
+	mu     sync.Mutex
+	opened map[string]net.Addr // routes that listen, by namespace/name
+	told   map[string]bool     // those whose ready line is out
+}
+
+func newRun() *cobra.Command {
+	r := &runner{opened: map[string]net.Addr{}, told: map[string]bool{}}
+	cmd := &cobra.Command{
+		Use:   "run -f PATH",
+		Short: "Serve FanoutRoutes on this machine, without a cluster",
+		Long: "Serves every route on its own port, with the data plane that the operator runs. " +
+			"Prints a line for each route that is ready; Ctrl-C drains.",
+		Example: "  fanoutctl run -f route.yaml -f secrets.yaml --resolve shop/orders:8080=127.0.0.1:3000",
+		Args:    cobra.NoArgs,
+	}
+	r.paths = manifestFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&r.address, "address", "127.0.0.1", "host to listen on")
+	flags.StringVar(&r.admin, "admin", "127.0.0.1:9091", "host:port of /livez, /readyz, /metrics and /status; empty for none")
+	flags.StringArrayVar(&r.resolve, "resolve", nil, "NAMESPACE/SERVICE:PORT=HOST:PORT of a backend that is a Service; repeatable")
+	flags.BoolVar(&r.watch, "watch", false, "take over changed files; a bad edit keeps the last good state")
+	flags.IntVar(&r.sample, "access-log-sample", 1, "log one in so many complete calls; others always")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.run(cmd) }
+	return cmd
+}
+
+func (r *runner) run(cmd *cobra.Command) error {
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
+	r.out, r.errOut = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	resolve, err := parseResolve(r.resolve)
+	if err != nil {
+		return err
+	}
+	if r.schema, err = newSchema(); err != nil {
+		return err
+	}
+	m := readManifests(r.schema, cmd.InOrStdin(), *r.paths)
+	if r.report(m) {
+		return ErrReported
+	}
+	r.secrets = newMemory(m.secrets)
+	log := slog.New(slog.NewJSONHandler(r.errOut, nil))
+	r.proxy = proxy.New(proxy.Options{
+		Credentials: r.secrets, Log: log, Listen: r.listen, Admin: r.admin, Resolve: resolve,
+		Guard:           netguard.New(netguard.Options{AllowLoopback: true}),
+		AccessLogSample: r.sample,
+	})
+	if err := r.load(m); err != nil {
+		return err
+	}
+	if r.watch {
+		if err := r.startWatch(ctx, log); err != nil {
+			return err
+		}
+	}
+	if err := r.proxy.Run(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+// report prints what is wrong, and says whether anything is.
+func (r *runner) report(m *manifests) bool {
+	for _, line := range m.ignored {
+		_, _ = fmt.Fprintf(r.errOut, "ignored: %s\n", line)
+	}
+	for _, f := range m.faults {
+		_, _ = fmt.Fprintln(r.errOut, f)
+	}
+	return len(m.faults) > 0
+}
+
+// load serves what the manifests say, and prints a line for each route that is new.
+func (r *runner) load(m *manifests) error {
+	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: m.routes})
+	if err != nil {
+		return fmt.Errorf("encode routes: %w", err)
+	}
+	if err := r.proxy.Load(encoded); err != nil {
+		return fmt.Errorf("serve routes: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	current := map[string]bool{}
+	for i := range m.routes {
+		id := m.routes[i].Namespace + "/" + m.routes[i].Name
+		current[id] = true
+		if !r.told[id] {
+			_, _ = fmt.Fprintf(r.out, "route %s http://%s\n", id, r.opened[id])
+		}
+	}
+	r.told = current
+	return nil
+}
+
+// listen opens a route's port, or a free one where it is taken.
+func (r *runner) listen(route *routeconfig.Route) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(r.address, strconv.Itoa(route.Listener.Port)))
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
+		l, err = net.Listen("tcp", net.JoinHostPort(r.address, "0"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for route %s/%s: %w", route.Namespace, route.Name, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opened[route.Namespace+"/"+route.Name] = l.Addr()
+	return l, nil
+}
+
+// startWatch takes over changed files until ctx ends.
+func (r *runner) startWatch(ctx context.Context, log *slog.Logger) error {
+	var folders []string
+	for _, path := range *r.paths {
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			path = filepath.Dir(path) // editors replace files
+		}
+		folders = append(folders, path)
+	}
+	watcher, err := proxy.NewWatcher(log, folders...)
+	if err != nil {
+		return fmt.Errorf("watch manifests: %w", err)
+	}
+	go watcher.Run(ctx, func() bool {
+		r.reload()
+		return true
+	})
+	return nil
+}
+
+// reload keeps the last good state where anything is wrong.
+func (r *runner) reload() {
+	m := readManifests(r.schema, strings.NewReader(""), *r.paths)
+	if r.report(m) {
+		return
+	}
+	r.secrets.swap(m.secrets)
+	r.proxy.ReloadCredentials()
+	if err := r.load(m); err != nil {
+		_, _ = fmt.Fprintln(r.errOut, "fanoutctl:", err)
+	}
+}
+
+// parseResolve turns NAMESPACE/SERVICE:PORT=HOST:PORT into what the proxy dials.
+func parseResolve(flags []string) (map[string]string, error) {
+	resolve := map[string]string{}
+	for _, flag := range flags {
+		from, to, ok := strings.Cut(flag, "=")
+		namespace, service, slash := strings.Cut(from, "/")
+		name, port, err := net.SplitHostPort(service)
+		_, _, errTo := net.SplitHostPort(to)
+		if !ok || !slash || err != nil || errTo != nil || namespace == "" || name == "" {
+			return nil, fmt.Errorf("--resolve %q is not NAMESPACE/SERVICE:PORT=HOST:PORT", flag)
+		}
+		resolve[net.JoinHostPort(name+"."+namespace+".svc", port)] = to
+	}
+	return resolve, nil
+}

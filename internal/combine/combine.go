@@ -1,0 +1,173 @@
+// Package combine turns the answers of a call into one response. It is pure: what
+// it returns is a function of the answers in the order of the backends, and
+// nothing that it writes tells when they arrived. Bodies are spliced as the bytes
+// that they are; no number is ever read.
+//
+// Check runs in each backend's goroutine, before the call is decided, and finds
+// out whether a body fits the response type. Combine runs once, after.
+package combine
+
+import (
+	"net/http"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Options are those of a Combiner.
+type Options struct {
+	routeconfig.Response
+
+	// Backends are the names, in the order of the spec.
+	Backends []string
+	// Policy is the success policy: some of them are never partial.
+	Policy string
+}
+
+// Response is what the client gets. Header is the caller's to change.
+type Response struct {
+	// Outcome is that of the call, unless its response cannot be made.
+	Outcome fanout.CallOutcome
+	Status  int
+	Header  http.Header
+	Body    []byte
+}
+
+// Combiner makes the responses of one route. It is immutable.
+type Combiner struct {
+	Options
+
+	shape shape
+	names [][]byte // the backends' names as JSON strings
+}
+
+// shape is one way to make a body of many.
+type shape interface {
+	// fits reports whether a body can be part of the response. What it returns is
+	// kept in the answer for write.
+	fits(a *fanout.Answer) (parsed content, ok bool)
+	// write appends the body of a call whose policy was met.
+	write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict)
+}
+
+// New returns a Combiner.
+func New(o Options) *Combiner {
+	c := &Combiner{Options: o}
+	for _, name := range o.Backends {
+		c.names = append(c.names, appendString(nil, []byte(name)))
+	}
+	c.HeadersFromBackends = make([]string, len(o.HeadersFromBackends))
+	for i, name := range o.HeadersFromBackends {
+		c.HeadersFromBackends[i] = http.CanonicalHeaderKey(name)
+	}
+	switch o.Type {
+	case routeconfig.ResponseEnvelope:
+		c.shape = envelope{}
+	case routeconfig.ResponseGroup:
+		c.shape = group{}
+	case routeconfig.ResponseMerge:
+		c.shape = newMerge(o.OnConflict, o.Arrays)
+	}
+	return c
+}
+
+// Check implements fanout.Checker.
+func (c *Combiner) Check(_ int, a *fanout.Answer) {
+	if c.shape == nil {
+		return
+	}
+	parsed, ok := c.shape.fits(a)
+	if !ok && a.Outcome == fanout.Succeeded {
+		a.Outcome, a.Reason = fanout.Failed, fanout.Uncombinable
+	}
+	a.Checked = parsed
+}
+
+// Combine makes the response to a decided call. The body is appended to dst.
+func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
+	if single := c.single(r); single != nil {
+		return c.pass(r, single)
+	}
+	if r.Outcome == fanout.Unmet {
+		return c.unmet(r, dst)
+	}
+	if c.shape == nil { // First or Primary without a response to pass: a 204 of nobody
+		return c.problem(r, dst, http.StatusBadGateway, policyNotMet(), nil)
+	}
+	response := Response{Outcome: r.Outcome, Status: c.status(r), Header: make(http.Header, 8)}
+	var clash *conflict
+	if response.Body, clash = c.shape.write(c, r, dst); clash != nil {
+		return c.problem(r, dst, http.StatusBadGateway, clash.text(), nil)
+	}
+	response.Header["Content-Type"] = []string{"application/json"}
+	c.passHeaders(r, response.Header)
+	c.diagnose(r, response.Header)
+	return response
+}
+
+// status is that of a combined response to a call whose policy was met. Any and
+// Quorum are always 200: that others may fail is what they are chosen for.
+func (c *Combiner) status(r *fanout.Result) int {
+	if r.Outcome != fanout.Partial || c.Policy == routeconfig.PolicyAny || c.Policy == routeconfig.PolicyQuorum {
+		return http.StatusOK
+	}
+	if c.PartialStatusCode != 0 {
+		return c.PartialStatusCode
+	}
+	if c.Type == routeconfig.ResponseEnvelope {
+		return http.StatusMultiStatus
+	}
+	return http.StatusOK
+}
+
+// single returns the answer that is passed as it is, or nil.
+func (c *Combiner) single(r *fanout.Result) *fanout.Answer {
+	switch {
+	case c.Type == routeconfig.ResponsePrimary:
+		return c.primary(r)
+	case c.Type != routeconfig.ResponseFirst || r.Outcome == fanout.Unmet:
+		return nil
+	case r.Deciding >= 0:
+		return &r.Answers[r.Deciding]
+	}
+	for i := range r.Answers {
+		if r.Answers[i].Outcome == fanout.Succeeded {
+			return &r.Answers[i]
+		}
+	}
+	return nil
+}
+
+// primary passes the primary's own response whatever its status, unless the policy
+// was not met because of another backend.
+func (c *Combiner) primary(r *fanout.Result) *fanout.Answer {
+	a := &r.Answers[c.Primary]
+	if !a.Responded() || a.Reason != fanout.NoReason && a.Reason != fanout.Status {
+		return nil
+	}
+	if r.Outcome == fanout.Unmet && a.Outcome == fanout.Succeeded {
+		return nil
+	}
+	return a
+}
+
+func (c *Combiner) pass(r *fanout.Result, a *fanout.Answer) Response {
+	response := Response{Outcome: r.Outcome, Status: a.Status, Header: headers.Response(a.Header), Body: a.Body}
+	c.diagnose(r, response.Header)
+	return response
+}
+
+// passHeaders adds fields of the backends that succeeded, repeated ones and all.
+func (c *Combiner) passHeaders(r *fanout.Result, h http.Header) {
+	for _, name := range c.HeadersFromBackends {
+		for i := range r.Answers {
+			if r.Answers[i].Outcome == fanout.Succeeded {
+				h[name] = append(h[name], r.Answers[i].Header[name]...)
+			}
+		}
+		if len(h[name]) == 0 {
+			delete(h, name)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package combine
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// diagnose says in the header what became of the call and of each backend.
+func (c *Combiner) diagnose(r *fanout.Result, h http.Header) {
+	if c.Diagnostics == routeconfig.DiagnosticsNone {
+		return
+	}
+	h["Fanout-Outcome"] = []string{r.Outcome.String()}
+	if c.Diagnostics == routeconfig.DiagnosticsFull {
+		h["Fanout-Backends"] = []string{c.list(r)}
+	}
+}
+
+// list writes the answers as a list of tokens with parameters (RFC 9651, section
+// 3.1). Clocks stand here and in the log, never in a body.
+func (c *Combiner) list(r *fanout.Result) string {
+	b := make([]byte, 0, 64*len(r.Answers))
+	for i := range r.Answers {
+		a := &r.Answers[i]
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, c.Backends[i]...)
+		b = append(b, ";outcome="...)
+		b = append(b, a.Outcome.String()...)
+		if a.Reason != fanout.NoReason {
+			b = append(b, ";reason="...)
+			b = append(b, a.Reason.String()...)
+		}
+		if a.Status != 0 {
+			b = append(b, ";status="...)
+			b = strconv.AppendInt(b, int64(a.Status), 10)
+		}
+		if a.Attempts > 0 {
+			b = append(b, ";ms="...)
+			b = strconv.AppendInt(b, a.Elapsed.Milliseconds(), 10)
+			b = append(b, ";attempts="...)
+			b = strconv.AppendInt(b, int64(a.Attempts), 10)
+		}
+	}
+	return string(b)
+}

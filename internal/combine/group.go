@@ -1,0 +1,39 @@
+package combine
+
+import (
+	"strings"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// group shows the bodies alone, each under its backend's name.
+type group struct{}
+
+func (group) fits(a *fanout.Answer) (content, bool) {
+	parsed := examine(a)
+	return parsed, parsed.kind == empty || parsed.kind == jsonValue
+}
+
+func (group) write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict) {
+	dst = append(dst, '{')
+	first := true
+	for i := range r.Answers {
+		a := &r.Answers[i]
+		if a.Outcome != fanout.Succeeded {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(append(dst, c.names[i]...), ':')
+		if parsed, _ := a.Checked.(content); parsed.kind == jsonValue {
+			dst = append(dst, parsed.json...)
+		} else {
+			dst = append(dst, "null"...)
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+func toValidUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

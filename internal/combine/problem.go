@@ -1,0 +1,159 @@
+package combine
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Problem says why a client does not get what it asked for (RFC 9457).
+type Problem struct {
+	// Slug is the last part of the type, https://fanout.dev/problems/SLUG.
+	Slug   string
+	Title  string
+	Status int
+	Detail string
+}
+
+// ContentType is the media type of a Problem.
+const ContentType = "application/problem+json"
+
+// Append writes the problem as a JSON object.
+func (p *Problem) Append(dst []byte) []byte { return append(p.open(dst), '}') }
+
+// open leaves the object open for more members.
+func (p *Problem) open(dst []byte) []byte {
+	dst = append(dst, `{"type":"https://fanout.dev/problems/`...)
+	dst = append(dst, p.Slug...)
+	dst = append(dst, `","title":`...)
+	dst = appendField(dst, p.Title)
+	dst = append(dst, `,"status":`...)
+	dst = strconv.AppendInt(dst, int64(p.Status), 10)
+	if p.Detail != "" {
+		dst = append(dst, `,"detail":`...)
+		dst = appendField(dst, p.Detail)
+	}
+	return dst
+}
+
+// explanation is a problem without its status.
+type explanation struct{ slug, title, detail string }
+
+// policyNotMet explains a call that failed as its policy says.
+func policyNotMet() explanation {
+	return explanation{
+		"policy-not-met", "Success policy not met", "dispatch.successPolicy of the route was not met",
+	}
+}
+
+// unmet answers a call whose policy was not met, with the status that the answers
+// agree on.
+func (c *Combiner) unmet(r *fanout.Result, dst []byte) Response {
+	s := summarize(r.Answers)
+	if s.counted == 0 {
+		return c.problem(r, dst, http.StatusNotFound, explanation{
+			"no-backend", "No backend", "no backend of the route takes this call",
+		}, nil)
+	}
+	status := s.status()
+	var after []string
+	if status == http.StatusServiceUnavailable {
+		after = []string{strconv.Itoa(max(int(math.Ceil(s.retryAfter.Seconds())), 1))}
+	}
+	return c.problem(r, dst, status, policyNotMet(), after)
+}
+
+func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanation, retryAfter []string) Response {
+	// A response that cannot be made is a failed call, whatever its policy says.
+	failed := *r
+	failed.Outcome = fanout.Unmet
+	response := Response{Outcome: fanout.Unmet, Status: status, Header: http.Header{"Content-Type": {ContentType}}}
+	if retryAfter != nil {
+		response.Header["Retry-After"] = retryAfter
+	}
+	c.diagnose(&failed, response.Header)
+	p := Problem{Slug: e.slug, Title: e.title, Status: status, Detail: e.detail}
+	dst = p.open(dst)
+	if c.Diagnostics != routeconfig.DiagnosticsNone {
+		dst = append(dst, `,"outcome":"failed"`...)
+	}
+	if c.Diagnostics == routeconfig.DiagnosticsFull {
+		dst = append(dst, `,"backends":`...)
+		dst = c.appendBackends(dst, r)
+	}
+	response.Body = append(dst, '}')
+	return response
+}
+
+// summary is what the answers that failed or were rejected have in common.
+type summary struct {
+	counted, bad, rejected, timeouts, busy, withStatus int
+	code                                               int // the one status of all, or 0
+	retryAfter                                         time.Duration
+}
+
+func summarize(answers []fanout.Answer) summary {
+	var s summary
+	for i := range answers {
+		a := &answers[i]
+		if a.Outcome != fanout.Skipped {
+			s.counted++
+		}
+		if a.Outcome != fanout.Failed && a.Outcome != fanout.Rejected {
+			continue
+		}
+		s.add(a)
+	}
+	return s
+}
+
+func (s *summary) add(a *fanout.Answer) {
+	s.bad++
+	s.retryAfter = max(s.retryAfter, a.RetryAfter)
+	if a.Outcome == fanout.Rejected {
+		s.rejected++
+	}
+	if a.Reason == fanout.Timeout {
+		s.timeouts++
+	}
+	if a.Reason != fanout.Status {
+		return
+	}
+	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
+		s.busy++
+	}
+	if s.withStatus++; s.withStatus == 1 {
+		s.code = a.Status
+	} else if s.code != a.Status {
+		s.code = 0
+	}
+}
+
+// status is what a client is told of a call that failed.
+func (s *summary) status() int {
+	switch {
+	case s.bad == 0:
+		return http.StatusBadGateway
+	case s.rejected == s.bad, s.busy == s.bad:
+		return http.StatusServiceUnavailable
+	case s.timeouts == s.bad:
+		return http.StatusGatewayTimeout
+	case s.withStatus == s.bad && callersFault(s.code):
+		return s.code
+	}
+	return http.StatusBadGateway
+}
+
+// callersFault are the statuses that speak about the call itself, so that they may
+// pass if all backends agree. 401 and 403 speak about our credentials.
+func callersFault(status int) bool {
+	switch status {
+	case 400, 404, 409, 410, 412, 413, 415, 422:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,174 @@
+package compile
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+func (c *compiler) backend(i int) routeconfig.Backend {
+	b, path := &c.route.Spec.Backends[i], spec().Child("backends").Index(i)
+	out := routeconfig.Backend{
+		Name:                  string(b.Name),
+		URL:                   c.address(path, b),
+		Credential:            c.credential(path.Child("authentication"), b.Authentication),
+		Request:               c.request(&b.Request),
+		Timeout:               c.durationOr(path.Child("timeout"), value(b.Timeout), or(c.route.Spec.Dispatch.Timeout, "5s")),
+		Retry:                 c.retry(path.Child("retry"), b.Retry),
+		MaxConcurrentRequests: int(value(b.MaxConcurrentRequests)),
+		MaxResponseSize:       c.size(path.Child("maxResponseSize"), b.MaxResponseSize),
+		SuccessStatusCodes:    ints(b.SuccessStatusCodes),
+	}
+	if l := b.RateLimit; l != nil {
+		out.RateLimit = &routeconfig.RateLimit{
+			Name:     out.Name,
+			Requests: int(l.Requests),
+			Per:      c.durationOr(path.Child("rateLimit", "per"), l.Per, "1s"),
+			Burst:    int(l.Requests),
+		}
+	}
+	if b.TLS != nil {
+		out.TLS = &routeconfig.TLS{CASecret: string(b.TLS.CASecretName), ServerName: b.TLS.ServerName}
+	}
+	return out
+}
+
+// address is the backend's URL; that of a Service is its name in the cluster's DNS.
+func (c *compiler) address(path *field.Path, b *v1alpha1.Backend) string {
+	if s := b.Service; s != nil {
+		host := net.JoinHostPort(s.Name+"."+c.route.Namespace+".svc", strconv.Itoa(int(s.Port)))
+		return string(or(s.Scheme, "http")) + "://" + host + or(s.Path, "/")
+	}
+	c.checkURL(path.Child("url"), b.URL)
+	return b.URL
+}
+
+func (c *compiler) checkURL(path *field.Path, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" {
+		c.refuse(path, raw, "must be http:// or https:// with a host, an optional port and path")
+		return
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			c.refuse(path, raw, "must have a port between 1 and 65535")
+		}
+	}
+	if namespace, ok := serviceNamespace(u.Hostname()); ok && namespace != c.route.Namespace && !c.options.AllowCrossNamespace {
+		c.refuse(path, raw, fmt.Sprintf("must not name a Service of namespace %q: "+
+			"a route reaches only those of its own, unless the operator runs with --allow-cross-namespace", namespace))
+	}
+}
+
+// serviceNamespace returns the namespace of a host that is a Service's name in the
+// cluster's DNS: SERVICE.NAMESPACE.svc, with or without a cluster domain, whatever
+// its case and trailing dot.
+func serviceNamespace(host string) (string, bool) {
+	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
+	for i := len(labels) - 1; i >= 2; i-- {
+		if labels[i] == "svc" {
+			return labels[i-1], true
+		}
+	}
+	return "", false
+}
+
+func (c *compiler) credential(path *field.Path, a *v1alpha1.BackendAuthentication) *routeconfig.Credential {
+	switch {
+	case a == nil:
+		return nil
+	case a.OAuth2 != nil:
+		return c.oauth2(path.Child("oauth2"), a.OAuth2)
+	case a.APIKey != nil:
+		return &routeconfig.Credential{
+			Type: routeconfig.CredentialAPIKey, Secret: string(a.APIKey.SecretName),
+			Key: a.APIKey.Key, Header: string(a.APIKey.Header), Query: a.APIKey.Query,
+		}
+	case a.Basic != nil:
+		return &routeconfig.Credential{Type: routeconfig.CredentialBasic, Secret: string(a.Basic.SecretName)}
+	case a.Bearer != nil:
+		return &routeconfig.Credential{Type: routeconfig.CredentialBearer, Secret: string(a.Bearer.SecretName)}
+	}
+	c.refuse(path.Child("type"), string(a.Type), "must come with the member of its name")
+	return nil
+}
+
+func (c *compiler) oauth2(path *field.Path, o *v1alpha1.OAuth2) *routeconfig.Credential {
+	c.checkURL(path.Child("tokenURL"), o.TokenURL)
+	return &routeconfig.Credential{
+		Type:       routeconfig.CredentialOAuth2,
+		Secret:     string(o.SecretName),
+		TokenURL:   o.TokenURL,
+		Scopes:     o.Scopes,
+		Post:       o.ClientAuthentication == v1alpha1.ClientAuthenticationPost,
+		Parameters: pairs(o.Parameters),
+	}
+}
+
+func pairs(list []v1alpha1.NameValue) []routeconfig.NameValue {
+	var out []routeconfig.NameValue
+	for _, p := range list {
+		out = append(out, routeconfig.NameValue{Name: p.Name, Value: p.Value})
+	}
+	return out
+}
+
+func (c *compiler) request(r *v1alpha1.Request) routeconfig.Request {
+	out := routeconfig.Request{
+		Method:             string(r.Method),
+		Path:               string(or(r.Path.Type, v1alpha1.PathURL)),
+		DropQuery:          r.Query.Type == v1alpha1.QueryDrop,
+		RemoveQuery:        r.Query.Remove,
+		SetQuery:           pairs(r.Query.Set),
+		ForwardCredentials: c.forwarded(r.ForwardCredentials),
+		DropBody:           r.Body.Type == v1alpha1.BodyNone,
+	}
+	if r.Host != nil {
+		out.Host, out.ForwardHost = r.Host.Value, r.Host.Type == v1alpha1.HostForward
+	}
+	if h := r.Headers; h != nil {
+		out.RemoveHeaders = texts(h.Remove)
+		for _, f := range h.Set {
+			out.SetHeaders = append(out.SetHeaders, routeconfig.NameValue{Name: string(f.Name), Value: f.Value})
+		}
+	}
+	return out
+}
+
+// forwarded names the fields that carry the caller's credentials.
+func (c *compiler) forwarded(list []v1alpha1.ForwardedCredential) []string {
+	var out []string
+	for _, credential := range list {
+		if credential != v1alpha1.ForwardAPIKey {
+			out = append(out, string(credential))
+		} else if a := c.authentication(); a != nil {
+			out = append(out, a.APIKeys.Header)
+		}
+	}
+	return out
+}
+
+func (c *compiler) retry(path *field.Path, r *v1alpha1.Retry) *routeconfig.Retry {
+	if r == nil {
+		return nil
+	}
+	out := &routeconfig.Retry{
+		Attempts:       int(or(r.Attempts, 3)),
+		AttemptTimeout: c.duration(path.Child("attemptTimeout"), value(r.AttemptTimeout)),
+		Methods:        string(or(r.Methods, v1alpha1.RetryIdempotent)),
+		On:             r.On,
+		InitialBackoff: c.durationOr(path.Child("backoff", "initial"), r.Backoff.Initial, "50ms"),
+		MaxBackoff:     c.durationOr(path.Child("backoff", "max"), r.Backoff.Max, "1s"),
+	}
+	if len(out.On) == 0 {
+		out.On = []string{"connect", "429", "502", "503", "504"}
+	}
+	return out
+}

@@ -1,0 +1,151 @@
+// Package compile turns a FanoutRoute into the route of a document. It is pure:
+// the operator, fanoutctl and the tests get the same document for the same spec.
+// The spec has passed the CRD's schema, so that defaults are filled in; what the
+// schema cannot say is refused here, with the field's path.
+package compile
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Options are those of Route.
+type Options struct {
+	// ListenPort is the port on which the proxy listens. Default: the route's own.
+	ListenPort int
+	// AllowCrossNamespace admits urls of Services in other namespaces.
+	AllowCrossNamespace bool
+}
+
+// Route compiles a route. Where the list has errors there is no document.
+func Route(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, field.ErrorList) {
+	c := &compiler{route: route, options: o}
+	out := &routeconfig.Route{
+		Namespace:      route.Namespace,
+		Name:           route.Name,
+		Listener:       c.listener(),
+		Authentication: c.authentication(),
+		RateLimits:     c.rateLimits(),
+		Validation:     c.validation(),
+		Dispatch:       c.dispatch(),
+		Response:       c.response(),
+	}
+	for i := range route.Spec.Backends {
+		out.Backends = append(out.Backends, c.backend(i))
+	}
+	if len(c.errs) > 0 {
+		return nil, c.errs
+	}
+	document := routeconfig.Document{Version: routeconfig.Version, Routes: []routeconfig.Route{*out}}
+	if err := document.Validate(); err != nil {
+		return nil, field.ErrorList{field.Invalid(field.NewPath("spec"), route.Name, err.Error())}
+	}
+	return out, nil
+}
+
+// Secrets returns the names of the Secrets that a route reads, sorted.
+func Secrets(r *routeconfig.Route) []string {
+	var names []string
+	if r.Authentication != nil && r.Authentication.APIKeys != nil {
+		names = append(names, r.Authentication.APIKeys.Secret)
+	}
+	for i := range r.Backends {
+		b := &r.Backends[i]
+		if b.Credential != nil {
+			names = append(names, b.Credential.Secret)
+		}
+		if b.TLS != nil && b.TLS.CASecret != "" {
+			names = append(names, b.TLS.CASecret)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// compiler holds one compilation and what it found wrong.
+type compiler struct {
+	route   *v1alpha1.FanoutRoute
+	options Options
+	errs    field.ErrorList
+}
+
+func (c *compiler) refuse(path *field.Path, value any, detail string) {
+	c.errs = append(c.errs, field.Invalid(path, value, detail))
+}
+
+// duration reads what the schema's pattern admitted. Absent ones are none.
+func (c *compiler) duration(path *field.Path, d v1alpha1.Duration) routeconfig.Duration {
+	if d == "" {
+		return 0
+	}
+	parsed, err := time.ParseDuration(string(d))
+	if err != nil {
+		c.refuse(path, string(d), "must be a duration such as 500ms or 1m30s")
+	}
+	return routeconfig.Duration(parsed)
+}
+
+// durationOr gives a value that only an object not seen by the schema can lack.
+func (c *compiler) durationOr(path *field.Path, d, fallback v1alpha1.Duration) routeconfig.Duration {
+	if d == "" {
+		d = fallback
+	}
+	return c.duration(path, d)
+}
+
+func (c *compiler) size(path *field.Path, q *resource.Quantity) int64 {
+	if q == nil {
+		return defaultSize
+	}
+	n, exact := q.AsInt64()
+	if !exact {
+		n = int64(math.Ceil(q.AsApproximateFloat64()))
+	}
+	if n < 0 || n > maxSize {
+		c.refuse(path, q.String(), "must be between 0 and 64Mi")
+	}
+	return n
+}
+
+const (
+	defaultSize = 1 << 20
+	maxSize     = 64 << 20
+)
+
+func or[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+func texts[T ~string](list []T) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+func ints(list []int32) []int {
+	var out []int
+	for _, n := range list {
+		out = append(out, int(n))
+	}
+	return out
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

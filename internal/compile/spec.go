@@ -1,0 +1,123 @@
+package compile
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+func spec() *field.Path { return field.NewPath("spec") }
+
+func (c *compiler) listener() routeconfig.Listener {
+	l := &c.route.Spec.Listener
+	out := routeconfig.Listener{Port: c.options.ListenPort}
+	if out.Port == 0 {
+		out.Port = int(or(l.Port, 8080))
+	}
+	for i := range l.Matches {
+		m := &l.Matches[i]
+		out.Matches = append(out.Matches, routeconfig.Match{
+			Path:    or(m.Path.Value, "/"),
+			Exact:   m.Path.Type == v1alpha1.PathExact,
+			Methods: texts(m.Methods),
+		})
+	}
+	if l.ClientIP != nil {
+		out.TrustedCIDRs = l.ClientIP.TrustedCIDRs
+	}
+	return out
+}
+
+func (c *compiler) authentication() *routeconfig.Authentication {
+	a := c.route.Spec.Authentication
+	if a == nil || a.APIKeys == nil {
+		return nil
+	}
+	return &routeconfig.Authentication{APIKeys: &routeconfig.CallerAPIKeys{
+		Secret: string(a.APIKeys.SecretName),
+		Header: string(or(a.APIKeys.Header, "X-API-Key")),
+	}}
+}
+
+func (c *compiler) rateLimits() []routeconfig.RateLimit {
+	var out []routeconfig.RateLimit
+	for i := range c.route.Spec.RateLimits {
+		l := &c.route.Spec.RateLimits[i]
+		limit := routeconfig.RateLimit{
+			Name:     string(l.Name),
+			Requests: int(l.Requests),
+			Per:      c.durationOr(spec().Child("rateLimits").Index(i).Child("per"), l.Per, "1s"),
+			Burst:    int(or(value(l.Burst), l.Requests)),
+		}
+		if l.Key != nil {
+			limit.Key, limit.Header = routeconfig.KeyHeader, string(l.Key.Header)
+			if l.Key.Type == v1alpha1.KeyClientIP {
+				limit.Key = routeconfig.KeyClientIP
+			}
+		}
+		out = append(out, limit)
+	}
+	return out
+}
+
+func (c *compiler) validation() routeconfig.Validation {
+	v, path := &c.route.Spec.Validation, spec().Child("validation")
+	return routeconfig.Validation{
+		MaxBodySize:  c.size(path.Child("maxBodySize"), v.MaxBodySize),
+		BodyTimeout:  c.durationOr(path.Child("bodyTimeout"), v.BodyTimeout, "30s"),
+		ContentTypes: v.ContentTypes,
+	}
+}
+
+func (c *compiler) dispatch() routeconfig.Dispatch {
+	d, path := &c.route.Spec.Dispatch, spec().Child("dispatch")
+	out := routeconfig.Dispatch{
+		Policy:      string(or(d.SuccessPolicy.Type, v1alpha1.PolicyAll)),
+		Timeout:     c.durationOr(path.Child("timeout"), d.Timeout, "5s"),
+		Stragglers:  string(or(d.Stragglers, v1alpha1.StragglersAuto)),
+		MaxInFlight: int(or(d.MaxInFlight, 1024)),
+	}
+	if d.SuccessPolicy.Quorum != nil {
+		out.Quorum = int(d.SuccessPolicy.Quorum.Count)
+	}
+	if d.SuccessPolicy.Required != nil {
+		for i, name := range d.SuccessPolicy.Required.Backends {
+			at := path.Child("successPolicy", "required", "backends").Index(i)
+			out.Required = append(out.Required, c.backendIndex(at, name))
+		}
+		slices.Sort(out.Required)
+	}
+	return out
+}
+
+// backendIndex finds a backend by name.
+func (c *compiler) backendIndex(path *field.Path, name v1alpha1.BackendName) int {
+	i := slices.IndexFunc(c.route.Spec.Backends, func(b v1alpha1.Backend) bool { return b.Name == name })
+	if i < 0 {
+		c.refuse(path, string(name), "must name a backend of this route")
+		return 0
+	}
+	return i
+}
+
+func (c *compiler) response() routeconfig.Response {
+	r := &c.route.Spec.Response
+	out := routeconfig.Response{
+		Type:                string(or(r.Type, v1alpha1.ResponseEnvelope)),
+		HeadersFromBackends: texts(r.HeadersFromBackends),
+		PartialStatusCode:   int(value(r.PartialStatusCode)),
+		Diagnostics:         string(or(r.Diagnostics, v1alpha1.DiagnosticsFull)),
+	}
+	if r.Type == v1alpha1.ResponseMerge {
+		merge := value(r.Merge)
+		out.OnConflict = string(or(merge.OnConflict, v1alpha1.ConflictFirst))
+		out.Arrays = string(or(merge.Arrays, v1alpha1.ArraysAppend))
+	}
+	if r.Primary != nil {
+		out.Primary = c.backendIndex(spec().Child("response", "primary", "backend"), r.Primary.Backend)
+	}
+	return out
+}

@@ -1,0 +1,200 @@
+package creds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+const (
+	// fetchTimeout bounds a token request. It does not depend on the call that
+	// happened to ask first: all others wait for the same answer.
+	fetchTimeout = 10 * time.Second
+	// defaultLife is how long a token is believed whose endpoint does not say, or
+	// says nothing sensible. x/oauth2 would believe it for ever.
+	defaultLife = 5 * time.Minute
+	// maxMargin is how long before its end a token is renewed, at most; short-lived
+	// ones are renewed after nine tenths of their life.
+	maxMargin = time.Minute
+	// A failure is remembered for firstPause, then twice that, up to maxPause.
+	firstPause = time.Second
+	maxPause   = 30 * time.Second
+)
+
+// TokenOptions are those of a TokenSource.
+type TokenOptions struct {
+	TokenURL string
+	Scopes   []string
+	// Post sends the client's secret in the form and not in the header.
+	Post       bool
+	Parameters url.Values
+	// Client is the Secret with client_id and client_secret.
+	Client *Group
+	// Transport makes the token request; redirects are not followed.
+	Transport http.RoundTripper
+}
+
+// TokenSource keeps one access token of the client credentials grant (RFC 6749,
+// section 4.4). However many callers ask at once, one request is under way.
+type TokenSource struct {
+	options TokenOptions
+	client  *http.Client
+
+	mu      sync.Mutex
+	current token
+	fetch   *fetch // under way, or nil
+	failed  error
+	pause   time.Duration
+	retryAt time.Time
+	refused *Snapshot // the client for which failed holds
+}
+
+// token is an access token and the client that it was issued to.
+type token struct {
+	value            string
+	issuedTo         *Snapshot
+	renewAt, endsAt  time.Time
+	refusedByBackend bool
+}
+
+// fetch is a token request under way. The result may be read once done is closed.
+type fetch struct {
+	done  chan struct{}
+	token token
+	err   error
+}
+
+// NewTokenSource returns a TokenSource. It asks for nothing yet.
+func NewTokenSource(o TokenOptions) *TokenSource {
+	return &TokenSource{options: o, client: &http.Client{
+		Transport:     o.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Token returns a valid access token, fetching one where needed. The error is that
+// of ctx, of the Secret, or of the token endpoint.
+func (t *TokenSource) Token(ctx context.Context) (Value, error) {
+	client, err := t.options.Client.Snapshot()
+	if err != nil {
+		return Value{}, err
+	}
+	current, pending, err := t.lookUp(client)
+	if err != nil || pending == nil {
+		return Value{current.value}, err
+	}
+	select {
+	case <-pending.done:
+	case <-ctx.Done():
+		return Value{}, context.Cause(ctx)
+	}
+	if pending.err != nil && current.value != "" {
+		return Value{current.value}, nil
+	}
+	return Value{pending.token.value}, pending.err
+}
+
+// lookUp returns the token to use, and the fetch to wait for where it is not the
+// best one to be had.
+func (t *TokenSource) lookUp(client *Snapshot) (token, *fetch, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	usable := t.current
+	if !now.Before(usable.endsAt) || usable.refusedByBackend {
+		usable = token{}
+	}
+	fresh := usable.value != "" && usable.issuedTo == client
+	if fresh && now.Before(usable.renewAt) {
+		return usable, nil, nil
+	}
+	if t.fetch == nil && t.refused == client && now.Before(t.retryAt) {
+		if usable.value == "" {
+			return token{}, nil, t.failed
+		}
+		return usable, nil, nil
+	}
+	if t.fetch == nil {
+		t.fetch = &fetch{done: make(chan struct{})}
+		go t.run(t.fetch, client)
+	}
+	if fresh { // renewed early, in the background
+		return usable, nil, nil
+	}
+	return usable, t.fetch, nil
+}
+
+// Refuse tells that a backend answered 401 to a token. The next Token fetches
+// another one, unless that has happened already.
+func (t *TokenSource) Refuse(v Value) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current.value == v.secret {
+		t.current.refusedByBackend = true
+	}
+}
+
+// run fetches a token in a context of its own.
+func (t *TokenSource) run(f *fetch, client *Snapshot) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	f.token, f.err = t.request(ctx, client)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fetch = nil
+	if f.err == nil {
+		t.current, t.failed, t.pause, t.refused = f.token, nil, 0, nil
+	} else {
+		t.pause = min(max(2*t.pause, firstPause), maxPause)
+		t.failed, t.refused, t.retryAt = f.err, client, time.Now().Add(t.pause)
+	}
+	close(f.done)
+}
+
+func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, error) {
+	config := clientcredentials.Config{
+		ClientID:       client.Value("client_id").secret,
+		ClientSecret:   client.Value("client_secret").secret,
+		TokenURL:       t.options.TokenURL,
+		Scopes:         t.options.Scopes,
+		EndpointParams: t.options.Parameters,
+		AuthStyle:      oauth2.AuthStyleInHeader,
+	}
+	if t.options.Post {
+		config.AuthStyle = oauth2.AuthStyleInParams
+	}
+	asked := time.Now()
+	issued, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client))
+	if err != nil {
+		return token{}, tokenError(err)
+	}
+	life := issued.Expiry.Sub(asked)
+	if issued.Expiry.IsZero() || life <= 0 {
+		life = defaultLife
+	}
+	return token{
+		value:    issued.AccessToken,
+		issuedTo: client,
+		renewAt:  asked.Add(life - min(life/10, maxMargin)),
+		endsAt:   asked.Add(life),
+	}, nil
+}
+
+// tokenError keeps the status and the error code (RFC 6749, section 5.2) and drops
+// the body: an endpoint may repeat in it what it was sent.
+func tokenError(err error) error {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
+		return fmt.Errorf("token endpoint answered %d %s", refused.Response.StatusCode, refused.ErrorCode)
+	}
+	if cause, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("ask token endpoint: %w", cause.Err)
+	}
+	return errors.New("token endpoint gave no token that can be read")
+}

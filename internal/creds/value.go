@@ -1,0 +1,33 @@
+// Package creds holds credentials: it reads them from mounted files, keeps the
+// last good value of each, and fetches OAuth 2.0 tokens with them. Values leave
+// it only by Reveal, to be written on the wire to the backend that they are for.
+package creds
+
+import "log/slog"
+
+// redacted is what every way of printing a Value shows.
+const redacted = "[redacted]"
+
+// Value is a secret.
+type Value struct{ secret string }
+
+// NewValue wraps a secret.
+func NewValue(secret string) Value { return Value{secret} }
+
+// Reveal returns the secret.
+func (v Value) Reveal() string { return v.secret }
+
+// String does not return the secret.
+func (Value) String() string { return redacted }
+
+// GoString does not return the secret.
+func (Value) GoString() string { return redacted }
+
+// LogValue does not return the secret.
+func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText does not return the secret.
+func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON does not return the secret.
+func (Value) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

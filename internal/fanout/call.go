@@ -1,0 +1,82 @@
+package fanout
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Call is one client request being fanned out. It is read-only once dispatched:
+// every backend and every attempt shares it, body included.
+type Call struct {
+	Method string
+	// Path and Query are the request-target's raw bytes, before and after the
+	// first '?'. HasQuery tells "/a?" from "/a".
+	Path     string
+	Query    string
+	HasQuery bool
+	// Prefix is how many bytes of Path the route's match covers.
+	Prefix int
+	// Host is the authority that the client asked for.
+	Host string
+	// Header holds the client's fields as received.
+	Header http.Header
+	// Body is complete; it is empty where the client sent none.
+	Body []byte
+	// Caller is the authenticated caller's name, or empty.
+	Caller string
+	// RequestID is sent to every backend and returned to the client.
+	RequestID string
+}
+
+// Safe reports whether the call's method is safe (RFC 9110, section 9.2.1).
+func (c *Call) Safe() bool {
+	switch c.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// Answer is what one backend finally yields for a call: a response, or the
+// reason for none.
+type Answer struct {
+	Outcome Outcome
+	Reason  Reason
+	// Status is the HTTP status of the response, 0 without one. A failed answer
+	// may have one, with header and body.
+	Status int
+	Header http.Header
+	Body   []byte
+	// Checked is what the response type's checker understood of the body.
+	Checked any
+	// Elapsed runs from the dispatch of the call to this answer.
+	Elapsed time.Duration
+	// Attempts counts the HTTP exchanges begun, the first included.
+	Attempts int
+	// RetryAfter is how long the limit that rejected the call stays closed.
+	RetryAfter time.Duration
+}
+
+// Responded reports whether the backend's own HTTP response is in the answer.
+func (a *Answer) Responded() bool { return a.Status != 0 }
+
+// Backend is one receiver of calls. It is used by many calls at once.
+type Backend interface {
+	// Reserve takes, before a byte is sent, what the backend limits. Where it
+	// refuses, the reservation is nil and the answer says why.
+	Reserve(call *Call) (Reservation, Answer)
+}
+
+// Reservation is the right to ask a backend once. Exactly one of Do and Cancel is
+// called, once.
+type Reservation interface {
+	// Do asks the backend and returns its answer. It obeys ctx at once; the cause
+	// of a canceled ctx tells whether the answer is Canceled or a Timeout.
+	Do(ctx context.Context, call *Call) Answer
+	// Cancel gives back what was reserved, without asking.
+	Cancel()
+	// Attempts counts the HTTP exchanges begun so far. It may be called while Do
+	// runs.
+	Attempts() int
+}

@@ -1,0 +1,106 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stragglers says what becomes of backends that still work when the call is
+// decided.
+type Stragglers uint8
+
+// What becomes of stragglers. Auto cancels for safe methods and finishes
+// otherwise.
+const (
+	Auto Stragglers = iota
+	Cancel
+	Finish
+	Wait
+)
+
+// The causes for which a backend's context ends. A backend turns ErrTimeout into
+// Failed with reason Timeout, the others into Canceled.
+var (
+	ErrTimeout      = errors.New("the call's time is up")
+	ErrDecided      = errors.New("the call is decided")
+	ErrClientClosed = errors.New("the client has left")
+)
+
+// ErrOverloaded is returned by Dispatch when MaxInFlight calls are under way.
+var ErrOverloaded = errors.New("too many calls in flight")
+
+// Checker judges an answer in the goroutine of its backend. It may turn a success
+// into a failure, and keeps what it parsed in the answer.
+type Checker interface {
+	Check(backend int, a *Answer)
+}
+
+// Observer is told each answer once, when it is final, from any goroutine.
+type Observer interface {
+	Answered(backend int, a *Answer)
+}
+
+// Options are those of a Dispatcher; all but Policy and Stragglers are required.
+type Options struct {
+	Backends    []Backend
+	Policy      Policy
+	Timeout     time.Duration
+	Stragglers  Stragglers
+	MaxInFlight int
+	Checker     Checker
+	Observer    Observer
+}
+
+// Dispatcher fans calls out to the backends of one route. It is safe for
+// concurrent use.
+type Dispatcher struct {
+	Options
+	inFlight atomic.Int64
+	running  sync.WaitGroup
+}
+
+// New returns a Dispatcher.
+func New(o Options) *Dispatcher { return &Dispatcher{Options: o} }
+
+// InFlight is the number of calls under way, stragglers included.
+func (d *Dispatcher) InFlight() int { return int(d.inFlight.Load()) }
+
+// Drain waits until the last straggler has ended. No Dispatch may begin meanwhile.
+func (d *Dispatcher) Drain() { d.running.Wait() }
+
+// Dispatch fans a call out and returns once its response is decided. The client
+// has left when ctx ends. The error is nil or ErrOverloaded.
+func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) {
+	if d.inFlight.Add(1) > int64(d.MaxInFlight) {
+		d.inFlight.Add(-1)
+		return nil, ErrOverloaded
+	}
+	f := &flight{
+		d: d, call: call, start: time.Now(),
+		answers:    make([]Answer, len(d.Backends)),
+		arrivals:   make(chan arrival, len(d.Backends)),
+		deciding:   -1,
+		stragglers: d.stragglers(call),
+	}
+	d.running.Add(1)
+	return f.run(ctx), nil
+}
+
+func (d *Dispatcher) stragglers(call *Call) Stragglers {
+	if d.Stragglers != Auto {
+		return d.Stragglers
+	}
+	if call.Safe() {
+		return Cancel
+	}
+	return Finish
+}
+
+// land ends a flight whose last backend has answered.
+func (d *Dispatcher) land() {
+	d.inFlight.Add(-1)
+	d.running.Done()
+}

@@ -1,0 +1,106 @@
+package gate
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// match is a set of calls.
+type match struct {
+	path    string // without trailing slash where it is a prefix
+	exact   bool
+	methods []string // sorted; all of allMethods where empty
+}
+
+// allMethods are those that a route can take. TRACE and CONNECT are not fanned
+// out: one would show credentials, the other is no request.
+func allMethods() []string {
+	return []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+}
+
+// newMatches sorts so that the most specific one comes first: it decides which
+// prefix a call has.
+func newMatches(config []routeconfig.Match) []match {
+	if len(config) == 0 {
+		config = []routeconfig.Match{{Path: "/"}}
+	}
+	matches := make([]match, len(config))
+	for i, c := range config {
+		m := match{path: c.Path, exact: c.Exact, methods: slices.Sorted(slices.Values(c.Methods))}
+		if !m.exact {
+			m.path = strings.TrimSuffix(m.path, "/")
+		}
+		if len(m.methods) == 0 {
+			m.methods = allMethods()
+		}
+		matches[i] = m
+	}
+	slices.SortStableFunc(matches, func(a, b match) int {
+		if a.exact != b.exact && a.exact {
+			return -1
+		} else if a.exact != b.exact {
+			return 1
+		}
+		return cmp.Compare(len(b.path), len(a.path))
+	})
+	return matches
+}
+
+// covers compares by whole raw segments: /orders covers /orders/1, not /orders-1.
+func (m *match) covers(path string) bool {
+	if m.exact {
+		return path == m.path
+	}
+	rest, ok := strings.CutPrefix(path, m.path)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// match finds the most specific match of a call and notes the prefix.
+func (g *Gate) match(call *fanout.Call) *Refusal {
+	if !strings.HasPrefix(call.Path, "/") {
+		return badPath("the request-target is neither a path nor a URL with one")
+	}
+	var allow []string
+	for i := range g.matches {
+		m := &g.matches[i]
+		if !m.covers(call.Path) {
+			continue
+		}
+		if slices.Contains(m.methods, call.Method) {
+			call.Prefix = len(m.path)
+			return nil
+		}
+		allow = append(allow, m.methods...)
+	}
+	if len(allow) > 0 {
+		slices.Sort(allow)
+		return methodNotAllowed(slices.Compact(allow))
+	}
+	if call.Method == http.MethodTrace || call.Method == http.MethodConnect {
+		return methodNotAllowed(allMethods())
+	}
+	return notFound()
+}
+
+// split cuts a request-target into raw path and raw query. The absolute form (RFC
+// 9112, section 3.2.2) loses its scheme and authority.
+func split(target string) (path, query string, hasQuery bool) {
+	if !strings.HasPrefix(target, "/") {
+		if _, rest, ok := strings.Cut(target, "://"); ok {
+			target = "/"
+			if i := strings.IndexAny(rest, "/?"); i >= 0 {
+				target = rest[i:]
+			}
+			if target[0] == '?' {
+				target = "/" + target
+			}
+		}
+	}
+	path, query, hasQuery = strings.Cut(target, "?")
+	return path, query, hasQuery
+}

@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// log writes the line of a call. Complete calls are sampled; the path stands
+// there without its query, which may hold secrets.
+func (v *visit) log(now time.Time) {
+	logger := v.proxy.options.Log
+	if !logger.Enabled(context.Background(), slog.LevelInfo) || !v.proxy.sample(v) {
+		return
+	}
+	path, _, _ := strings.Cut(v.request.RequestURI, "?")
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("route", v.route.id),
+		slog.String("requestId", v.id),
+		slog.String("method", v.request.Method),
+		slog.String("path", path),
+		slog.Int("status", v.status),
+		slog.Int64("ms", now.Sub(v.start).Milliseconds()),
+		slog.Int("bytes", v.bytes),
+	)
+	if v.Client.IsValid() {
+		attrs = append(attrs, slog.String("client", v.Client.String()))
+	}
+	if v.Caller != "" {
+		attrs = append(attrs, slog.String("caller", v.Caller))
+	}
+	if v.result != nil {
+		attrs = append(attrs, slog.String("outcome", v.outcome.String()), v.backends())
+	}
+	logger.LogAttrs(context.Background(), slog.LevelInfo, "call", attrs...)
+}
+
+// sample admits the line of every call that was not complete, and of one in so
+// many that were.
+func (p *Proxy) sample(v *visit) bool {
+	if p.options.AccessLogSample <= 1 || v.result == nil || v.outcome != fanout.Complete {
+		return true
+	}
+	return p.sampled.Add(1)%uint64(p.options.AccessLogSample) == 0
+}
+
+func (v *visit) backends() slog.Attr {
+	all := make([]slog.Attr, len(v.result.Answers))
+	for i := range v.result.Answers {
+		a := &v.result.Answers[i]
+		one := make([]slog.Attr, 0, 5)
+		one = append(one, slog.String("outcome", a.Outcome.String()))
+		if a.Reason != fanout.NoReason {
+			one = append(one, slog.String("reason", a.Reason.String()))
+		}
+		if a.Status != 0 {
+			one = append(one, slog.Int("status", a.Status))
+		}
+		one = append(one, slog.Int64("ms", a.Elapsed.Milliseconds()), slog.Int("attempts", a.Attempts))
+		all[i] = slog.Attr{Key: v.route.names[i], Value: slog.GroupValue(one...)}
+	}
+	return slog.Attr{Key: "backends", Value: slog.GroupValue(all...)}
+}

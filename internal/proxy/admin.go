@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// admin is the admin port. Nothing secret stands on it.
+type admin struct {
+	http *http.Server
+	done chan struct{}
+}
+
+func (p *Proxy) startAdmin() (*admin, error) {
+	if p.options.Admin == "" {
+		return nil, nil //nolint:nilnil // no admin port: close takes nil
+	}
+	l, err := net.Listen("tcp", p.options.Admin)
+	if err != nil {
+		return nil, fmt.Errorf("listen on admin port: %w", err)
+	}
+	a := &admin{done: make(chan struct{}), http: &http.Server{
+		Handler: p.AdminHandler(), ReadHeaderTimeout: headTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: maxHead,
+	}}
+	go func() {
+		defer close(a.done)
+		_ = a.http.Serve(l) // ends by Close alone
+	}()
+	return a, nil
+}
+
+func (a *admin) close() error {
+	if a == nil {
+		return nil
+	}
+	err := a.http.Close()
+	<-a.done
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close admin port: %w", err)
+	}
+	return nil
+}
+
+// AdminHandler serves /livez, /readyz, /metrics and /status.
+func (p *Proxy) AdminHandler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{p},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", p.readyz)
+	mux.HandleFunc("GET /status", p.status)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func (p *Proxy) readyz(w http.ResponseWriter, _ *http.Request) {
+	switch {
+	case p.draining.Load():
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+	case p.plan.Load() == nil:
+		http.Error(w, "no document is loaded", http.StatusServiceUnavailable)
+	default:
+		_, _ = w.Write([]byte("ok\n"))
+	}
+}
+
+func (p *Proxy) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(p.Report(time.Now())) // the reader's going away is its own business
+}
+
+// Report returns what /status says.
+func (p *Proxy) Report(now time.Time) *stats.Report {
+	report := &stats.Report{Ready: p.Ready(), Routes: []stats.RouteReport{}}
+	if reason := p.refused.Load(); reason != nil {
+		report.Refused = *reason
+	}
+	current := p.plan.Load()
+	if current == nil {
+		return report
+	}
+	report.Document = current.hash
+	for _, id := range current.order {
+		report.Routes = append(report.Routes, current.routes[id].report(now))
+	}
+	return report
+}
+
+func (r *route) report(now time.Time) stats.RouteReport {
+	report := stats.RouteReport{
+		Namespace: r.config.Namespace,
+		Name:      r.config.Name,
+		Missing:   r.missing(),
+		Windows:   r.calls.Windows(now),
+	}
+	for i, b := range r.answers {
+		report.Backends = append(report.Backends, b.Report(now, r.names[i]))
+	}
+	return report
+}
+
+// missing lists the keys of Secrets that cannot be read now.
+func (r *route) missing() []stats.MissingKey {
+	var list []stats.MissingKey
+	for _, d := range r.groups {
+		problem := d.group.Problem()
+		if problem == nil {
+			continue
+		}
+		_, err := d.group.Snapshot()
+		keys := problem.Keys
+		if len(keys) == 0 {
+			keys = []string{""}
+		}
+		for _, key := range keys {
+			list = append(list, stats.MissingKey{
+				Secret: d.group.Secret, Key: key, Backend: d.backend, Stale: err == nil, Message: problem.Message,
+			})
+		}
+	}
+	return list
+}

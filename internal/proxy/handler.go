@@ -1,0 +1,196 @@
+package proxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/combine"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/gate"
+)
+
+const (
+	// statusClientClosed is what logs and metrics say of a client that left.
+	statusClientClosed = 499
+	// writeTimeout is renewed with each writeChunk, so that it bounds how slowly a
+	// client may read, not how long.
+	writeTimeout = 30 * time.Second
+	writeChunk   = 64 << 10
+	// maxPooled keeps a single large response from holding its memory for ever.
+	maxPooled = 1 << 20
+)
+
+// handler takes the calls of one route: accept, match, authenticate, limit,
+// validate, dispatch, combine, record.
+type handler struct {
+	proxy *Proxy
+	id    string
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route := h.proxy.current(h.id)
+	if route == nil {
+		http.Error(w, "the route is gone", http.StatusServiceUnavailable)
+		return
+	}
+	v := &visit{proxy: h.proxy, route: route, start: time.Now(), writer: w, request: r}
+	v.id = requestID(r.Header)
+	r.Header["X-Request-Id"] = []string{v.id} // backends get it too
+	w.Header()["X-Request-Id"] = []string{v.id}
+	if h.proxy.draining.Load() {
+		w.Header()["Connection"] = []string{"close"}
+	}
+	v.serve()
+}
+
+func (p *Proxy) current(id string) *route {
+	if current := p.plan.Load(); current != nil {
+		return current.routes[id]
+	}
+	return nil
+}
+
+// requestID keeps the client's id where it is harmless in a log.
+func requestID(h http.Header) string {
+	if id := h.Get("X-Request-Id"); harmless(id) {
+		return id
+	}
+	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()) //nolint:gosec // tells calls apart, no secret
+}
+
+func harmless(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		if ('a' > c || c > 'z') && ('A' > c || c > 'Z') && ('0' > c || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return 0 < len(id) && len(id) <= 128
+}
+
+// visit is one request, from its arrival to its line in the log.
+type visit struct {
+	gate.Visit
+
+	proxy   *Proxy
+	route   *route
+	start   time.Time
+	writer  http.ResponseWriter
+	request *http.Request
+	id      string
+	result  *fanout.Result // nil where the call was refused
+	outcome fanout.CallOutcome
+	status  int
+	bytes   int
+}
+
+func (v *visit) serve() {
+	call, refusal := v.route.gate.Admit(v.writer, v.request, &v.Visit)
+	if refusal != nil {
+		v.refuse(refusal)
+		return
+	}
+	call.RequestID = v.id
+	for _, b := range v.route.backends {
+		if err := b.CheckPath(call); err != nil {
+			v.refuse(gate.BadPath(err))
+			return
+		}
+	}
+	result, err := v.route.dispatcher.Dispatch(v.request.Context(), call)
+	if err != nil {
+		v.refuse(gate.Overloaded())
+		return
+	}
+	v.result = result
+	v.respond()
+}
+
+func (v *visit) respond() {
+	now := time.Now()
+	if v.result.Outcome == fanout.ClientClosed {
+		v.outcome, v.status = fanout.ClientClosed, statusClientClosed
+		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
+		v.log(now)
+		return
+	}
+	buffer := v.proxy.buffer()
+	response := v.route.combiner.Combine(v.result, (*buffer)[:0])
+	v.outcome = response.Outcome
+	v.write(response.Status, response.Header, response.Body)
+	now = time.Now()
+	v.route.calls.Record(now, v.outcome, now.Sub(v.start))
+	v.log(now)
+	if v.route.config.Response.Combined() && cap(response.Body) <= maxPooled {
+		*buffer = response.Body
+	}
+	v.proxy.buffers.Put(buffer)
+}
+
+// buffer returns one for a combined body, which is on the wire when the handler
+// returns.
+func (p *Proxy) buffer() *[]byte {
+	if b, ok := p.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+// refuse answers a request that makes no call.
+func (v *visit) refuse(r *gate.Refusal) {
+	v.route.calls.Refuse(v.start)
+	if r.Gone {
+		v.status = statusClientClosed
+		v.log(time.Now())
+		return
+	}
+	h := http.Header{"Content-Type": {combine.ContentType}}
+	if r.Field != "" {
+		h[r.Field] = []string{r.Value}
+	}
+	if r.Close {
+		h["Connection"] = []string{"close"}
+	}
+	p := combine.Problem{Slug: r.Slug, Title: r.Title, Status: r.Status, Detail: r.Detail}
+	v.write(r.Status, h, p.Append(nil))
+	v.log(time.Now())
+}
+
+// write sends a response.
+func (v *visit) write(status int, fields http.Header, body []byte) {
+	v.status = status
+	h := v.writer.Header()
+	for name, values := range fields {
+		h[name] = values
+	}
+	if bodyAllowed(status) {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		if v.request.Method == http.MethodHead {
+			body = nil
+		}
+	} else {
+		body = nil
+	}
+	control := http.NewResponseController(v.writer)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines
+	v.writer.WriteHeader(status)
+	for len(body) > 0 {
+		n, err := v.writer.Write(body[:min(len(body), writeChunk)])
+		v.bytes += n
+		if err != nil {
+			return
+		}
+		if body = body[n:]; len(body) > 0 {
+			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
+	}
+}
+
+// bodyAllowed follows RFC 9110, section 6.4.1.
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}

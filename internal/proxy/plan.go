@@ -1,0 +1,239 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/combine"
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// plan is the compiled form of a document. It is immutable; a reload makes another.
+type plan struct {
+	hash   string
+	routes map[string]*route
+	order  []string
+	// kept is what the next plan takes over where it is equal.
+	kept kept
+}
+
+// route is one compiled route.
+type route struct {
+	id         string // namespace/name
+	config     *routeconfig.Route
+	gate       *gate.Gate
+	backends   []*backend.Backend
+	names      []string
+	dispatcher *fanout.Dispatcher
+	combiner   *combine.Combiner
+	calls      *stats.Route
+	answers    []*stats.Backend
+	groups     []dependency
+}
+
+// dependency is a Secret that a route reads; backend is empty for its callers'.
+type dependency struct {
+	group   *creds.Group
+	backend string
+}
+
+// kept is the state behind a plan. States and limiters go by name and content of
+// their part of the document, statistics by name.
+type kept struct {
+	states   map[string]*backend.State
+	limiters map[string]*gate.Limiter
+	calls    map[string]*stats.Route
+	answers  map[string]*stats.Backend
+}
+
+func newKept() kept {
+	return kept{
+		states:   map[string]*backend.State{},
+		limiters: map[string]*gate.Limiter{},
+		calls:    map[string]*stats.Route{},
+		answers:  map[string]*stats.Backend{},
+	}
+}
+
+// compiler makes a plan out of a document and of what the last plan kept.
+type compiler struct {
+	options *Options
+	store   *creds.Store
+	old     kept
+	fresh   kept
+	now     time.Time
+}
+
+func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, error) {
+	p := &plan{hash: hash, routes: map[string]*route{}}
+	for i := range document.Routes {
+		r, err := c.route(&document.Routes[i])
+		if err != nil {
+			return nil, fmt.Errorf("compile route %s/%s: %w", document.Routes[i].Namespace, document.Routes[i].Name, err)
+		}
+		p.routes[r.id] = r
+		p.order = append(p.order, r.id)
+	}
+	p.kept = c.fresh
+	return p, nil
+}
+
+func (c *compiler) route(config *routeconfig.Route) (*route, error) {
+	r := &route{id: config.Namespace + "/" + config.Name, config: config}
+	via := pseudonym(r.id)
+	limiters, err := c.limiters(r.id, config.RateLimits)
+	if err != nil {
+		return nil, err
+	}
+	r.gate, err = gate.New(gate.Options{Config: config, Store: c.store, Limiters: limiters, Via: via})
+	if err != nil {
+		return nil, fmt.Errorf("compile gate: %w", err)
+	}
+	for _, g := range r.gate.Groups() {
+		r.groups = append(r.groups, dependency{group: g})
+	}
+	for i := range config.Backends {
+		if err := c.backend(r, &config.Backends[i], via); err != nil {
+			return nil, err
+		}
+	}
+	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
+	r.combiner = combine.New(combine.Options{
+		Response: config.Response, Backends: r.names, Policy: config.Dispatch.Policy,
+	})
+	r.dispatcher = newDispatcher(r)
+	return r, nil
+}
+
+func (c *compiler) limiters(id string, configs []routeconfig.RateLimit) ([]*gate.Limiter, error) {
+	var limiters []*gate.Limiter
+	for _, config := range configs {
+		content, err := json.Marshal(config)
+		if err != nil {
+			return nil, fmt.Errorf("encode rate limit %q: %w", config.Name, err)
+		}
+		limiters = append(limiters, keep(c.old.limiters, c.fresh.limiters, id+"\n"+string(content),
+			func() *gate.Limiter { return gate.NewLimiter(config) }))
+	}
+	return limiters, nil
+}
+
+func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) error {
+	hash, err := config.Hash()
+	if err != nil {
+		return fmt.Errorf("hash backend: %w", err)
+	}
+	id := r.id + "\n" + config.Name
+	state := keep(c.old.states, c.fresh.states, id+"\n"+hash, func() *backend.State {
+		return backend.NewState(r.config.Namespace, config, c.store,
+			backend.Dialer{Guard: c.options.Guard, Resolve: c.options.Resolve})
+	})
+	b, err := backend.New(backend.Options{
+		Config:              config,
+		State:               state,
+		Combined:            r.config.Response.Combined(),
+		CallerFields:        callerFields(r.config),
+		Via:                 via,
+		RequireAllowedHosts: c.options.RequireAllowedHosts,
+	})
+	if err != nil {
+		return fmt.Errorf("compile backend: %w", err)
+	}
+	r.backends = append(r.backends, b)
+	r.names = append(r.names, config.Name)
+	r.answers = append(r.answers, keep(c.old.answers, c.fresh.answers, id,
+		func() *stats.Backend { return stats.NewBackend(c.now) }))
+	for _, g := range state.Groups() {
+		r.groups = append(r.groups, dependency{g, config.Name})
+	}
+	return nil
+}
+
+// keep takes what the last plan had, or makes it.
+func keep[T any](old, fresh map[string]T, id string, create func() T) T {
+	value, ok := old[id]
+	if !ok {
+		value = create()
+	}
+	fresh[id] = value
+	return value
+}
+
+func callerFields(config *routeconfig.Route) []string {
+	if config.Authentication == nil || config.Authentication.APIKeys == nil {
+		return nil
+	}
+	return []string{config.Authentication.APIKeys.Header}
+}
+
+// pseudonym is what Via shows of a route: enough to know itself, and nothing to
+// learn from.
+func pseudonym(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return "fanout-" + hex.EncodeToString(sum[:6])
+}
+
+func newDispatcher(r *route) *fanout.Dispatcher {
+	d := &r.config.Dispatch
+	o := fanout.Options{
+		Policy:      policy(r.config),
+		Timeout:     time.Duration(d.Timeout),
+		Stragglers:  stragglers(d.Stragglers),
+		MaxInFlight: d.MaxInFlight,
+		Checker:     r.combiner,
+		Observer:    r,
+	}
+	for _, b := range r.backends {
+		o.Backends = append(o.Backends, b)
+	}
+	return fanout.New(o)
+}
+
+// Answered implements fanout.Observer.
+func (r *route) Answered(i int, a *fanout.Answer) { r.answers[i].Record(time.Now(), a) }
+
+func policy(config *routeconfig.Route) fanout.Policy {
+	p := fanout.Policy{Quorum: config.Dispatch.Quorum}
+	switch config.Dispatch.Policy {
+	case routeconfig.PolicyAny:
+		p.Type = fanout.Any
+	case routeconfig.PolicyQuorum:
+		p.Type = fanout.Quorum
+	case routeconfig.PolicyRequired:
+		p.Type = fanout.Required
+		p.Patient = config.Response.Combined()
+	case routeconfig.PolicyBestEffort:
+		p.Type = fanout.BestEffort
+	}
+	required := config.Dispatch.Required
+	if config.Response.Type == routeconfig.ResponsePrimary {
+		required = append(required[:len(required):len(required)], config.Response.Primary)
+	}
+	if len(required) > 0 {
+		p.Required = make([]bool, len(config.Backends))
+		for _, i := range required {
+			p.Required[i] = true
+		}
+	}
+	return p
+}
+
+func stragglers(name string) fanout.Stragglers {
+	switch name {
+	case routeconfig.StragglersCancel:
+		return fanout.Cancel
+	case routeconfig.StragglersFinish:
+		return fanout.Finish
+	case routeconfig.StragglersWait:
+		return fanout.Wait
+	}
+	return fanout.Auto
+}

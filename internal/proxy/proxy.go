@@ -1,0 +1,240 @@
+// Package proxy is the root of the data plane: it holds the plan, serves its
+// routes and the admin port, takes over new documents and credentials without
+// dropping a call, and drains when told to stop.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Options are those of a Proxy. Credentials, Guard and Log are required.
+type Options struct {
+	// Credentials is the tree of mounted Secrets, NAMESPACE/SECRET/KEY.
+	Credentials fs.FS
+	// Guard says which addresses may be dialled.
+	Guard *netguard.Guard
+	// Log takes what changes, and the access log.
+	Log *slog.Logger
+	// Listen opens the listener of a route. Default: its port on Address.
+	Listen func(route *routeconfig.Route) (net.Listener, error)
+	// Address is the host to listen on. Default: all.
+	Address string
+	// Admin is host:port of the admin port. Default: none.
+	Admin string
+	// Resolve replaces host:port of a backend's URL by another one.
+	Resolve map[string]string
+	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
+	RequireAllowedHosts bool
+	// DrainDelay is how long calls are still accepted after the stop was asked for,
+	// since endpoints are taken out of load balancers with a delay.
+	DrainDelay time.Duration
+	// DrainTimeout bounds the end of calls under way after that. Default: 10 m, the
+	// longest time that a call may take.
+	DrainTimeout time.Duration
+	// AccessLogSample logs one in so many complete calls; others always. Default: 1.
+	AccessLogSample int
+}
+
+// Proxy serves documents. Its methods are safe for concurrent use.
+type Proxy struct {
+	options  Options
+	store    *creds.Store
+	plan     atomic.Pointer[plan]
+	refused  atomic.Pointer[string]
+	draining atomic.Bool
+	sampled  atomic.Uint64
+	buffers  sync.Pool // of *[]byte
+
+	mu      sync.Mutex // guards what follows, and changes of plan
+	servers map[string]*server
+	retired []*fanout.Dispatcher // of older plans, with calls under way
+	closed  bool
+}
+
+// New returns a Proxy that serves nothing yet.
+func New(o Options) *Proxy {
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 10 * time.Minute
+	}
+	if o.AccessLogSample == 0 {
+		o.AccessLogSample = 1
+	}
+	p := &Proxy{options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{}}
+	if p.options.Listen == nil {
+		p.options.Listen = p.listen
+	}
+	return p
+}
+
+func (p *Proxy) listen(route *routeconfig.Route) (net.Listener, error) {
+	address := net.JoinHostPort(p.options.Address, strconv.Itoa(route.Listener.Port))
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for route %s/%s: %w", route.Namespace, route.Name, err)
+	}
+	return l, nil
+}
+
+// ErrClosed is returned by Load once the proxy stops.
+var ErrClosed = errors.New("the proxy is stopping")
+
+// Load takes over an encoded document; calls under way keep the old one. On error
+// the old one stays, and /status says why.
+func (p *Proxy) Load(encoded []byte) error {
+	err := p.load(encoded)
+	if err != nil {
+		reason := err.Error()
+		p.refused.Store(&reason)
+		return err
+	}
+	p.refused.Store(nil)
+	return nil
+}
+
+func (p *Proxy) load(encoded []byte) error {
+	hash := routeconfig.Hash(encoded)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	old := p.plan.Load()
+	if old != nil && old.hash == hash {
+		return nil
+	}
+	document, err := routeconfig.Decode(encoded)
+	if err != nil {
+		return fmt.Errorf("load document: %w", err)
+	}
+	c := &compiler{options: &p.options, store: p.store, fresh: newKept(), now: time.Now()}
+	if old != nil {
+		c.old = old.kept
+	}
+	fresh, err := c.plan(document, hash)
+	if err != nil {
+		return fmt.Errorf("load document: %w", err)
+	}
+	if err := p.open(fresh); err != nil {
+		return fmt.Errorf("load document: %w", err)
+	}
+	p.plan.Store(fresh)
+	p.retire(old, fresh)
+	p.options.Log.Info("document loaded", "document", hash, "routes", len(fresh.order))
+	return nil
+}
+
+// retire gives up what the new plan has not taken over.
+func (p *Proxy) retire(old, fresh *plan) {
+	p.forget(fresh)
+	if old == nil {
+		return
+	}
+	for id, r := range old.routes {
+		p.retired = append(p.retired, r.dispatcher)
+		if _, ok := fresh.routes[id]; !ok {
+			p.servers[id].retire(p.options.DrainTimeout)
+			delete(p.servers, id)
+		}
+	}
+	for id, state := range old.kept.states {
+		if fresh.kept.states[id] != state {
+			state.Close()
+		}
+	}
+	busy := p.retired[:0]
+	for _, d := range p.retired {
+		if d.InFlight() > 0 {
+			busy = append(busy, d)
+		}
+	}
+	clear(p.retired[len(busy):])
+	p.retired = busy
+}
+
+// forget drops the Secrets that the plan does not read.
+func (p *Proxy) forget(current *plan) {
+	var inUse []*creds.Group
+	for _, r := range current.routes {
+		for _, d := range r.groups {
+			inUse = append(inUse, d.group)
+		}
+	}
+	p.store.Forget(inUse)
+}
+
+// ReloadCredentials reads the mounted Secrets again. It returns false where one
+// may still be being written, and has to be read again a moment later.
+func (p *Proxy) ReloadCredentials() (settled bool) { return p.store.Reload() }
+
+// Ready reports whether calls are served: a document is loaded, and no stop was
+// asked for.
+func (p *Proxy) Ready() bool { return p.plan.Load() != nil && !p.draining.Load() }
+
+// Run serves until ctx ends, then drains. Load may be called before and while it
+// runs. The error is that of the admin port.
+func (p *Proxy) Run(ctx context.Context) error {
+	admin, err := p.startAdmin()
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	p.drain()
+	return admin.close()
+}
+
+// drain keeps accepting for a while, then lets every call and straggler end.
+func (p *Proxy) drain() {
+	p.draining.Store(true)
+	p.options.Log.Info("draining")
+	time.Sleep(p.options.DrainDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), p.options.DrainTimeout)
+	defer cancel()
+	p.mu.Lock()
+	p.closed = true
+	servers := p.servers
+	p.mu.Unlock()
+	var wait sync.WaitGroup
+	for _, s := range servers {
+		wait.Go(func() { s.shutdown(ctx) })
+	}
+	wait.Wait()
+	p.finish(ctx)
+	p.options.Log.Info("drained")
+}
+
+// finish waits for stragglers. No call begins any more.
+func (p *Proxy) finish(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, d := range p.retired {
+			d.Drain()
+		}
+		if current := p.plan.Load(); current != nil {
+			for _, r := range current.routes {
+				r.dispatcher.Drain()
+			}
+			for _, s := range current.kept.states {
+				s.Close()
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

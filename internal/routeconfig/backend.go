@@ -1,0 +1,128 @@
+package routeconfig
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Backend is one receiver of calls.
+type Backend struct {
+	Name string `json:"name"`
+	// URL is scheme, authority and path, without query, fragment and user.
+	URL                   string      `json:"url"`
+	Credential            *Credential `json:"credential,omitempty"`
+	Request               Request     `json:"request"`
+	Timeout               Duration    `json:"timeout"`
+	Retry                 *Retry      `json:"retry,omitempty"`
+	RateLimit             *RateLimit  `json:"rateLimit,omitempty"`
+	MaxConcurrentRequests int         `json:"maxConcurrentRequests,omitempty"`
+	MaxResponseSize       int64       `json:"maxResponseSize"`
+	SuccessStatusCodes    []int       `json:"successStatusCodes,omitempty"`
+	TLS                   *TLS        `json:"tls,omitempty"`
+}
+
+// Hash names the backend's own part of the document. What belongs to a backend
+// at run time (connections, tokens, limiters) outlives a reload that leaves name
+// and hash as they are.
+func (b *Backend) Hash() (string, error) {
+	encoded, err := json.Marshal(b)
+	if err != nil {
+		return "", fmt.Errorf("encode backend %q: %w", b.Name, err)
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// The types of a credential.
+const (
+	CredentialOAuth2 = "oauth2"
+	CredentialAPIKey = "apiKey"
+	CredentialBasic  = "basic"
+	CredentialBearer = "bearer"
+)
+
+// Credential says how a backend is shown who calls: the name of a Secret and
+// what to make of it, never a secret value.
+type Credential struct {
+	Type   string `json:"type"`
+	Secret string `json:"secret"`
+	// Key, Header and Query are for CredentialAPIKey; one of the latter is set.
+	Key    string `json:"key,omitempty"`
+	Header string `json:"header,omitempty"`
+	Query  string `json:"query,omitempty"`
+	// The rest is for CredentialOAuth2. Post sends client_id and client_secret in
+	// the form instead of the Authorization header.
+	TokenURL   string      `json:"tokenURL,omitempty"`
+	Scopes     []string    `json:"scopes,omitempty"`
+	Post       bool        `json:"post,omitempty"`
+	Parameters []NameValue `json:"parameters,omitempty"`
+}
+
+// Keys are the keys of the Secret that the credential cannot do without.
+func (c *Credential) Keys() []string {
+	switch c.Type {
+	case CredentialOAuth2:
+		return []string{"client_id", "client_secret"}
+	case CredentialBasic:
+		return []string{"username", "password"}
+	case CredentialBearer:
+		return []string{"token"}
+	}
+	return []string{c.Key}
+}
+
+// NameValue is a name with a value.
+type NameValue struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Request says what the backend is sent.
+type Request struct {
+	Method string `json:"method,omitempty"`
+	// Host is "" for the backend's own. ForwardHost passes the call's.
+	Host        string `json:"host,omitempty"`
+	ForwardHost bool   `json:"forwardHost,omitempty"`
+	// Path is PathURL, PathForward or PathReplacePrefix.
+	Path          string      `json:"path"`
+	DropQuery     bool        `json:"dropQuery,omitempty"`
+	RemoveQuery   []string    `json:"removeQuery,omitempty"`
+	SetQuery      []NameValue `json:"setQuery,omitempty"`
+	RemoveHeaders []string    `json:"removeHeaders,omitempty"`
+	SetHeaders    []NameValue `json:"setHeaders,omitempty"`
+	// ForwardCredentials are names of fields that carry the caller's credentials.
+	ForwardCredentials []string `json:"forwardCredentials,omitempty"`
+	DropBody           bool     `json:"dropBody,omitempty"`
+}
+
+// The ways to make a path.
+const (
+	PathURL           = "URL"
+	PathForward       = "Forward"
+	PathReplacePrefix = "ReplacePrefix"
+)
+
+// Retry says when a failed attempt is repeated. On are reasons and statuses.
+type Retry struct {
+	Attempts       int      `json:"attempts"`
+	AttemptTimeout Duration `json:"attemptTimeout,omitempty"`
+	Methods        string   `json:"methods"`
+	On             []string `json:"on"`
+	InitialBackoff Duration `json:"initialBackoff"`
+	MaxBackoff     Duration `json:"maxBackoff"`
+}
+
+// The calls that may be repeated.
+const (
+	RetryIdempotent     = "Idempotent"
+	RetryIdempotencyKey = "IdempotencyKey"
+	RetryAll            = "All"
+)
+
+// TLS says how the backend proves who it is. CASecret names a Secret with ca.crt.
+type TLS struct {
+	CASecret   string `json:"caSecret,omitempty"`
+	ServerName string `json:"serverName,omitempty"`
+}

@@ -1,0 +1,100 @@
+// Package routeconfig is the document: the versioned JSON that the operator
+// writes and the proxy reads, and the only contract between the two. It imports
+// nothing but the standard library, holds no secret, and a document that Decode
+// returned is valid.
+package routeconfig
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Version is the version of the document that this package reads and writes.
+const Version = 1
+
+// MaxBytes is the largest document that Decode takes: a ConfigMap's limit.
+const MaxBytes = 1 << 20
+
+// Document is everything that a proxy serves.
+type Document struct {
+	Version int     `json:"version"`
+	Routes  []Route `json:"routes"`
+}
+
+// Route is one FanoutRoute, compiled: defaults are filled in, references are
+// names of Secrets below the folder of mounted credentials.
+type Route struct {
+	Namespace      string          `json:"namespace"`
+	Name           string          `json:"name"`
+	Listener       Listener        `json:"listener"`
+	Authentication *Authentication `json:"authentication,omitempty"`
+	RateLimits     []RateLimit     `json:"rateLimits,omitempty"`
+	Validation     Validation      `json:"validation"`
+	Dispatch       Dispatch        `json:"dispatch"`
+	Backends       []Backend       `json:"backends"`
+	Response       Response        `json:"response"`
+}
+
+// Duration is written as a string such as "1.5s".
+type Duration time.Duration
+
+// MarshalJSON writes the duration as Go prints it.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("read duration: %w", err)
+	}
+	parsed, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("read duration %q: %w", s, err)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// Encode writes a document in its one form: equal documents have equal bytes.
+func Encode(d *Document) ([]byte, error) {
+	d.Version = Version
+	b, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode document: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// Decode reads and validates a document. Unknown fields are errors: a proxy must
+// not serve half of what an operator of another version asked for.
+func Decode(b []byte) (*Document, error) {
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("decode document: %d bytes exceed the limit of %d", len(b), MaxBytes)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(b)))
+	decoder.DisallowUnknownFields()
+	d := &Document{}
+	if err := decoder.Decode(d); err != nil {
+		return nil, fmt.Errorf("decode document: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("decode document: more than one JSON value")
+	}
+	if err := d.Validate(); err != nil {
+		return nil, fmt.Errorf("validate document: %w", err)
+	}
+	return d, nil
+}
+
+// Hash names the content of an encoded document, and goes into annotations and
+// /status.
+func Hash(encoded []byte) string {
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,115 @@
+package routeconfig
+
+// Listener says which calls a route takes, and where. Port is that on which the
+// proxy listens, which is not always the port of the Service.
+type Listener struct {
+	Port         int      `json:"port"`
+	Matches      []Match  `json:"matches,omitempty"`
+	TrustedCIDRs []string `json:"trustedCIDRs,omitempty"`
+}
+
+// Match is a set of calls. Methods are all when empty.
+type Match struct {
+	Path    string   `json:"path"`
+	Exact   bool     `json:"exact,omitempty"`
+	Methods []string `json:"methods,omitempty"`
+}
+
+// Authentication says who may call.
+type Authentication struct {
+	APIKeys *CallerAPIKeys `json:"apiKeys,omitempty"`
+}
+
+// CallerAPIKeys admits callers by the keys in a Secret.
+type CallerAPIKeys struct {
+	Secret string `json:"secret"`
+	Header string `json:"header"`
+}
+
+// RateLimit is a bucket of Burst calls, refilled with Requests in each Per.
+type RateLimit struct {
+	Name     string   `json:"name"`
+	Requests int      `json:"requests"`
+	Per      Duration `json:"per"`
+	Burst    int      `json:"burst"`
+	// Key is KeyNone, KeyHeader or KeyClientIP.
+	Key    string `json:"key,omitempty"`
+	Header string `json:"header,omitempty"`
+}
+
+// What tells callers apart in a rate limit.
+const (
+	KeyNone     = ""
+	KeyHeader   = "header"
+	KeyClientIP = "clientIP"
+)
+
+// Validation says which calls are well formed.
+type Validation struct {
+	MaxBodySize  int64    `json:"maxBodySize"`
+	BodyTimeout  Duration `json:"bodyTimeout"`
+	ContentTypes []string `json:"contentTypes,omitempty"`
+}
+
+// Dispatch says when a call is decided. Required are indices of backends.
+type Dispatch struct {
+	Policy      string   `json:"policy"`
+	Quorum      int      `json:"quorum,omitempty"`
+	Required    []int    `json:"required,omitempty"`
+	Timeout     Duration `json:"timeout"`
+	Stragglers  string   `json:"stragglers"`
+	MaxInFlight int      `json:"maxInFlight"`
+}
+
+// The success policies, and what becomes of stragglers.
+const (
+	PolicyAll        = "All"
+	PolicyAny        = "Any"
+	PolicyQuorum     = "Quorum"
+	PolicyRequired   = "Required"
+	PolicyBestEffort = "BestEffort"
+
+	StragglersAuto   = "Auto"
+	StragglersCancel = "Cancel"
+	StragglersFinish = "Finish"
+	StragglersWait   = "Wait"
+)
+
+// Response says how answers become one response. Primary is an index.
+type Response struct {
+	Type                string   `json:"type"`
+	OnConflict          string   `json:"onConflict,omitempty"`
+	Arrays              string   `json:"arrays,omitempty"`
+	Primary             int      `json:"primary,omitempty"`
+	HeadersFromBackends []string `json:"headersFromBackends,omitempty"`
+	PartialStatusCode   int      `json:"partialStatusCode,omitempty"`
+	Diagnostics         string   `json:"diagnostics"`
+}
+
+// The response types, and what they are told.
+const (
+	ResponseEnvelope = "Envelope"
+	ResponseMerge    = "Merge"
+	ResponseGroup    = "Group"
+	ResponseFirst    = "First"
+	ResponsePrimary  = "Primary"
+
+	ConflictFirst   = "First"
+	ConflictLast    = "Last"
+	ConflictCollect = "Collect"
+	ConflictError   = "Error"
+
+	ArraysAppend  = "Append"
+	ArraysUnique  = "Unique"
+	ArraysReplace = "Replace"
+
+	DiagnosticsFull    = "Full"
+	DiagnosticsOutcome = "Outcome"
+	DiagnosticsNone    = "None"
+)
+
+// Combined reports whether the response is made of several bodies, so that what
+// the client said of one body must not reach the backends.
+func (r *Response) Combined() bool {
+	return r.Type != ResponseFirst && r.Type != ResponsePrimary
+}

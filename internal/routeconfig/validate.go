@@ -1,0 +1,185 @@
+package routeconfig
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Validate returns an error for each thing in the document that a proxy could
+// not serve. The operator's compiler checks more; this guards against a document
+// of another hand or version.
+func (d *Document) Validate() error {
+	if d.Version != Version {
+		return fmt.Errorf("version is %d, this proxy reads %d", d.Version, Version)
+	}
+	var errs []error
+	seen := map[string]bool{}
+	for i := range d.Routes {
+		r := &d.Routes[i]
+		id := r.Namespace + "/" + r.Name
+		if seen[id] {
+			errs = append(errs, fmt.Errorf("route %s: appears twice", id))
+		}
+		seen[id] = true
+		if err := r.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("route %s: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Route) validate() error {
+	errs := []error{
+		fileName("namespace", r.Namespace),
+		fileName("name", r.Name),
+		between("listener.port", int64(r.Listener.Port), 1, 65535),
+		between("validation.maxBodySize", r.Validation.MaxBodySize, 0, 64<<20),
+		between("validation.bodyTimeout", int64(r.Validation.BodyTimeout), 1, maxSpan),
+		r.Dispatch.validate(len(r.Backends)),
+		r.Response.validate(len(r.Backends)),
+		between("backends", int64(len(r.Backends)), 1, 32),
+	}
+	if r.Authentication != nil && r.Authentication.APIKeys != nil {
+		errs = append(errs, fileName("authentication.apiKeys.secret", r.Authentication.APIKeys.Secret))
+	}
+	for i := range r.RateLimits {
+		errs = append(errs, r.RateLimits[i].validate())
+	}
+	names := map[string]bool{}
+	for i := range r.Backends {
+		b := &r.Backends[i]
+		if names[b.Name] {
+			errs = append(errs, fmt.Errorf("backend %q: appears twice", b.Name))
+		}
+		names[b.Name] = true
+		if err := b.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("backend %q: %w", b.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxSpan is a day: the longest span that the schema admits anywhere.
+const maxSpan = int64(24 * 60 * 60 * 1e9)
+
+func (l *RateLimit) validate() error {
+	return errors.Join(
+		between("rateLimit.requests", int64(l.Requests), 1, 1_000_000),
+		between("rateLimit.burst", int64(l.Burst), 1, 1_000_000),
+		between("rateLimit.per", int64(l.Per), 1, maxSpan),
+		oneOf("rateLimit.key", l.Key, KeyNone, KeyHeader, KeyClientIP),
+	)
+}
+
+func (d *Dispatch) validate(backends int) error {
+	errs := []error{
+		oneOf("dispatch.policy", d.Policy, PolicyAll, PolicyAny, PolicyQuorum, PolicyRequired, PolicyBestEffort),
+		oneOf("dispatch.stragglers", d.Stragglers, StragglersAuto, StragglersCancel, StragglersFinish, StragglersWait),
+		between("dispatch.timeout", int64(d.Timeout), 1, maxSpan),
+		between("dispatch.maxInFlight", int64(d.MaxInFlight), 1, 65536),
+	}
+	if d.Policy == PolicyQuorum {
+		errs = append(errs, between("dispatch.quorum", int64(d.Quorum), 1, int64(backends)))
+	}
+	if d.Policy == PolicyRequired && len(d.Required) == 0 {
+		errs = append(errs, errors.New("dispatch.required is empty"))
+	}
+	for _, i := range d.Required {
+		errs = append(errs, between("dispatch.required", int64(i), 0, int64(backends)-1))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Response) validate(backends int) error {
+	errs := []error{
+		oneOf("response.type", r.Type, ResponseEnvelope, ResponseMerge, ResponseGroup, ResponseFirst, ResponsePrimary),
+		oneOf("response.onConflict", r.OnConflict, "", ConflictFirst, ConflictLast, ConflictCollect, ConflictError),
+		oneOf("response.arrays", r.Arrays, "", ArraysAppend, ArraysUnique, ArraysReplace),
+		oneOf("response.diagnostics", r.Diagnostics, DiagnosticsFull, DiagnosticsOutcome, DiagnosticsNone),
+		between("response.primary", int64(r.Primary), 0, max(int64(backends)-1, 0)),
+	}
+	if r.PartialStatusCode != 0 {
+		errs = append(errs, between("response.partialStatusCode", int64(r.PartialStatusCode), 200, 299))
+	}
+	return errors.Join(errs...)
+}
+
+func (b *Backend) validate() error {
+	errs := []error{
+		between("timeout", int64(b.Timeout), 1, maxSpan),
+		between("maxResponseSize", b.MaxResponseSize, 1, 64<<20),
+		between("maxConcurrentRequests", int64(b.MaxConcurrentRequests), 0, 65536),
+		oneOf("request.path", b.Request.Path, PathURL, PathForward, PathReplacePrefix),
+		address(b.URL),
+	}
+	if b.RateLimit != nil {
+		errs = append(errs, b.RateLimit.validate())
+	}
+	if b.Retry != nil {
+		errs = append(errs,
+			between("retry.attempts", int64(b.Retry.Attempts), 1, 10),
+			oneOf("retry.methods", b.Retry.Methods, RetryIdempotent, RetryIdempotencyKey, RetryAll))
+	}
+	if b.Credential != nil {
+		errs = append(errs, b.Credential.validate())
+	}
+	if b.TLS != nil && b.TLS.CASecret != "" {
+		errs = append(errs, fileName("tls.caSecret", b.TLS.CASecret))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Credential) validate() error {
+	errs := []error{
+		oneOf("credential.type", c.Type, CredentialOAuth2, CredentialAPIKey, CredentialBasic, CredentialBearer),
+		fileName("credential.secret", c.Secret),
+	}
+	if c.Type == CredentialAPIKey {
+		errs = append(errs, fileName("credential.key", c.Key))
+		if (c.Header == "") == (c.Query == "") {
+			errs = append(errs, errors.New("credential must have exactly one of header and query"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// address checks a backend's URL.
+func address(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("url %q is not http or https with a host", raw)
+	}
+	if u.User != nil || strings.ContainsAny(raw, "?#") {
+		return fmt.Errorf("url of host %q has a user, query or fragment", u.Host)
+	}
+	return nil
+}
+
+// fileName checks a name that becomes part of a path below the credentials.
+func fileName(field, name string) error {
+	if name == "" || name == "." || name == ".." || name != filepath.Base(name) || strings.ContainsRune(name, 0) {
+		return fmt.Errorf("%s %q is no plain name", field, name)
+	}
+	return nil
+}
+
+func between(field string, value, low, high int64) error {
+	if value < low || value > high {
+		return fmt.Errorf("%s is %d, not between %d and %d", field, value, low, high)
+	}
+	return nil
+}
+
+func oneOf(field, value string, allowed ...string) error {
+	if !slices.Contains(allowed, value) {
+		return fmt.Errorf("%s is %q, not one of %q", field, value, allowed)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+// Package stats keeps what became of calls and answers: sliding windows of
+// counters and mergeable histograms, and the one definition of a success rate.
+// Recording takes no lock; all of it is safe for concurrent use.
+package stats
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// The counters of a slot. A backend uses one for each outcome without reason and
+// one for each reason; a route uses the first ones for its calls.
+const (
+	countSucceeded = iota
+	countCanceled
+	countSkipped
+	countFaulty
+	countLate
+	countAttempts
+	countReasons // the first of fanout.Reasons
+	counters     = countReasons + fanout.Reasons
+)
+
+// Backend counts the answers of one backend.
+type Backend struct {
+	series  *series
+	median  atomic.Int64 // of the last five minutes, renewed at most every 5 s
+	renewed atomic.Int64 // number of the short slot in which it was
+	failure atomic.Pointer[Failure]
+}
+
+// NewBackend returns an empty Backend.
+func NewBackend(now time.Time) *Backend { return &Backend{series: newSeries(now)} }
+
+// Record counts an answer. Each answer is recorded once, when it is final.
+func (b *Backend) Record(now time.Time, a *fanout.Answer) {
+	if a.Attempts > 0 {
+		b.series.count(now, countAttempts, uint32(a.Attempts)) //nolint:gosec // at most ten, and one replay each
+	}
+	switch a.Outcome {
+	case fanout.Succeeded:
+		b.series.count(now, countSucceeded, 1)
+		b.series.observe(now, a.Elapsed)
+	case fanout.Failed:
+		b.failed(now, a)
+	case fanout.Rejected:
+		b.series.count(now, countReasons+int(a.Reason), 1)
+	case fanout.Canceled:
+		b.canceled(now, a)
+	case fanout.Skipped:
+		b.series.count(now, countSkipped, 1)
+	case fanout.Pending: // not final
+	}
+}
+
+func (b *Backend) failed(now time.Time, a *fanout.Answer) {
+	b.series.count(now, countReasons+int(a.Reason), 1)
+	b.series.observe(now, a.Elapsed)
+	if Faulty(a) {
+		b.series.count(now, countFaulty, 1)
+	}
+	b.failure.Store(&Failure{Reason: a.Reason.String(), Status: a.Status, Time: now})
+}
+
+func (b *Backend) canceled(now time.Time, a *fanout.Answer) {
+	b.series.count(now, countCanceled, 1)
+	if a.Elapsed > b.ownMedian(now) {
+		b.series.count(now, countLate, 1)
+	}
+}
+
+// ownMedian is the backend's median duration; 0 while there is none.
+func (b *Backend) ownMedian(now time.Time) time.Duration {
+	number := now.UnixNano() / int64(shortSlot)
+	if b.renewed.Swap(number) != number {
+		total, _ := b.series.window(now, Window5m)
+		h := total.histogram()
+		b.median.Store(int64(h.Quantile(0.5)))
+	}
+	return time.Duration(b.median.Load())
+}
+
+// Faulty reports whether an answer speaks against the backend, and not against
+// the call: timeout, connect, tls, reset, credential, 5xx and 429 do.
+func Faulty(a *fanout.Answer) bool {
+	switch a.Reason {
+	case fanout.Timeout, fanout.Connect, fanout.TLS, fanout.Reset, fanout.Credential:
+		return true
+	case fanout.Status:
+		return a.Status >= 500 || a.Status == 429
+	default:
+		return false
+	}
+}
+
+// Report returns the backend's part of a Report.
+func (b *Backend) Report(now time.Time, name string) BackendReport {
+	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, LastFailure: b.failure.Load()}
+	for _, window := range [...]string{Window1m, Window5m, Window1h} {
+		total, seconds := b.series.window(now, window)
+		report.Windows[window] = AnswersWindow{
+			Seconds: seconds, Answers: total.answers(), Duration: total.histogram(),
+		}
+	}
+	return report
+}
+
+// Total returns the answers and their durations since the start.
+func (b *Backend) Total() (Answers, Histogram) {
+	total := b.series.total()
+	return total.answers(), total.histogram()
+}
+
+func (t *sums) answers() Answers {
+	a := Answers{
+		Succeeded: t.counts[countSucceeded],
+		Canceled:  t.counts[countCanceled],
+		Skipped:   t.counts[countSkipped],
+		Faulty:    t.counts[countFaulty],
+		Late:      t.counts[countLate],
+		Attempts:  t.counts[countAttempts],
+	}
+	for r := range fanout.Reason(fanout.Reasons) {
+		n := t.counts[countReasons+int(r)]
+		if n == 0 {
+			continue
+		}
+		counts := &a.Failed
+		if r >= fanout.RateLimited {
+			counts = &a.Rejected
+		}
+		*counts = addReasons(*counts, map[string]uint64{r.String(): n})
+	}
+	return a
+}

@@ -1,0 +1,184 @@
+package stats
+
+import "time"
+
+// Report is what a proxy says on /status. It holds nothing secret, and figures
+// that add up over proxies.
+type Report struct {
+	// Document is the hash of the document served, empty before the first.
+	Document string `json:"document"`
+	// Refused says why a newer document is not served, empty otherwise.
+	Refused string `json:"refused,omitempty"`
+	// Ready is what /readyz says.
+	Ready  bool          `json:"ready"`
+	Routes []RouteReport `json:"routes"`
+}
+
+// RouteReport is one route of a Report. Its windows are keyed by Window1m,
+// Window5m and Window1h.
+type RouteReport struct {
+	Namespace string                 `json:"namespace"`
+	Name      string                 `json:"name"`
+	Missing   []MissingKey           `json:"missing,omitempty"`
+	Windows   map[string]CallsWindow `json:"windows"`
+	Backends  []BackendReport        `json:"backends"`
+}
+
+// MissingKey is a key of a Secret that the route needs and the proxy lacks.
+// Backend is empty where the route itself needs it, for its callers.
+type MissingKey struct {
+	Secret  string `json:"secret"`
+	Key     string `json:"key"`
+	Backend string `json:"backend,omitempty"`
+	// Stale is true where the proxy goes on with the value that it had.
+	Stale bool `json:"stale,omitempty"`
+	// Message is set where more than the key's absence is wrong.
+	Message string `json:"message,omitempty"`
+}
+
+// BackendReport is one backend of a RouteReport.
+type BackendReport struct {
+	Name        string                   `json:"name"`
+	Windows     map[string]AnswersWindow `json:"windows"`
+	LastFailure *Failure                 `json:"lastFailure,omitempty"`
+}
+
+// Failure is a failed answer.
+type Failure struct {
+	Reason string    `json:"reason"`
+	Status int       `json:"status,omitempty"`
+	Time   time.Time `json:"time"`
+}
+
+// The windows of a Report.
+const (
+	Window1m = "1m"
+	Window5m = "5m"
+	Window1h = "1h"
+)
+
+// CallsWindow is what became of a route's calls within a window.
+type CallsWindow struct {
+	// Seconds is the time that the window really covers.
+	Seconds  float64   `json:"seconds"`
+	Calls    Calls     `json:"calls"`
+	Duration Histogram `json:"duration"`
+}
+
+// Add adds another proxy's window.
+func (w *CallsWindow) Add(other CallsWindow) {
+	w.Seconds = max(w.Seconds, other.Seconds)
+	w.Calls.Add(other.Calls)
+	w.Duration.Add(other.Duration)
+}
+
+// AnswersWindow is what became of a backend's answers within a window.
+type AnswersWindow struct {
+	// Seconds is the time that the window really covers.
+	Seconds float64 `json:"seconds"`
+	Answers Answers `json:"answers"`
+	// Duration is that of succeeded and failed answers.
+	Duration Histogram `json:"duration"`
+}
+
+// Add adds another proxy's window.
+func (w *AnswersWindow) Add(other AnswersWindow) {
+	w.Seconds = max(w.Seconds, other.Seconds)
+	w.Answers.Add(other.Answers)
+	w.Duration.Add(other.Duration)
+}
+
+// Calls counts calls by what became of them.
+type Calls struct {
+	Complete     uint64 `json:"complete"`
+	Partial      uint64 `json:"partial"`
+	Failed       uint64 `json:"failed"`
+	ClientClosed uint64 `json:"clientClosed"`
+	// Refused calls were never dispatched.
+	Refused uint64 `json:"refused"`
+}
+
+// Add adds other counts.
+func (c *Calls) Add(other Calls) {
+	c.Complete += other.Complete
+	c.Partial += other.Partial
+	c.Failed += other.Failed
+	c.ClientClosed += other.ClientClosed
+	c.Refused += other.Refused
+}
+
+// Decided is the number of calls that were decided.
+func (c Calls) Decided() uint64 { return c.Complete + c.Partial + c.Failed }
+
+// SuccessRate is (complete + partial) / decided calls; ok is false without any.
+func (c Calls) SuccessRate() (rate float64, ok bool) {
+	return SuccessRate(c.Complete+c.Partial, c.Failed)
+}
+
+// Answers counts answers by outcome and reason.
+type Answers struct {
+	Succeeded uint64            `json:"succeeded"`
+	Failed    map[string]uint64 `json:"failed,omitempty"`
+	Rejected  map[string]uint64 `json:"rejected,omitempty"`
+	Canceled  uint64            `json:"canceled"`
+	Skipped   uint64            `json:"skipped"`
+	// Faulty are those failed answers that speak against the backend: timeout,
+	// connect, tls, reset, credential, 5xx and 429.
+	Faulty uint64 `json:"faulty"`
+	// Late are those canceled answers that had taken longer than the backend's own
+	// median, or had none to compare with.
+	Late uint64 `json:"late"`
+	// Attempts counts HTTP exchanges, the first of each answer included.
+	Attempts uint64 `json:"attempts"`
+}
+
+// Add adds other counts.
+func (a *Answers) Add(other Answers) {
+	a.Succeeded += other.Succeeded
+	a.Failed = addReasons(a.Failed, other.Failed)
+	a.Rejected = addReasons(a.Rejected, other.Rejected)
+	a.Canceled += other.Canceled
+	a.Skipped += other.Skipped
+	a.Faulty += other.Faulty
+	a.Late += other.Late
+	a.Attempts += other.Attempts
+}
+
+func addReasons(to, from map[string]uint64) map[string]uint64 {
+	if to == nil && len(from) > 0 {
+		to = make(map[string]uint64, len(from))
+	}
+	for reason, n := range from {
+		to[reason] += n
+	}
+	return to
+}
+
+// FailedTotal is the number of failed answers, whatever the reason.
+func (a Answers) FailedTotal() uint64 { return sum(a.Failed) }
+
+// RejectedTotal is the number of rejected answers, whatever the reason.
+func (a Answers) RejectedTotal() uint64 { return sum(a.Rejected) }
+
+// SuccessRate is the backend's; ok is false without answers.
+func (a Answers) SuccessRate() (rate float64, ok bool) {
+	return SuccessRate(a.Succeeded, a.FailedTotal())
+}
+
+// SuccessRate is succeeded / (succeeded + failed); ok is false where both are 0.
+// It is the one definition of the term: rejected, canceled and skipped answers
+// count as neither, and answers count, not attempts.
+func SuccessRate(succeeded, failed uint64) (rate float64, ok bool) {
+	if succeeded+failed == 0 {
+		return 0, false
+	}
+	return float64(succeeded) / float64(succeeded+failed), true
+}
+
+func sum(counts map[string]uint64) uint64 {
+	var n uint64
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
