@@ -16,10 +16,10 @@ import (
 )
 
 // GroupVersion is the API group and version of this package.
-var GroupVersion = schema.GroupVersion{Group: "fanout.dev", Version: "v1alpha1"}
+var GroupVersion = schema.GroupVersion{Group: "fanout.dev", Version: "v1alpha1"} //nolint:gochecknoglobals // as in every API package
 
 // SchemeGroupVersion is GroupVersion under the name that generated code asks for.
-var SchemeGroupVersion = GroupVersion
+var SchemeGroupVersion = GroupVersion //nolint:gochecknoglobals // as above
 
 // Kind is the kind of a FanoutRoute.
 const Kind = "FanoutRoute"

@@ -4,7 +4,7 @@ package crd
 import _ "embed"
 
 //go:embed bases/fanout.dev_fanoutroutes.yaml
-var fanoutRoutes []byte //nolint:gochecknoglobals // embedded
+var fanoutRoutes []byte
 
 // FanoutRoutes returns the CustomResourceDefinition as YAML.
 func FanoutRoutes() []byte { return fanoutRoutes }

@@ -61,7 +61,7 @@ func run(ctx context.Context, fanoutctl, samples string, keep bool) error {
 		return err
 	}
 	say("what fanoutctl stat says:")
-	stat := exec.CommandContext(ctx, fanoutctl, "stat", "--admin", "http://"+p.admin) //nolint:gosec // our own program
+	stat := exec.CommandContext(ctx, fanoutctl, "stat", "--admin", "http://"+p.admin)
 	stat.Stdout, stat.Stderr = os.Stdout, os.Stderr
 	if err := stat.Run(); err != nil {
 		return fmt.Errorf("run fanoutctl stat: %w", err)
@@ -88,7 +88,7 @@ func startProxy(ctx context.Context, fanoutctl, samples string, apis *apis) (*pr
 		return nil, err
 	}
 	p := &proxy{admin: admin}
-	p.cmd = exec.Command(fanoutctl, "run", "-f", samples, "--admin", admin, "--access-log-sample", "100000", //nolint:gosec,noctx // our own program; it is stopped by a signal
+	p.cmd = exec.Command(fanoutctl, "run", "-f", samples, "--admin", admin, "--access-log-sample", "100000",
 		"--resolve", "shop/api-one:8080="+apis.one.Addr().String(),
 		"--resolve", "shop/api-two:8080="+apis.two.Addr().String(),
 		"--resolve", "shop/idp:8080="+apis.idp.Addr().String())

@@ -87,5 +87,5 @@ func (r *retry) backoff(attempts int) time.Duration {
 	if bound <= 0 {
 		return 0
 	}
-	return rand.N(bound + 1) //nolint:gosec // jitter needs no secrecy
+	return rand.N(bound + 1)
 }

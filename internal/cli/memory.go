@@ -68,7 +68,7 @@ type memoryFile struct {
 }
 
 // Size resolves which of the two is meant.
-func (f *memoryFile) Size() int64 { return f.memoryInfo.size }
+func (f *memoryFile) Size() int64 { return f.size }
 
 type memoryFolder struct {
 	memoryInfo

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -40,7 +41,7 @@ func manifestFlags(cmd *cobra.Command) *[]string {
 func Main(args []string) int {
 	root := New(os.Stdin, os.Stdout, os.Stderr)
 	root.SetArgs(args)
-	err := root.Execute()
+	err := root.ExecuteContext(context.Background())
 	if err != nil && !errors.Is(err, ErrReported) {
 		root.PrintErrln("fanoutctl:", err)
 	}

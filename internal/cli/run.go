@@ -162,7 +162,7 @@ func (r *runner) startWatch(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("watch manifests: %w", err)
 	}
-	go watcher.Run(ctx, func() bool {
+	go watcher.Run(ctx, func() bool { //nolint:contextcheck // rules of the schema take no time
 		r.reload()
 		return true
 	})

@@ -56,9 +56,6 @@ func (o *statOptions) run(ctx context.Context, out io.Writer, only string) error
 	if o.window != stats.Window1m && o.window != stats.Window5m && o.window != stats.Window1h {
 		return fmt.Errorf("--window %q is not 1m, 5m or 1h", o.window)
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	ctx, cancel := context.WithTimeout(ctx, statTimeout)
 	defer cancel()
 	routes, err := o.routes(ctx)

@@ -90,7 +90,7 @@ func (ix *index) again(e *entry, value []byte) {
 
 // find returns the place in the table where a key is or would be.
 func (ix *index) find(hash uint64, plain []byte) *int32 {
-	mask := uint64(len(ix.table) - 1)
+	mask := uint64(len(ix.table) - 1) //nolint:gosec // never empty
 	for i := hash & mask; ; i = (i + 1) & mask {
 		n := ix.table[i]
 		if n == 0 || ix.entries[n-1].hash == hash && bytes.Equal(decodeKey(ix.entries[n-1].key), plain) {
@@ -101,13 +101,13 @@ func (ix *index) find(hash uint64, plain []byte) *int32 {
 
 func (ix *index) grow() {
 	ix.table = make([]int32, 2*len(ix.table))
-	mask := uint64(len(ix.table) - 1)
+	mask := uint64(len(ix.table) - 1) //nolint:gosec // never empty
 	for n := range ix.entries {
 		i := ix.entries[n].hash & mask
 		for ix.table[i] != 0 {
 			i = (i + 1) & mask
 		}
-		ix.table[i] = int32(n + 1) //nolint:gosec // as above
+		ix.table[i] = int32(n + 1)
 	}
 }
 

@@ -86,7 +86,7 @@ func (t *TokenSource) Token(ctx context.Context) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	current, pending, err := t.lookUp(client)
+	current, pending, err := t.lookUp(client) //nolint:contextcheck // a fetch serves all callers, and must not end with one
 	if err != nil || pending == nil {
 		return Value{current.value}, err
 	}

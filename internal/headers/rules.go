@@ -94,16 +94,22 @@ func (r *Rules) Apply(in http.Header) http.Header {
 func identity() []string { return []string{"identity"} }
 
 func (r *Rules) passes(name string) bool {
-	return !hopByHop(name) && !untrusted(name) && !r.drop[name] &&
-		!(r.combined && IsConditional(name)) &&
-		!(r.dropBody && strings.HasPrefix(name, "Content-"))
+	switch {
+	case hopByHop(name), untrusted(name), r.drop[name]:
+		return false
+	case r.combined && IsConditional(name):
+		return false
+	case r.dropBody && strings.HasPrefix(name, "Content-"):
+		return false
+	}
+	return true
 }
 
 // addVia appends our pseudonym after those of the proxies before us; a rule or
 // Connection cannot take it out, since the loop guard lives by it.
 func (r *Rules) addVia(in, out http.Header) {
 	before := in["Via"]
-	out["Via"] = append(before[:len(before):len(before)], r.via)
+	out["Via"] = append(slices.Clip(before), r.via)
 }
 
 // HasVia reports whether a call has passed a proxy of this pseudonym already.

@@ -19,8 +19,8 @@ func TestG4ForbiddenAddresses(t *testing.T) {
 		"64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1", "2001::1",
 		"10.96.0.1", "::ffff:10.96.0.1",
 	} {
-		var forbidden *ForbiddenError
-		if err := guard.Check(netip.MustParseAddr(addr)); !errors.As(err, &forbidden) {
+		err := guard.Check(netip.MustParseAddr(addr))
+		if _, ok := errors.AsType[*ForbiddenError](err); !ok {
 			t.Errorf("%s: error %v, want ForbiddenError", addr, err)
 		}
 	}
@@ -60,8 +60,7 @@ func TestControlStopsADial(t *testing.T) {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
 		_, err := dialer.DialContext(context.Background(), "tcp", host+":"+port)
-		var forbidden *ForbiddenError
-		if !errors.As(err, &forbidden) {
+		if _, ok := errors.AsType[*ForbiddenError](err); !ok {
 			t.Errorf("dial %s: error %v, want ForbiddenError", host, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"log/slog"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 // there without its query, which may hold secrets.
 func (v *visit) log(now time.Time) {
 	logger := v.proxy.options.Log
-	if !logger.Enabled(context.Background(), slog.LevelInfo) || !v.proxy.sample(v) {
+	if !logger.Enabled(v.request.Context(), slog.LevelInfo) || !v.proxy.sample(v) {
 		return
 	}
 	path, _, _ := strings.Cut(v.request.RequestURI, "?")
@@ -36,7 +35,7 @@ func (v *visit) log(now time.Time) {
 	if v.result != nil {
 		attrs = append(attrs, slog.String("outcome", v.outcome.String()), v.backends())
 	}
-	logger.LogAttrs(context.Background(), slog.LevelInfo, "call", attrs...)
+	logger.LogAttrs(v.request.Context(), slog.LevelInfo, "call", attrs...)
 }
 
 // sample admits the line of every call that was not complete, and of one in so

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -44,7 +45,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.proxy.draining.Load() {
 		w.Header()["Connection"] = []string{"close"}
 	}
-	v.serve()
+	v.serve() //nolint:contextcheck // the request carries it
 }
 
 func (p *Proxy) current(id string) *route {
@@ -59,7 +60,7 @@ func requestID(h http.Header) string {
 	if id := h.Get("X-Request-Id"); harmless(id) {
 		return id
 	}
-	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()) //nolint:gosec // tells calls apart, no secret
+	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
 }
 
 func harmless(id string) bool {
@@ -164,9 +165,7 @@ func (v *visit) refuse(r *gate.Refusal) {
 func (v *visit) write(status int, fields http.Header, body []byte) {
 	v.status = status
 	h := v.writer.Header()
-	for name, values := range fields {
-		h[name] = values
-	}
+	maps.Copy(h, fields)
 	if bodyAllowed(status) {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 		if v.request.Method == http.MethodHead {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
@@ -215,7 +216,7 @@ func policy(config *routeconfig.Route) fanout.Policy {
 	}
 	required := config.Dispatch.Required
 	if config.Response.Type == routeconfig.ResponsePrimary {
-		required = append(required[:len(required):len(required)], config.Response.Primary)
+		required = append(slices.Clip(required), config.Response.Primary)
 	}
 	if len(required) > 0 {
 		p.Required = make([]bool, len(config.Backends))

@@ -192,7 +192,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		return err
 	}
 	<-ctx.Done()
-	p.drain()
+	p.drain() //nolint:contextcheck // ctx has ended, the drain begins
 	return admin.close()
 }
 

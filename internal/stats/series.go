@@ -119,7 +119,7 @@ func (s *series) count(now time.Time, counter int, n uint32) {
 }
 
 func (s *series) observe(now time.Time, d time.Duration) {
-	i, micros := bucket(d), uint64(max(d, 0).Microseconds())
+	i, micros := bucket(d), uint64(max(d, 0).Microseconds()) //nolint:gosec // not negative
 	for _, slot := range [2]*slot{s.short.at(now), s.long.at(now)} {
 		slot.spread[i].Add(1)
 		slot.micros.Add(micros)

@@ -1,0 +1,90 @@
+# Fanout. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOL = $(GO) tool -modfile=hack/tools/go.mod
+LINTER = bin/golangci-lint
+MODULES := . hack/tools hack/cluster hack/bench
+# The race detector needs a C compiler; without one the tests still run.
+RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+FUZZTIME ?= 10s
+KEEP ?=
+
+##@ General
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z.-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Run
+.PHONY: demo
+demo: ## run the sample with two APIs on this machine; KEEP=1 stays up
+	@echo "== building (a minute or three where nothing is cached)"
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/fanoutctl ./cmd/fanoutctl
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo ./hack/demo
+	@bin/demo $(if $(KEEP),-keep)
+
+##@ Build
+.PHONY: build
+build: ## build operator, proxy and fanoutctl into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/fanout-operator ./cmd/operator
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/fanout-proxy ./cmd/proxy
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/fanoutctl ./cmd/fanoutctl
+	ln -sf fanoutctl bin/kubectl-fanout
+
+.PHONY: generate
+generate: ## write the generated Go code of the API
+	$(TOOL) controller-gen object applyconfiguration paths=./api/...
+
+.PHONY: manifests
+manifests: ## write the CRD and the operator's role
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	$(TOOL) controller-gen rbac:roleName=fanout-operator paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: install.yaml
+install.yaml: ## render everything to install into dist/install.yaml
+	@mkdir -p dist
+	$(TOOL) kustomize build config/default > dist/install.yaml
+
+##@ Check
+.PHONY: test
+test: ## unit, golden, race, API rule and controller tests, on a real API server
+	@echo "== finding or building kube-apiserver and etcd (once; about ten minutes on two cores)"
+	@assets=$$(hack/kube-assets.sh); echo "== testing with $$assets $(if $(RACE),,(no C compiler: without the race detector))"; \
+	  KUBEBUILDER_ASSETS=$$assets $(GO) test $(RACE) -timeout 20m ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each
+	@grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -c6-); do \
+	    echo "== $$dir $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$dir; done; done
+
+$(LINTER): hack/tools/go.mod hack/tools/golangci-lint/main.go
+	@echo "== building golangci-lint (once; a few minutes)"
+	cd hack/tools && $(GO) build -o ../../$(LINTER) ./golangci-lint
+
+.PHONY: fmt
+fmt: $(LINTER) ## format the code
+	$(LINTER) fmt
+
+.PHONY: lint
+lint: $(LINTER) ## run the linters of .golangci.yml
+	$(LINTER) run
+
+.PHONY: tidy
+tidy:
+	@for m in $(MODULES); do [ -f $$m/go.mod ] && (cd $$m && $(GO) mod tidy); done
+
+.PHONY: verify
+verify: generate manifests fmt tidy install.yaml ## prove that everything generated is fresh
+	git diff --exit-code
+	@test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not committed"; exit 1; }
+
+.PHONY: bench
+bench: ## measure beside nginx mirror, net/http and Node (installs nginx and wrk from Debian)
+	cd hack/bench && $(GO) run .
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,151 @@
+// Fanout-operator is the control plane: it turns FanoutRoutes into running proxies
+// and reports how they are doing.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/controllers"
+	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/rates"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "fanout-operator:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	namespaces                  []string
+	leaderElect                 bool
+	leaderNamespace             string
+	metricsAddress, healthProbe string
+	workers                     int
+	pollInterval                time.Duration
+	crossNamespace              bool
+	proxies                     desired.Options
+}
+
+func parse(args []string) (*settings, error) {
+	s := &settings{}
+	flags := flag.NewFlagSet("fanout-operator", flag.ContinueOnError)
+	flags.Func("namespaces", "comma-separated `list` of namespaces to watch; all by default", func(value string) error {
+		s.namespaces = append(s.namespaces, strings.Split(value, ",")...)
+		return nil
+	})
+	flags.BoolVar(&s.leaderElect, "leader-elect", false, "let one of several operators work at a time")
+	flags.StringVar(&s.leaderNamespace, "leader-election-namespace", "", "`namespace` of the lease; the operator's own by default")
+	flags.StringVar(&s.metricsAddress, "metrics-address", ":8080", "`host:port` of /metrics; 0 for none")
+	flags.StringVar(&s.healthProbe, "health-address", ":8081", "`host:port` of /healthz and /readyz; 0 for none")
+	flags.IntVar(&s.workers, "workers", 4, "how many routes are reconciled at once")
+	flags.DurationVar(&s.pollInterval, "poll-interval", 5*time.Second, "how often proxies are asked for their statistics")
+	flags.BoolVar(&s.crossNamespace, "allow-cross-namespace", false, "let backends be Services of other namespaces, by url")
+	flags.StringVar(&s.proxies.Image, "proxy-image", "fanout:latest", "`image` of the proxies")
+	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {
+		if _, err := netip.ParsePrefix(value); err != nil {
+			return fmt.Errorf("parse network: %w", err)
+		}
+		s.proxies.Args = append(s.proxies.Args, "--deny-cidr="+value)
+		return nil
+	})
+	flags.BoolFunc("require-allowed-hosts", "refuse Secrets without the key allowedHosts", func(string) error {
+		s.proxies.Args = append(s.proxies.Args, "--require-allowed-hosts")
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return nil, fmt.Errorf("parse flags: %w", err)
+	}
+	return s, nil
+}
+
+func run(args []string) error {
+	s, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil)))
+	mgr, err := newManager(s)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+func newManager(s *settings) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("set up scheme: %w", err)
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find cluster: %w", err)
+	}
+	cacheOptions, err := controllers.CacheOptions(s.namespaces)
+	if err != nil {
+		return nil, fmt.Errorf("set up cache: %w", err)
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions,
+		LeaderElection:                s.leaderElect,
+		LeaderElectionID:              "fanout-operator",
+		LeaderElectionNamespace:       s.leaderNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		Metrics:                       server.Options{BindAddress: s.metricsAddress},
+		HealthProbeBindAddress:        s.healthProbe,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up manager: %w", err)
+	}
+	return mgr, setUp(mgr, s)
+}
+
+// setUp wires the parts together.
+func setUp(mgr ctrl.Manager, s *settings) error {
+	moved := make(controllers.Events, 1024)
+	poller := rates.New(rates.NewHTTPFetcher(), s.pollInterval, moved.Moved)
+	r := &controllers.RouteReconciler{
+		Client:   mgr.GetClient(),
+		Live:     mgr.GetAPIReader(),
+		Recorder: mgr.GetEventRecorder("fanout-operator"),
+		Rates:    poller,
+		Compile:  compile.Options{ListenPort: desired.HTTPPort, AllowCrossNamespace: s.crossNamespace},
+		Proxies:  s.proxies,
+	}
+	if err := r.SetUp(mgr, moved, s.workers); err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	if err := mgr.Add(manager.RunnableFunc(poller.Run)); err != nil {
+		return fmt.Errorf("add poller: %w", err)
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return fmt.Errorf("add probes: %w", err)
+	}
+	return nil
+}

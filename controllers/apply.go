@@ -1,0 +1,156 @@
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// apply makes the children what they are to be: the document first, since Pods
+// that start with another one would only load it again.
+func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
+	if s.halted() {
+		return nil
+	}
+	if err := applyChild(ctx, r, s, "ConfigMap", s.children.ConfigMap, s.configMap, s.configMap == nil); err != nil {
+		return err
+	}
+	if err := applyChild(ctx, r, s, "Service", s.children.Service, s.service, s.service == nil); err != nil {
+		return err
+	}
+	return applyChild(ctx, r, s, "Deployment", s.children.Deployment, s.deployment, s.deployment == nil)
+}
+
+// applyChild writes unless the live object is what an earlier write of the same
+// intent left: a foreign edit changes the object and is repaired, a change of its
+// status is none.
+func applyChild(
+	ctx context.Context, r *RouteReconciler, s *scope, kind string,
+	intent runtime.ApplyConfiguration, live client.Object, absent bool,
+) error {
+	id := appliedID{s.key, kind}
+	wanted, err := digest(intent)
+	if err != nil {
+		return fmt.Errorf("encode %s of %s: %w", kind, s.key, err)
+	}
+	if !absent {
+		seen, err := fingerprint(live)
+		if err != nil {
+			return fmt.Errorf("encode live %s of %s: %w", kind, s.key, err)
+		}
+		if r.applied.stands(id, wanted, live.GetResourceVersion(), seen) {
+			return nil
+		}
+	}
+	if err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply %s of %s: %w", kind, s.key, err)
+	}
+	version, err := resourceVersion(intent)
+	if err != nil {
+		return fmt.Errorf("read applied %s of %s: %w", kind, s.key, err)
+	}
+	r.applied.record(id, wanted, version)
+	return nil
+}
+
+type appliedID struct {
+	route types.NamespacedName
+	kind  string
+}
+
+// applied is what one write left.
+type applied struct {
+	intent  [sha256.Size]byte
+	version string // resourceVersion that the write returned
+	// content is that of the object at this version, once it was seen in the cache.
+	content  [sha256.Size]byte
+	complete bool
+}
+
+// appliedIntents remembers the last write of each child. It is lost at a restart,
+// after which each child is written once, to no effect.
+type appliedIntents struct {
+	mu   sync.Mutex
+	last map[appliedID]applied
+}
+
+// stands reports whether the live object is still what the same intent left.
+func (a *appliedIntents) stands(id appliedID, intent [sha256.Size]byte, version string, content [sha256.Size]byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	last, ok := a.last[id]
+	if !ok || last.intent != intent {
+		return false
+	}
+	if last.version == version {
+		last.content, last.complete = content, true
+		a.last[id] = last
+		return true
+	}
+	return last.complete && last.content == content
+}
+
+func (a *appliedIntents) record(id appliedID, intent [sha256.Size]byte, version string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil {
+		a.last = map[appliedID]applied{}
+	}
+	a.last[id] = applied{intent: intent, version: version}
+}
+
+func (a *appliedIntents) forget(route types.NamespacedName) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id := range a.last {
+		if id.route == route {
+			delete(a.last, id)
+		}
+	}
+}
+
+func digest(value any) ([sha256.Size]byte, error) {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("encode: %w", err)
+	}
+	return sha256.Sum256(encoded), nil
+}
+
+// fingerprint covers what of an object somebody asked for, and leaves out what the
+// API server and controllers note on it.
+func fingerprint(live client.Object) ([sha256.Size]byte, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("convert: %w", err)
+	}
+	delete(content, "status")
+	content["metadata"] = map[string]any{
+		"labels": live.GetLabels(), "annotations": live.GetAnnotations(), "owners": live.GetOwnerReferences(),
+	}
+	return digest(content)
+}
+
+// resourceVersion reads the version that the API server answered with: Apply
+// leaves its answer in the apply configuration.
+func resourceVersion(intent runtime.ApplyConfiguration) (string, error) {
+	encoded, err := json.Marshal(intent)
+	if err != nil {
+		return "", fmt.Errorf("encode: %w", err)
+	}
+	object := struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
+	}{}
+	if err := json.Unmarshal(encoded, &object); err != nil {
+		return "", fmt.Errorf("decode: %w", err)
+	}
+	return object.Metadata.ResourceVersion, nil
+}

@@ -1,0 +1,130 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// scope is everything that one pass has seen and decided.
+type scope struct {
+	key   types.NamespacedName
+	route *v1alpha1.FanoutRoute
+
+	configMap  *corev1.ConfigMap // nil where there is none
+	service    *corev1.Service
+	deployment *appsv1.Deployment
+	pods       []corev1.Pod
+	// conflict names an object that has a child's name and another owner.
+	conflict string
+
+	errors   field.ErrorList
+	hash     string // of the document
+	children desired.Children
+}
+
+// observe reads everything about a route. There is no scope where the route is
+// gone or going: its children are the garbage collector's.
+func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName) (*scope, error) {
+	s := &scope{key: key, route: &v1alpha1.FanoutRoute{}}
+	err := r.Client.Get(ctx, key, s.route)
+	if apierrors.IsNotFound(err) || err == nil && s.route.DeletionTimestamp != nil {
+		return nil, nil //nolint:nilnil // see above
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read route %s: %w", key, err)
+	}
+	if s.configMap, err = observeChild(ctx, r, s, "ConfigMap", &corev1.ConfigMap{}); err != nil {
+		return nil, err
+	}
+	if s.service, err = observeChild(ctx, r, s, "Service", &corev1.Service{}); err != nil {
+		return nil, err
+	}
+	if s.deployment, err = observeChild(ctx, r, s, "Deployment", &appsv1.Deployment{}); err != nil {
+		return nil, err
+	}
+	return s, r.observePods(ctx, s)
+}
+
+// observeChild reads a child. The cache holds labelled objects alone, so that what
+// it lacks is looked for past it: a namesake of somebody else must not be adopted.
+func observeChild[T client.Object](ctx context.Context, r *RouteReconciler, s *scope, kind string, object T) (T, error) {
+	var none T
+	key := types.NamespacedName{Namespace: s.key.Namespace, Name: desired.Name(s.route)}
+	err := r.Client.Get(ctx, key, object)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, object)
+	}
+	if apierrors.IsNotFound(err) {
+		return none, nil
+	}
+	if err != nil {
+		return none, fmt.Errorf("read %s %s: %w", kind, key, err)
+	}
+	if !ownedBy(object, s.route) {
+		s.conflict = fmt.Sprintf("%s %q", kind, key.Name)
+		return none, nil
+	}
+	return object, nil
+}
+
+// ownedBy goes by UID: a route that was deleted and made again is another one, and
+// its children are about to go.
+func ownedBy(object client.Object, route *v1alpha1.FanoutRoute) bool {
+	return slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool {
+		return o.UID == route.UID && o.Controller != nil && *o.Controller
+	})
+}
+
+func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
+	list := &corev1.PodList{}
+	err := r.Client.List(ctx, list, client.InNamespace(s.key.Namespace), client.MatchingLabels(desired.Selector(s.route)))
+	if err != nil {
+		return fmt.Errorf("list pods of %s: %w", s.key, err)
+	}
+	s.pods = list.Items
+	slices.SortFunc(s.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// desire compiles the route and builds its children. A spec that does not compile
+// has none: the children that are there stay as they are.
+func (r *RouteReconciler) desire(s *scope) error {
+	compiled, errs := compile.Route(s.route, r.Compile)
+	if s.errors = errs; len(errs) > 0 {
+		return nil
+	}
+	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: []routeconfig.Route{*compiled}})
+	if err != nil {
+		return fmt.Errorf("encode document of %s: %w", s.key, err)
+	}
+	s.hash = routeconfig.Hash(encoded)
+	s.children = desired.Build(desired.Input{
+		Route: s.route, Compiled: compiled, Secrets: compile.Secrets(compiled), Document: encoded, Options: r.Proxies,
+	})
+	return nil
+}
+
+// halted reports whether the children are left alone.
+func (s *scope) halted() bool { return len(s.errors) > 0 || s.conflict != "" }
+
+// forget drops what is kept in memory of a route that is gone.
+func (r *RouteReconciler) forget(key types.NamespacedName) {
+	r.Rates.Forget(key)
+	r.applied.forget(key)
+	r.nudges.forget(key)
+}

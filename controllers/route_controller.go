@@ -1,0 +1,79 @@
+// Package controllers is the only code that talks to the API server. A pass over a
+// route has four steps, each a file: observe what is there, build what is desired
+// (package desired), apply it, and report (package report). Proxies are asked by
+// package rates, never here.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/rates"
+)
+
+// fieldManager owns the fields that the operator applies.
+const fieldManager = client.FieldOwner("fanout-operator")
+
+// +kubebuilder:rbac:groups="",resources=configmaps;services,verbs=get;list;patch;create;watch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;patch;watch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;patch;create;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes/finalizers,verbs=update
+// +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes/status,verbs=patch
+
+// RouteReconciler makes what a FanoutRoute asks for. It has no verb on Secrets:
+// proxies read them, and say what is missing.
+type RouteReconciler struct {
+	Client client.Client
+	// Live reads past the cache, which holds objects of ours alone.
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Rates    *rates.Poller
+	Compile  compile.Options
+	Proxies  desired.Options
+
+	applied appliedIntents
+	nudges  nudges
+}
+
+// Reconcile makes one pass over a route.
+func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	s, err := r.observe(ctx, request.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("observe: %w", err)
+	}
+	if s == nil {
+		r.forget(request.NamespacedName)
+		return ctrl.Result{}, nil
+	}
+	if err := r.desire(s); err != nil {
+		return ctrl.Result{}, fmt.Errorf("build: %w", err)
+	}
+	if err := r.apply(ctx, s); err != nil {
+		return ctrl.Result{}, fmt.Errorf("apply: %w", err)
+	}
+	r.poll(s)
+	again, err := r.nudge(ctx, s, time.Now())
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("nudge: %w", err)
+	}
+	if err := r.report(ctx, s); err != nil {
+		return ctrl.Result{}, fmt.Errorf("report: %w", err)
+	}
+	if s.conflict != "" {
+		again = lookAgain
+	}
+	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+// lookAgain is for what no watch tells of: the end of an object that is none of
+// ours and stands in the way.
+const lookAgain = 30 * time.Second

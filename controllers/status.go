@@ -1,0 +1,107 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	applyv1alpha1 "github.com/fanout-operator/fanout/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/report"
+)
+
+// poll says which proxies are to be asked from now on.
+func (r *RouteReconciler) poll(s *scope) {
+	if len(s.errors) > 0 {
+		return // the proxies go on with the last document, and so does the poll
+	}
+	var targets []rates.Target
+	for i := range s.pods {
+		pod := &s.pods[i]
+		if port := adminPort(pod); report.Ready(pod) && pod.Status.PodIP != "" && port != 0 {
+			host := net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(port)))
+			targets = append(targets, rates.Target{Name: pod.Name, URL: "http://" + host + "/status"})
+		}
+	}
+	r.Rates.Set(s.key, targets, s.hash)
+}
+
+func adminPort(pod *corev1.Pod) int32 {
+	for i := range pod.Spec.Containers {
+		for _, p := range pod.Spec.Containers[i].Ports {
+			if p.Name == desired.AdminPortName {
+				return p.ContainerPort
+			}
+		}
+	}
+	return 0
+}
+
+// report writes the status where it differs from the one that is there.
+func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
+	in := report.Input{
+		Route: s.route, Errors: s.errors, Conflict: s.conflict, Document: s.hash,
+		Service: desired.Name(s.route), Selector: desired.Selector(s.route),
+		Pods: s.pods, Seen: r.Rates.Shown(s.key), Now: metav1.Now(),
+	}
+	if s.deployment != nil {
+		in.Replicas, in.ReadyReplicas = s.deployment.Status.Replicas, s.deployment.Status.ReadyReplicas
+	}
+	status := report.Status(in)
+	if equality.Semantic.DeepEqual(status, s.route.Status) {
+		return nil
+	}
+	intent, err := statusIntent(s.route, &status)
+	if err != nil {
+		return err
+	}
+	if err := r.Client.Status().Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
+		return fmt.Errorf("write status of %s: %w", s.key, client.IgnoreNotFound(err))
+	}
+	r.announce(s.route, status.Conditions)
+	return nil
+}
+
+// statusIntent is the status as an apply configuration, which is the same JSON.
+func statusIntent(route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatus) (*applyv1alpha1.FanoutRouteApplyConfiguration, error) {
+	encoded, err := json.Marshal(status)
+	if err != nil {
+		return nil, fmt.Errorf("encode status: %w", err)
+	}
+	intent := &applyv1alpha1.FanoutRouteStatusApplyConfiguration{}
+	if err := json.Unmarshal(encoded, intent); err != nil {
+		return nil, fmt.Errorf("decode status: %w", err)
+	}
+	return applyv1alpha1.FanoutRoute(route.Name, route.Namespace).WithStatus(intent), nil
+}
+
+// announce makes an event of each condition that has changed its status and that
+// somebody waits for.
+func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Condition) {
+	for _, kind := range [...]string{
+		v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionReady, v1alpha1.ConditionBackendsHealthy,
+	} {
+		before, after := meta.FindStatusCondition(route.Status.Conditions, kind), meta.FindStatusCondition(now, kind)
+		if after == nil || before != nil && before.Status == after.Status || after.Status == metav1.ConditionUnknown {
+			continue
+		}
+		if before == nil && after.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady {
+			continue // nothing was wrong before
+		}
+		eventType, action := corev1.EventTypeNormal, kind+"Became"+string(after.Status)
+		if after.Status == metav1.ConditionFalse {
+			eventType = corev1.EventTypeWarning
+		}
+		r.Recorder.Eventf(route, nil, eventType, after.Reason, action, "%s", after.Message)
+	}
+}

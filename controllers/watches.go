@@ -1,0 +1,107 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+// CacheOptions are those of the manager's cache: of Pods and children only those
+// with our label, so that its size is that of the routes and not of the cluster.
+func CacheOptions(namespaces []string) (cache.Options, error) {
+	ours, err := labels.NewRequirement(v1alpha1.RouteLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select by label: %w", err)
+	}
+	labelled := cache.ByObject{Label: labels.NewSelector().Add(*ours)}
+	o := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}: labelled, &corev1.ConfigMap{}: labelled, &corev1.Service{}: labelled, &appsv1.Deployment{}: labelled,
+		},
+	}
+	if len(namespaces) > 0 {
+		o.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range namespaces {
+			o.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return o, nil
+}
+
+// Events are routes of which something new is to be shown.
+type Events chan event.TypedGenericEvent[types.NamespacedName]
+
+// Moved sends a route to the queue.
+func (e Events) Moved(route types.NamespacedName) {
+	e <- event.TypedGenericEvent[types.NamespacedName]{Object: route}
+}
+
+// SetUp adds the controller to a manager.
+func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) error {
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named("fanoutroute").
+		For(&v1alpha1.FanoutRoute{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&corev1.ConfigMap{}).
+		Owns(&corev1.Service{}).
+		Owns(&appsv1.Deployment{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(routeOfPod), builder.WithPredicates(podMatters())).
+		WatchesRawSource(source.TypedChannel(moved, handler.TypedEnqueueRequestsFromMapFunc(
+			func(_ context.Context, route types.NamespacedName) []reconcile.Request {
+				return []reconcile.Request{{NamespacedName: route}}
+			}))).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("set up controller: %w", err)
+	}
+	return nil
+}
+
+func routeOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	name := pod.GetLabels()[v1alpha1.RouteLabel]
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
+}
+
+// podMatters leaves out our own annotations, which every nudge changes.
+func podMatters() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*corev1.Pod)
+		after, isPod := e.ObjectNew.(*corev1.Pod)
+		return !ok || !isPod || podStanding(before) != podStanding(after)
+	}}
+}
+
+// standing is what of a Pod matters to its route.
+type standing struct {
+	ip, ready string
+	deleted   bool
+}
+
+func podStanding(pod *corev1.Pod) standing {
+	s := standing{ip: pod.Status.PodIP, deleted: pod.DeletionTimestamp != nil}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionStatus(metav1.ConditionTrue) {
+			s.ready = "yes"
+		}
+	}
+	return s
+}

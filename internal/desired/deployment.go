@@ -1,0 +1,193 @@
+package desired
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	corev1api "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1 "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+const (
+	documentFolder    = "/etc/fanout/document"
+	credentialsFolder = "/etc/fanout/credentials" //nolint:gosec // a path
+	// user is nonroot of distroless images.
+	user = 65532
+	// drainDelay is the proxy's: how long it accepts calls after SIGTERM.
+	drainDelay = 5 * time.Second
+	// graceMargin is for the start of the drain and the exit.
+	graceMargin = 5 * time.Second
+)
+
+func deployment(in Input) *appsv1.DeploymentApplyConfiguration {
+	d := appsv1.Deployment(Name(in.Route), in.Route.Namespace).
+		WithLabels(Labels(in.Route)).
+		WithOwnerReferences(owner(in.Route))
+	spec := appsv1.DeploymentSpec().
+		WithSelector(metav1.LabelSelector().WithMatchLabels(Selector(in.Route))).
+		WithStrategy(appsv1.DeploymentStrategy().WithType("RollingUpdate").
+			WithRollingUpdate(appsv1.RollingUpdateDeployment().
+				WithMaxUnavailable(intstr.FromInt32(0)).WithMaxSurge(intstr.FromString("25%")))).
+		WithTemplate(template(in))
+	if n := in.Route.Spec.Proxy.Replicas; n != nil {
+		spec.WithReplicas(*n)
+	}
+	return d.WithSpec(spec)
+}
+
+func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
+	extra := value(in.Route.Spec.Proxy.Template)
+	pod := corev1.PodSpec().
+		WithAutomountServiceAccountToken(false).
+		WithEnableServiceLinks(false).
+		WithTerminationGracePeriodSeconds(int64(grace(in).Seconds())).
+		WithSecurityContext(corev1.PodSecurityContext().
+			WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).WithFSGroup(user).
+			WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))).
+		WithContainers(container(in)).
+		WithVolumes(volumes(in)...)
+	placement(pod, &extra)
+	return corev1.PodTemplateSpec().
+		WithLabels(extra.Labels).WithLabels(Labels(in.Route)).
+		WithAnnotations(extra.Annotations).
+		WithSpec(pod)
+}
+
+// grace is the time in which a proxy has drained: it accepts calls for a while,
+// reads the last body, and waits for the slowest backend.
+func grace(in Input) time.Duration {
+	longest := time.Duration(in.Compiled.Dispatch.Timeout)
+	for i := range in.Compiled.Backends {
+		longest = max(longest, time.Duration(in.Compiled.Backends[i].Timeout))
+	}
+	total := drainDelay + time.Duration(in.Compiled.Validation.BodyTimeout) + longest + graceMargin
+	return total.Round(time.Second)
+}
+
+func container(in Input) *corev1.ContainerApplyConfiguration {
+	resources := in.Route.Spec.Proxy.Resources
+	c := corev1.Container().
+		WithName("proxy").
+		WithImage(in.Options.Image).
+		WithCommand("/fanout-proxy").
+		WithArgs("--document="+documentFolder+"/"+DocumentKey, "--credentials="+credentialsFolder,
+			"--admin=:"+strconv.Itoa(AdminPort), "--drain-delay="+drainDelay.String()).
+		WithArgs(in.Options.Args...).
+		WithPorts(
+			corev1.ContainerPort().WithName("http").WithContainerPort(HTTPPort).WithProtocol("TCP"),
+			corev1.ContainerPort().WithName(AdminPortName).WithContainerPort(AdminPort).WithProtocol("TCP")).
+		WithStartupProbe(probe("/livez").WithFailureThreshold(30).WithPeriodSeconds(1)).
+		WithLivenessProbe(probe("/livez").WithFailureThreshold(3).WithPeriodSeconds(10)).
+		WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2)).
+		WithResources(corev1.ResourceRequirements().WithRequests(resources.Requests).WithLimits(resources.Limits)).
+		WithSecurityContext(corev1.SecurityContext().
+			WithAllowPrivilegeEscalation(false).WithReadOnlyRootFilesystem(true).
+			WithCapabilities(corev1.Capabilities().WithDrop("ALL"))).
+		WithVolumeMounts(mounts(in)...)
+	if limit, ok := resources.Limits[corev1api.ResourceMemory]; ok {
+		c.WithEnv(corev1.EnvVar().WithName("GOMEMLIMIT").WithValue(memoryLimit(limit)))
+	}
+	return c
+}
+
+// memoryLimit leaves a tenth to what the Go runtime does not count.
+func memoryLimit(limit resource.Quantity) string {
+	return strconv.FormatInt(limit.Value()/10*9, 10)
+}
+
+func probe(path string) *corev1.ProbeApplyConfiguration {
+	return corev1.Probe().
+		WithHTTPGet(corev1.HTTPGetAction().WithPath(path).WithPort(portName(AdminPortName))).
+		WithTimeoutSeconds(2)
+}
+
+func portName(name string) intstr.IntOrString { return intstr.FromString(name) }
+
+func serviceType(t v1alpha1.ServiceType) corev1api.ServiceType {
+	if t == "" {
+		return corev1api.ServiceTypeClusterIP
+	}
+	return corev1api.ServiceType(t)
+}
+
+// volumeName is made of a hash: a Secret's name may be longer than a volume's.
+func volumeName(secret string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(secret))
+	return fmt.Sprintf("secret-%016x", h.Sum64())
+}
+
+// volumes mounts Secrets as optional ones: a missing Secret must not keep a proxy
+// from starting, but show as a missing credential of its backend.
+func volumes(in Input) []*corev1.VolumeApplyConfiguration {
+	list := []*corev1.VolumeApplyConfiguration{
+		corev1.Volume().WithName("document").
+			WithConfigMap(corev1.ConfigMapVolumeSource().WithName(Name(in.Route))),
+	}
+	for _, secret := range in.Secrets {
+		list = append(list, corev1.Volume().WithName(volumeName(secret)).
+			WithProjected(corev1.ProjectedVolumeSource().WithDefaultMode(0o440).
+				WithSources(corev1.VolumeProjection().
+					WithSecret(corev1.SecretProjection().WithName(secret).WithOptional(true)))))
+	}
+	return list
+}
+
+func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
+	list := []*corev1.VolumeMountApplyConfiguration{
+		corev1.VolumeMount().WithName("document").WithMountPath(documentFolder).WithReadOnly(true),
+	}
+	for _, secret := range in.Secrets {
+		list = append(list, corev1.VolumeMount().WithName(volumeName(secret)).
+			WithMountPath(credentialsFolder+"/"+in.Route.Namespace+"/"+secret).WithReadOnly(true))
+	}
+	return list
+}
+
+// placement copies what the user says of the Pods' place. The types of the API and
+// of apply configurations are the same JSON.
+func placement(pod *corev1.PodSpecApplyConfiguration, extra *v1alpha1.PodTemplate) {
+	pod.WithNodeSelector(extra.NodeSelector)
+	if extra.PriorityClassName != "" {
+		pod.WithPriorityClassName(extra.PriorityClassName)
+	}
+	if extra.Affinity != nil {
+		pod.WithAffinity(convert[corev1.AffinityApplyConfiguration](extra.Affinity))
+	}
+	for i := range extra.Tolerations {
+		pod.WithTolerations(convert[corev1.TolerationApplyConfiguration](&extra.Tolerations[i]))
+	}
+	for i := range extra.TopologySpreadConstraints {
+		pod.WithTopologySpreadConstraints(
+			convert[corev1.TopologySpreadConstraintApplyConfiguration](&extra.TopologySpreadConstraints[i]))
+	}
+}
+
+// convert goes by JSON, which both types share by construction.
+func convert[T any](from any) *T {
+	to := new(T)
+	encoded, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(encoded, to)
+	}
+	if err != nil {
+		return new(T)
+	}
+	return to
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

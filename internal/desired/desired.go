@@ -1,0 +1,103 @@
+// Package desired builds the objects that a route asks for, as apply
+// configurations that hold only the fields that are ours. It is pure.
+package desired
+
+import (
+	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	appsv1 "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+const (
+	// HTTPPort is the port on which a proxy listens, whatever the Service's is, so
+	// that an edit of it rolls no Pod.
+	HTTPPort = 8080
+	// AdminPort is the proxy's admin port.
+	AdminPort = 9091
+	// AdminPortName names it among the container's ports.
+	AdminPortName = "admin"
+	// DocumentKey is the ConfigMap's key with the document.
+	DocumentKey = "document.json"
+)
+
+// Options are what the operator says of all proxies.
+type Options struct {
+	// Image is the proxy's.
+	Image string
+	// Args are added to those of every proxy.
+	Args []string
+}
+
+// Input is what the objects are made of.
+type Input struct {
+	Route *v1alpha1.FanoutRoute
+	// Compiled is the route of the document.
+	Compiled *routeconfig.Route
+	// Secrets are the names of those to mount, sorted.
+	Secrets []string
+	// Document is the encoded document.
+	Document []byte
+	Options  Options
+}
+
+// Children are a route's objects.
+type Children struct {
+	ConfigMap  *corev1.ConfigMapApplyConfiguration
+	Deployment *appsv1.DeploymentApplyConfiguration
+	Service    *corev1.ServiceApplyConfiguration
+}
+
+// Name is the name of all children of a route. It differs from the route's, which
+// is often that of the application and its Service.
+func Name(route *v1alpha1.FanoutRoute) string { return route.Name + "-fanout" }
+
+// Build returns a route's objects.
+func Build(in Input) Children {
+	return Children{ConfigMap: configMap(in), Deployment: deployment(in), Service: service(in)}
+}
+
+// Labels are those of every child.
+func Labels(route *v1alpha1.FanoutRoute) map[string]string {
+	return map[string]string{
+		"app.kubernetes.io/name":       "fanout-proxy",
+		"app.kubernetes.io/instance":   route.Name,
+		"app.kubernetes.io/managed-by": "fanout-operator",
+		v1alpha1.RouteLabel:            route.Name,
+	}
+}
+
+// Selector selects a route's Pods.
+func Selector(route *v1alpha1.FanoutRoute) map[string]string {
+	return map[string]string{"app.kubernetes.io/name": "fanout-proxy", v1alpha1.RouteLabel: route.Name}
+}
+
+func owner(route *v1alpha1.FanoutRoute) *metav1.OwnerReferenceApplyConfiguration {
+	return metav1.OwnerReference().
+		WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(v1alpha1.Kind).
+		WithName(route.Name).WithUID(route.UID).
+		WithController(true).WithBlockOwnerDeletion(true)
+}
+
+func configMap(in Input) *corev1.ConfigMapApplyConfiguration {
+	return corev1.ConfigMap(Name(in.Route), in.Route.Namespace).
+		WithLabels(Labels(in.Route)).
+		WithOwnerReferences(owner(in.Route)).
+		WithData(map[string]string{DocumentKey: string(in.Document)})
+}
+
+func service(in Input) *corev1.ServiceApplyConfiguration {
+	s := in.Route.Spec.Proxy.Service
+	return corev1.Service(Name(in.Route), in.Route.Namespace).
+		WithLabels(Labels(in.Route)).
+		WithAnnotations(s.Annotations).
+		WithOwnerReferences(owner(in.Route)).
+		WithSpec(corev1.ServiceSpec().
+			WithType(serviceType(s.Type)).
+			WithSelector(Selector(in.Route)).
+			WithPorts(corev1.ServicePort().WithName("http").WithPort(in.Route.Spec.Listener.Port).
+				WithTargetPort(portName("http")).WithProtocol("TCP")))
+}

@@ -1,0 +1,35 @@
+package rates
+
+import (
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// From these shares of faulty answers on a backend is Degraded, or Failing.
+const (
+	degradedShare = 0.05
+	failingShare  = 0.5
+	slowShare     = 0.5
+)
+
+// Judge sums up how a backend is doing. A backend that is always too late for the
+// call, and never heard to the end, is Slow: a dead one must not hide behind Any.
+func Judge(a stats.Answers) v1alpha1.BackendState {
+	heard := a.Succeeded + a.FailedTotal()
+	asked := heard + a.Canceled
+	switch {
+	case asked == 0:
+		return v1alpha1.BackendIdle
+	case float64(a.Late) > slowShare*float64(asked):
+		return v1alpha1.BackendSlow
+	case heard == 0:
+		return v1alpha1.BackendHealthy
+	}
+	switch faulty := float64(a.Faulty) / float64(heard); {
+	case faulty >= failingShare:
+		return v1alpha1.BackendFailing
+	case faulty >= degradedShare:
+		return v1alpha1.BackendDegraded
+	}
+	return v1alpha1.BackendHealthy
+}

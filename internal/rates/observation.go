@@ -1,0 +1,125 @@
+// Package rates polls the proxies of all routes and adds up what they say. What it
+// shows of a route changes only when a rendered value moves, and then it says so:
+// the reconcile loop never asks a proxy, and steady load writes no status.
+package rates
+
+import (
+	"math"
+	"slices"
+
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// Proxy is what one proxy said last.
+type Proxy struct {
+	// Name is the Pod's.
+	Name string
+	// Reached is false where it did not answer the last time.
+	Reached bool
+	// Document is the hash of the document that it serves.
+	Document string
+	// Refused says that it refuses a newer document.
+	Refused bool
+}
+
+// Observation is what is known of one route's proxies.
+type Observation struct {
+	// Proxies are those that were asked, in the order of their names.
+	Proxies []Proxy
+	// Sum adds up all of them.
+	Sum stats.RouteReport
+}
+
+// Window is that of a status.
+const Window = stats.Window5m
+
+const (
+	// A figure is worth a write when it moved by this share, a success rate when it
+	// moved by this much.
+	movedShare = 0.25
+	movedRate  = 0.01
+)
+
+// changed reports whether it differs who serves what, or what is missing.
+func (o *Observation) changed(other *Observation) bool {
+	return !slices.Equal(o.Proxies, other.Proxies) || !slices.Equal(o.Sum.Missing, other.Sum.Missing)
+}
+
+// standsOtherwise reports whether a backend's state differs, or why it failed.
+func (o *Observation) standsOtherwise(other *Observation) bool {
+	return !slices.EqualFunc(o.Sum.Backends, other.Sum.Backends, sameStanding)
+}
+
+// sameStanding compares what of a backend is no figure.
+func sameStanding(a, b stats.BackendReport) bool {
+	return a.Name == b.Name && reason(a.LastFailure) == reason(b.LastFailure) &&
+		Judge(a.Windows[Window].Answers) == Judge(b.Windows[Window].Answers)
+}
+
+func reason(f *stats.Failure) stats.Failure {
+	if f == nil {
+		return stats.Failure{}
+	}
+	return stats.Failure{Reason: f.Reason, Status: f.Status}
+}
+
+// moved reports whether a figure has moved far enough to be shown.
+func (o *Observation) moved(other *Observation) bool {
+	a, b := o.Sum.Windows[Window], other.Sum.Windows[Window]
+	if figuresMoved(callFigures(a), callFigures(b)) {
+		return true
+	}
+	for i := range min(len(o.Sum.Backends), len(other.Sum.Backends)) {
+		a, b := o.Sum.Backends[i].Windows[Window], other.Sum.Backends[i].Windows[Window]
+		if figuresMoved(answerFigures(a), answerFigures(b)) {
+			return true
+		}
+	}
+	return false
+}
+
+// figures are those of a window. A success rate is -1 where there is none.
+type figures struct {
+	success, rate float64
+	latency       [3]float64
+}
+
+func callFigures(w stats.CallsWindow) figures {
+	rate, ok := w.Calls.SuccessRate()
+	return newFigures(rate, ok, w.Calls.Decided(), w.Seconds, w.Duration)
+}
+
+func answerFigures(w stats.AnswersWindow) figures {
+	rate, ok := w.Answers.SuccessRate()
+	return newFigures(rate, ok, w.Answers.Total(), w.Seconds, w.Duration)
+}
+
+func newFigures(rate float64, ok bool, n uint64, seconds float64, h stats.Histogram) figures {
+	f := figures{success: -1}
+	if ok {
+		f.success = rate
+	}
+	if seconds > 0 {
+		f.rate = float64(n) / seconds
+	}
+	for i, q := range [...]float64{0.50, 0.95, 0.99} {
+		f.latency[i] = h.Quantile(q).Seconds()
+	}
+	return f
+}
+
+func figuresMoved(a, b figures) bool {
+	if (a.success < 0) != (b.success < 0) || math.Abs(a.success-b.success) >= movedRate || shareMoved(a.rate, b.rate) {
+		return true
+	}
+	for i := range a.latency {
+		if shareMoved(a.latency[i], b.latency[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func shareMoved(now, shown float64) bool {
+	return math.Abs(now-shown) >= movedShare*max(now, shown) && now != shown
+}

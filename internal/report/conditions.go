@@ -1,0 +1,185 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// verdict is a condition without its circumstances.
+type verdict struct {
+	status          metav1.ConditionStatus
+	reason, message string
+}
+
+func yes(reason, message string) verdict { return verdict{metav1.ConditionTrue, reason, message} }
+func no(reason, message string) verdict  { return verdict{metav1.ConditionFalse, reason, message} }
+func unknown(reason, message string) verdict {
+	return verdict{metav1.ConditionUnknown, reason, message}
+}
+
+// conditions sets every condition that is ours, on every pass. A transition time
+// moves only with its status.
+func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
+	accepted, refs, programmed := accepted(in), resolvedRefs(in), programmed(in)
+	ready := ready(accepted, refs, programmed)
+	list := slices.Clone(in.Route.Status.Conditions)
+	for _, c := range []struct {
+		kind string
+		v    verdict
+	}{
+		{v1alpha1.ConditionAccepted, accepted},
+		{v1alpha1.ConditionResolvedRefs, refs},
+		{v1alpha1.ConditionProgrammed, programmed},
+		{v1alpha1.ConditionReady, ready},
+		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(states)},
+		{v1alpha1.ConditionReconciling, reconciling(accepted, ready)},
+		{v1alpha1.ConditionStalled, stalled(accepted)},
+	} {
+		meta.SetStatusCondition(&list, metav1.Condition{
+			Type: c.kind, Status: c.v.status, Reason: c.v.reason, Message: c.v.message,
+			ObservedGeneration: in.Route.Generation, LastTransitionTime: in.Now,
+		})
+	}
+	return list
+}
+
+func accepted(in Input) verdict {
+	if len(in.Errors) > 0 {
+		var lines []string
+		for _, err := range in.Errors {
+			lines = append(lines, err.Error())
+		}
+		slices.Sort(lines)
+		return no(v1alpha1.ReasonInvalid, strings.Join(lines, "; "))
+	}
+	if in.Conflict != "" {
+		return no(v1alpha1.ReasonNameConflict, in.Conflict+" exists and does not belong to this route: delete or rename it")
+	}
+	if in.Route.Spec.Authentication == nil {
+		return yes(v1alpha1.ReasonAcceptedUnauthenticated, "The spec is valid; anyone may call, since spec.authentication is not set")
+	}
+	return yes(v1alpha1.ReasonAccepted, "The spec is valid")
+}
+
+func resolvedRefs(in Input) verdict {
+	if in.Seen == nil || !slices.ContainsFunc(in.Seen.Proxies, func(p rates.Proxy) bool { return p.Reached }) {
+		return unknown(v1alpha1.ReasonPending, "No proxy has told yet which Secrets it holds")
+	}
+	var lines []string
+	for _, m := range in.Seen.Sum.Missing {
+		lines = append(lines, missing(m))
+	}
+	if len(lines) == 0 {
+		return yes(v1alpha1.ReasonResolvedRefs, "The proxies hold every Secret that the spec names")
+	}
+	slices.Sort(lines)
+	return no(v1alpha1.ReasonSecretMissing, strings.Join(slices.Compact(lines), "; "))
+}
+
+func missing(m stats.MissingKey) string {
+	line := fmt.Sprintf("Secret %q is missing or empty", m.Secret)
+	if m.Key != "" {
+		line = fmt.Sprintf("Secret %q lacks the key %q", m.Secret, m.Key)
+	}
+	if m.Backend != "" {
+		line += fmt.Sprintf(" for backend %q", m.Backend)
+	}
+	return line
+}
+
+// programmed is observed: ready proxies report the document's hash. A new Pod
+// counts once it is ready and was asked, so that scaling up does not flap.
+func programmed(in Input) verdict {
+	if len(in.Errors) > 0 || in.Conflict != "" {
+		return no(v1alpha1.ReasonPending, "The spec is not accepted; proxies go on with the last one that was")
+	}
+	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 {
+		return no(v1alpha1.ReasonNoProxies, "spec.proxy.replicas is 0")
+	}
+	seen := asked(in)
+	if len(seen) == 0 {
+		return no(v1alpha1.ReasonPending, "No proxy is ready")
+	}
+	var unreachable []string
+	current := true
+	for _, p := range seen {
+		if !p.Reached {
+			unreachable = append(unreachable, p.Name)
+		}
+		current = current && p.Document == in.Document
+	}
+	if len(unreachable) > 0 {
+		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+strings.Join(unreachable, ", "))
+	}
+	if !current {
+		return no(v1alpha1.ReasonPending, "Not every ready proxy serves the spec yet")
+	}
+	return yes(v1alpha1.ReasonProgrammed, "Every ready proxy serves the spec")
+}
+
+// asked are the ready proxies of which anything is known.
+func asked(in Input) []rates.Proxy {
+	if in.Seen == nil {
+		return nil
+	}
+	var list []rates.Proxy
+	for _, p := range in.Seen.Proxies {
+		for i := range in.Pods {
+			if in.Pods[i].Name == p.Name && Ready(&in.Pods[i]) {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
+// ready takes the reason of the first condition that is not True.
+func ready(parts ...verdict) verdict {
+	for _, v := range parts {
+		if v.status != metav1.ConditionTrue {
+			return v
+		}
+	}
+	return yes(v1alpha1.ReasonReady, "The route serves the spec")
+}
+
+func backendsHealthy(states []v1alpha1.BackendStatus) verdict {
+	var ill []string
+	idle := true
+	for _, b := range states {
+		if !well(b.State) {
+			ill = append(ill, fmt.Sprintf("%s is %s", b.Name, b.State))
+		}
+		idle = idle && b.State == v1alpha1.BackendIdle
+	}
+	switch {
+	case len(ill) > 0:
+		return no(v1alpha1.ReasonBackendsFailing, strings.Join(ill, ", "))
+	case idle:
+		return unknown(v1alpha1.ReasonNoTraffic, "No calls in the last minutes")
+	}
+	return yes(v1alpha1.ReasonBackendsHealthy, "No backend is failing")
+}
+
+func reconciling(accepted, ready verdict) verdict {
+	if accepted.status == metav1.ConditionTrue && ready.status != metav1.ConditionTrue {
+		return yes(v1alpha1.ReasonReconciling, ready.message)
+	}
+	return no(v1alpha1.ReasonReconciled, "Nothing is under way")
+}
+
+// stalled is for what retrying cannot help.
+func stalled(accepted verdict) verdict {
+	if accepted.status != metav1.ConditionTrue {
+		return yes(accepted.reason, accepted.message)
+	}
+	return no(v1alpha1.ReasonReconciled, "Nothing stands in the way")
+}

@@ -1,0 +1,131 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+func traffic(seen *rates.Observation) *v1alpha1.Traffic {
+	if seen == nil {
+		return nil
+	}
+	w := seen.Sum.Windows[rates.Window]
+	rate, ok := w.Calls.SuccessRate()
+	if !ok {
+		return nil
+	}
+	return &v1alpha1.Traffic{
+		Window:      rates.Window,
+		RequestRate: stats.PerSecond(w.Calls.Decided(), w.Seconds),
+		SuccessRate: stats.Percent(rate, ok),
+		Latency:     latency(w.Duration),
+	}
+}
+
+func latency(h stats.Histogram) *v1alpha1.Latency {
+	if h.Total() == 0 {
+		return nil
+	}
+	return &v1alpha1.Latency{
+		P50: stats.Short(h.Quantile(0.50)), P95: stats.Short(h.Quantile(0.95)), P99: stats.Short(h.Quantile(0.99)),
+	}
+}
+
+// backends are those of the spec, in its order.
+func backends(in Input) []v1alpha1.BackendStatus {
+	list := make([]v1alpha1.BackendStatus, len(in.Route.Spec.Backends))
+	for i := range in.Route.Spec.Backends {
+		name := in.Route.Spec.Backends[i].Name
+		list[i] = backend(in, name, previous(in.Route, name))
+	}
+	return list
+}
+
+func previous(route *v1alpha1.FanoutRoute, name v1alpha1.BackendName) *v1alpha1.BackendStatus {
+	for i := range route.Status.Backends {
+		if route.Status.Backends[i].Name == name {
+			return &route.Status.Backends[i]
+		}
+	}
+	return &v1alpha1.BackendStatus{}
+}
+
+func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus) v1alpha1.BackendStatus {
+	out := v1alpha1.BackendStatus{Name: name, State: v1alpha1.BackendIdle}
+	if in.Seen == nil {
+		return out
+	}
+	for i := range in.Seen.Sum.Backends {
+		if b := &in.Seen.Sum.Backends[i]; b.Name == string(name) {
+			w := b.Windows[rates.Window]
+			out.State = rates.Judge(w.Answers)
+			rate, ok := w.Answers.SuccessRate()
+			out.SuccessRate = stats.Percent(rate, ok)
+			if w.Answers.Total() > 0 {
+				out.RequestRate = stats.PerSecond(w.Answers.Total(), w.Seconds)
+			}
+			out.Latency = latency(w.Duration)
+			out.LastFailure = lastFailure(b.LastFailure)
+		}
+	}
+	for _, m := range in.Seen.Sum.Missing {
+		if m.Backend == string(name) && !m.Stale {
+			out.State = v1alpha1.BackendMissingCredential
+		}
+	}
+	if keeps(before, &out) {
+		out.LastFailure = before.LastFailure
+	}
+	return out
+}
+
+// keeps reports whether the failure that is shown stays: a newer one of the same
+// kind, in the same state, is no news.
+func keeps(before, now *v1alpha1.BackendStatus) bool {
+	if before.LastFailure == nil {
+		return false
+	}
+	if now.LastFailure == nil {
+		return true // the proxy that told of it is gone
+	}
+	return before.State == now.State && before.LastFailure.Reason == now.LastFailure.Reason &&
+		before.LastFailure.Message == now.LastFailure.Message
+}
+
+// lastFailure is made of reason and status alone: what a backend writes must not
+// reach a status.
+func lastFailure(f *stats.Failure) *v1alpha1.LastFailure {
+	if f == nil {
+		return nil
+	}
+	message := f.Reason
+	if f.Status != 0 {
+		message = fmt.Sprintf("%s %d", f.Reason, f.Status)
+	}
+	return &v1alpha1.LastFailure{Reason: f.Reason, Message: message, Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
+}
+
+func well(s v1alpha1.BackendState) bool {
+	switch s {
+	case v1alpha1.BackendHealthy, v1alpha1.BackendDegraded, v1alpha1.BackendIdle:
+		return true
+	default:
+		return false
+	}
+}
+
+func healthy(list []v1alpha1.BackendStatus) string {
+	n := 0
+	for i := range list {
+		if well(list[i].State) {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d/%d", n, len(list))
+}

@@ -1,0 +1,66 @@
+// Package report turns what was observed of a route into its status. It is pure:
+// the same observation yields the same bytes, whenever it is made.
+package report
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/rates"
+)
+
+// Input is everything that was observed.
+type Input struct {
+	Route *v1alpha1.FanoutRoute
+	// Errors are those of the compiler.
+	Errors field.ErrorList
+	// Conflict names an object that stands in the way of a child, if any.
+	Conflict string
+	// Document is the hash of the document that the proxies are to serve.
+	Document string
+	// Service is the name of the route's Service, Selector that of its Pods.
+	Service  string
+	Selector map[string]string
+	// Replicas and ReadyReplicas are the Deployment's.
+	Replicas, ReadyReplicas int32
+	// Pods are the route's.
+	Pods []corev1.Pod
+	// Seen is what the proxies said; nil where nothing is known.
+	Seen *rates.Observation
+	// Now is for what has changed.
+	Now metav1.Time
+}
+
+// Status returns the route's status.
+func Status(in Input) v1alpha1.FanoutRouteStatus {
+	status := v1alpha1.FanoutRouteStatus{
+		ObservedGeneration: in.Route.Generation,
+		Replicas:           &in.Replicas,
+		ReadyReplicas:      &in.ReadyReplicas,
+		Selector:           labels.SelectorFromSet(in.Selector).String(),
+		URL:                fmt.Sprintf("http://%s.%s.svc:%d", in.Service, in.Route.Namespace, in.Route.Spec.Listener.Port),
+		Traffic:            traffic(in.Seen),
+		Backends:           backends(in),
+	}
+	status.HealthyBackends = healthy(status.Backends)
+	status.Conditions = conditions(in, status.Backends)
+	return status
+}
+
+// Ready reports whether a Pod takes calls.
+func Ready(pod *corev1.Pod) bool {
+	if pod.DeletionTimestamp != nil {
+		return false
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
