@@ -25,6 +25,9 @@ type Options struct {
 	Policy string
 }
 
+// statusClientClosed is what logs and metrics say of a call that its client left.
+const statusClientClosed = 499
+
 // Response is what the client gets. Header is the caller's to change.
 type Response struct {
 	// Outcome is that of the call, unless its response cannot be made.
@@ -57,10 +60,7 @@ func New(o Options) *Combiner {
 	for _, name := range o.Backends {
 		c.names = append(c.names, appendString(nil, []byte(name)))
 	}
-	c.HeadersFromBackends = make([]string, len(o.HeadersFromBackends))
-	for i, name := range o.HeadersFromBackends {
-		c.HeadersFromBackends[i] = http.CanonicalHeaderKey(name)
-	}
+	c.HeadersFromBackends = passable(o.HeadersFromBackends)
 	switch o.Type {
 	case routeconfig.ResponseEnvelope:
 		c.shape = envelope{}
@@ -72,9 +72,10 @@ func New(o Options) *Combiner {
 	return c
 }
 
-// Check implements fanout.Checker.
+// Check implements fanout.Checker. Bodies of failures are shown by an Envelope
+// only.
 func (c *Combiner) Check(_ int, a *fanout.Answer) {
-	if c.shape == nil {
+	if c.shape == nil || a.Outcome != fanout.Succeeded && c.Type != routeconfig.ResponseEnvelope {
 		return
 	}
 	parsed, ok := c.shape.fits(a)
@@ -84,15 +85,19 @@ func (c *Combiner) Check(_ int, a *fanout.Answer) {
 	a.Checked = parsed
 }
 
-// Combine makes the response to a decided call. The body is appended to dst.
+// Combine makes the response to a decided call. A body that is made here is
+// appended to dst; one that is passed as it is stays the answer's.
 func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
+	if r.Outcome == fanout.ClientClosed { // for the log: nobody reads it
+		return Response{Outcome: r.Outcome, Status: statusClientClosed, Header: http.Header{}}
+	}
 	if single := c.single(r); single != nil {
 		return c.pass(r, single)
 	}
 	if r.Outcome == fanout.Unmet {
 		return c.unmet(r, dst)
 	}
-	if c.shape == nil { // First or Primary without a response to pass: a 204 of nobody
+	if c.shape == nil { // a policy that is met has a response to pass
 		return c.problem(r, dst, http.StatusBadGateway, policyNotMet(), nil)
 	}
 	response := Response{Outcome: r.Outcome, Status: c.status(r), Header: make(http.Header, 8)}
@@ -101,7 +106,7 @@ func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 		return c.problem(r, dst, http.StatusBadGateway, clash.text(), nil)
 	}
 	response.Header["Content-Type"] = []string{"application/json"}
-	c.passHeaders(r, response.Header)
+	c.passFields(r, response.Header)
 	c.diagnose(r, response.Header)
 	return response
 }
@@ -143,31 +148,21 @@ func (c *Combiner) single(r *fanout.Result) *fanout.Answer {
 // was not met because of another backend.
 func (c *Combiner) primary(r *fanout.Result) *fanout.Answer {
 	a := &r.Answers[c.Primary]
-	if !a.Responded() || a.Reason != fanout.NoReason && a.Reason != fanout.Status {
+	switch {
+	case !a.Responded():
 		return nil
+	case a.Outcome == fanout.Succeeded && r.Outcome != fanout.Unmet, a.Outcome == fanout.Failed && a.Reason == fanout.Status:
+		return a
 	}
-	if r.Outcome == fanout.Unmet && a.Outcome == fanout.Succeeded {
-		return nil
-	}
-	return a
+	return nil
 }
 
 func (c *Combiner) pass(r *fanout.Result, a *fanout.Answer) Response {
 	response := Response{Outcome: r.Outcome, Status: a.Status, Header: headers.Response(a.Header), Body: a.Body}
+	switch a.Status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified: // RFC 9110, section 6.4.1
+		response.Body = nil
+	}
 	c.diagnose(r, response.Header)
 	return response
-}
-
-// passHeaders adds fields of the backends that succeeded, repeated ones and all.
-func (c *Combiner) passHeaders(r *fanout.Result, h http.Header) {
-	for _, name := range c.HeadersFromBackends {
-		for i := range r.Answers {
-			if r.Answers[i].Outcome == fanout.Succeeded {
-				h[name] = append(h[name], r.Answers[i].Header[name]...)
-			}
-		}
-		if len(h[name]) == 0 {
-			delete(h, name)
-		}
-	}
 }

@@ -2,8 +2,6 @@ package combine
 
 import (
 	"bytes"
-	"mime"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -13,9 +11,10 @@ import (
 // content is what a body is to a combined response.
 type content struct {
 	kind kind
-	// json is the one value of the body, without space around it, where kind is
-	// jsonValue.
+	// json is the one value of the body, without space around it, and tape its
+	// members if they were asked for, where kind is jsonValue.
 	json []byte
+	tape []member
 }
 
 type kind uint8
@@ -24,27 +23,28 @@ const (
 	empty     kind = iota // adds nothing
 	jsonValue             // spliced as it is
 	text                  // a JSON string
-	binary                // base64
+	octets                // base64
 	encoded               // Content-Encoding: not understood
+	tooDeep               // JSON that no receiver should have to recurse into
 )
 
 // examine finds out what a body is. Only what calls itself JSON, or nothing, is
-// taken for JSON.
-func examine(a *fanout.Answer) content {
+// taken for JSON, and only that is scanned.
+func examine(a *fanout.Answer, s scanner) content {
 	if len(a.Body) == 0 {
 		return content{kind: empty}
 	}
-	if isEncoded(a.Header) {
+	if isEncoded(a.Header["Content-Encoding"]) {
 		return content{kind: encoded}
 	}
 	isJSON, foreign := mediaType(a.Header.Get("Content-Type"))
 	if isJSON {
-		if value, ok := parse(a.Body); ok {
-			return content{kind: jsonValue, json: value}
+		if c := s.parse(a.Body); c.kind != text {
+			return c
 		}
 	}
-	if !utf8.Valid(a.Body) || foreign && !ascii(a.Body) {
-		return content{kind: binary}
+	if !utf8.Valid(a.Body) || foreign && !plain(a.Body) {
+		return content{kind: octets}
 	}
 	return content{kind: text}
 }
@@ -53,44 +53,59 @@ func examine(a *fanout.Answer) content {
 // 8.1).
 const byteOrderMark = "\xef\xbb\xbf"
 
-// parse returns the one JSON value that a body is.
-func parse(body []byte) ([]byte, bool) {
+// parse returns the one JSON value that a body is, or kind text if it is none.
+func (s *scanner) parse(body []byte) content {
 	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
-	start := skipSpace(body, 0)
-	end := scanValue(body, start, 0)
-	if end < 0 || skipSpace(body, end) != len(body) || !utf8.Valid(body[start:end]) {
-		return nil, false
+	body = body[skipSpace(body, 0):]
+	s.text = body
+	end := s.value(0, 0)
+	switch {
+	case s.tooDeep:
+		return content{kind: tooDeep}
+	case end < 0 || skipSpace(body, end) != len(body):
+		return content{kind: text}
 	}
-	return body[start:end], true
+	return content{kind: jsonValue, json: body[:end], tape: s.tape}
 }
 
-func isEncoded(h http.Header) bool {
-	encoding := strings.TrimSpace(h.Get("Content-Encoding"))
-	return encoding != "" && !strings.EqualFold(encoding, "identity")
+func isEncoded(encodings []string) bool {
+	for _, e := range encodings {
+		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
+			return true
+		}
+	}
+	return false
 }
 
 // mediaType reports whether a type is JSON (RFC 6839, section 3.1) or absent, and
-// whether it declares a charset in which the bytes are no UTF-8.
+// whether it declares a charset in which the bytes are no UTF-8. JSON has no
+// charset, whatever is declared (RFC 8259, section 11).
 func mediaType(contentType string) (isJSON, foreign bool) {
-	if contentType == "" || contentType == "application/json" {
-		return true, false
+	t, parameters, _ := strings.Cut(contentType, ";")
+	t = strings.TrimSpace(t)
+	for parameters != "" {
+		var parameter string
+		parameter, parameters, _ = strings.Cut(parameters, ";")
+		name, charset, _ := strings.Cut(parameter, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "charset") {
+			foreign = !isUTF8(strings.Trim(charset, " \t\""))
+		}
 	}
-	t, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return false, false
-	}
-	switch strings.ToLower(parameters["charset"]) {
-	case "", "utf-8", "utf8", "us-ascii":
-	default:
-		foreign = true
-	}
-	isJSON = t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json")
-	return isJSON && !foreign, foreign
+	isJSON = t == "" || strings.EqualFold(t, "application/json") || strings.EqualFold(t, "text/json") ||
+		len(t) > 5 && strings.EqualFold(t[len(t)-5:], "+json")
+	return isJSON, foreign
 }
 
-func ascii(b []byte) bool {
+func isUTF8(charset string) bool {
+	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") ||
+		strings.EqualFold(charset, "us-ascii")
+}
+
+// plain reports whether bytes mean the same in every charset that a backend may
+// declare: no bytes beyond ASCII, none of UTF-16, none that ISO 2022 switches with.
+func plain(b []byte) bool {
 	for _, c := range b {
-		if c >= utf8.RuneSelf {
+		if (c < ' ' || c > '~') && c != '\t' && c != '\n' && c != '\r' {
 			return false
 		}
 	}

@@ -1,7 +1,6 @@
 package combine
 
 import (
-	"net/http"
 	"strconv"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
@@ -12,8 +11,8 @@ import (
 type envelope struct{}
 
 func (envelope) fits(a *fanout.Answer) (content, bool) {
-	parsed := examine(a)
-	return parsed, parsed.kind != encoded
+	parsed := examine(a, scanner{})
+	return parsed, parsed.kind != encoded && parsed.kind != tooDeep
 }
 
 func (envelope) write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict) {
@@ -65,7 +64,7 @@ func (c *Combiner) appendResponse(dst []byte, a *fanout.Answer) []byte {
 		dst = append(dst, `,"contentType":`...)
 		dst = appendField(dst, contentType)
 	}
-	dst = c.appendHeaders(dst, a.Header)
+	dst = c.appendFields(dst, a.Header)
 	parsed, _ := a.Checked.(content)
 	switch parsed.kind {
 	case jsonValue:
@@ -74,44 +73,10 @@ func (c *Combiner) appendResponse(dst []byte, a *fanout.Answer) []byte {
 	case text:
 		dst = append(dst, `,"body":`...)
 		dst = appendString(dst, a.Body)
-	case binary:
+	case octets:
 		dst = append(dst, `,"bodyBase64":`...)
 		dst = appendBase64(dst, a.Body)
-	case empty, encoded:
+	case empty, encoded, tooDeep:
 	}
 	return dst
-}
-
-// appendHeaders writes the fields that the route passes, each with all its lines.
-func (c *Combiner) appendHeaders(dst []byte, h http.Header) []byte {
-	open := false
-	for _, name := range c.HeadersFromBackends {
-		lines := h[name]
-		if len(lines) == 0 {
-			continue
-		}
-		if open {
-			dst = append(dst, ',')
-		} else {
-			dst, open = append(dst, `,"headers":{`...), true
-		}
-		dst = append(appendString(dst, []byte(name)), ':', '[')
-		for i, line := range lines {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendField(dst, line)
-		}
-		dst = append(dst, ']')
-	}
-	if open {
-		dst = append(dst, '}')
-	}
-	return dst
-}
-
-// appendField writes a field's value, whose bytes beyond ASCII have no meaning
-// (RFC 9110, section 5.5), so that it is a JSON string in any case.
-func appendField(dst []byte, value string) []byte {
-	return appendString(dst, []byte(toValidUTF8(value)))
 }

@@ -1,16 +1,12 @@
 package combine
 
-import (
-	"strings"
-
-	"github.com/fanout-operator/fanout/internal/fanout"
-)
+import "github.com/fanout-operator/fanout/internal/fanout"
 
 // group shows the bodies alone, each under its backend's name.
 type group struct{}
 
 func (group) fits(a *fanout.Answer) (content, bool) {
-	parsed := examine(a)
+	parsed := examine(a, scanner{})
 	return parsed, parsed.kind == empty || parsed.kind == jsonValue
 }
 
@@ -35,5 +31,3 @@ func (group) write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict
 	}
 	return append(dst, '}'), nil
 }
-
-func toValidUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,26 +1,43 @@
 package combine
 
 import (
-	"strings"
+	"bytes"
+	"hash/maphash"
+	"slices"
 	"sync"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// merge makes one object of the backends' objects. Keys that only one of them has
-// are copied with their bytes; only what several have is looked into.
+// merge makes one object of the backends' objects. What only one of them has is
+// copied with its bytes; only keys that several have are looked into. All values
+// of a key are looked at together, not pair by pair: in that way no order of
+// pairing can change what becomes of three or more.
 type merge struct {
 	onConflict, arrays string
-	scratch            *sync.Pool // of *merger
+	seed               maphash.Seed // what a backend can not guess it can not collide with
+	scratch            *sync.Pool   // of *merger
+	tapes              *sync.Pool   // of *[]member
 }
 
 func newMerge(onConflict, arrays string) merge {
-	return merge{onConflict, arrays, &sync.Pool{New: func() any { return &merger{} }}}
+	return merge{
+		onConflict, arrays, maphash.MakeSeed(),
+		&sync.Pool{New: func() any { return &merger{} }},
+		&sync.Pool{New: func() any { return new([]member) }},
+	}
 }
 
-func (merge) fits(a *fanout.Answer) (content, bool) {
-	parsed := examine(a)
+func (m merge) fits(a *fanout.Answer) (content, bool) {
+	tape, _ := m.tapes.Get().(*[]member)
+	parsed := examine(a, scanner{record: true, tape: (*tape)[:0]})
+	// The tape lives as long as the answer, so it has no room to spare.
+	if *tape = parsed.tape; cap(*tape) > maxKept {
+		*tape = nil
+	}
+	parsed.tape = slices.Clone(parsed.tape)
+	m.tapes.Put(tape)
 	return parsed, parsed.kind == empty || parsed.kind == jsonValue && parsed.json[0] == '{'
 }
 
@@ -28,42 +45,45 @@ func (m merge) write(_ *Combiner, r *fanout.Result, dst []byte) ([]byte, *confli
 	w, _ := m.scratch.Get().(*merger)
 	defer m.scratch.Put(w)
 	w.merge = m
-	w.path = w.path[:0]
-	w.clash = nil
-	objects := make([][]byte, 0, len(r.Answers))
 	for i := range r.Answers {
 		if parsed, _ := r.Answers[i].Checked.(content); r.Answers[i].Outcome == fanout.Succeeded && parsed.kind == jsonValue {
-			objects = append(objects, parsed.json)
+			w.roots = append(w.roots, ref{offset(len(w.bodies)), root})
+			w.bodies = append(w.bodies, parsed)
 		}
 	}
-	dst = w.objects(dst, objects)
-	return dst, w.clash
-}
-
-// conflict is a key under which onConflict Error found different values.
-type conflict struct{ pointer string }
-
-func (c *conflict) text() explanation {
-	return explanation{"conflict", "Conflicting values", "the backends' bodies differ at " + c.pointer}
+	if len(w.bodies) == 1 {
+		dst = append(dst, w.bodies[0].json...)
+	} else {
+		dst = w.objects(dst, w.roots)
+	}
+	return dst, w.finish()
 }
 
 // merger is one merge under way.
 type merger struct {
 	merge
 
-	path  [][]byte // keys down to here, with their quotes
-	clash *conflict
-	free  []*index // of finished objects, to be used again
+	bodies []content
+	roots  []ref
+	path   [][]byte // decoded keys down to here
+	clash  *conflict
+	free   []*index // of finished objects, to be used again
 }
 
-// objects appends the merge of objects. Of one object the bytes are its own.
-func (w *merger) objects(dst []byte, objects [][]byte) []byte {
-	if len(objects) == 1 {
-		return append(dst, objects[0]...)
-	}
+// finish returns the conflict that Error found and lets go of the bodies.
+func (w *merger) finish() *conflict {
+	clash := w.clash
+	clear(w.bodies)
+	clear(w.path[:cap(w.path)])
+	w.bodies, w.roots, w.path, w.clash = w.bodies[:0], w.roots[:0], w.path[:0], nil
+	return clash
+}
+
+// objects appends the merge of objects.
+func (w *merger) objects(dst []byte, objects []ref) []byte {
 	ix := w.index()
 	for _, o := range objects {
-		ix.addObject(o)
+		w.addMembers(ix, o)
 	}
 	dst = append(dst, '{')
 	for i := range ix.entries {
@@ -71,18 +91,49 @@ func (w *merger) objects(dst []byte, objects [][]byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(append(dst, e.key...), ':')
 		if e.more == 0 {
-			dst = append(dst, e.value...)
+			dst = w.appendMember(dst, e.first)
 			continue
 		}
-		w.path = append(w.path, e.key)
+		dst = append(append(dst, w.key(e.first)...), ':')
+		w.path = append(w.path, e.plain)
 		dst = w.resolve(dst, ix.values(e))
 		w.path = w.path[:len(w.path)-1]
 	}
-	ix.reset() // lets go of the bodies
-	w.free = append(w.free, ix)
+	w.release(ix)
 	return append(dst, '}')
+}
+
+// addMembers indexes an object, which stands on the tape right after its own key.
+func (w *merger) addMembers(ix *index, object ref) {
+	tape := w.bodies[object.body].tape
+	place, end := object.place+1, offset(len(tape))
+	if object.place != root {
+		end = tape[object.place].next
+	}
+	for ; place < end; place = tape[place].next {
+		m := ref{object.body, place}
+		ix.add(w.seed, decodeKey(w.key(m)), m)
+	}
+}
+
+func (w *merger) key(m ref) []byte {
+	b := &w.bodies[m.body]
+	at := &b.tape[m.place]
+	return b.json[at.key:at.keyEnd]
+}
+
+func (w *merger) value(m ref) []byte {
+	b := &w.bodies[m.body]
+	at := &b.tape[m.place]
+	return b.json[at.value:at.valueEnd]
+}
+
+// appendMember copies a member as its body has it, space around the colon and all.
+func (w *merger) appendMember(dst []byte, m ref) []byte {
+	b := &w.bodies[m.body]
+	at := &b.tape[m.place]
+	return append(dst, b.json[at.key:at.valueEnd]...)
 }
 
 func (w *merger) index() *index {
@@ -94,61 +145,56 @@ func (w *merger) index() *index {
 	return newIndex()
 }
 
-// resolve appends what several values under one key become.
-func (w *merger) resolve(dst []byte, values [][]byte) []byte {
+func (w *merger) release(ix *index) {
+	if len(ix.table) <= maxKept {
+		ix.reset()
+		w.free = append(w.free, ix)
+	}
+}
+
+// resolve appends what the values that several bodies have under one key become.
+func (w *merger) resolve(dst []byte, values []ref) []byte {
 	switch {
-	case allBegin(values, '{'):
+	case w.allBegin(values, '{'):
 		return w.objects(dst, values)
-	case allBegin(values, '['):
+	case w.allBegin(values, '['):
 		return w.lists(dst, values)
-	case allEqual(values):
-		return append(dst, values[0]...)
+	case w.allEqual(values):
+		return append(dst, w.value(values[0])...)
 	}
 	switch w.onConflict {
 	case routeconfig.ConflictLast:
-		return append(dst, values[len(values)-1]...)
+		return append(dst, w.value(values[len(values)-1])...)
 	case routeconfig.ConflictCollect:
-		return appendList(dst, distinct(values))
+		all := make([][]byte, len(values))
+		for i, v := range values {
+			all[i] = w.value(v)
+		}
+		return appendList(dst, w.distinct(all))
 	case routeconfig.ConflictError:
 		if w.clash == nil {
 			w.clash = &conflict{pointer: pointer(w.path)}
 		}
 	}
-	return append(dst, values[0]...)
+	return append(dst, w.value(values[0])...)
 }
 
-func (w *merger) lists(dst []byte, arrays [][]byte) []byte {
-	if w.arrays == routeconfig.ArraysReplace {
-		return append(dst, arrays[len(arrays)-1]...)
-	}
-	var elements [][]byte
-	for _, a := range arrays {
-		elements = appendElements(elements, a)
-	}
-	if w.arrays == routeconfig.ArraysUnique {
-		elements = distinct(elements)
-	}
-	return appendList(dst, elements)
-}
-
-func appendList(dst []byte, elements [][]byte) []byte {
-	dst = append(dst, '[')
-	for i, e := range elements {
-		if i > 0 {
-			dst = append(dst, ',')
+func (w *merger) allBegin(values []ref, c byte) bool {
+	for _, v := range values {
+		if w.value(v)[0] != c {
+			return false
 		}
-		dst = append(dst, e...)
 	}
-	return append(dst, ']')
+	return true
 }
 
-// pointer names a place by the keys that lead to it (RFC 6901).
-func pointer(path [][]byte) string {
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	var b strings.Builder
-	for _, key := range path {
-		b.WriteByte('/')
-		b.WriteString(escape.Replace(string(decodeKey(key))))
+// allEqual need not look for space: values that have any inside are not asked about,
+// unless their types differ.
+func (w *merger) allEqual(values []ref) bool {
+	for _, v := range values[1:] {
+		if !bytes.Equal(w.value(v), w.value(values[0])) {
+			return false
+		}
 	}
-	return b.String()
+	return true
 }

@@ -61,10 +61,16 @@ func (c *Combiner) unmet(r *fanout.Result, dst []byte) Response {
 	}
 	status := s.status()
 	var after []string
-	if status == http.StatusServiceUnavailable {
-		after = []string{strconv.Itoa(max(int(math.Ceil(s.retryAfter.Seconds())), 1))}
+	if status == http.StatusServiceUnavailable && (s.retryAfter > 0 || s.rejected > 0) {
+		after = []string{strconv.Itoa(seconds(s.retryAfter))}
 	}
 	return c.problem(r, dst, status, policyNotMet(), after)
+}
+
+// seconds rounds up, since a client that comes back too early is refused again. A
+// day is the longest that a client is told: backends send what they like.
+func seconds(d time.Duration) int {
+	return int(math.Ceil(min(max(d, time.Second), 24*time.Hour).Seconds()))
 }
 
 func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanation, retryAfter []string) Response {

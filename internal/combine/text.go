@@ -1,6 +1,9 @@
 package combine
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // appendString appends valid UTF-8 as a JSON string.
 func appendString(dst, s []byte) []byte {
@@ -39,4 +42,10 @@ func appendBase64(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	dst = base64.StdEncoding.AppendEncode(dst, b)
 	return append(dst, '"')
+}
+
+// appendField writes a field's value as a JSON string, though its bytes beyond
+// ASCII have no meaning (RFC 9110, section 5.5).
+func appendField(dst []byte, value string) []byte {
+	return appendString(dst, []byte(strings.ToValidUTF8(value, "\uFFFD")))
 }

@@ -1,0 +1,77 @@
+package combine
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// decodeKey returns the text of a valid key, given with its quotes. Almost none
+// has an escape, and then nothing is allocated.
+func decodeKey(key []byte) []byte {
+	inner := key[1 : len(key)-1]
+	i := bytes.IndexByte(inner, '\\')
+	if i < 0 {
+		return inner
+	}
+	out := make([]byte, 0, len(inner))
+	for i >= 0 {
+		out = append(out, inner[:i]...)
+		out, inner = appendUnescaped(out, inner[i:])
+		i = bytes.IndexByte(inner, '\\')
+	}
+	return append(out, inner...)
+}
+
+// appendUnescaped appends what the escape at the beginning of b stands for, and
+// returns what follows it.
+func appendUnescaped(dst, b []byte) (out, rest []byte) {
+	switch c := b[1]; c {
+	case 'u':
+		return appendUnit(dst, b)
+	case 'b':
+		return append(dst, '\b'), b[2:]
+	case 'f':
+		return append(dst, '\f'), b[2:]
+	case 'n':
+		return append(dst, '\n'), b[2:]
+	case 'r':
+		return append(dst, '\r'), b[2:]
+	case 't':
+		return append(dst, '\t'), b[2:]
+	default:
+		return append(dst, c), b[2:]
+	}
+}
+
+// appendUnit decodes one or, of a surrogate pair, two escapes. A lone surrogate
+// becomes the three bytes that UTF-8 would have for it if it were allowed, so that
+// it equals itself and nothing else: U+FFFD would make all of them one key.
+func appendUnit(dst, b []byte) (out, rest []byte) {
+	r, b := hex4(b[2:6]), b[6:]
+	if !utf16.IsSurrogate(r) {
+		return utf8.AppendRune(dst, r), b
+	}
+	if len(b) >= 6 && b[0] == '\\' && b[1] == 'u' {
+		if pair := utf16.DecodeRune(r, hex4(b[2:6])); pair != utf8.RuneError {
+			return utf8.AppendRune(dst, pair), b[6:]
+		}
+	}
+	return append(dst, byte(0xE0|r>>12), byte(0x80|r>>6&0x3F), byte(0x80|r&0x3F)), b //nolint:gosec // 16 bits
+}
+
+func hex4(b []byte) rune {
+	var r rune
+	for _, c := range b {
+		switch {
+		case c <= '9':
+			c -= '0'
+		case c <= 'F':
+			c -= 'A' - 10
+		default:
+			c -= 'a' - 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}

@@ -1,0 +1,159 @@
+package combine
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name string, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCases, gotCases := strings.Split(string(want), "## "), strings.Split(got, "## ")
+	if len(wantCases) != len(gotCases) {
+		t.Fatalf("%s has %d cases, not %d", path, len(wantCases), len(gotCases))
+	}
+	for i := range wantCases {
+		if wantCases[i] != gotCases[i] {
+			t.Errorf("%s has\n%s\nnot\n%s", path, wantCases[i], gotCases[i])
+		}
+	}
+}
+
+// show writes a response as docs and golden files have it.
+func show(r Response) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d", r.Status)
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, line := range r.Header[name] {
+			fmt.Fprintf(&b, "\n%s: %s", name, line)
+		}
+	}
+	fmt.Fprintf(&b, "\n\n%s\n", r.Body)
+	return b.String()
+}
+
+func patterns() [][]string {
+	return [][]string{
+		{"all succeed", "a: 200", "b: 200", "c: 200"},
+		{"the last fails", "a: 200", "b: 200", "c: 500"},
+		{"the first fails", "a: 500", "b: 200", "c: 200"},
+		{"one succeeds", "a: 200", "b: 404", "c: 404"},
+		{"the last is rejected", "a: 200", "b: 200", "c: rateLimited 1500ms"},
+		{"the last is not JSON", "a: 200", "b: 200", "c: 200 text/plain hello"},
+		{"the last is skipped", "a: 200", "b: 200", "c: skipped"},
+		{"none has a body", "a: 204", "b: 202", "c: 205"},
+		{"all fail alike", "a: 404", "b: 404", "c: 404"},
+		{"all fail unlike", "a: 404", "b: connect", "c: timeout"},
+		{"all are late", "a: timeout", "b: timeout", "c: timeout"},
+		{"all are busy", "a: 429 Retry-After=7", "b: 503", "c: 429 Retry-After=3"},
+		{"all are rejected", "a: rateLimited 1500ms", "b: circuitOpen", "c: overloaded 1s"},
+		{"all are skipped", "a: skipped", "b: skipped", "c: skipped"},
+	}
+}
+
+// Every policy, failure pattern and response type, with status, header and body.
+// The rows are written by hand in docs/semantics.md; this holds them to the byte.
+func TestA4NoFailureWithoutATrace(t *testing.T) {
+	t.Parallel()
+	policies := []string{"All", "Any", "Quorum quorum=2", "Required required=a", "BestEffort"}
+	for _, kind := range []string{"Envelope", "Merge", "Group", "First", "Primary"} {
+		var b strings.Builder
+		for _, policy := range policies {
+			for _, pattern := range patterns() {
+				r := parseRoute("stragglers=Wait type=" + kind + " policy=" + policy)
+				response := r.play(t, pattern[1:]...)
+				leavesTrace(t, response)
+				fmt.Fprintf(&b, "## %s, %s: %s\n%s\n", kind, policy, pattern[0], show(response))
+			}
+		}
+		golden(t, strings.ToLower(kind)+".golden", b.String())
+	}
+}
+
+// leavesTrace holds what must be true of any response: an outcome that is not
+// complete where any backend failed, each backend named, JSON where we made it.
+func leavesTrace(t *testing.T, r Response) {
+	t.Helper()
+	list := r.Header.Get("Fanout-Backends")
+	bad := strings.Contains(list, "outcome=failed") || strings.Contains(list, "outcome=rejected")
+	if outcome := r.Header.Get("Fanout-Outcome"); bad == (outcome == "complete") && outcome != "failed" {
+		t.Errorf("%s although %s", outcome, list)
+	}
+	if strings.Count(list, ";outcome=") != 3 {
+		t.Errorf("backends are missing in %q", list)
+	}
+	if strings.Contains(r.Header.Get("Content-Type"), "json") && !json.Valid(r.Body) {
+		t.Errorf("not JSON: %s", r.Body)
+	}
+	if r.Status == 503 && r.Header.Get("Retry-After") == "" && strings.Contains(list, "rejected") {
+		t.Errorf("503 without Retry-After: %s", list)
+	}
+}
+
+func TestA1SameBytesWhicheverIsSlower(t *testing.T) {
+	t.Parallel()
+	bodies := []string{
+		`{"object":{"a":1,"deep":{"x":1}},"list":[1],"scalar":1,"one":1}`,
+		`{"object":{"a":2,"deep":{"x":[2]}},"list":[1,2],"scalar":2,"two":2}`,
+		`{"list":[3],"scalar":"3","object":{"a":3,"deep":{"y":3}},"three":3}`,
+	}
+	delays := [][]int{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}}
+	for _, words := range []string{
+		"type=Envelope", "type=Group", "type=First policy=BestEffort", "type=Primary primary=b",
+		"type=Merge onConflict=First arrays=Append", "type=Merge onConflict=Last arrays=Replace policy=BestEffort",
+		"type=Merge onConflict=Collect arrays=Unique policy=Required required=b", "type=Merge onConflict=Error",
+	} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			var want []byte
+			for _, order := range delays {
+				var lines []string
+				for i, body := range bodies {
+					lines = append(lines, fmt.Sprintf("%c: after %dms 200 application/json %s", 'a'+i, order[i], body))
+				}
+				got := parseRoute(words).play(t, lines...).Body
+				if want == nil {
+					want = got
+				}
+				if string(got) != string(want) {
+					t.Errorf("arrived as %v: %s, not %s", order, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestA3OutcomeFollowsAnswersNotBodies(t *testing.T) {
+	t.Parallel()
+	for _, diagnostics := range []string{"Full", "Outcome", "None"} {
+		r := parseRoute("policy=BestEffort diagnostics=" + diagnostics)
+		got := r.play(t, `a: 200 application/json {"outcome":"complete","backends":{}}`, `b: 500 application/json {"outcome":"complete"}`)
+		if !strings.HasPrefix(string(got.Body), `{"outcome":"partial",`) || got.Status != 207 {
+			t.Errorf("%s: %d %s", diagnostics, got.Status, got.Body)
+		}
+		if _, shown := got.Header["Fanout-Backends"]; shown != (diagnostics == "Full") {
+			t.Errorf("%s: Fanout-Backends shown: %t", diagnostics, shown)
+		}
+		if _, shown := got.Header["Fanout-Outcome"]; shown != (diagnostics != "None") {
+			t.Errorf("%s: Fanout-Outcome shown: %t", diagnostics, shown)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package combine
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+func TestProblemIsJSONWhateverItSays(t *testing.T) {
+	t.Parallel()
+	p := Problem{Slug: "rule", Title: "A \"title\"", Status: 400, Detail: "line\nand \xff byte"}
+	got := string(p.Append([]byte("before")))
+	want := `before{"type":"https://fanout.dev/problems/rule","title":"A \"title\"","status":400,"detail":"line\nand ` + "\uFFFD" + ` byte"}`
+	if got != want || !json.Valid([]byte(got[len("before"):])) {
+		t.Errorf("%s", got)
+	}
+	p.Detail = ""
+	if got := string(p.Append(nil)); got != `{"type":"https://fanout.dev/problems/rule","title":"A \"title\"","status":400}` {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	busy := func(after time.Duration) fanout.Answer {
+		return fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Status, Status: 429, RetryAfter: after}
+	}
+	rejected := func(after time.Duration) fanout.Answer {
+		return fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.RateLimited, RetryAfter: after}
+	}
+	for _, test := range []struct {
+		name    string
+		answers []fanout.Answer
+		want    string
+	}{
+		{"a rejection says a second at least", []fanout.Answer{rejected(0)}, "1"},
+		{"a part of a second is a whole one", []fanout.Answer{rejected(time.Second + 1)}, "2"},
+		{"the longest of all", []fanout.Answer{rejected(3 * time.Second), rejected(2 * time.Second)}, "3"},
+		{"busy backends that say nothing", []fanout.Answer{busy(0)}, ""},
+		{"busy backends that say something", []fanout.Answer{busy(0), busy(9 * time.Second)}, "9"},
+		{"a day is the longest", []fanout.Answer{busy(1 << 60)}, "86400"},
+		{"another failure among them", []fanout.Answer{rejected(time.Second), {Outcome: fanout.Failed, Reason: fanout.Reset}}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			names := []string{"a", "b"}[:len(test.answers)]
+			c := New(parseRoute("").options(names))
+			got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: test.answers, Deciding: -1}, nil)
+			if got.Header.Get("Retry-After") != test.want {
+				t.Errorf("%d, Retry-After %q", got.Status, got.Header["Retry-After"])
+			}
+		})
+	}
+}
+
+// A single 401 of all backends is about our credentials; a client that saw it would
+// look for a fault of its own.
+func TestOnlyStatusesAboutTheCallPass(t *testing.T) {
+	t.Parallel()
+	passing := map[int]bool{400: true, 404: true, 409: true, 410: true, 412: true, 413: true, 415: true, 422: true}
+	for status := 300; status < 600; status++ {
+		a := fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Status, Status: status}
+		c := New(parseRoute("").options([]string{"a", "b"}))
+		want := 502
+		if passing[status] {
+			want = status
+		} else if status == 429 || status == 503 {
+			want = 503
+		}
+		if got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: []fanout.Answer{a, a}, Deciding: -1}, nil); got.Status != want {
+			t.Errorf("%d becomes %d, not %d", status, got.Status, want)
+		}
+	}
+}
+
+func TestPrimaryWithoutAWholeResponseIsAProblem(t *testing.T) {
+	t.Parallel()
+	for _, a := range []fanout.Answer{
+		{Outcome: fanout.Failed, Reason: fanout.TooLarge, Status: 200},
+		{Outcome: fanout.Failed, Reason: fanout.Reset, Status: 200},
+		{Outcome: fanout.Failed, Reason: fanout.Connect},
+		{Outcome: fanout.Canceled},
+		{Outcome: fanout.Pending},
+	} {
+		c := New(parseRoute("type=Primary").options([]string{"a", "b"}))
+		other := fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Connect}
+		got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: []fanout.Answer{a, other}, Deciding: -1}, nil)
+		if got.Status != 502 || got.Header.Get("Content-Type") != ContentType {
+			t.Errorf("%s %s: %d %s", a.Outcome, a.Reason, got.Status, got.Body)
+		}
+	}
+}
+
+func TestAClientThatLeftGetsNothing(t *testing.T) {
+	t.Parallel()
+	c := New(parseRoute("").options([]string{"a"}))
+	got := c.Combine(&fanout.Result{Outcome: fanout.ClientClosed, Answers: []fanout.Answer{{Outcome: fanout.Canceled}}, Deciding: -1}, nil)
+	if got.Status != 499 || got.Body != nil || got.Outcome != fanout.ClientClosed {
+		t.Errorf("%+v", got)
+	}
+}
