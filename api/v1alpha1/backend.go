@@ -63,7 +63,10 @@ type Backend struct {
 	// larger one has failed with reason tooLarge. Default: 1Mi.
 	// +optional
 	// +kubebuilder:default="1Mi"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('1')) >= 0 && quantity(string(self)).compareTo(quantity('64Mi')) <= 0",message="backends.maxResponseSize must be between 1 and 64Mi"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="isQuantity(self) && quantity(self).compareTo(quantity('1')) >= 0 && quantity(self).compareTo(quantity('64Mi')) <= 0",message="backends.maxResponseSize must be between 1 and 64Mi, such as 512Ki; numbers without unit are bytes, in quotes"
 	MaxResponseSize *resource.Quantity `json:"maxResponseSize,omitempty"`
 
 	// successStatusCodes are the statuses that count as success, instead of every
@@ -485,7 +488,7 @@ type Retry struct {
 	// +kubebuilder:default=Idempotent
 	Methods RetryMethods `json:"methods,omitempty"`
 
-	// on are the failures that are repeated: connect, tls, reset, timeout, or a
+	// retryOn are the failures that are repeated: connect, tls, reset, timeout, or a
 	// status from 400 to 599. Default: connect, 429, 502, 503, 504. At most 16.
 	// +optional
 	// +listType=set
@@ -494,7 +497,7 @@ type Retry struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=7
 	// +kubebuilder:validation:items:Pattern=`^(connect|tls|reset|timeout|[45][0-9][0-9])$`
-	On []string `json:"on,omitempty"`
+	RetryOn []string `json:"retryOn,omitempty"`
 
 	// backoff is the wait before a repetition. A longer Retry-After is honoured;
 	// one beyond the time left ends the repetitions.

@@ -97,7 +97,7 @@ type FanoutRouteSpec struct {
 
 	// response says how the backends' answers become one response.
 	// +optional
-	// +kubebuilder:default={}
+	// +kubebuilder:default={type: "Envelope"}
 	Response Response `json:"response,omitempty,omitzero"`
 
 	// proxy says how the proxies of this route run.

@@ -186,7 +186,10 @@ type Validation struct {
 	// answered 413. Default: 1Mi.
 	// +optional
 	// +kubebuilder:default="1Mi"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0 && quantity(string(self)).compareTo(quantity('64Mi')) <= 0",message="validation.maxBodySize must be between 0 and 64Mi"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 && quantity(self).compareTo(quantity('64Mi')) <= 0",message="validation.maxBodySize must be between 0 and 64Mi, such as 512Ki; numbers without unit are bytes, in quotes"
 	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
 
 	// bodyTimeout is the time in which the body must arrive, else the call is

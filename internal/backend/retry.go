@@ -32,7 +32,7 @@ func newRetry(config *routeconfig.Retry) retry {
 		initial:        time.Duration(config.InitialBackoff),
 		max:            time.Duration(config.MaxBackoff),
 	}
-	for _, failure := range config.On {
+	for _, failure := range config.RetryOn {
 		r.on[failure] = true
 	}
 	return r

@@ -163,12 +163,12 @@ func (c *compiler) retry(path *field.Path, r *v1alpha1.Retry) *routeconfig.Retry
 		Attempts:       int(or(r.Attempts, 3)),
 		AttemptTimeout: c.duration(path.Child("attemptTimeout"), value(r.AttemptTimeout)),
 		Methods:        string(or(r.Methods, v1alpha1.RetryIdempotent)),
-		On:             r.On,
+		RetryOn:        r.RetryOn,
 		InitialBackoff: c.durationOr(path.Child("backoff", "initial"), r.Backoff.Initial, "50ms"),
 		MaxBackoff:     c.durationOr(path.Child("backoff", "max"), r.Backoff.Max, "1s"),
 	}
-	if len(out.On) == 0 {
-		out.On = []string{"connect", "429", "502", "503", "504"}
+	if len(out.RetryOn) == 0 {
+		out.RetryOn = []string{"connect", "429", "502", "503", "504"}
 	}
 	return out
 }

@@ -109,7 +109,7 @@ type Retry struct {
 	Attempts       int      `json:"attempts"`
 	AttemptTimeout Duration `json:"attemptTimeout,omitempty"`
 	Methods        string   `json:"methods"`
-	On             []string `json:"on"`
+	RetryOn        []string `json:"retryOn"`
 	InitialBackoff Duration `json:"initialBackoff"`
 	MaxBackoff     Duration `json:"maxBackoff"`
 }

@@ -51,7 +51,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
     - name: maxResponseSize
       type:
-        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+        scalar: string
       default: 1Mi
     - name: name
       type:
@@ -293,7 +293,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: response
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Response
-      default: {}
+      default:
+        type: Envelope
     - name: validation
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Validation
@@ -726,7 +727,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RetryMethods
       default: Idempotent
-    - name: "on"
+    - name: retryOn
       type:
         list:
           elementType:
@@ -816,7 +817,7 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
     - name: maxBodySize
       type:
-        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+        scalar: string
       default: 1Mi
 - name: io.k8s.api.core.v1.Affinity
   map:

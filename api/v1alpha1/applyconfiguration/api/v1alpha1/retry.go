@@ -18,9 +18,9 @@ type RetryApplyConfiguration struct {
 	// methods are the calls that may be repeated once a byte of them was sent:
 	// Idempotent (default), IdempotencyKey or All.
 	Methods *apiv1alpha1.RetryMethods `json:"methods,omitempty"`
-	// on are the failures that are repeated: connect, tls, reset, timeout, or a
+	// retryOn are the failures that are repeated: connect, tls, reset, timeout, or a
 	// status from 400 to 599. Default: connect, 429, 502, 503, 504. At most 16.
-	On []string `json:"on,omitempty"`
+	RetryOn []string `json:"retryOn,omitempty"`
 	// backoff is the wait before a repetition. A longer Retry-After is honoured;
 	// one beyond the time left ends the repetitions.
 	Backoff *BackoffApplyConfiguration `json:"backoff,omitempty"`
@@ -56,12 +56,12 @@ func (b *RetryApplyConfiguration) WithMethods(value apiv1alpha1.RetryMethods) *R
 	return b
 }
 
-// WithOn adds the given value to the On field in the declarative configuration
+// WithRetryOn adds the given value to the RetryOn field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the On field.
-func (b *RetryApplyConfiguration) WithOn(values ...string) *RetryApplyConfiguration {
+// If called multiple times, values provided by each call will be appended to the RetryOn field.
+func (b *RetryApplyConfiguration) WithRetryOn(values ...string) *RetryApplyConfiguration {
 	for i := range values {
-		b.On = append(b.On, values[i])
+		b.RetryOn = append(b.RetryOn, values[i])
 	}
 	return b
 }

@@ -1,0 +1,313 @@
+package v1alpha1_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// one is the part of a spec that most rows share.
+const one = "backends: [{name: a, url: 'https://a.example.com/data'}]\n"
+
+// row is a spec and what the API server says of it: nothing, or a sentence that
+// holds each of the words.
+type row struct {
+	name    string
+	spec    string
+	refused []string
+}
+
+func ok(name, spec string) row                      { return row{name: name, spec: spec} }
+func bad(name, spec string, sentence ...string) row { return row{name, spec, sentence} }
+func backend(fields string) string {
+	return "backends: [{name: a, url: 'https://a.example.com/x', " + fields + "}]\n"
+}
+func authentication(fields string) string { return backend("authentication: {" + fields + "}") }
+func newClient(t *testing.T, o client.Options) client.Client {
+	t.Helper()
+	o.Scheme = testkit.Scheme()
+	c, err := client.New(config, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// create sends a spec as kubectl does by default: unknown fields are refused.
+func create(t *testing.T, name, spec string) (*unstructured.Unstructured, error) {
+	t.Helper()
+	object := map[string]any{}
+	if err := yaml.Unmarshal([]byte(spec), &object); err != nil {
+		t.Fatalf("row is no YAML: %v\n%s", err, spec)
+	}
+	u := &unstructured.Unstructured{Object: map[string]any{"spec": object}}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.Kind))
+	u.SetNamespace("default")
+	u.SetName(name)
+	c := newClient(t, client.Options{})
+	err := c.Create(t.Context(), u, client.FieldValidation(metav1.FieldValidationStrict), client.DryRunAll)
+	return u, err
+}
+
+func check(t *testing.T, rows []row) {
+	t.Helper()
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := create(t, "row", r.spec)
+			if len(r.refused) == 0 {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			if err == nil || !(apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)) {
+				t.Fatalf("error %v, want it refused with %q", err, r.refused)
+			}
+			for _, words := range r.refused {
+				if !strings.Contains(err.Error(), words) {
+					t.Errorf("refused with %v\nwant %q in it", err, words)
+				}
+			}
+		})
+	}
+}
+
+func TestSpecRules(t *testing.T) {
+	t.Parallel()
+	two := "backends: [{name: a, url: 'https://a.example.com/'}, {name: b, service: {name: b, port: 80}}]\n"
+	check(t, []row{
+		ok("one backend is enough", one),
+		bad("no backend is none", "backends: []", "spec.backends"),
+		bad("backends are unique by name", "backends: [{name: a, url: 'https://a/'}, {name: a, url: 'https://b/'}]", "spec.backends[1]", "Duplicate"),
+		bad("names begin with a letter", "backends: [{name: 1a, url: 'https://a/'}]", "spec.backends[0].name"),
+		ok("a quorum of all", "dispatch: {successPolicy: {type: Quorum, quorum: {count: 2}}}\n"+two),
+		bad("a quorum beyond all", "dispatch: {successPolicy: {type: Quorum, quorum: {count: 3}}}\n"+two, "dispatch.successPolicy.quorum.count must not exceed"),
+		bad("Quorum without quorum", "dispatch: {successPolicy: {type: Quorum}}\n"+two, "dispatch.successPolicy.quorum goes with type Quorum"),
+		bad("quorum without Quorum", "dispatch: {successPolicy: {type: Any, quorum: {count: 1}}}\n"+two, "dispatch.successPolicy.quorum goes with type Quorum"),
+		ok("Required names backends", "dispatch: {successPolicy: {type: Required, required: {backends: [b]}}}\n"+two),
+		bad("Required names a stranger", "dispatch: {successPolicy: {type: Required, required: {backends: [c]}}}\n"+two, "dispatch.successPolicy.required.backends must name backends"),
+		bad("Required without required", "dispatch: {successPolicy: {type: Required}}\n"+two, "dispatch.successPolicy.required goes with type Required"),
+		ok("Primary names a backend", "response: {type: Primary, primary: {backend: b}}\n"+two),
+		bad("Primary names a stranger", "response: {type: Primary, primary: {backend: c}}\n"+two, "response.primary.backend must name"),
+		bad("Primary without primary", "response: {type: Primary}\n"+two, "response.primary goes with type Primary"),
+		bad("Primary with Any", "dispatch: {successPolicy: {type: Any}}\nresponse: {type: Primary, primary: {backend: b}}\n"+two, "response.type Primary cannot go with dispatch.successPolicy.type Any"),
+		ok("a partial status with BestEffort", "dispatch: {successPolicy: {type: BestEffort}}\nresponse: {partialStatusCode: 206}\n"+two),
+		bad("a partial status with All", "response: {partialStatusCode: 206}\n"+two, "response.partialStatusCode applies only with"),
+		bad("a partial status without a body", "dispatch: {successPolicy: {type: BestEffort}}\nresponse: {partialStatusCode: 204}\n"+two, "response.partialStatusCode must not be 204"),
+		bad("a partial status with First", "dispatch: {successPolicy: {type: BestEffort}}\nresponse: {type: First, partialStatusCode: 207}\n"+two, "response.partialStatusCode goes with types"),
+		ok("merge with Merge", "response: {type: Merge, merge: {onConflict: Collect, arrays: Unique}}\n"+two),
+		bad("merge with Envelope", "response: {merge: {onConflict: Last}}\n"+two, "response.merge goes with type Merge"),
+		ok("headers with Envelope", "response: {headersFromBackends: [X-Order-Id, Set-Cookie]}\n"+two),
+		bad("headers of one body", "response: {headersFromBackends: [ETag]}\n"+two, "response.headersFromBackends must not name"),
+		bad("our own headers", "response: {headersFromBackends: [fanout-outcome]}\n"+two, "response.headersFromBackends must not name"),
+		bad("headers with First", "response: {type: First, headersFromBackends: [X-A]}\n"+two, "response.headersFromBackends goes with types"),
+	})
+}
+
+func TestListenerRules(t *testing.T) {
+	t.Parallel()
+	check(t, []row{
+		ok("a prefix and methods", "listener: {matches: [{path: {value: /orders}, methods: [POST]}]}\n"+one),
+		bad("a path without slash", "listener: {matches: [{path: {value: orders}}]}\n"+one, "listener.matches.path.value must begin with /"),
+		bad("a path with a query", "listener: {matches: [{path: {value: '/a?b'}}]}\n"+one, "listener.matches.path.value must begin with /"),
+		bad("TRACE", "listener: {matches: [{methods: [TRACE]}]}\n"+one, "spec.listener.matches[0].methods[0]"),
+		bad("port 0", "listener: {port: 70000}\n"+one, "spec.listener.port"),
+		ok("trusted networks", "listener: {clientIP: {trustedCIDRs: [10.0.0.0/8, 'fd00::/8']}}\n"+one),
+		bad("a trusted address", "listener: {clientIP: {trustedCIDRs: [10.0.0.1]}}\n"+one, "listener.clientIP.trustedCIDRs must be networks"),
+		ok("API keys", "authentication: {apiKeys: {secretName: callers}}\n"+one),
+		bad("authentication by nothing", "authentication: {}\n"+one, "set authentication.apiKeys"),
+		ok("a limit by client", "rateLimits: [{name: a, requests: 1, key: {type: ClientIP}}]\n"+one),
+		ok("a limit by header", "rateLimits: [{name: a, requests: 1, key: {header: X-Tenant}}]\n"+one),
+		bad("a limit by no header", "rateLimits: [{name: a, requests: 1, key: {}}]\n"+one, "rateLimits.key.header goes with type Header"),
+		bad("a limit for no time", "rateLimits: [{name: a, requests: 1, per: 0s}]\n"+one, "rateLimits.per must be between"),
+		ok("a size", "validation: {maxBodySize: 64Mi}\n"+one),
+		bad("a size too large", "validation: {maxBodySize: 65Mi}\n"+one, "validation.maxBodySize must be between"),
+		bad("a size as a number", "validation: {maxBodySize: 1024}\n"+one, "spec.validation.maxBodySize", "must be of type string"),
+		bad("a size of no meaning", "validation: {maxBodySize: big}\n"+one, "validation.maxBodySize must be between"),
+		bad("a negative size", "validation: {maxBodySize: '-1'}\n"+one, "validation.maxBodySize must be between"),
+		bad("no time for the body", "validation: {bodyTimeout: 0s}\n"+one, "validation.bodyTimeout must be between"),
+		ok("a media type", "validation: {contentTypes: [application/vnd.api+json]}\n"+one),
+		bad("a media type with parameters", "validation: {contentTypes: ['text/plain; charset=utf-8']}\n"+one, "validation.contentTypes must be media types"),
+		bad("a timeout beyond the limit", "dispatch: {timeout: 11m}\n"+one, "dispatch.timeout must be between"),
+		bad("a duration without unit", "dispatch: {timeout: '5'}\n"+one, "spec.dispatch.timeout"),
+		bad("labels of the operator", "proxy: {template: {labels: {fanout.dev/x: v}}}\n"+one, "proxy.template.labels must not begin with"),
+		bad("annotations of the operator", "proxy: {template: {annotations: {fanout.dev/x: v}}}\n"+one, "proxy.template.annotations must not begin with"),
+	})
+}
+
+func TestBackendRules(t *testing.T) {
+	t.Parallel()
+	check(t, []row{
+		bad("neither url nor service", "backends: [{name: a}]", "exactly one of url and service"),
+		bad("url and service", backend("service: {name: b, port: 80}"), "exactly one of url and service"),
+		bad("a url with a user", "backends: [{name: a, url: 'https://u:p@a/'}]", "backends.url must be"),
+		bad("a url with a query", "backends: [{name: a, url: 'https://a/?b'}]", "backends.url must be"),
+		bad("a url with a fragment", "backends: [{name: a, url: 'https://a/#b'}]", "backends.url must be"),
+		bad("a url of another scheme", "backends: [{name: a, url: 'ftp://a/'}]", "backends.url must be"),
+		ok("a url with an IPv6 host", "backends: [{name: a, url: 'http://[fd00::1]:8080/x'}]"),
+		ok("tls with https", backend("tls: {serverName: a.internal}")),
+		bad("tls without https", "backends: [{name: a, url: 'http://a/', tls: {serverName: a}}]", "backends.tls goes with an https"),
+		bad("tls of nothing", backend("tls: {}"), "backends.tls must have"),
+		ok("tls with an https service", "backends: [{name: a, service: {name: a, port: 443, scheme: https}, tls: {caSecretName: ca}}]"),
+		bad("a service path without slash", "backends: [{name: a, service: {name: a, port: 80, path: x}}]", "backends.service.path must begin with /"),
+		bad("a timeout of nothing", backend("timeout: 0s"), "backends.timeout must be between"),
+		bad("a response size of nothing", backend("maxResponseSize: '0'"), "backends.maxResponseSize must be between"),
+		bad("a limit for no time", backend("rateLimit: {requests: 1, per: 0s}"), "backends.rateLimit.per must be between"),
+		bad("a retry of another failure", backend("retry: {retryOn: [tooLarge]}"), "spec.backends[0].retry.retryOn[0]"),
+		bad("an attempt of no time", backend("retry: {attemptTimeout: 0s}"), "backends.retry.attemptTimeout must be between"),
+		bad("a long first wait", backend("retry: {backoff: {initial: 2m}}"), "backends.retry.backoff.initial must be at most"),
+		bad("a long last wait", backend("retry: {backoff: {max: 11m}}"), "backends.retry.backoff.max must be at most"),
+		ok("a retry", backend("retry: {attempts: 2, attemptTimeout: 100ms, methods: All, retryOn: [reset, '503']}")),
+		bad("eleven attempts", backend("retry: {attempts: 11}"), "spec.backends[0].retry.attempts"),
+		bad("a success of 1xx", backend("successStatusCodes: [101]"), "spec.backends[0].successStatusCodes[0]"),
+		bad("Host by a rule", backend("request: {headers: {set: [{name: Host, value: x}]}}"), "backends.request.headers.set must not name Host"),
+		bad("a line break in a value", backend(`request: {headers: {set: [{name: X-A, value: "a\nb"}]}}`), "spec.backends[0].request.headers.set[0].value"),
+		ok("Host by value", backend("request: {host: {type: Value, value: a.internal}}")),
+		bad("Host by value without one", backend("request: {host: {type: Value}}"), "backends.request.host.value goes with type Value"),
+		ok("forwarded credentials", backend("request: {forwardCredentials: [Cookie, APIKey]}")),
+	})
+}
+
+func TestAuthenticationRules(t *testing.T) {
+	t.Parallel()
+	oauth2 := func(fields string) string {
+		return authentication("type: OAuth2, oauth2: {secretName: s, " + fields + "}")
+	}
+	check(t, []row{
+		ok("OAuth2", oauth2("tokenURL: 'https://idp/token', scopes: [a]")),
+		ok("OAuth2 within the cluster", oauth2("tokenURL: 'http://idp.shop.svc:8080/token'")),
+		ok("OAuth2 on loopback", oauth2("tokenURL: 'http://127.0.0.1:1/token'")),
+		bad("OAuth2 in the clear", oauth2("tokenURL: 'http://idp.example.com/token'"), "backends.authentication.oauth2.tokenURL must be https"),
+		bad("OAuth2 by another name", oauth2("tokenURL: 'https://idp/', parameters: [{name: scope, value: x}]"), "backends.authentication.oauth2.parameters must not name"),
+		bad("OAuth2 without oauth2", authentication("type: OAuth2"), "backends.authentication.oauth2 goes with type OAuth2"),
+		bad("APIKey without apiKey", authentication("type: APIKey"), "backends.authentication.apiKey goes with type APIKey"),
+		bad("Basic without basic", authentication("type: Basic"), "backends.authentication.basic goes with type Basic"),
+		bad("Bearer without bearer", authentication("type: Bearer"), "backends.authentication.bearer goes with type Bearer"),
+		ok("a key in the query", authentication("type: APIKey, apiKey: {secretName: s, key: k, query: api_key}")),
+		bad("a key in two places", authentication("type: APIKey, apiKey: {secretName: s, key: k, header: X-K, query: k}"), "exactly one of header and query"),
+		bad("a key in Host", authentication("type: APIKey, apiKey: {secretName: s, key: k, header: host}"), "backends.authentication.apiKey.header must not name Host"),
+		bad("the reserved key", authentication("type: APIKey, apiKey: {secretName: s, key: allowedHosts, header: X-K}"), "must not be allowedHosts"),
+		bad("a rule on the key's header", backend("authentication: {type: APIKey, apiKey: {secretName: s, key: k, header: X-K}}, request: {headers: {set: [{name: x-k, value: v}]}}"), "must not name the field of the backend's own API key"),
+		bad("a rule on Authorization", backend("authentication: {type: Basic, basic: {secretName: s}}, request: {headers: {set: [{name: authorization, value: v}]}}"), "backends.request.headers.set must not name Authorization"),
+	})
+}
+
+func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
+	t.Parallel()
+	var rows []row
+	for field, spec := range map[string]string{
+		"listener.tls":               "listener: {tls: {secretName: a}}\n" + one,
+		"authentication.jwt":         "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
+		"validation.jsonSchema":      "validation: {jsonSchema: {}}\n" + one,
+		"validation.rules":           "validation: {rules: []}\n" + one,
+		"backends[0].hedge":          backend("hedge: {delay: 80ms}"),
+		"backends[0].circuitBreaker": backend("circuitBreaker: {}"),
+		"backends[0].when":           backend("when: 'true'"),
+		"backends[0].shadow":         backend("shadow: {percent: 1}"),
+		"backends[0].protocol":       backend("protocol: HTTP1"),
+		"retry.budgetPercent":        backend("retry: {budgetPercent: 20}"),
+		"response.stream":            "response: {stream: {}}\n" + one,
+		"proxy.mode":                 "proxy: {mode: Sidecar}\n" + one,
+		"proxy.autoscaling":          "proxy: {autoscaling: {}}\n" + one,
+	} {
+		rows = append(rows, bad(field, spec, "unknown field", field))
+	}
+	check(t, append(rows, bad("scope Route", "rateLimits: [{name: a, requests: 1, scope: Route}]\n"+one, "spec.rateLimits[0].scope")))
+}
+
+func TestRouteNamesLeaveRoomForChildren(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		strings.Repeat("a", 50): true, strings.Repeat("a", 51): false, "a.b": false, "1a": false, "a-1": true,
+	} {
+		if _, err := create(t, name, one); (err == nil) != want {
+			t.Errorf("name %q: error %v, want taken: %v", name, err, want)
+		}
+	}
+}
+
+func TestDefaultsComeFromTheSchema(t *testing.T) {
+	t.Parallel()
+	u, err := create(t, "defaults", one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]any{
+		"spec.listener.port": int64(8080), "spec.dispatch.successPolicy.type": "All", "spec.dispatch.timeout": "5s",
+		"spec.dispatch.stragglers": "Auto", "spec.dispatch.maxInFlight": int64(1024), "spec.response.type": "Envelope",
+		"spec.response.diagnostics": "Full", "spec.validation.maxBodySize": "1Mi", "spec.validation.bodyTimeout": "30s",
+		"spec.proxy.replicas": int64(2), "spec.proxy.service.type": "ClusterIP", "spec.proxy.resources.limits.memory": "256Mi",
+	} {
+		got, _, err := unstructured.NestedFieldNoCopy(u.Object, strings.Split(path, ".")...)
+		if err != nil || got != want {
+			t.Errorf("%s is %v (%v), want %v", path, got, err, want)
+		}
+	}
+	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	if len(conditions) != 1 {
+		t.Fatalf("conditions are %v, want Ready alone", conditions)
+	}
+	ready, _ := conditions[0].(map[string]any)
+	if ready["type"] != "Ready" || ready["status"] != "Unknown" || ready["reason"] != "Pending" {
+		t.Errorf("a new route's condition is %v, want Ready=Unknown with reason Pending", ready)
+	}
+}
+
+// YAML 1.1, which kubectl reads, takes an unquoted `on:` for the key true: a field
+// of that name could not be set.
+func TestNoFieldIsABooleanOfYAML(t *testing.T) {
+	t.Parallel()
+	var definition struct {
+		Spec struct {
+			Versions []struct {
+				Schema struct {
+					OpenAPIV3Schema map[string]any `json:"openAPIV3Schema"`
+				} `json:"schema"`
+			} `json:"versions"`
+		} `json:"spec"`
+	}
+	raw, err := os.ReadFile(filepath.Join(testkit.Root(), "config", "crd", "bases", "fanout.dev_fanoutroutes.yaml"))
+	if err == nil {
+		err = yaml.Unmarshal(raw, &definition)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := fields(definition.Spec.Versions[0].Schema.OpenAPIV3Schema)
+	if len(names) < 100 {
+		t.Fatalf("found %d fields, want all of them", len(names))
+	}
+	for _, name := range names {
+		if slices.Contains([]string{"on", "off", "yes", "no", "y", "n", "true", "false", "null"}, strings.ToLower(name)) {
+			t.Errorf("field %q needs quotes in YAML 1.1", name)
+		}
+	}
+}
+
+// fields are the names of all properties below a schema.
+func fields(schema map[string]any) (names []string) {
+	for key, value := range schema {
+		below, isObject := value.(map[string]any)
+		if !isObject {
+			continue
+		}
+		if key == "properties" {
+			names = slices.AppendSeq(names, maps.Keys(below))
+		}
+		names = append(names, fields(below)...)
+	}
+	return names
+}

@@ -1,0 +1,54 @@
+// Package testkit is what tests share: a real API server, scripted backends and
+// golden files. Nothing but tests imports it.
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+// Root returns the module's folder.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+// ErrNoAssets says how to run the tests that need a real API server.
+var ErrNoAssets = errors.New("KUBEBUILDER_ASSETS is not set: run `make test`, or export KUBEBUILDER_ASSETS=$(hack/kube-assets.sh)")
+
+// StartAPIServer starts etcd and kube-apiserver with the project's CRD. It is for
+// TestMain; stop ends both.
+func StartAPIServer() (config *rest.Config, stop func(), err error) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		return nil, nil, ErrNoAssets
+	}
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
+	config, err = environment.Start()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start API server: %w", err)
+	}
+	config.QPS, config.Burst = 1000, 2000
+	return config, func() { _ = environment.Stop() }, nil
+}
+
+// Scheme knows Kubernetes' types and ours.
+func Scheme() *apiruntime.Scheme {
+	scheme := apiruntime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		panic(err) //nolint:forbidigo // in tests
+	}
+	return scheme
+}
