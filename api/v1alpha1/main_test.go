@@ -7,13 +7,13 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
 )
 
 var config *rest.Config
 
 func TestMain(m *testing.M) {
-	c, stop, err := testkit.StartAPIServer()
+	c, stop, err := apiserver.Start()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
 )
 
 // one is the part of a spec that most rows share.
@@ -37,7 +38,7 @@ func backend(fields string) string {
 func authentication(fields string) string { return backend("authentication: {" + fields + "}") }
 func newClient(t *testing.T, o client.Options) client.Client {
 	t.Helper()
-	o.Scheme = testkit.Scheme()
+	o.Scheme = apiserver.Scheme()
 	c, err := client.New(config, o)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +74,7 @@ func check(t *testing.T, rows []row) {
 				}
 				return
 			}
-			if err == nil || !(apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)) {
+			if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
 				t.Fatalf("error %v, want it refused with %q", err, r.refused)
 			}
 			for _, words := range r.refused {

@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	load(p, s.document, log) //nolint:contextcheck // retired routes drain at their own pace
+	load(p, s.document, log)          //nolint:contextcheck // retired routes drain at their own pace
 	go watcher.Run(ctx, func() bool { //nolint:contextcheck // as above
 		load(p, s.document, log)
 		return p.ReloadCredentials()

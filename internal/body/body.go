@@ -10,8 +10,12 @@ import (
 // ErrTooLarge is returned for a body that exceeds the limit.
 var ErrTooLarge = errors.New("body exceeds the limit")
 
-// first is the room for a body of unknown length.
-const first = 4 << 10
+const (
+	// first is the room for a body of unknown length.
+	first = 4 << 10
+	// believed is how much of an announced length gets room before a byte arrived.
+	believed = 1 << 20
+)
 
 // Read reads a body to its end. declared is its length as announced, or -1; the
 // announcement is not believed beyond the limit. The error is ErrTooLarge once the
@@ -40,6 +44,13 @@ func Read(r io.Reader, declared, limit int64) ([]byte, error) {
 
 // readDeclared relies on net/http to end the body at its declared length.
 func readDeclared(r io.Reader, declared int64) ([]byte, error) {
+	if declared > believed {
+		b, err := readAll(r, make([]byte, 0, believed))
+		if err == nil && int64(len(b)) < declared {
+			err = fmt.Errorf("read body: %d of %d bytes: %w", len(b), declared, io.ErrUnexpectedEOF)
+		}
+		return b, err
+	}
 	b := make([]byte, declared)
 	if n, err := io.ReadFull(r, b); err != nil {
 		return nil, fmt.Errorf("read body: %d of %d bytes: %w", n, declared, err)

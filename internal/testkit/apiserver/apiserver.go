@@ -1,13 +1,11 @@
-// Package testkit is what tests share: a real API server, scripted backends and
-// golden files. Nothing but tests imports it.
-package testkit
+// Package apiserver gives tests a real API server with the project's CRD.
+package apiserver
 
 import (
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -15,25 +13,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-// Root returns the module's folder.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..")
-}
 
 // ErrNoAssets says how to run the tests that need a real API server.
 var ErrNoAssets = errors.New("KUBEBUILDER_ASSETS is not set: run `make test`, or export KUBEBUILDER_ASSETS=$(hack/kube-assets.sh)")
 
-// StartAPIServer starts etcd and kube-apiserver with the project's CRD. It is for
+// Start starts etcd and kube-apiserver with the project's CRD. It is for
 // TestMain; stop ends both.
-func StartAPIServer() (config *rest.Config, stop func(), err error) {
+func Start() (config *rest.Config, stop func(), err error) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		return nil, nil, ErrNoAssets
 	}
 	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
+		CRDDirectoryPaths:     []string{filepath.Join(testkit.Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
 	config, err = environment.Start()

@@ -1,0 +1,139 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// scripted is a backend in memory that yields one answer after a while.
+type scripted struct {
+	after   time.Duration
+	answer  fanout.Answer
+	refuses bool
+	deaf    bool // goes on after its context has ended
+
+	asked, returned atomic.Int32
+	ended           atomic.Pointer[ending]
+}
+
+// ending is when and why a backend's context ended while it worked.
+type ending struct {
+	at    time.Time
+	cause error
+}
+
+func succeeds(after time.Duration) *scripted { return replies(after, 200) }
+
+func replies(after time.Duration, status int) *scripted {
+	s := &scripted{after: after, answer: fanout.Answer{Status: status, Outcome: fanout.Succeeded}}
+	if status/100 != 2 {
+		s.answer.Outcome, s.answer.Reason = fanout.Failed, fanout.Status
+	}
+	return s
+}
+
+func refuses(reason fanout.Reason) *scripted {
+	return &scripted{refuses: true, answer: fanout.Answer{Outcome: fanout.Rejected, Reason: reason}}
+}
+
+// Reserve implements fanout.Backend.
+func (s *scripted) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
+	if s.refuses {
+		return nil, s.answer
+	}
+	return s, fanout.Answer{}
+}
+
+// Do implements fanout.Reservation.
+func (s *scripted) Do(ctx context.Context, _ *fanout.Call) fanout.Answer {
+	s.asked.Add(1)
+	timer := time.NewTimer(s.after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return s.answer
+	case <-ctx.Done():
+		s.ended.Store(&ending{time.Now(), context.Cause(ctx)})
+	}
+	if s.deaf {
+		<-timer.C
+		return s.answer
+	}
+	if errors.Is(context.Cause(ctx), fanout.ErrTimeout) {
+		return fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Timeout}
+	}
+	return fanout.Answer{Outcome: fanout.Canceled}
+}
+
+// Cancel implements fanout.Reservation.
+func (s *scripted) Cancel() { s.returned.Add(1) }
+
+// Attempts implements fanout.Reservation.
+func (s *scripted) Attempts() int { return int(s.asked.Load()) }
+
+// observed is what statistics get to see.
+type observed struct {
+	mu      sync.Mutex
+	answers map[int][]fanout.Answer
+}
+
+func (o *observed) Answered(backend int, a *fanout.Answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.answers == nil {
+		o.answers = map[int][]fanout.Answer{}
+	}
+	o.answers[backend] = append(o.answers[backend], *a)
+}
+
+// outcomes are those of the only answer of each backend.
+func (o *observed) outcomes(t *testing.T, backends int) []fanout.Outcome {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := make([]fanout.Outcome, backends)
+	for i := range out {
+		if len(o.answers[i]) != 1 {
+			t.Fatalf("statistics got %d answers of backend %d, want one", len(o.answers[i]), i)
+		}
+		out[i] = o.answers[i][0].Outcome
+	}
+	return out
+}
+
+type noCheck struct{}
+
+func (noCheck) Check(int, *fanout.Answer) {}
+
+// newDispatcher has a timeout of 1 s and room for 16 calls, unless o says more.
+func newDispatcher(o fanout.Options, backends ...*scripted) (*fanout.Dispatcher, *observed) {
+	seen := &observed{}
+	for _, b := range backends {
+		o.Backends = append(o.Backends, b)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Second
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = 16
+	}
+	if o.Checker == nil {
+		o.Checker = noCheck{}
+	}
+	o.Observer = seen
+	return fanout.New(o), seen
+}
+
+func outcomes(r *fanout.Result) []fanout.Outcome {
+	out := make([]fanout.Outcome, len(r.Answers))
+	for i := range r.Answers {
+		out[i] = r.Answers[i].Outcome
+	}
+	return out
+}
