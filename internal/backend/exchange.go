@@ -114,7 +114,11 @@ func (e *exchange) attachBody(out *http.Request, call *fanout.Call) {
 // read takes the response, whole.
 func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.Response) {
 	e.answer = fanout.Answer{Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header}
-	content, err := body.Read(response.Body, response.ContentLength, e.backend.maxSize)
+	declared := response.ContentLength
+	if response.Body == http.NoBody {
+		declared = 0 // to HEAD, and with 304, it announces the body of another response
+	}
+	content, err := body.Read(response.Body, declared, e.backend.maxSize)
 	switch {
 	case errors.Is(err, body.ErrTooLarge):
 		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge

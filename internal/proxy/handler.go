@@ -166,13 +166,10 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 	v.status = status
 	h := v.writer.Header()
 	maps.Copy(h, fields)
-	if bodyAllowed(status) {
+	if bodyAllowed(status) && v.request.Method != http.MethodHead {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
-		if v.request.Method == http.MethodHead {
-			body = nil
-		}
 	} else {
-		body = nil
+		body = nil // to HEAD without a length: that of GET is not known
 	}
 	control := http.NewResponseController(v.writer)
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines

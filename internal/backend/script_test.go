@@ -1,0 +1,109 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// exchangeScript is what the transport does with one request.
+type exchangeScript struct {
+	after  time.Duration
+	status int
+	header http.Header
+	body   string
+	err    error // after a byte was sent
+	unsent error // before
+	reused bool
+}
+
+// transport is a RoundTripper in memory: it plays its scripts one after the other,
+// the last one for ever.
+type transport struct {
+	mu      sync.Mutex
+	scripts []exchangeScript
+	at      []time.Time
+	seen    []*http.Request
+	bodies  []string
+}
+
+var errBroken = errors.New("connection broke")
+
+// RoundTrip implements http.RoundTripper.
+func (f *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	f.mu.Lock()
+	s := f.scripts[min(len(f.seen), len(f.scripts)-1)]
+	f.seen, f.at, f.bodies = append(f.seen, r), append(f.at, time.Now()), append(f.bodies, string(body))
+	f.mu.Unlock()
+	if s.unsent != nil && !s.reused {
+		return nil, s.unsent
+	}
+	conn := &countedConn{}
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: conn, Reused: s.reused})
+	if s.unsent != nil {
+		return nil, s.unsent
+	}
+	conn.written.Add(1)
+	timer := time.NewTimer(s.after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+		return nil, fmt.Errorf("exchange: %w", r.Context().Err())
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	h := s.header
+	if h == nil {
+		h = http.Header{}
+	}
+	return &http.Response{StatusCode: s.status, Header: h, ContentLength: -1, Body: io.NopCloser(strings.NewReader(s.body))}, nil
+}
+
+// newBackend is a backend over a scripted transport, with a timeout of 10 s.
+func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScript) (*Backend, *transport) {
+	t.Helper()
+	if config.Timeout == 0 {
+		config.Timeout = testkit.Span(10 * time.Second)
+	}
+	config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
+	config.Request.Path = routeconfig.PathURL
+	state := NewState("shop", &config, creds.NewStore(os.DirFS(t.TempDir())), Dialer{})
+	state.transport = &transport{scripts: scripts}
+	b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, state.transport.(*transport)
+}
+
+func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {
+	t.Helper()
+	r, refusal := b.Reserve(call)
+	if r == nil {
+		return refusal
+	}
+	return r.Do(t.Context(), call)
+}
+
+func newCall(method string, fields ...string) *fanout.Call {
+	h := http.Header{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		h.Set(fields[i], fields[i+1])
+	}
+	return &fanout.Call{Method: method, Path: "/", Header: h, Body: []byte("body")}
+}
