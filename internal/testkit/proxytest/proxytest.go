@@ -126,6 +126,8 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   string
+	// Close says that the connection is not used again.
+	Close bool
 }
 
 // Do sends a request to a route; the target is raw.
@@ -157,7 +159,7 @@ func (p *Proxy) Send(r *http.Request) Response {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return Response{response.StatusCode, response.Header, string(body)}
+	return Response{response.StatusCode, response.Header, string(body), response.Close}
 }
 
 // Answers is what statistics say of a backend in the last minute.
@@ -185,7 +187,7 @@ func (p *Proxy) route(name string) stats.RouteReport {
 func (p *Proxy) Ask(path string) Response {
 	w := httptest.NewRecorder()
 	p.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return Response{w.Code, w.Header(), w.Body.String()}
+	return Response{w.Code, w.Header(), w.Body.String(), false}
 }
 
 // Log keeps lines of JSON.

@@ -1,0 +1,138 @@
+package proxy_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
+)
+
+func TestAccessLogHasTheOutcomeOfEachBackend(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount(testkit.Namespace, "callers", map[string]string{"till": "k1\nk2\n"})
+	p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", testkit.NewBackend(t, nil).URL), testkit.Receiver("two", testkit.NewBackend(t, status(500)).URL)),
+		policy("BestEffort", 0), func(r *routeconfig.Route) {
+			r.Authentication = &routeconfig.Authentication{APIKeys: &routeconfig.CallerAPIKeys{Secret: "callers", Header: "X-API-Key"}}
+		}))
+	if r := p.Do("POST", "orders", "/x?token=hidden", "{}"); r.Status != 401 || r.Header.Get("Www-Authenticate") == "" {
+		t.Errorf("without a key: %d %v", r.Status, r.Header)
+	}
+	for _, key := range []string{"k1", "k2"} {
+		if r := p.Do("POST", "orders", "/x?token=hidden", "{}", "X-API-Key", key); r.Status != 207 {
+			t.Errorf("with key %s: %d", key, r.Status)
+		}
+	}
+	lines := p.Log.Lines(t, "call")
+	if len(lines) != 3 || strings.Contains(p.Log.String(), "hidden") {
+		t.Fatalf("%d lines, or a query among them:\n%s", len(lines), p.Log.String())
+	}
+	line, _ := json.Marshal(lines[2])
+	for _, words := range []string{
+		`"caller":"till"`, `"route":"shop/orders"`, `"outcome":"partial"`, `"status":207`, `"path":"/x"`, `"client":"127.0.0.1"`,
+		`"two":{"attempts":1,"ms":`, `"outcome":"failed","reason":"status","status":500}`,
+	} {
+		if !strings.Contains(string(line), words) {
+			t.Errorf("no %s in %s", words, line)
+		}
+	}
+	if lines[0]["status"] != float64(401) {
+		t.Errorf("the refused call is logged as %v", lines[0])
+	}
+}
+
+func TestAccessLogIsSampled(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/bad" {
+			w.WriteHeader(500)
+		}
+	})
+	p := proxytest.Serve(t, proxy.Options{AccessLogSample: 10}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL, request(forward)))))
+	for range 50 {
+		p.Do("GET", "orders", "/good", "")
+	}
+	for range 3 {
+		p.Do("GET", "orders", "/bad", "")
+	}
+	if n := len(p.Log.Lines(t, "call")); n != 8 {
+		t.Errorf("%d lines, want 5 of 50 complete calls and all 3 failed ones", n)
+	}
+}
+
+func TestDiagnostics(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, status(500))
+	for kind, want := range map[string][2]bool{"Full": {true, true}, "Outcome": {true, false}, "None": {false, false}} {
+		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL)),
+			func(r *routeconfig.Route) { r.Response.Diagnostics = kind }))
+		r := p.Do("GET", "orders", "/", "")
+		if got := [2]bool{r.Header.Get("Fanout-Outcome") != "", r.Header.Get("Fanout-Backends") != ""}; got != want || r.Status != 502 {
+			t.Errorf("%s: %d, outcome and backends shown: %v, want %v", kind, r.Status, got, want)
+		}
+		if strings.Contains(r.Body, `"one"`) != want[1] {
+			t.Errorf("%s: body is %s", kind, r.Body)
+		}
+	}
+}
+
+func TestMaxInFlightIsAProblem(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	b := testkit.NewBackend(t, func(http.ResponseWriter, *http.Request) { <-release })
+	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL)),
+		func(r *routeconfig.Route) { r.Dispatch.MaxInFlight = 1 }))
+	done := make(chan int)
+	go func() { done <- p.Do("GET", "orders", "/", "").Status }()
+	testkit.Eventually(t, "a call is under way", func() bool { return b.Count() == 1 })
+	r := p.Do("GET", "orders", "/", "")
+	if r.Status != 503 || r.Header.Get("Retry-After") != "1" || !strings.Contains(r.Body, "dispatch.maxInFlight") || r.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d %v %s", r.Status, r.Header, r.Body)
+	}
+	close(release)
+	if got := <-done; got != 200 {
+		t.Errorf("the first call got %d", got)
+	}
+}
+
+func TestStatusAndMetrics(t *testing.T) {
+	t.Parallel()
+	route := testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", testkit.NewBackend(t, nil).URL), testkit.Receiver("two", testkit.NewBackend(t, status(503)).URL)), policy("Any", 0),
+		func(r *routeconfig.Route) { r.Dispatch.Stragglers = routeconfig.StragglersWait })
+	p := proxytest.Serve(t, proxy.Options{}, route)
+	for range 4 {
+		p.Do("POST", "orders", "/", "{}")
+	}
+	report := stats.Report{}
+	if err := json.Unmarshal([]byte(p.Ask("/status").Body), &report); err != nil {
+		t.Fatal(err)
+	}
+	if report.Document != routeconfig.Hash(proxytest.Encode(t, route)) || !report.Ready || len(report.Routes) != 1 {
+		t.Errorf("report is %+v", report)
+	}
+	two := report.Routes[0].Backends[1]
+	if two.LastFailure == nil || two.LastFailure.Status != 503 || two.Windows[stats.Window5m].Answers.Failed["status"] != 4 {
+		t.Errorf("backend two is %+v", two)
+	}
+	metrics := p.Ask("/metrics").Body
+	for _, line := range []string{
+		`fanout_answers_total{backend="two",namespace="shop",outcome="failed",reason="status",route="orders"} 4`,
+		`fanout_answers_total{backend="one",namespace="shop",outcome="succeeded",reason="",route="orders"} 4`,
+		`fanout_attempts_total{backend="one",namespace="shop",route="orders"} 4`,
+		`fanout_calls_total{namespace="shop",outcome="partial",route="orders"} 4`,
+		`fanout_calls_in_flight{namespace="shop",route="orders"} 0`,
+		`fanout_call_duration_seconds_count{namespace="shop",route="orders"} 4`,
+	} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("no metric %s", line)
+		}
+	}
+}
