@@ -62,7 +62,8 @@ func (m *match) covers(path string) bool {
 
 // match finds the most specific match of a call and notes the prefix.
 func (g *Gate) match(call *fanout.Call) *Refusal {
-	if !strings.HasPrefix(call.Path, "/") {
+	never := call.Method == http.MethodTrace || call.Method == http.MethodConnect
+	if !strings.HasPrefix(call.Path, "/") && !never {
 		return badPath("the request-target is neither a path nor a URL with one")
 	}
 	var allow []string
@@ -81,7 +82,7 @@ func (g *Gate) match(call *fanout.Call) *Refusal {
 		slices.Sort(allow)
 		return methodNotAllowed(slices.Compact(allow))
 	}
-	if call.Method == http.MethodTrace || call.Method == http.MethodConnect {
+	if never {
 		return methodNotAllowed(allMethods())
 	}
 	return notFound()

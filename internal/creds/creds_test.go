@@ -1,0 +1,155 @@
+package creds_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+func TestValuesAreNotShown(t *testing.T) {
+	t.Parallel()
+	v := struct{ Key creds.Value }{creds.NewValue("hidden")}
+	encoded, _ := json.Marshal(v)
+	keyed, _ := json.Marshal(map[string]creds.Value{"k": v.Key})
+	log := &strings.Builder{}
+	slog.New(slog.NewTextHandler(log, nil)).Info("x", "key", v.Key)
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v %s %q", v, v, v, v.Key, v.Key), string(encoded), string(keyed), log.String()} {
+		if strings.Contains(shown, "hidden") {
+			t.Errorf("a secret is shown: %s", shown)
+		}
+	}
+	if v.Key.Reveal() != "hidden" {
+		t.Error("Reveal does not")
+	}
+}
+
+func TestExactlyOneNewlineIsCut(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	for content, want := range map[string]string{"v": "v", "v\n": "v", "v\n\n": "v\n", "v\r\n": "v\r", " v ": " v "} {
+		secrets.Mount("shop", "s", map[string]string{"k": content})
+		s, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s", "k").Snapshot()
+		if err != nil || s.Value("k").Reveal() != want {
+			t.Errorf("%q is read as %q (%v), want %q", content, s.Value("k").Reveal(), err, want)
+		}
+	}
+}
+
+func TestGroupsChangeTogether(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	store := creds.NewStore(os.DirFS(secrets.Dir))
+	pair := store.Group("shop", "s", "username", "password")
+	if _, err := pair.Snapshot(); !errors.Is(err, creds.ErrMissing) {
+		t.Errorf("error %v without files, want ErrMissing", err)
+	}
+	if p := pair.Problem(); p == nil || !slices.Equal(p.Keys, []string{"username", "password"}) {
+		t.Errorf("problem is %+v, want both keys", p)
+	}
+	for _, row := range []struct {
+		keys    map[string]string
+		want    string
+		missing []string
+	}{
+		{map[string]string{"username": "a", "password": "1"}, "a1", nil},
+		{map[string]string{"username": "b"}, "a1", []string{"password"}},
+		{map[string]string{"username": "b", "password": "\n"}, "a1", []string{"password"}},
+		{map[string]string{}, "a1", []string{"username", "password"}},
+		{map[string]string{"username": "b", "password": "2"}, "b2", nil},
+	} {
+		secrets.Mount("shop", "s", row.keys)
+		store.Reload()
+		s, err := pair.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Value("username").Reveal() + s.Value("password").Reveal(); got != row.want {
+			t.Errorf("after %v the values are %q, want %q", row.keys, got, row.want)
+		}
+		var missing []string
+		if p := pair.Problem(); p != nil {
+			missing = p.Keys
+		}
+		if !slices.Equal(missing, row.missing) {
+			t.Errorf("after %v %q are missing, want %q", row.keys, missing, row.missing)
+		}
+	}
+}
+
+// A file written in place may be seen half written: it is believed when it has
+// been left alone.
+func TestPlainFilesSettle(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Write("shop", "s", "k", "one")
+	store := creds.NewStore(os.DirFS(secrets.Dir))
+	g := store.Group("shop", "s", "k")
+	value := func() string {
+		s, err := g.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Value("k").Reveal()
+	}
+	if value() != "one" {
+		t.Errorf("the first value is %q", value())
+	}
+	secrets.Write("shop", "s", "k", "tw")
+	if store.Reload() || value() != "one" {
+		t.Errorf("a file that was just written is believed: %q", value())
+	}
+	secrets.Write("shop", "s", "k", "two")
+	testkit.Eventually(t, "the file settles", store.Reload)
+	if value() != "two" {
+		t.Errorf("the settled value is %q", value())
+	}
+}
+
+func TestWholeSecretsAndAllowedHosts(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "s", map[string]string{"a": "1", "b": "2", "allowedHosts": "API.example.com\n\n other.example.com:8443 \r\n"})
+	s, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s").Snapshot()
+	if err != nil || len(s.Values()) != 2 {
+		t.Fatalf("values are %v (%v), want a and b", s.Values(), err)
+	}
+	for target, want := range map[[2]string]bool{
+		{"api.example.com", "443"}: true, {"api.example.com", "1"}: true, {"other.example.com", "8443"}: true,
+		{"other.example.com", "443"}: false, {"evil.com", "443"}: false, {"xapi.example.com", "443"}: false,
+	} {
+		if got := s.Allows(target[0], target[1]); got != want {
+			t.Errorf("%v: allowed %v, want %v", target, got, want)
+		}
+	}
+}
+
+func TestForgetDropsWhatIsNotInUse(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "s", map[string]string{"k": "1"})
+	store := creds.NewStore(os.DirFS(secrets.Dir))
+	kept, dropped := store.Group("shop", "s", "k"), store.Group("shop", "s")
+	store.Forget([]*creds.Group{kept})
+	if store.Group("shop", "s", "k") != kept || store.Group("shop", "s") == dropped {
+		t.Error("a group in use was dropped, or another one kept")
+	}
+}
+
+func TestLargeKeysAreRefused(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "s", map[string]string{"k": strings.Repeat("x", 1<<20+1)})
+	start := time.Now()
+	if _, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s", "k").Snapshot(); !errors.Is(err, creds.ErrMissing) {
+		t.Errorf("error %v after %v, want ErrMissing", err, time.Since(start))
+	}
+}

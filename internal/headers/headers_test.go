@@ -1,0 +1,71 @@
+package headers
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+)
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	in := http.Header{
+		"Accept": {"a"}, "Authorization": {"Bearer x"}, "Cookie": {"c"}, "X-Api-Key": {"k"}, "Connection": {"close, X-Hop", "x-other"},
+		"X-Hop": {"1"}, "X-Other": {"1"}, "Keep-Alive": {"1"}, "Te": {"trailers"}, "Trailer": {"X"}, "Transfer-Encoding": {"chunked"},
+		"Upgrade": {"h2c"}, "Http2-Settings": {"x"}, "Proxy-Authorization": {"x"}, "Proxy-Connection": {"x"}, "Forwarded": {"for=x"},
+		"X-Forwarded-For": {"x"}, "X-Forwarded-Proto": {"x"}, "X-Real-Ip": {"x"}, "Fanout-Outcome": {"x"}, "Content-Length": {"3"},
+		"Content-Type": {"t"}, "Host": {"x"}, "Expect": {"100-continue"}, "If-Match": {"x"}, "Range": {"x"}, "Accept-Encoding": {"gzip"},
+		"Via": {"1.1 before"}, "X-Many": {"1", "2"}, "Idempotency-Key": {"k"},
+	}
+	for name, row := range map[string]struct {
+		options Options
+		want    []string
+	}{
+		"one body": {Options{Credentials: []string{"x-api-key"}, Via: "me"},
+			[]string{"Accept", "Accept-Encoding", "Content-Type", "If-Match", "Range", "User-Agent", "Via", "X-Many", "idempotency-key"}},
+		"combined": {Options{Credentials: []string{"x-api-key"}, Combined: true},
+			[]string{"Accept", "Accept-Encoding", "Content-Type", "User-Agent", "Via", "X-Many", "idempotency-key"}},
+		"forwarded credentials": {Options{Credentials: []string{"X-API-Key"}, Forward: []string{"authorization", "cookie", "x-api-key"}, Combined: true},
+			[]string{"Accept", "Accept-Encoding", "Authorization", "Content-Type", "Cookie", "User-Agent", "Via", "X-Api-Key", "X-Many", "idempotency-key"}},
+		"no body": {Options{DropBody: true, Combined: true, Credentials: []string{"x-api-key"}},
+			[]string{"Accept", "Accept-Encoding", "User-Agent", "Via", "X-Many", "idempotency-key"}},
+		"rules": {Options{Remove: []string{"accept", "via"}, Set: []Field{{"x-many", "3"}, {"x-new", "4"}}, Combined: true, Credentials: []string{"x-api-key"}},
+			[]string{"Accept-Encoding", "Content-Type", "User-Agent", "Via", "X-Many", "X-New", "idempotency-key"}},
+	} {
+		before := in.Clone()
+		got := Compile(row.options).Apply(in)
+		if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, row.want) {
+			t.Errorf("%s: fields are\n%q, want\n%q", name, names, row.want)
+		}
+		if !maps.EqualFunc(in, before, slices.Equal[[]string]) {
+			t.Errorf("%s: the call's own fields were changed", name)
+		}
+	}
+	got := Compile(Options{Set: []Field{{"x-many", "3"}}, Combined: true, Via: "me"}).Apply(in)
+	if got.Get("Accept-Encoding") != "identity" || !slices.Equal(got["X-Many"], []string{"3"}) || !slices.Equal(got["Via"], []string{"1.1 before", "1.1 me"}) {
+		t.Errorf("fields are %v", got)
+	}
+	if agent, ok := got["User-Agent"]; !ok || agent != nil {
+		t.Errorf("User-Agent is %q: net/http would invent one", agent)
+	}
+}
+
+func TestVia(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{"1.1 me": true, "1.0 a, 1.1 me (x)": true, "1.1 me2": false, "me": false, "": false} {
+		if got := HasVia(http.Header{"Via": {"1.1 other", line}}, "me"); got != want {
+			t.Errorf("Via %q: %v, want %v", line, got, want)
+		}
+	}
+}
+
+func TestA7ResponseFields(t *testing.T) {
+	t.Parallel()
+	got := Response(http.Header{
+		"Set-Cookie": {"a", "b"}, "Connection": {"X-Hop"}, "X-Hop": {"1"}, "Content-Length": {"3"}, "Content-Type": {"t"},
+		"Fanout-Outcome": {"forged"}, "Etag": {"x"}, "Transfer-Encoding": {"chunked"},
+	})
+	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, []string{"Content-Type", "Etag", "Set-Cookie"}) || len(got["Set-Cookie"]) != 2 {
+		t.Errorf("fields are %v", got)
+	}
+}
