@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -135,10 +138,9 @@ func (r *reader) read(file string, in io.Reader) {
 		r.fault(Fault{File: file, Message: fmt.Sprintf("larger than %d bytes", maxManifest)})
 		return
 	}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
+	next := documents(content)
 	for {
-		raw := runtime.RawExtension{}
-		err := decoder.Decode(&raw)
+		raw, err := next()
 		if errors.Is(err, io.EOF) {
 			return
 		}
@@ -146,10 +148,29 @@ func (r *reader) read(file string, in io.Reader) {
 			r.fault(Fault{File: file, Message: "not YAML or JSON: " + err.Error()})
 			return
 		}
-		if len(raw.Raw) > 0 && !bytes.Equal(raw.Raw, []byte("null")) {
-			r.object(file, raw.Raw)
+		if !isEmpty(raw) {
+			r.object(file, raw)
 		}
 	}
+}
+
+// documents returns one document after the other, then io.EOF: those of a stream
+// of JSON, or of YAML, whose text is kept so that keys that appear twice show.
+func documents(content []byte) (next func() ([]byte, error)) {
+	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")) {
+		decoder := json.NewDecoder(bytes.NewReader(content))
+		return func() (raw []byte, err error) {
+			err = decoder.Decode((*json.RawMessage)(&raw))
+			return raw, err //nolint:wrapcheck // the caller asks for its kind
+		}
+	}
+	return utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content))).Read
+}
+
+// isEmpty reports whether a document holds nothing but comments.
+func isEmpty(raw []byte) bool {
+	var content any
+	return yaml.Unmarshal(raw, &content) == nil && content == nil
 }
 
 // head is what tells objects apart.
@@ -166,7 +187,7 @@ type head struct {
 func (r *reader) object(file string, raw []byte) {
 	h := head{}
 	if err := yaml.Unmarshal(raw, &h); err != nil {
-		r.fault(Fault{File: file, Message: "not a Kubernetes object: " + err.Error()})
+		r.fault(Fault{File: file, Message: "not YAML or JSON: " + err.Error()})
 		return
 	}
 	if h.Metadata.Namespace == "" {
@@ -174,6 +195,8 @@ func (r *reader) object(file string, raw []byte) {
 	}
 	f := Fault{File: file, Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}
 	switch {
+	case h.Kind == "":
+		r.fault(Fault{File: file, Message: "an object has no kind"})
 	case h.Kind == "List" || h.Kind == v1alpha1.Kind+"List":
 		for _, item := range h.Items {
 			r.object(file, item.Raw)
@@ -188,9 +211,6 @@ func (r *reader) object(file string, raw []byte) {
 		}
 	case h.Kind == v1alpha1.Kind:
 		f.Field, f.Message = "apiVersion", "must be "+v1alpha1.GroupVersion.String()
-		r.fault(f)
-	case h.Kind == "":
-		f.Kind, f.Message = "", "an object has no kind"
 		r.fault(f)
 	default:
 		r.out.ignored = append(r.out.ignored, f.String())
@@ -226,8 +246,8 @@ func (r *reader) secret(f Fault, raw []byte) {
 }
 
 func (r *reader) route(f Fault, raw []byte) {
-	object := map[string]any{}
-	if err := yaml.UnmarshalStrict(raw, &object); err != nil {
+	object, err := decode(raw)
+	if err != nil {
 		f.Message = err.Error()
 		r.fault(f)
 		return
@@ -251,6 +271,20 @@ func (r *reader) route(f Fault, raw []byte) {
 		return
 	}
 	r.out.routes = append(r.out.routes, *compiled)
+}
+
+// decode reads an object as the API server does: whole numbers are integers, and a
+// key that appears twice is an error.
+func decode(raw []byte) (map[string]any, error) {
+	asJSON, err := yaml.YAMLToJSONStrict(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read YAML: %w", err)
+	}
+	object := map[string]any{}
+	if err := utiljson.Unmarshal(asJSON, &object); err != nil {
+		return nil, fmt.Errorf("read object: %w", err)
+	}
+	return object, nil
 }
 
 func (r *reader) refuse(f Fault, errs field.ErrorList) {

@@ -5,6 +5,7 @@
 package compile
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -43,11 +44,27 @@ func Route(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, field.Er
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}
-	document := routeconfig.Document{Version: routeconfig.Version, Routes: []routeconfig.Route{*out}}
-	if err := document.Validate(); err != nil {
-		return nil, field.ErrorList{field.Invalid(field.NewPath("spec"), route.Name, err.Error())}
+	if err := check(out); err != nil {
+		return nil, field.ErrorList{field.Invalid(spec(), route.Name, err.Error())}
 	}
 	return out, nil
+}
+
+// check reads the document as the proxy will, and holds it to a ConfigMap's size.
+func check(out *routeconfig.Route) error {
+	document := routeconfig.Document{Version: routeconfig.Version, Routes: []routeconfig.Route{*out}}
+	if err := document.Validate(); err != nil {
+		return fmt.Errorf("validate: %w", err)
+	}
+	encoded, err := routeconfig.Encode(&document)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	if len(encoded) > routeconfig.MaxBytes {
+		return fmt.Errorf("takes %d bytes compiled, a ConfigMap holds %d: set fewer or shorter headers and parameters",
+			len(encoded), routeconfig.MaxBytes)
+	}
+	return nil
 }
 
 // Secrets returns the names of the Secrets that a route reads, sorted.

@@ -63,14 +63,20 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 }
 
 // grace is the time in which a proxy has drained: it accepts calls for a while,
-// reads the last body, and waits for the slowest backend.
+// reads the last body, and waits for the slowest backend. It is rounded up to 30 s,
+// 1 m, 2 m and so on, since its change rolls the Pods, and an edit of a timeout
+// should not.
 func grace(in Input) time.Duration {
 	longest := time.Duration(in.Compiled.Dispatch.Timeout)
 	for i := range in.Compiled.Backends {
 		longest = max(longest, time.Duration(in.Compiled.Backends[i].Timeout))
 	}
 	total := drainDelay + time.Duration(in.Compiled.Validation.BodyTimeout) + longest + graceMargin
-	return total.Round(time.Second)
+	rounded := 30 * time.Second
+	for rounded < total {
+		rounded *= 2
+	}
+	return rounded
 }
 
 func container(in Input) *corev1.ContainerApplyConfiguration {

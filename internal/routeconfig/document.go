@@ -18,8 +18,12 @@ import (
 // Version is the version of the document that this package reads and writes.
 const Version = 1
 
-// MaxBytes is the largest document that Decode takes: a ConfigMap's limit.
-const MaxBytes = 1 << 20
+const (
+	// MaxBytes is the largest document of one route: a ConfigMap's limit.
+	MaxBytes = 1 << 20
+	// maxDecoded is the largest that Decode takes, of however many routes.
+	maxDecoded = 64 * MaxBytes
+)
 
 // Document is everything that a proxy serves.
 type Document struct {
@@ -74,8 +78,8 @@ func Encode(d *Document) ([]byte, error) {
 // Decode reads and validates a document. Unknown fields are errors: a proxy must
 // not serve half of what an operator of another version asked for.
 func Decode(b []byte) (*Document, error) {
-	if len(b) > MaxBytes {
-		return nil, fmt.Errorf("decode document: %d bytes exceed the limit of %d", len(b), MaxBytes)
+	if len(b) > maxDecoded {
+		return nil, fmt.Errorf("decode document: %d bytes exceed the limit of %d", len(b), maxDecoded)
 	}
 	decoder := json.NewDecoder(strings.NewReader(string(b)))
 	decoder.DisallowUnknownFields()

@@ -73,7 +73,7 @@ func TestDocumentsOfAnotherVersionAreRefused(t *testing.T) {
 	good := string(document(t))
 	for name, bad := range map[string]string{
 		"version": strings.Replace(good, `"version":1`, `"version":2`, 1), "field": strings.Replace(good, `"version":1`, `"version":1,"later":true`, 1),
-		"two": good + good, "too large": good + strings.Repeat(" ", routeconfig.MaxBytes), "cut": good[:len(good)/2],
+		"two": good + good, "too large": good + strings.Repeat(" ", 64<<20), "cut": good[:len(good)/2],
 	} {
 		if _, err := routeconfig.Decode([]byte(bad)); err == nil {
 			t.Errorf("%s: taken", name)

@@ -2,9 +2,7 @@
 package proxytest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -28,7 +26,7 @@ type Proxy struct {
 	*proxy.Proxy
 
 	Secrets *testkit.Secrets
-	Log     *Log
+	Log     *testkit.Log
 	// Stop begins the drain, Stopped is closed at its end.
 	Stop    context.CancelFunc
 	Stopped <-chan struct{}
@@ -48,7 +46,7 @@ func Serve(t testing.TB, o proxy.Options, routes ...routeconfig.Route) *Proxy {
 // ServeWith is Serve with Secrets that are there before.
 func ServeWith(t testing.TB, secrets *testkit.Secrets, o proxy.Options, routes ...routeconfig.Route) *Proxy {
 	t.Helper()
-	p := &Proxy{Secrets: secrets, Log: &Log{}, t: t, addresses: map[string]string{}, transport: &http.Transport{}}
+	p := &Proxy{Secrets: secrets, Log: &testkit.Log{}, t: t, addresses: map[string]string{}, transport: &http.Transport{}}
 	return p.start(o, routes)
 }
 
@@ -188,39 +186,4 @@ func (p *Proxy) Ask(path string) Response {
 	w := httptest.NewRecorder()
 	p.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return Response{w.Code, w.Header(), w.Body.String(), false}
-}
-
-// Log keeps lines of JSON.
-type Log struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *Log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.bytes.Write(b)
-}
-
-// String returns everything logged.
-func (l *Log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.bytes.String()
-}
-
-// Lines returns those with a message.
-func (l *Log) Lines(t testing.TB, message string) (lines []map[string]any) {
-	t.Helper()
-	for line := range strings.Lines(l.String()) {
-		fields := map[string]any{}
-		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Fatalf("log line is no JSON: %q", line)
-		}
-		if fields["msg"] == message {
-			lines = append(lines, fields)
-		}
-	}
-	return lines
 }

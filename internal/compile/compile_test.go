@@ -1,0 +1,99 @@
+package compile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/compile"
+)
+
+func route(modify ...func(*v1alpha1.FanoutRoute)) *v1alpha1.FanoutRoute {
+	r := &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
+	r.Spec.Backends = []v1alpha1.Backend{{Name: "a", URL: "https://a.example.com/x"}}
+	for _, m := range modify {
+		m(r)
+	}
+	return r
+}
+
+func at(url string) func(*v1alpha1.FanoutRoute) {
+	return func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = url }
+}
+
+// What the schema cannot say is refused with the field's path and the fix.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	huge := func(r *v1alpha1.FanoutRoute) {
+		for range 400 {
+			r.Spec.Backends[0].Request.Query.Set = append(r.Spec.Backends[0].Request.Query.Set,
+				v1alpha1.NameValue{Name: "n", Value: strings.Repeat("x", 4096)})
+		}
+	}
+	for name, row := range map[string]struct {
+		modify  func(*v1alpha1.FanoutRoute)
+		options compile.Options
+		field   string
+		words   string
+	}{
+		"a Service of another namespace":        {at("http://api.lab.svc:80/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"by its full name":                      {at("http://api.lab.svc.cluster.local/"), compile.Options{}, "spec.backends[0].url", "--allow-cross-namespace"},
+		"in another spelling":                   {at("http://API.Lab.SVC./"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"a Pod of another namespace":            {at("http://pod-0.api.lab.svc/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"of its own namespace":                  {at("http://api.shop.svc:80/"), compile.Options{}, "", ""},
+		"of another, where the operator allows": {at("http://api.lab.svc:80/"), compile.Options{AllowCrossNamespace: true}, "", ""},
+		"a host that only looks like one":       {at("http://svc.example.com/"), compile.Options{}, "", ""},
+		"a port beyond 65535":                   {at("http://a.example.com:70000/"), compile.Options{}, "spec.backends[0].url", "between 1 and 65535"},
+		"an escape that is none":                {at("http://a.example.com/%zz"), compile.Options{}, "spec.backends[0].url", "must be http"},
+		"more than a ConfigMap holds":           {huge, compile.Options{}, "spec", "a ConfigMap holds"},
+		"a required stranger": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Dispatch.SuccessPolicy = v1alpha1.SuccessPolicy{Type: "Required", Required: &v1alpha1.Required{Backends: []v1alpha1.BackendName{"b"}}}
+		}, compile.Options{}, "spec.dispatch.successPolicy.required.backends[0]", "must name a backend"},
+		"a token endpoint of another namespace": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+				Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "http://idp.lab.svc/", SecretName: "s"}}
+		}, compile.Options{}, "spec.backends[0].authentication.oauth2.tokenURL", `namespace "lab"`},
+	} {
+		out, errs := compile.Route(route(row.modify), row.options)
+		if row.field == "" {
+			if len(errs) > 0 || out == nil {
+				t.Errorf("%s: refused: %v", name, errs)
+			}
+			continue
+		}
+		if len(errs) != 1 || errs[0].Field != row.field || !strings.Contains(errs[0].Error(), row.words) || out != nil {
+			t.Errorf("%s: %v, want %s: …%s…", name, errs, row.field, row.words)
+		}
+	}
+}
+
+func TestSecretsAreThoseOfCallersAndBackends(t *testing.T) {
+	t.Parallel()
+	out, errs := compile.Route(route(func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}}
+		r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca"}
+		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{Type: "Basic", Basic: &v1alpha1.SecretReference{SecretName: "b"}}
+		r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{Name: "b", URL: "https://b/", TLS: &v1alpha1.BackendTLS{CASecretName: "ca"}})
+	}), compile.Options{})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if got := compile.Secrets(out); !slices.Equal(got, []string{"b", "ca", "callers"}) {
+		t.Errorf("secrets are %q", got)
+	}
+}
+
+func TestSizesAreWholeBytes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{"1Ki": 1024, "1k": 1000, "0": 0, "1.5": 2, "64Mi": 64 << 20, "1e3": 1000} {
+		q := resource.MustParse(text)
+		out, errs := compile.Route(route(func(r *v1alpha1.FanoutRoute) { r.Spec.Validation.MaxBodySize = &q }), compile.Options{})
+		if len(errs) > 0 || out.Validation.MaxBodySize != want {
+			t.Errorf("%s is %v (%v), want %d", text, out, errs, want)
+		}
+	}
+}
