@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,7 +51,11 @@ func applyChild(
 			return nil
 		}
 	}
-	if err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
+	err = r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
+	if apierrors.IsInvalid(err) && !absent {
+		err = r.overwrite(ctx, intent, live)
+	}
+	if err != nil {
 		return fmt.Errorf("apply %s of %s: %w", kind, s.key, err)
 	}
 	version, err := resourceVersion(intent)
@@ -57,6 +64,48 @@ func applyChild(
 	}
 	r.applied.record(id, wanted, version)
 	return nil
+}
+
+// overwrite replaces a spec that a foreign edit has made one that ours cannot be
+// merged into: ports, for example, are merged by number, so that an edited number
+// leaves two ports of one name.
+func (r *RouteReconciler) overwrite(ctx context.Context, intent runtime.ApplyConfiguration, live client.Object) error {
+	encoded, err := json.Marshal(intent)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	object := struct {
+		Spec json.RawMessage `json:"spec"`
+	}{}
+	if err := json.Unmarshal(encoded, &object); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec", "value": object.Spec}})
+	if err != nil {
+		return fmt.Errorf("encode patch: %w", err)
+	}
+	if err := r.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch), fieldManager); err != nil {
+		return fmt.Errorf("replace spec: %w", err)
+	}
+	if err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply again: %w", err)
+	}
+	return nil
+}
+
+// refusal is what the API server says of a child that it does not take, for the
+// route's status; empty where the next try may well succeed.
+func refusal(err error) string {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) {
+		return ""
+	}
+	switch status.Status().Code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		return status.Status().Message
+	default:
+		return ""
+	}
 }
 
 type appliedID struct {

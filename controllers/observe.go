@@ -35,6 +35,8 @@ type scope struct {
 	errors   field.ErrorList
 	hash     string // of the document
 	children desired.Children
+	// refused is what the API server has against a child.
+	refused string
 }
 
 // observe reads everything about a route. There is no scope where the route is

@@ -57,8 +57,9 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err := r.desire(s); err != nil {
 		return ctrl.Result{}, fmt.Errorf("build: %w", err)
 	}
-	if err := r.apply(ctx, s); err != nil {
-		return ctrl.Result{}, fmt.Errorf("apply: %w", err)
+	applyErr := r.apply(ctx, s)
+	if s.refused = refusal(applyErr); applyErr != nil && s.refused == "" {
+		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
 	}
 	r.poll(s)
 	again, err := r.nudge(ctx, s, time.Now())
@@ -67,6 +68,9 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	}
 	if err := r.report(ctx, s); err != nil {
 		return ctrl.Result{}, fmt.Errorf("report: %w", err)
+	}
+	if applyErr != nil { // a quota may be raised, a webhook change its mind
+		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
 	}
 	if s.conflict != "" {
 		again = lookAgain

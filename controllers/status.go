@@ -50,7 +50,7 @@ func adminPort(pod *corev1.Pod) int32 {
 // report writes the status where it differs from the one that is there.
 func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
 	in := report.Input{
-		Route: s.route, Errors: s.errors, Conflict: s.conflict, Document: s.hash,
+		Route: s.route, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
 		Service: desired.Name(s.route), Selector: desired.Selector(s.route),
 		Pods: s.pods, Seen: r.Rates.Shown(s.key), Now: metav1.Now(),
 	}

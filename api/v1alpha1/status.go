@@ -12,7 +12,7 @@ const (
 	// Reasons: ResolvedRefs, SecretMissing, Pending.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
-	// the spec. Reasons: Programmed, NoProxies, Pending, ProxiesUnreachable.
+	// the spec. Reasons: Programmed, NoProxies, Pending, ProxiesUnreachable, Refused.
 	ConditionProgrammed = "Programmed"
 	// ConditionReady sums up the three above and takes the reason of the first that
 	// is not True. Reasons: Ready, Pending, and theirs.
@@ -38,6 +38,7 @@ const (
 	ReasonProgrammed              = "Programmed"
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"
+	ReasonRefused                 = "Refused"
 	ReasonReady                   = "Ready"
 	ReasonPending                 = "Pending"
 	ReasonBackendsHealthy         = "BackendsHealthy"

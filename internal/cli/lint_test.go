@@ -40,7 +40,7 @@ func write(t *testing.T, name, content string) string {
 
 func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 	t.Parallel()
-	edit := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	edit := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	for name, row := range map[string]struct{ content, want string }{
 		"good":             {good, "1 routes, no faults\n"},
 		"a rule":           {edit("url: https://one.example.com/data", "url: 'https://u:p@one/'"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].url: "},

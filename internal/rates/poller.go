@@ -56,7 +56,7 @@ type watched struct {
 	heard    map[string]*heard // by Pod
 	latest   *Observation
 	shown    *Observation
-	shownAt  [2]time.Time // the last two times, newest first
+	shownAt  [2]time.Time // the last two times within the budget, newest first
 }
 
 // heard is what one proxy said last.
@@ -231,13 +231,15 @@ func (w *watched) settled() bool {
 	return !slices.ContainsFunc(w.latest.Proxies, func(p Proxy) bool { return p.Document != w.document })
 }
 
-// show decides whether the latest is worth showing: who serves what at once, how
-// backends stand at once too, but twice a minute at most, and figures at their
-// pace.
+// show decides whether the latest is worth showing: who serves what and what is
+// missing at once, since conditions hang on it; how backends stand at once too, but
+// twice a minute at most, and figures at their pace.
 func (w *watched) show(now time.Time) bool {
 	spare := now.Sub(w.shownAt[1]) >= budgetSpan
 	switch {
 	case w.shown == nil, w.latest.changed(w.shown):
+		w.shown = w.latest
+		return true
 	case spare && w.latest.standsOtherwise(w.shown):
 	case spare && now.Sub(w.shownAt[0]) >= figuresEvery && w.latest.moved(w.shown):
 	default:

@@ -101,6 +101,9 @@ func programmed(in Input) verdict {
 	if len(in.Errors) > 0 || in.Conflict != "" {
 		return no(v1alpha1.ReasonPending, "The spec is not accepted; proxies go on with the last one that was")
 	}
+	if in.Refused != "" {
+		return no(v1alpha1.ReasonRefused, "The API server refuses a child: "+in.Refused)
+	}
 	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 {
 		return no(v1alpha1.ReasonNoProxies, "spec.proxy.replicas is 0")
 	}

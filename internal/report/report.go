@@ -21,6 +21,8 @@ type Input struct {
 	Errors field.ErrorList
 	// Conflict names an object that stands in the way of a child, if any.
 	Conflict string
+	// Refused says what the API server has against a child, if anything.
+	Refused string
 	// Document is the hash of the document that the proxies are to serve.
 	Document string
 	// Service is the name of the route's Service, Selector that of its Pods.

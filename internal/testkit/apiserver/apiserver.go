@@ -29,6 +29,8 @@ func Start() (config *rest.Config, stop func(), err error) {
 		CRDDirectoryPaths:     []string{filepath.Join(testkit.Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
+	// The default range has room for 254 Services.
+	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	config, err = environment.Start()
 	if err != nil {
 		return nil, nil, fmt.Errorf("start API server: %w", err)
@@ -41,7 +43,7 @@ func Start() (config *rest.Config, stop func(), err error) {
 func Scheme() *apiruntime.Scheme {
 	scheme := apiruntime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		panic(err) //nolint:forbidigo // in tests
+		panic(err)
 	}
 	return scheme
 }

@@ -112,11 +112,14 @@ func (p *Proxy) Load(routes ...routeconfig.Route) {
 	}
 }
 
-// Address is host:port of a route.
-func (p *Proxy) Address(route string) string {
+// Address is host:port of a route in the usual namespace.
+func (p *Proxy) Address(route string) string { return p.AddressOf(testkit.Namespace + "/" + route) }
+
+// AddressOf is host:port of a route by NAMESPACE/NAME.
+func (p *Proxy) AddressOf(id string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.addresses[testkit.Namespace+"/"+route]
+	return p.addresses[id]
 }
 
 // Response is one whole response.
@@ -152,7 +155,7 @@ func (p *Proxy) Send(r *http.Request) Response {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		p.t.Fatal(err)

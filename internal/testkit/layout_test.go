@@ -1,0 +1,125 @@
+package testkit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+const module = "github.com/fanout-operator/fanout"
+
+// listed is a package as `go list` knows it.
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	Standard   bool
+}
+
+func list(t *testing.T, patterns ...string) map[string]listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-json=ImportPath,Imports,Deps,Standard"}, patterns...)...)
+	cmd.Dir = testkit.Root()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := map[string]listed{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		p := listed{}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p
+	}
+}
+
+// The data plane runs without Kubernetes: nothing that it links comes from there.
+func TestDataPlaneLinksNothingOfKubernetes(t *testing.T) {
+	t.Parallel()
+	packages := list(t, "./cmd/proxy")
+	if len(packages[module+"/cmd/proxy"].Deps) < 100 {
+		t.Fatal("the proxy's dependencies were not found")
+	}
+	for name := range packages {
+		for _, banned := range []string{"k8s.io/", "sigs.k8s.io/", module + "/api/", module + "/controllers"} {
+			if strings.HasPrefix(name, banned) {
+				t.Errorf("the proxy links %s", name)
+			}
+		}
+	}
+}
+
+// Who may import whom: docs/architecture.md draws it. What is not listed may import
+// nothing of ours.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	allowed := map[string]string{
+		"api/v1alpha1":         "",
+		"config/crd":           "",
+		"cmd/operator":         "api/v1alpha1 controllers internal/compile internal/desired internal/rates",
+		"cmd/proxy":            "internal/netguard internal/proxy",
+		"cmd/fanoutctl":        "internal/cli",
+		"controllers":          "api/v1alpha1 api/v1alpha1/applyconfiguration/api/v1alpha1 internal/compile internal/desired internal/rates internal/report internal/routeconfig",
+		"internal/cli":         "api/v1alpha1 config/crd internal/compile internal/netguard internal/proxy internal/routeconfig internal/stats",
+		"internal/compile":     "api/v1alpha1 internal/routeconfig",
+		"internal/desired":     "api/v1alpha1 internal/routeconfig",
+		"internal/report":      "api/v1alpha1 internal/rates internal/stats",
+		"internal/rates":       "api/v1alpha1 internal/stats",
+		"internal/proxy":       "internal/backend internal/combine internal/creds internal/fanout internal/gate internal/netguard internal/routeconfig internal/stats",
+		"internal/gate":        "internal/body internal/creds internal/fanout internal/headers internal/routeconfig",
+		"internal/backend":     "internal/body internal/creds internal/fanout internal/headers internal/netguard internal/routeconfig",
+		"internal/combine":     "internal/fanout internal/headers internal/routeconfig",
+		"internal/stats":       "internal/fanout",
+		"internal/fanout":      "",
+		"internal/body":        "",
+		"internal/headers":     "",
+		"internal/creds":       "",
+		"internal/netguard":    "",
+		"internal/routeconfig": "",
+	}
+	for name, p := range list(t, "./...") {
+		name, ours := strings.CutPrefix(name, module+"/")
+		if !ours || strings.Contains(name, "applyconfiguration") || strings.HasPrefix(name, "internal/testkit") || strings.HasPrefix(name, "hack/") {
+			continue
+		}
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("%s is in no layer: add it here and to docs/architecture.md", name)
+		}
+		for _, imported := range p.Imports {
+			if imported, ours := strings.CutPrefix(imported, module+"/"); ours && !slices.Contains(strings.Fields(may), imported) {
+				t.Errorf("%s must not import %s", name, imported)
+			}
+		}
+		depth := strings.Count(name, "/")
+		if strings.HasPrefix(name, "internal/") && depth > 2 {
+			t.Errorf("%s is deeper than two below internal", name)
+		}
+		if slices.Contains([]string{"util", "utils", "common", "helpers", "types", "manager"}, filepath.Base(name)) {
+			t.Errorf("%s says nothing of what it holds", name)
+		}
+	}
+}
+
+// Nothing but tests imports the test kit.
+func TestTheTestKitStaysInTests(t *testing.T) {
+	t.Parallel()
+	for name, p := range list(t, "./...") {
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, module+"/internal/testkit") && !strings.HasPrefix(name, module+"/internal/testkit") {
+				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+	}
+}
