@@ -58,7 +58,7 @@ test: ## unit, golden, race, API rule and controller tests, on a real API server
 fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -c6-); do \
-	    echo "== $$dir $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$dir; done; done
+	    echo "== $$dir $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$dir; done; done
 
 $(LINTER): hack/tools/go.mod hack/tools/golangci-lint/main.go
 	@echo "== building golangci-lint (once; a few minutes)"

@@ -2,40 +2,15 @@ package combine
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-func golden(t *testing.T, name string, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantCases, gotCases := strings.Split(string(want), "## "), strings.Split(got, "## ")
-	if len(wantCases) != len(gotCases) {
-		t.Fatalf("%s has %d cases, not %d", path, len(wantCases), len(gotCases))
-	}
-	for i := range wantCases {
-		if wantCases[i] != gotCases[i] {
-			t.Errorf("%s has\n%s\nnot\n%s", path, wantCases[i], gotCases[i])
-		}
-	}
-}
 
 // show writes a response as docs and golden files have it.
 func show(r Response) string {
@@ -84,7 +59,7 @@ func TestA4NoFailureWithoutATrace(t *testing.T) {
 				fmt.Fprintf(&b, "## %s, %s: %s\n%s\n", kind, policy, pattern[0], show(response))
 			}
 		}
-		golden(t, strings.ToLower(kind)+".golden", b.String())
+		testkit.Golden(t, "testdata/"+strings.ToLower(kind)+".golden", b.String())
 	}
 }
 
@@ -115,26 +90,28 @@ func TestA1SameBytesWhicheverIsSlower(t *testing.T) {
 		`{"object":{"a":2,"deep":{"x":[2]}},"list":[1,2],"scalar":2,"two":2}`,
 		`{"list":[3],"scalar":"3","object":{"a":3,"deep":{"y":3}},"three":3}`,
 	}
-	delays := [][]int{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}}
 	for _, words := range []string{
-		"type=Envelope", "type=Group", "type=First policy=BestEffort", "type=Primary primary=b",
+		"type=Envelope", "type=Envelope policy=Required required=b", "type=Envelope policy=BestEffort",
+		"type=Group", "type=Group policy=Required required=b", "type=Group policy=BestEffort",
 		"type=Merge onConflict=First arrays=Append", "type=Merge onConflict=Last arrays=Replace policy=BestEffort",
 		"type=Merge onConflict=Collect arrays=Unique policy=Required required=b", "type=Merge onConflict=Error",
+		"type=First policy=BestEffort", "type=Primary primary=b",
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
+			r := rand.New(rand.NewPCG(1, 1))
 			var want []byte
-			for _, order := range delays {
+			for range 1000 {
 				var lines []string
 				for i, body := range bodies {
-					lines = append(lines, fmt.Sprintf("%c: after %dms 200 application/json %s", 'a'+i, order[i], body))
+					lines = append(lines, fmt.Sprintf("%c: after %dms 200 application/json %s", 'a'+i, 1+r.IntN(4), body))
 				}
 				got := parseRoute(words).play(t, lines...).Body
 				if want == nil {
 					want = got
 				}
 				if string(got) != string(want) {
-					t.Errorf("arrived as %v: %s, not %s", order, got, want)
+					t.Fatalf("%q gave %s, not %s", lines, got, want)
 				}
 			}
 		})
