@@ -88,6 +88,7 @@ func statusIntent(route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatu
 // announce makes an event of each condition that has changed its status and that
 // somebody waits for.
 func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Condition) {
+	told := map[string]bool{} // Ready repeats the reason of the condition that it hangs on
 	for _, kind := range [...]string{
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionReady, v1alpha1.ConditionBackendsHealthy,
 	} {
@@ -98,6 +99,10 @@ func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Con
 		if before == nil && after.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady {
 			continue // nothing was wrong before
 		}
+		if told[after.Message] {
+			continue
+		}
+		told[after.Message] = true
 		eventType, action := corev1.EventTypeNormal, kind+"Became"+string(after.Status)
 		if after.Status == metav1.ConditionFalse {
 			eventType = corev1.EventTypeWarning
