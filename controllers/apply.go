@@ -70,15 +70,11 @@ func applyChild(
 // merged into: ports, for example, are merged by number, so that an edited number
 // leaves two ports of one name.
 func (r *RouteReconciler) overwrite(ctx context.Context, intent runtime.ApplyConfiguration, live client.Object) error {
-	encoded, err := json.Marshal(intent)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
 	object := struct {
 		Spec json.RawMessage `json:"spec"`
 	}{}
-	if err := json.Unmarshal(encoded, &object); err != nil {
-		return fmt.Errorf("decode: %w", err)
+	if err := convert(intent, &object); err != nil {
+		return err
 	}
 	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec", "value": object.Spec}})
 	if err != nil {
@@ -189,17 +185,26 @@ func fingerprint(live client.Object) ([sha256.Size]byte, error) {
 // resourceVersion reads the version that the API server answered with: Apply
 // leaves its answer in the apply configuration.
 func resourceVersion(intent runtime.ApplyConfiguration) (string, error) {
-	encoded, err := json.Marshal(intent)
-	if err != nil {
-		return "", fmt.Errorf("encode: %w", err)
-	}
 	object := struct {
 		Metadata struct {
 			ResourceVersion string `json:"resourceVersion"`
 		} `json:"metadata"`
 	}{}
-	if err := json.Unmarshal(encoded, &object); err != nil {
-		return "", fmt.Errorf("decode: %w", err)
+	if err := convert(intent, &object); err != nil {
+		return "", err
 	}
 	return object.Metadata.ResourceVersion, nil
+}
+
+// convert goes by JSON, which an object, its apply configuration and a part of
+// either share.
+func convert(from, to any) error {
+	encoded, err := json.Marshal(from)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	if err := json.Unmarshal(encoded, to); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	return nil
 }

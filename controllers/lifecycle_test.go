@@ -30,6 +30,17 @@ func hasChildren(t *testing.T, route *v1alpha1.FanoutRoute) bool {
 	return true
 }
 
+// serving makes a route in a namespace of its own, with an operator that has made
+// its children.
+func serving(t *testing.T, url string, modify ...func(*v1alpha1.FanoutRoute)) (*v1alpha1.FanoutRoute, *operator) {
+	t.Helper()
+	route := newRoute(newNamespace(t), "orders", url, modify...)
+	create(t, route)
+	o := startOperator(t, route.Namespace)
+	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	return route, o
+}
+
 // Ready is observed, not assumed: it takes a proxy that reports the document.
 func TestReadyOnlyWhenAProxyServesTheSpec(t *testing.T) {
 	t.Parallel()
@@ -80,11 +91,7 @@ func TestReadyOnlyWhenAProxyServesTheSpec(t *testing.T) {
 // does is left alone.
 func TestNudgesAreClosedLoop(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", testkit.NewBackend(t, nil).URL)
-	create(t, route)
-	startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, _ := serving(t, testkit.NewBackend(t, nil).URL)
 	slow := startPod(t, route)
 	testkit.Eventually(t, "it is told again", func() bool { return slow.pod().Annotations[v1alpha1.NudgeAnnotation] == "2" })
 	slow.sync()
@@ -98,11 +105,8 @@ func TestNudgesAreClosedLoop(t *testing.T) {
 
 func TestHandEditsAreRepaired(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", "https://one.example.com/")
-	create(t, route)
-	o := startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, o := serving(t, "https://one.example.com/")
+	namespace := route.Namespace
 	o.settle(t)
 	name := desired.Name(route)
 	service := get(t, namespace, name, &corev1.Service{})
@@ -133,13 +137,11 @@ func TestHandEditsAreRepaired(t *testing.T) {
 	testkit.Eventually(t, "the Service is back", func() bool { return hasChildren(t, route) })
 }
 
+// Case D4 of the field.
 func TestD4RolloutRestartSurvives(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", "https://one.example.com/")
-	create(t, route)
-	o := startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, o := serving(t, "https://one.example.com/")
+	namespace := route.Namespace
 	o.settle(t)
 	deployment := get(t, namespace, desired.Name(route), &appsv1.Deployment{})
 	restart := []byte(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-01-02T03:04:05Z"}}}}}`)
@@ -156,6 +158,7 @@ func TestD4RolloutRestartSurvives(t *testing.T) {
 	}
 }
 
+// Case D7 of the field.
 func TestD7MissingSecretKeyShowsAndHeals(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -176,15 +179,28 @@ func TestD7MissingSecretKeyShowsAndHeals(t *testing.T) {
 	pod.secrets.Mount(namespace, "partner", map[string]string{"token": "v"})
 	becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionTrue, "ResolvedRefs")
 	becomes(t, keyOf(route), "Ready", metav1.ConditionTrue, "Ready")
+	events := &eventsv1.EventList{}
+	told := func(reason string) (n int) {
+		if err := admin.List(t.Context(), events, client.InNamespace(route.Namespace)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range events.Items {
+			if events.Items[i].Reason == reason {
+				n++
+			}
+		}
+		return n
+	}
+	testkit.Eventually(t, "the healing is told", func() bool { return told("Ready") == 1 })
+	if n := told("SecretMissing"); n != 1 {
+		t.Errorf("the missing key was told %d times, want once for all conditions that hang on it", n)
+	}
 }
 
 func TestSpecThatDoesNotCompileLeavesTheChildrenAlone(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", "https://one.example.com/")
-	create(t, route)
-	o := startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, o := serving(t, "https://one.example.com/")
+	namespace := route.Namespace
 	o.settle(t)
 	before := get(t, namespace, desired.Name(route), &corev1.ConfigMap{}).ResourceVersion
 	edit(t, keyOf(route), func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = "http://api.other.svc/" })
@@ -201,6 +217,7 @@ func TestSpecThatDoesNotCompileLeavesTheChildrenAlone(t *testing.T) {
 	becomes(t, keyOf(route), "Stalled", metav1.ConditionFalse, "Reconciled")
 }
 
+// Case D3 of the field.
 func TestD3NamesakesAreNotAdopted(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -231,11 +248,8 @@ func TestD3NamesakesAreNotAdopted(t *testing.T) {
 // Nothing of ours holds a route back: no finalizer, no webhook.
 func TestDeletingWorksWithTheOperatorStopped(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", "https://one.example.com/")
-	create(t, route)
-	o := startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, o := serving(t, "https://one.example.com/")
+	namespace := route.Namespace
 	o.settle(t)
 	o.stop()
 	if err := admin.Delete(t.Context(), route); err != nil {
@@ -254,13 +268,11 @@ func TestDeletingWorksWithTheOperatorStopped(t *testing.T) {
 
 // At steady load nothing is written: the budget is none in ten minutes, tested at
 // exact times in package rates; here it is seen on a real API server.
+//
+// Case D1 of the field.
 func TestD1SteadyLoadWritesNothing(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", testkit.NewBackend(t, nil).URL)
-	create(t, route)
-	o := startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, o := serving(t, testkit.NewBackend(t, nil).URL)
 	pod := startPod(t, route)
 	pod.sync()
 	becomes(t, keyOf(route), "Ready", metav1.ConditionTrue, "Ready")
@@ -288,11 +300,8 @@ func TestD1SteadyLoadWritesNothing(t *testing.T) {
 
 func TestRestartOfTheOperatorChangesNothing(t *testing.T) {
 	t.Parallel()
-	namespace := newNamespace(t)
-	route := newRoute(namespace, "orders", "https://one.example.com/")
-	create(t, route)
-	first := startOperator(t, namespace)
-	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	route, first := serving(t, "https://one.example.com/")
+	namespace := route.Namespace
 	first.settle(t)
 	first.stop()
 	versions := func() (list []string) {

@@ -48,6 +48,8 @@ func children(t *testing.T, namespaces []string) map[string]client.Object {
 
 // Many routes, the same names in several namespaces: nobody gets a neighbour's
 // child, backend or fault.
+//
+// Case D3 of the field.
 func TestD3FiveHundredRoutes(t *testing.T) {
 	t.Parallel()
 	const namespacesN, each = 5, 100

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"strconv"
@@ -74,13 +73,9 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
 
 // statusIntent is the status as an apply configuration, which is the same JSON.
 func statusIntent(route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatus) (*applyv1alpha1.FanoutRouteApplyConfiguration, error) {
-	encoded, err := json.Marshal(status)
-	if err != nil {
-		return nil, fmt.Errorf("encode status: %w", err)
-	}
 	intent := &applyv1alpha1.FanoutRouteStatusApplyConfiguration{}
-	if err := json.Unmarshal(encoded, intent); err != nil {
-		return nil, fmt.Errorf("decode status: %w", err)
+	if err := convert(status, intent); err != nil {
+		return nil, fmt.Errorf("convert status: %w", err)
 	}
 	return applyv1alpha1.FanoutRoute(route.Name, route.Namespace).WithStatus(intent), nil
 }
@@ -88,7 +83,7 @@ func statusIntent(route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatu
 // announce makes an event of each condition that has changed its status and that
 // somebody waits for.
 func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Condition) {
-	told := map[string]bool{} // Ready repeats the reason of the condition that it hangs on
+	told := map[string]bool{} // Ready repeats the message of the condition that it hangs on
 	for _, kind := range [...]string{
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionReady, v1alpha1.ConditionBackendsHealthy,
 	} {

@@ -19,6 +19,7 @@ func retries(methods string, modify ...func(*routeconfig.Retry)) routeconfig.Bac
 	return routeconfig.Backend{Retry: r}
 }
 
+// Case F4 of the field.
 func TestF4WhatIsRepeated(t *testing.T) {
 	t.Parallel()
 	busy := exchangeScript{status: 503}

@@ -44,18 +44,12 @@ func Read(r io.Reader, declared, limit int64) ([]byte, error) {
 
 // readDeclared relies on net/http to end the body at its declared length.
 func readDeclared(r io.Reader, declared int64) ([]byte, error) {
-	if declared > believed {
-		b, err := readAll(r, make([]byte, 0, believed))
-		if err == nil && int64(len(b)) < declared {
-			err = fmt.Errorf("read body: %d of %d bytes: %w", len(b), declared, io.ErrUnexpectedEOF)
-		}
-		return b, err
+	// One byte more, in which the end is seen without growing.
+	b, err := readAll(r, make([]byte, 0, min(declared, believed)+1))
+	if err == nil && int64(len(b)) < declared {
+		err = fmt.Errorf("read body: %d of %d bytes: %w", len(b), declared, io.ErrUnexpectedEOF)
 	}
-	b := make([]byte, declared)
-	if n, err := io.ReadFull(r, b); err != nil {
-		return nil, fmt.Errorf("read body: %d of %d bytes: %w", n, declared, err)
-	}
-	return b, nil
+	return b, err
 }
 
 func readAll(r io.Reader, b []byte) ([]byte, error) {

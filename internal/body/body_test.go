@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 )
 
+// Case B9 of the field.
 func TestB9LimitIsExact(t *testing.T) {
 	t.Parallel()
 	const limit = 10_000

@@ -25,8 +25,8 @@ type Options struct {
 	Policy string
 }
 
-// statusClientClosed is what logs and metrics say of a call that its client left.
-const statusClientClosed = 499
+// StatusClientClosed is what logs and metrics say of a call that its client left.
+const StatusClientClosed = 499
 
 // Response is what the client gets. Header is the caller's to change.
 type Response struct {
@@ -89,7 +89,7 @@ func (c *Combiner) Check(_ int, a *fanout.Answer) {
 // appended to dst; one that is passed as it is stays the answer's.
 func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	if r.Outcome == fanout.ClientClosed { // for the log: nobody reads it
-		return Response{Outcome: r.Outcome, Status: statusClientClosed, Header: http.Header{}}
+		return Response{Outcome: r.Outcome, Status: StatusClientClosed, Header: http.Header{}}
 	}
 	if single := c.single(r); single != nil {
 		return c.pass(r, single)

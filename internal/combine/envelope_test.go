@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
+// Case A2 of the field.
 func TestA2EmptySuccessesContributeNothing(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"200 application/json", "201 application/json", "202", "204", "205", "206 application/json"} {
@@ -27,6 +28,7 @@ func TestA2EmptySuccessesContributeNothing(t *testing.T) {
 	}
 }
 
+// Case A2 of the field.
 func TestA2NotModifiedIsTheBackendsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"First", "Primary"} {
@@ -42,6 +44,7 @@ func TestA2NotModifiedIsTheBackendsOwnAnswer(t *testing.T) {
 	}
 }
 
+// Case A10 of the field.
 func TestA10OneBackendHasTheSameShape(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[string]string{

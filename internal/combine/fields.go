@@ -27,11 +27,10 @@ func passable(names []string) []string {
 // that speak about one connection (RFC 9110, section 7.6.1), one body or us.
 func speaksOfCombined(name string) bool {
 	switch name {
-	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer",
-		"Transfer-Encoding", "Upgrade", "Http2-Settings", "Date", "Etag", "Location":
+	case "Date", "Etag", "Location":
 		return false
 	}
-	return !strings.HasPrefix(name, "Content-") && !headers.Own(name)
+	return !headers.IsHopByHop(name) && !strings.HasPrefix(name, "Content-") && !headers.Own(name)
 }
 
 // lines returns the lines of a field, unless the backend's Connection made it one

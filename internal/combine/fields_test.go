@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
+// Case A7 of the field.
 func TestA7RepeatedFieldsSurvive(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"Envelope", "Merge", "Group", "First", "Primary"} {

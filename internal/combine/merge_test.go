@@ -113,6 +113,7 @@ func TestMergeNamesTheConflict(t *testing.T) {
 	}
 }
 
+// Case A6 of the field.
 func TestA6WrongShapesAreUncombinable(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -46,6 +46,8 @@ func patterns() [][]string {
 
 // Every policy, failure pattern and response type, with status, header and body.
 // The rows are written by hand in docs/semantics.md; this holds them to the byte.
+//
+// Case A4 of the field.
 func TestA4NoFailureWithoutATrace(t *testing.T) {
 	t.Parallel()
 	policies := []string{"All", "Any", "Quorum quorum=2", "Required required=a", "BestEffort"}
@@ -83,6 +85,7 @@ func leavesTrace(t *testing.T, r Response) {
 	}
 }
 
+// Case A1 of the field.
 func TestA1SameBytesWhicheverIsSlower(t *testing.T) {
 	t.Parallel()
 	bodies := []string{
@@ -118,6 +121,7 @@ func TestA1SameBytesWhicheverIsSlower(t *testing.T) {
 	}
 }
 
+// Case A3 of the field.
 func TestA3OutcomeFollowsAnswersNotBodies(t *testing.T) {
 	t.Parallel()
 	for _, diagnostics := range []string{"Full", "Outcome", "None"} {

@@ -141,6 +141,7 @@ func TestLoneSurrogatesAreKeysOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Case A12 of the field.
 func TestA12CharsetsAndByteOrderMarks(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

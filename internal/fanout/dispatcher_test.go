@@ -186,6 +186,7 @@ func TestQuorumCancelsTheRest(t *testing.T) {
 	})
 }
 
+// Case F2 of the field.
 func TestF2ClientLeaves(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// hopByHop are the fields that speak about one connection (RFC 9110, section
-// 7.6.1), and those that net/http writes itself from other sources.
-func hopByHop(name string) bool {
+// IsHopByHop reports whether a field speaks about one connection (RFC 9110, section
+// 7.6.1), or is one that net/http writes itself from other sources.
+func IsHopByHop(name string) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer",
 		"Transfer-Encoding", "Upgrade", "Http2-Settings", "Proxy-Authenticate", "Content-Length", "Host", "Expect":
@@ -51,7 +51,7 @@ func Named(h http.Header) []string {
 func Response(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
-		if !hopByHop(name) && !Own(name) {
+		if !IsHopByHop(name) && !Own(name) {
 			out[name] = values
 		}
 	}

@@ -59,6 +59,7 @@ func TestVia(t *testing.T) {
 	}
 }
 
+// Case A7 of the field.
 func TestA7ResponseFields(t *testing.T) {
 	t.Parallel()
 	got := Response(http.Header{

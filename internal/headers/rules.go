@@ -95,7 +95,7 @@ func identity() []string { return []string{"identity"} }
 
 func (r *Rules) passes(name string) bool {
 	switch {
-	case hopByHop(name), untrusted(name), r.drop[name]:
+	case IsHopByHop(name), untrusted(name), r.drop[name]:
 		return false
 	case r.combined && IsConditional(name):
 		return false

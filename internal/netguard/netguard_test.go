@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// Case G4 of the field.
 func TestG4ForbiddenAddresses(t *testing.T) {
 	t.Parallel()
 	guard := New(Options{Deny: []netip.Prefix{netip.MustParsePrefix("10.96.0.1/32")}})

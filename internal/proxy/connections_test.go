@@ -63,6 +63,7 @@ func (d *dying) serve(conn net.Conn) {
 	}
 }
 
+// Case F4 of the field.
 func TestF4WritesAreExecutedOnce(t *testing.T) {
 	t.Parallel()
 	for _, fields := range [][]string{nil, {"Idempotency-Key", "k"}, {"X-Idempotency-Key", "k"}} {

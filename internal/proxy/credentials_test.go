@@ -54,6 +54,7 @@ func (g *guarded) firstUse(key string) time.Time {
 	return g.first[key]
 }
 
+// Case E1 of the field.
 func TestE1RotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	g := &guarded{valid: []string{"key-0"}}
@@ -61,24 +62,7 @@ func TestE1RotationUnderLoad(t *testing.T) {
 	secrets.Mount(testkit.Namespace, "key", map[string]string{"key": "key-0\n"})
 	p := proxytest.ServeWith(t, secrets, proxy.Options{AccessLogSample: 1 << 30}, testkit.Route("orders", testkit.Receivers(
 		testkit.Receiver("one", testkit.NewBackend(t, g.handler).URL, apiKey()))))
-	var failed, calls atomic.Int64
-	stop := make(chan struct{})
-	var running sync.WaitGroup
-	for range 4 {
-		running.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				calls.Add(1)
-				if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
-					failed.Add(1)
-				}
-			}
-		})
-	}
+	stop := load(p)
 	var took []time.Duration
 	for i := 1; i <= 10; i++ {
 		key := fmt.Sprintf("key-%d", i)
@@ -90,12 +74,11 @@ func TestE1RotationUnderLoad(t *testing.T) {
 		testkit.Eventually(t, "the new key is used", func() bool { return !g.firstUse(key).IsZero() })
 		took = append(took, g.firstUse(key).Sub(rotated))
 	}
-	close(stop)
-	running.Wait()
+	calls, failed := stop()
 	slices.Sort(took)
-	t.Logf("%d calls, first use of a rotated key after %v (median), %v (max)", calls.Load(), took[len(took)/2], took[len(took)-1])
-	if failed.Load() > 0 || took[len(took)-1] > time.Second {
-		t.Errorf("%d of %d calls failed; the slowest rotation took %v, want none and under 1 s", failed.Load(), calls.Load(), took[len(took)-1])
+	t.Logf("%d calls, first use of a rotated key after %v (median), %v (max)", calls, took[len(took)/2], took[len(took)-1])
+	if failed > 0 || took[len(took)-1] > time.Second {
+		t.Errorf("%d of %d calls failed; the slowest rotation took %v, want none and under 1 s", failed, calls, took[len(took)-1])
 	}
 }
 
@@ -230,6 +213,7 @@ func (s *tokenServer) serve(t *testing.T, backend string, modify ...func(*routec
 		}))), modify...))
 }
 
+// Case E3 of the field.
 func TestE3LifeOfATokenWithOddExpiry(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -253,6 +237,7 @@ func TestE3LifeOfATokenWithOddExpiry(t *testing.T) {
 	}
 }
 
+// Case E3 of the field.
 func TestE3ShortLivedTokenIsRenewedBeforeItEnds(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, `,"expires_in":1`, nil)
@@ -269,6 +254,7 @@ func TestE3ShortLivedTokenIsRenewedBeforeItEnds(t *testing.T) {
 	}
 }
 
+// Case E3 of the field.
 func TestE3TokenRequest(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, "", nil)
@@ -283,6 +269,7 @@ func TestE3TokenRequest(t *testing.T) {
 	}
 }
 
+// Case E3 of the field.
 func TestE3RefusedTokens(t *testing.T) {
 	t.Parallel()
 	for code, row := range map[int]struct {
@@ -302,6 +289,7 @@ func TestE3RefusedTokens(t *testing.T) {
 	}
 }
 
+// Case E3 of the field.
 func TestE3BackendThatRefusesEveryTokenEndsTheCall(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, "", nil)
@@ -313,6 +301,7 @@ func TestE3BackendThatRefusesEveryTokenEndsTheCall(t *testing.T) {
 	}
 }
 
+// Case E3 of the field.
 func TestE3BrokenTokenServers(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(http.ResponseWriter) bool{
@@ -339,6 +328,7 @@ func TestE3BrokenTokenServers(t *testing.T) {
 	}
 }
 
+// Case E3 of the field.
 func TestE3SlowTokenServerIsATimeoutOfTheBackend(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -352,6 +342,7 @@ func TestE3SlowTokenServerIsATimeoutOfTheBackend(t *testing.T) {
 	testkit.Eventually(t, "the token that came late serves", func() bool { return p.Do("POST", "orders", "/", "{}").Status == 200 })
 }
 
+// Case E3 of the field.
 func TestE3OneTokenForAThousandCalls(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, "", func(http.ResponseWriter) bool { time.Sleep(100 * time.Millisecond); return true })
@@ -371,6 +362,7 @@ func TestE3OneTokenForAThousandCalls(t *testing.T) {
 	}
 }
 
+// Case E1 of the field.
 func TestE1RotatedClientGetsATokenOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, `,"expires_in":3600`, nil)

@@ -64,6 +64,7 @@ func TestBackendsAreAskedAtOnce(t *testing.T) {
 	}
 }
 
+// Case A4 of the field.
 func TestA4PoliciesOverSockets(t *testing.T) {
 	t.Parallel()
 	fast500, slow200 := status(500), after(30*time.Millisecond, status(200))
@@ -138,6 +139,7 @@ func TestQuorumCancelsTheThirdBackend(t *testing.T) {
 	third.within(t, time.Second, decided)
 }
 
+// Cases F1, F2 of the field.
 func TestF1F2DepartedClientsAreNoFailures(t *testing.T) {
 	t.Parallel()
 	slow := &canceled{make(chan time.Time, 100)}
@@ -217,6 +219,7 @@ func TestStragglersFinishBehindTheClientsBack(t *testing.T) {
 	testkit.Eventually(t, "the straggler is counted", func() bool { return p.Answers("orders", 1).Succeeded == 1 })
 }
 
+// Case A10 of the field.
 func TestA10OneBackendLooksLikeMany(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{routeconfig.ResponseEnvelope, routeconfig.ResponseGroup} {
@@ -242,6 +245,7 @@ func TestA10OneBackendLooksLikeMany(t *testing.T) {
 	}
 }
 
+// Case A2 of the field.
 func TestA2EmptySuccesses(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{200, 201, 202, 204, 205, 206} {

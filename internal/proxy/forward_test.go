@@ -26,6 +26,7 @@ func request(modify func(*routeconfig.Request)) func(*routeconfig.Backend) {
 
 func forward(r *routeconfig.Request) { r.Path = routeconfig.PathForward }
 
+// Case B1 of the field.
 func TestB1BackendsShareNothing(t *testing.T) {
 	t.Parallel()
 	var wrong sync.Map
@@ -68,6 +69,7 @@ func TestB1BackendsShareNothing(t *testing.T) {
 	}
 }
 
+// Cases B3, F3 of the field.
 func TestB3F3BodiesArriveWhole(t *testing.T) {
 	t.Parallel()
 	failing := true
@@ -107,6 +109,7 @@ func TestB3F3BodiesArriveWhole(t *testing.T) {
 	}
 }
 
+// Cases B5, B9 of the field.
 func TestB5B9Limits(t *testing.T) {
 	t.Parallel()
 	b := testkit.NewBackend(t, nil)
@@ -158,6 +161,7 @@ func TestB5B9Limits(t *testing.T) {
 	}
 }
 
+// Case B7 of the field.
 func TestB7NoBodyNoFieldsOfOne(t *testing.T) {
 	t.Parallel()
 	b := testkit.NewBackend(t, nil)
@@ -179,6 +183,7 @@ func TestB7NoBodyNoFieldsOfOne(t *testing.T) {
 	}
 }
 
+// Case B11 of the field.
 func TestB11EachBackendItsOwnHost(t *testing.T) {
 	t.Parallel()
 	own, value, forwarded := testkit.NewBackend(t, nil), testkit.NewBackend(t, nil), testkit.NewBackend(t, nil)
@@ -218,6 +223,7 @@ func raw(t testing.TB, address, target string) int {
 	return response.StatusCode
 }
 
+// Cases C3, C4 of the field.
 func TestC3C4TargetBytes(t *testing.T) {
 	t.Parallel()
 	b := testkit.NewBackend(t, nil)
@@ -267,6 +273,8 @@ func TestC3C4TargetBytes(t *testing.T) {
 
 // Whatever a server takes for a target, the backend gets it byte for byte below
 // its base, or the call is refused.
+//
+// Case C4 of the field.
 func FuzzC4TargetBytes(f *testing.F) {
 	for _, seed := range []string{"/", "/a%2Fb", "//x", "/a/../b", "/%2e%2e/", "/a?b=%20&c", "/?", "/;a", "/a|b\"<>^`{}", "/\xff", "/%", "/%zz"} {
 		f.Add(seed)

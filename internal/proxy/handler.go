@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// statusClientClosed is what logs and metrics say of a client that left.
-	statusClientClosed = 499
 	// writeTimeout is renewed with each writeChunk, so that it bounds how slowly a
 	// client may read, not how long.
 	writeTimeout = 30 * time.Second
@@ -114,7 +112,7 @@ func (v *visit) serve() {
 func (v *visit) respond() {
 	now := time.Now()
 	if v.result.Outcome == fanout.ClientClosed {
-		v.outcome, v.status = fanout.ClientClosed, statusClientClosed
+		v.outcome, v.status = fanout.ClientClosed, combine.StatusClientClosed
 		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
 		v.log(now)
 		return
@@ -145,7 +143,7 @@ func (p *Proxy) buffer() *[]byte {
 func (v *visit) refuse(r *gate.Refusal) {
 	v.route.calls.Refuse(v.start)
 	if r.Gone {
-		v.status = statusClientClosed
+		v.status = combine.StatusClientClosed
 		v.log(time.Now())
 		return
 	}

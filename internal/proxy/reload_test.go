@@ -4,8 +4,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,33 +68,15 @@ func TestReloadUnderLoadDropsNoCall(t *testing.T) {
 		return testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL+path), testkit.Receiver("two", b.URL)))
 	}
 	p := proxytest.Serve(t, proxy.Options{AccessLogSample: 1 << 30}, route("/0"))
-	var failed, calls atomic.Int64
-	stop := make(chan struct{})
-	var running sync.WaitGroup
-	for range 4 {
-		running.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				calls.Add(1)
-				if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
-					failed.Add(1)
-				}
-			}
-		})
-	}
+	stop := load(p)
 	for i := range 200 {
 		p.Load(route("/" + strings.Repeat("x", i%7)))
 		time.Sleep(time.Millisecond)
 	}
-	close(stop)
-	running.Wait()
-	t.Logf("%d calls over 200 reloads", calls.Load())
-	if failed.Load() > 0 {
-		t.Errorf("%d of %d calls failed", failed.Load(), calls.Load())
+	calls, failed := stop()
+	t.Logf("%d calls over 200 reloads", calls)
+	if failed > 0 {
+		t.Errorf("%d of %d calls failed", failed, calls)
 	}
 }
 

@@ -48,6 +48,8 @@ func TestBackendsProveWhoTheyAre(t *testing.T) {
 }
 
 // A rotated authority holds from the next connection on.
+//
+// Case E1 of the field.
 func TestE1RotatedAuthority(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

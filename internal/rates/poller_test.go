@@ -131,6 +131,8 @@ func targets(names ...string) (list []Target) {
 }
 
 // Budget: no status write in ten minutes of steady load.
+//
+// Case D1 of the field.
 func TestD1SteadyLoadShowsNothing(t *testing.T) {
 	t.Parallel()
 	polled(t, func(p *proxies, _ *Poller, moved *changes) {
@@ -153,6 +155,8 @@ func TestD1SteadyLoadShowsNothing(t *testing.T) {
 }
 
 // Whatever happens, figures and states are shown at most twice a minute.
+//
+// Case D1 of the field.
 func TestD1WildLoadIsShownTwiceAMinute(t *testing.T) {
 	t.Parallel()
 	polled(t, func(p *proxies, _ *Poller, moved *changes) {

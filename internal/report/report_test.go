@@ -120,6 +120,8 @@ func TestConditions(t *testing.T) {
 }
 
 // The same observation yields the same bytes, whenever it is made.
+//
+// Case D1 of the field.
 func TestD1SecondPassChangesNothing(t *testing.T) {
 	t.Parallel()
 	in := input(func(in *report.Input) {

@@ -26,6 +26,7 @@ func canceled(d time.Duration) *fanout.Answer {
 	return &fanout.Answer{Outcome: fanout.Canceled, Elapsed: d, Attempts: 1}
 }
 
+// Case F1 of the field.
 func TestF1RateCountsSuccessesAndFailuresAlone(t *testing.T) {
 	t.Parallel()
 	b := NewBackend(start)

@@ -1,0 +1,128 @@
+package v1alpha1
+
+// AuthenticationType names a way to prove who the route is.
+//
+// +kubebuilder:validation:Enum=OAuth2;APIKey;Basic;Bearer
+type AuthenticationType string
+
+// The ways to prove who the route is.
+const (
+	AuthenticationOAuth2 AuthenticationType = "OAuth2"
+	AuthenticationAPIKey AuthenticationType = "APIKey"
+	AuthenticationBasic  AuthenticationType = "Basic"
+	AuthenticationBearer AuthenticationType = "Bearer"
+)
+
+// BackendAuthentication is how the route proves who it is. The credential
+// replaces whatever the caller sent in its place.
+//
+// +kubebuilder:validation:XValidation:rule="(self.type == 'OAuth2') == has(self.oauth2)",message="backends.authentication.oauth2 goes with type OAuth2, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'APIKey') == has(self.apiKey)",message="backends.authentication.apiKey goes with type APIKey, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Basic') == has(self.basic)",message="backends.authentication.basic goes with type Basic, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Bearer') == has(self.bearer)",message="backends.authentication.bearer goes with type Bearer, and must be set there"
+type BackendAuthentication struct {
+	// type is OAuth2, APIKey, Basic or Bearer.
+	// +required
+	Type AuthenticationType `json:"type,omitempty"`
+
+	// oauth2 goes with type OAuth2.
+	// +optional
+	OAuth2 *OAuth2 `json:"oauth2,omitempty"`
+
+	// apiKey goes with type APIKey.
+	// +optional
+	APIKey *APIKey `json:"apiKey,omitempty"`
+
+	// basic goes with type Basic.
+	// +optional
+	Basic *SecretReference `json:"basic,omitempty"`
+
+	// bearer goes with type Bearer.
+	// +optional
+	Bearer *SecretReference `json:"bearer,omitempty"`
+}
+
+// SecretReference is a Secret in the route's namespace: with username and
+// password for Basic (RFC 7617), with token for Bearer (RFC 6750).
+type SecretReference struct {
+	// secretName is the Secret's name.
+	// +required
+	SecretName SecretName `json:"secretName,omitempty"`
+}
+
+// ClientAuthentication is how a client shows its secret to the token endpoint.
+//
+// +kubebuilder:validation:Enum=Basic;Post
+type ClientAuthentication string
+
+// How a client shows its secret (RFC 6749, section 2.3.1).
+const (
+	ClientAuthenticationBasic ClientAuthentication = "Basic"
+	ClientAuthenticationPost  ClientAuthentication = "Post"
+)
+
+// OAuth2 is the client credentials grant (RFC 6749, section 4.4). One token
+// serves all calls of a proxy, is renewed before it ends, and once on a 401.
+type OAuth2 struct {
+	// tokenURL is the token endpoint: https, or http on loopback or within the
+	// cluster (.svc).
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && !self.contains('#') && (self.matches('^https://[A-Za-z0-9.:_\\\\[\\\\]-]+(/[!-~]*)?$') || self.matches('^http://(localhost|127[.][0-9.]+|\\\\[::1\\\\]|[a-z0-9.-]+[.]svc)(:[0-9]+)?(/[!-~]*)?$'))",message="backends.authentication.oauth2.tokenURL must be https:// with a host, without user and fragment; http:// only for loopback and .svc hosts"
+	TokenURL string `json:"tokenURL,omitempty"`
+
+	// secretName is the Secret with client_id and client_secret.
+	// +required
+	SecretName SecretName `json:"secretName,omitempty"`
+
+	// scopes are asked for. At most 32.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=256
+	// +kubebuilder:validation:items:Pattern=`^[!#-\[\]-~]+$`
+	Scopes []string `json:"scopes,omitempty"`
+
+	// clientAuthentication is how the client shows its secret: Basic (default) in
+	// the Authorization header, Post in the form.
+	// +optional
+	// +kubebuilder:default=Basic
+	ClientAuthentication ClientAuthentication `json:"clientAuthentication,omitempty"`
+
+	// parameters are added to the token request, such as audience. At most 16.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(p, !(p.name in ['grant_type', 'client_id', 'client_secret', 'scope']))",message="backends.authentication.oauth2.parameters must not name grant_type, client_id, client_secret or scope"
+	Parameters []NameValue `json:"parameters,omitempty"`
+}
+
+// APIKey is a secret value in a header or in the query.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.header) != has(self.query)",message="backends.authentication.apiKey must have exactly one of header and query"
+// +kubebuilder:validation:XValidation:rule="!has(self.header) || !(self.header.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade', 'trailer', 'via'])",message="backends.authentication.apiKey.header must not name Host, Content-Length, Transfer-Encoding, Connection, TE, Upgrade, Trailer or Via"
+type APIKey struct {
+	// secretName is the Secret's name.
+	// +required
+	SecretName SecretName `json:"secretName,omitempty"`
+
+	// key is the key within the Secret.
+	// +required
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self != 'allowedHosts'",message="backends.authentication.apiKey.key must not be allowedHosts, which is reserved"
+	Key string `json:"key,omitempty"`
+
+	// header is the field that carries it.
+	// +optional
+	Header HeaderName `json:"header,omitempty"`
+
+	// query is the query parameter that carries it.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._~-]+$`
+	// +kubebuilder:validation:MaxLength=128
+	Query string `json:"query,omitempty"`
+}

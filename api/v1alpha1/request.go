@@ -1,0 +1,208 @@
+package v1alpha1
+
+// NameValue is a name with a value.
+type NameValue struct {
+	// name is 1 to 128 characters.
+	// +required
+	// +kubebuilder:validation:Pattern=`^[!-~]+$`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name,omitempty"`
+
+	// value is at most 4096 characters, without control characters.
+	// +required
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]*$`
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=4096
+	Value string `json:"value"`
+}
+
+// HeaderValue is a field with its value.
+//
+// +kubebuilder:validation:XValidation:rule="!(self.name.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'upgrade', 'trailer', 'via']) && !self.name.lowerAscii().startsWith('fanout-')",message="backends.request.headers.set must not name Host (use backends.request.host), Content-Length, Transfer-Encoding, Via, Fanout-* or hop-by-hop fields"
+type HeaderValue struct {
+	// name is the field's name.
+	// +required
+	Name HeaderName `json:"name,omitempty"`
+
+	// value is at most 4096 characters, without control characters.
+	// +required
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0a-\x1f\x7f]*$`
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=4096
+	Value string `json:"value"`
+}
+
+// ForwardedCredential is a credential of the caller.
+//
+// +kubebuilder:validation:Enum=Authorization;Cookie;APIKey
+type ForwardedCredential string
+
+// The credentials of a caller.
+const (
+	ForwardAuthorization ForwardedCredential = "Authorization"
+	ForwardCookie        ForwardedCredential = "Cookie"
+	ForwardAPIKey        ForwardedCredential = "APIKey"
+)
+
+// Request says what a backend is sent.
+type Request struct {
+	// method replaces the call's; GET and HEAD drop the body. Default: the call's.
+	// +optional
+	Method Method `json:"method,omitempty"`
+
+	// host is the authority that the backend sees. Default: its own.
+	// +optional
+	Host *RequestHost `json:"host,omitempty"`
+
+	// path says how the path is made. Default: that of the backend's address.
+	// +optional
+	// +kubebuilder:default={type: "URL"}
+	Path RequestPath `json:"path,omitempty,omitzero"`
+
+	// query says how the query is made. Default: the call's, byte for byte.
+	// +optional
+	// +kubebuilder:default={type: "Forward"}
+	Query RequestQuery `json:"query,omitempty,omitzero"`
+
+	// headers are rules for the fields, applied to the call's end-to-end fields.
+	// +optional
+	Headers *RequestHeaders `json:"headers,omitempty"`
+
+	// forwardCredentials are the caller's credentials that the backend gets to see.
+	// Default: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=3
+	ForwardCredentials []ForwardedCredential `json:"forwardCredentials,omitempty"`
+
+	// body says which body is sent. Default: the call's.
+	// +optional
+	// +kubebuilder:default={type: "Forward"}
+	Body RequestBody `json:"body,omitempty,omitzero"`
+}
+
+// RequestHostType names the authority that a backend sees.
+//
+// +kubebuilder:validation:Enum=Backend;Forward;Value
+type RequestHostType string
+
+// The authority that a backend sees.
+const (
+	HostBackend RequestHostType = "Backend"
+	HostForward RequestHostType = "Forward"
+	HostValue   RequestHostType = "Value"
+)
+
+// RequestHost is the authority that a backend sees.
+//
+// +kubebuilder:validation:XValidation:rule="(self.type == 'Value') == has(self.value)",message="backends.request.host.value goes with type Value, and must be set there"
+type RequestHost struct {
+	// type is Backend (default) for its own, Forward for the call's, Value for the
+	// one below.
+	// +optional
+	// +kubebuilder:default=Backend
+	Type RequestHostType `json:"type,omitempty"`
+
+	// value is a host with an optional port.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9.:_\[\]-]+$`
+	// +kubebuilder:validation:MaxLength=255
+	Value string `json:"value,omitempty"`
+}
+
+// RequestPathType names a way to make a path.
+//
+// +kubebuilder:validation:Enum=URL;Forward;ReplacePrefix
+type RequestPathType string
+
+// The ways to make a path.
+const (
+	// PathURL is the path of the backend's address, exactly.
+	PathURL RequestPathType = "URL"
+	// PathForward appends the call's raw path to it.
+	PathForward RequestPathType = "Forward"
+	// PathReplacePrefix appends what follows the matched prefix to it.
+	PathReplacePrefix RequestPathType = "ReplacePrefix"
+)
+
+// RequestPath says how the path is made. Under Forward and ReplacePrefix a call
+// with a dot segment in its path is answered 400, since it would leave the base.
+type RequestPath struct {
+	// type is URL (default), Forward or ReplacePrefix.
+	// +optional
+	// +kubebuilder:default=URL
+	Type RequestPathType `json:"type,omitempty"`
+}
+
+// RequestQueryType names a way to make a query.
+//
+// +kubebuilder:validation:Enum=Forward;Drop
+type RequestQueryType string
+
+// The ways to make a query.
+const (
+	QueryForward RequestQueryType = "Forward"
+	QueryDrop    RequestQueryType = "Drop"
+)
+
+// RequestQuery says how the query is made: the call's raw query or none, then
+// remove, then set.
+type RequestQuery struct {
+	// type is Forward (default) or Drop.
+	// +optional
+	// +kubebuilder:default=Forward
+	Type RequestQueryType `json:"type,omitempty"`
+
+	// remove are the names of parameters to take out. At most 32.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	Remove []string `json:"remove,omitempty"`
+
+	// set are parameters to put at the end, in place of any of the same name. At
+	// most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Set []NameValue `json:"set,omitempty"`
+}
+
+// RequestHeaders are rules for the fields: remove, then set.
+type RequestHeaders struct {
+	// remove are the fields to take out. At most 32.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Remove []HeaderName `json:"remove,omitempty"`
+
+	// set are fields to put in, in place of any of the same name. At most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Set []HeaderValue `json:"set,omitempty"`
+}
+
+// RequestBodyType names the body that is sent.
+//
+// +kubebuilder:validation:Enum=Forward;None
+type RequestBodyType string
+
+// The body that is sent.
+const (
+	BodyForward RequestBodyType = "Forward"
+	BodyNone    RequestBodyType = "None"
+)
+
+// RequestBody says which body is sent.
+type RequestBody struct {
+	// type is Forward (default) or None, which drops the Content-* fields too.
+	// +optional
+	// +kubebuilder:default=Forward
+	Type RequestBodyType `json:"type,omitempty"`
+}

@@ -1,0 +1,70 @@
+package v1alpha1
+
+// RetryMethods names the calls that may be repeated.
+//
+// +kubebuilder:validation:Enum=Idempotent;IdempotencyKey;All
+type RetryMethods string
+
+// The calls that may be repeated.
+const (
+	// RetryIdempotent: GET, HEAD, OPTIONS, PUT and DELETE.
+	RetryIdempotent RetryMethods = "Idempotent"
+	// RetryIdempotencyKey: those, and any with an Idempotency-Key field.
+	RetryIdempotencyKey RetryMethods = "IdempotencyKey"
+	// RetryAll: every one; the backend must bear repeated writes.
+	RetryAll RetryMethods = "All"
+)
+
+// Retry says when a failed attempt is repeated.
+type Retry struct {
+	// attempts is the number of attempts, the first included, 1 to 10. Default: 3.
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10
+	Attempts int32 `json:"attempts,omitempty"`
+
+	// attemptTimeout bounds one attempt, 1ms to 10m. Default: the time left.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('10m')",message="backends.retry.attemptTimeout must be between 1ms and 10m"
+	AttemptTimeout *Duration `json:"attemptTimeout,omitempty"`
+
+	// methods are the calls that may be repeated once a byte of them was sent:
+	// Idempotent (default), IdempotencyKey or All.
+	// +optional
+	// +kubebuilder:default=Idempotent
+	Methods RetryMethods `json:"methods,omitempty"`
+
+	// retryOn are the failures that are repeated: connect, tls, reset, timeout, or a
+	// status from 400 to 599. Default: connect, 429, 502, 503, 504. At most 16.
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={"connect","429","502","503","504"}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=7
+	// +kubebuilder:validation:items:Pattern=`^(connect|tls|reset|timeout|[45][0-9][0-9])$`
+	RetryOn []string `json:"retryOn,omitempty"`
+
+	// backoff is the wait before a repetition. A longer Retry-After is honoured;
+	// one beyond the time left ends the repetitions.
+	// +optional
+	// +kubebuilder:default={}
+	Backoff Backoff `json:"backoff,omitempty,omitzero"`
+}
+
+// Backoff is the wait before a repetition: random between nothing and initial,
+// then twice that, up to max (full jitter).
+type Backoff struct {
+	// initial is the first bound, 0s to 1m. Default: 50ms.
+	// +optional
+	// +kubebuilder:default="50ms"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('1m')",message="backends.retry.backoff.initial must be at most 1m"
+	Initial Duration `json:"initial,omitempty"`
+
+	// max is the last bound, 0s to 10m. Default: 1s.
+	// +optional
+	// +kubebuilder:default="1s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('10m')",message="backends.retry.backoff.max must be at most 10m"
+	Max Duration `json:"max,omitempty"`
+}
