@@ -22,6 +22,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "fanout-proxy:", err)
 		os.Exit(1)
@@ -81,9 +82,10 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	load(p, s.document, log)          //nolint:contextcheck // retired routes drain at their own pace
+	d := &documentFile{path: filepath.Clean(s.document), proxy: p, log: log}
+	d.load()                          //nolint:contextcheck // retired routes drain at their own pace
 	go watcher.Run(ctx, func() bool { //nolint:contextcheck // as above
-		load(p, s.document, log)
+		d.load()
 		return p.ReloadCredentials()
 	})
 	if err := p.Run(ctx); err != nil {
@@ -92,16 +94,29 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
+// documentFile is the mounted document.
+type documentFile struct {
+	path    string
+	proxy   *proxy.Proxy
+	log     *slog.Logger
+	refused string // why it was, when that was last logged
+}
+
 // load takes over the document as it is now. Until there is one, /readyz says so.
-func load(p *proxy.Proxy, file string, log *slog.Logger) {
-	encoded, err := os.ReadFile(filepath.Clean(file))
+func (d *documentFile) load() {
+	encoded, err := os.ReadFile(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err == nil {
-		err = p.Load(encoded)
+		err = d.proxy.Load(encoded)
 	}
-	if err != nil {
-		log.Error("document refused", "error", err)
+	if err == nil {
+		d.refused = ""
+		return
+	}
+	if reason := err.Error(); reason != d.refused {
+		d.refused = reason
+		d.log.Error("document refused", "error", err)
 	}
 }

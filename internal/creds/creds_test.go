@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -151,5 +152,26 @@ func TestLargeKeysAreRefused(t *testing.T) {
 	start := time.Now()
 	if _, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s", "k").Snapshot(); !errors.Is(err, creds.ErrMissing) {
 		t.Errorf("error %v after %v, want ErrMissing", err, time.Since(start))
+	}
+}
+
+func TestTokenErrorsKeepNothingThatAnEndpointMadeUp(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"error":"invalid_client"}`: "token endpoint answered 401 invalid_client",
+		`{"error":"hunter2"}`:        "token endpoint answered 401",
+		`{"error":"invalid_client","error_description":"for hunter2"}`: "token endpoint answered 401 invalid_client",
+		`hunter2`: "token endpoint answered 401",
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "hunter2"})
+		endpoint := testkit.NewBackend(t, testkit.Respond(http.StatusUnauthorized, "application/json", body))
+		source := creds.NewTokenSource(creds.TokenOptions{
+			TokenURL: endpoint.URL, Transport: http.DefaultTransport,
+			Client: creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "client", "client_id", "client_secret"),
+		})
+		if _, err := source.Token(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", body, err, want)
+		}
 	}
 }

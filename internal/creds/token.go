@@ -187,11 +187,15 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 	}, nil
 }
 
-// tokenError keeps the status and the error code (RFC 6749, section 5.2) and drops
-// the body: an endpoint may repeat in it what it was sent.
+// tokenError keeps the status and an error code that RFC 6749, section 5.2, knows. It
+// drops everything else: an endpoint may repeat there what it was sent.
 func tokenError(err error) error {
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
-		return fmt.Errorf("token endpoint answered %d %s", refused.Response.StatusCode, refused.ErrorCode)
+		switch code := refused.ErrorCode; code {
+		case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
+			return fmt.Errorf("token endpoint answered %d %s", refused.Response.StatusCode, code)
+		}
+		return fmt.Errorf("token endpoint answered %d", refused.Response.StatusCode)
 	}
 	if cause, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("ask token endpoint: %w", cause.Err)
