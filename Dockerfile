@@ -7,7 +7,6 @@ COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/ ./cmd/operator ./cmd/proxy
 
 FROM scratch
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/operator /fanout-operator
 COPY --from=build /out/proxy /fanout-proxy
 USER 65532:65532

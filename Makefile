@@ -6,7 +6,9 @@ SHELL := /bin/bash
 GO ?= go
 TOOL = $(GO) tool -modfile=hack/tools/go.mod
 LINTER = bin/golangci-lint
-MODULES := . hack/tools hack/cluster hack/bench
+MODULES := . hack/tools hack/cluster hack/bench test/e2e
+IMAGE := fanout.dev/fanout:v0.1.0
+CLUSTER = bin/cluster -dir .cluster
 # The race detector needs a C compiler; without one the tests still run.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
@@ -42,10 +44,31 @@ manifests: ## write the CRD and the operator's role
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=fanout-operator paths=./controllers/... output:rbac:dir=config/rbac
 
+.PHONY: image
+image: build bin/cluster ## write the image as an OCI tar, dist/fanout.tar
+	bin/cluster image -o dist/fanout.tar -name $(IMAGE) -entrypoint /fanout-proxy bin/fanout-operator=/fanout-operator bin/fanout-proxy=/fanout-proxy
+
 .PHONY: install.yaml
 install.yaml: ## render everything to install into dist/install.yaml
 	@mkdir -p dist
 	$(TOOL) kustomize build config/default > dist/install.yaml
+
+##@ Cluster
+.PHONY: bin/cluster
+bin/cluster:
+	cd hack/cluster && CGO_ENABLED=0 $(GO) build -trimpath -o ../../bin/cluster .
+
+.PHONY: cluster-up
+cluster-up: bin/cluster ## start a Kubernetes of one node on this machine (root; built from source once)
+	$(CLUSTER) up
+
+.PHONY: cluster-load
+cluster-load: image ## load the image into it
+	$(CLUSTER) load dist/fanout.tar
+
+.PHONY: cluster-down
+cluster-down: bin/cluster ## remove the cluster and everything of it
+	$(CLUSTER) down
 
 ##@ Check
 .PHONY: test
@@ -66,11 +89,11 @@ $(LINTER): hack/tools/go.mod hack/tools/golangci-lint/main.go
 
 .PHONY: fmt
 fmt: $(LINTER) ## format the code
-	$(LINTER) fmt
+	@for m in . hack/cluster test/e2e; do (cd $$m && $(CURDIR)/$(LINTER) fmt -c $(CURDIR)/.golangci.yml); done
 
 .PHONY: lint
 lint: $(LINTER) ## run the linters of .golangci.yml
-	$(LINTER) run
+	@for m in . hack/cluster test/e2e; do echo "== linting $$m"; (cd $$m && $(CURDIR)/$(LINTER) run -c $(CURDIR)/.golangci.yml); done
 
 .PHONY: tidy
 tidy:

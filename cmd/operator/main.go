@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -60,7 +61,7 @@ func parse(args []string) (*settings, error) {
 	flags.IntVar(&s.workers, "workers", 4, "how many routes are reconciled at once")
 	flags.DurationVar(&s.pollInterval, "poll-interval", 5*time.Second, "how often proxies are asked for their statistics")
 	flags.BoolVar(&s.crossNamespace, "allow-cross-namespace", false, "let backends be Services of other namespaces, by url")
-	flags.StringVar(&s.proxies.Image, "proxy-image", "fanout:latest", "`image` of the proxies")
+	flags.StringVar(&s.proxies.Image, "proxy-image", "", "`image` of the proxies; that of the operator's own Pod by default")
 	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {
 		if _, err := netip.ParsePrefix(value); err != nil {
 			return fmt.Errorf("parse network: %w", err)
@@ -91,7 +92,11 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := mgr.Start(ctrl.SetupSignalHandler()); err != nil {
+	ctx := ctrl.SetupSignalHandler()
+	if err := setUp(ctx, mgr, s); err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
 	return nil
@@ -123,11 +128,18 @@ func newManager(s *settings) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up manager: %w", err)
 	}
-	return mgr, setUp(mgr, s)
+	return mgr, nil
 }
 
 // setUp wires the parts together.
-func setUp(mgr ctrl.Manager, s *settings) error {
+func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
+	if s.proxies.Image == "" {
+		image, err := controllers.OwnImage(ctx, mgr.GetAPIReader(), os.Getenv("POD_NAMESPACE"), os.Getenv("POD_NAME"))
+		if err != nil {
+			return fmt.Errorf("find the proxies' image (or set --proxy-image): %w", err)
+		}
+		s.proxies.Image = image
+	}
 	moved := make(controllers.Events, 1024)
 	poller := rates.New(rates.NewHTTPFetcher(), s.pollInterval, moved.Moved)
 	r := &controllers.RouteReconciler{

@@ -17,6 +17,9 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/proxy"
+
+	// The image is empty but for two programs: this brings Mozilla's authorities.
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 func main() {

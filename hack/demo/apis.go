@@ -19,13 +19,21 @@ type apis struct {
 	second        atomic.Int64
 }
 
-func startAPIs() (*apis, error) {
+// ports are where the APIs listen: api-one, api-two and the identity provider.
+type ports [3]string
+
+func freePorts() ports { return ports{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"} }
+
+// podPorts are those of cluster/apis.yaml.
+func podPorts() ports { return ports{":8081", ":8082", ":8083"} }
+
+func startAPIs(addresses ports) (*apis, error) {
 	a := &apis{}
-	for _, s := range []struct {
+	for i, s := range []struct {
 		listener *net.Listener
 		handler  http.HandlerFunc
 	}{{&a.one, a.apiOne}, {&a.two, a.apiTwo}, {&a.idp, a.issue}} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", addresses[i])
 		if err != nil {
 			return nil, fmt.Errorf("start API: %w", err)
 		}

@@ -1,5 +1,6 @@
 // Demo runs the sample on this machine: two receiving APIs, fanoutctl between
-// them and a few hundred calls, and shows what came of it.
+// them and a few hundred calls, and shows what came of it. With -serve it is the
+// APIs alone, for a Pod; with -url it calls a route that runs somewhere already.
 package main
 
 import (
@@ -33,15 +34,26 @@ func main() {
 	fanoutctl := flag.String("fanoutctl", "bin/fanoutctl", "the program")
 	samples := flag.String("samples", "config/samples", "folder with the route and its Secrets")
 	keep := flag.Bool("keep", false, "stay up until Ctrl-C")
+	serve := flag.Bool("serve", false, "run the APIs alone, on ports 8081 to 8083")
+	url := flag.String("url", "", "call this route and run nothing")
 	flag.Parse()
-	if err := run(ctx, *fanoutctl, *samples, *keep); err != nil {
+	var err error
+	switch {
+	case *serve:
+		err = serveAPIs(ctx)
+	case *url != "":
+		err = callRoute(ctx, *url)
+	default:
+		err = run(ctx, *fanoutctl, *samples, *keep)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, fanoutctl, samples string, keep bool) error {
-	apis, err := startAPIs()
+	apis, err := startAPIs(freePorts())
 	if err != nil {
 		return err
 	}
@@ -54,10 +66,7 @@ func run(ctx context.Context, fanoutctl, samples string, keep bool) error {
 	}
 	defer p.stop()
 	say("fanoutctl serves the sample: %s", p.url)
-	if err := send(ctx, p.url+"/orders"); err != nil {
-		return err
-	}
-	if err := show(ctx, p.url+"/orders"); err != nil {
+	if err := callRoute(ctx, p.url); err != nil {
 		return err
 	}
 	say("what fanoutctl stat says:")
@@ -72,6 +81,23 @@ func run(ctx context.Context, fanoutctl, samples string, keep bool) error {
 		<-ctx.Done()
 	}
 	return nil
+}
+
+func serveAPIs(ctx context.Context) error {
+	apis, err := startAPIs(podPorts())
+	if err != nil {
+		return err
+	}
+	defer apis.close()
+	<-ctx.Done()
+	return nil
+}
+
+func callRoute(ctx context.Context, url string) error {
+	if err := send(ctx, url+"/orders"); err != nil {
+		return err
+	}
+	return show(ctx, url+"/orders")
 }
 
 func say(format string, args ...any) { fmt.Printf("== "+format+"\n", args...) }

@@ -1,0 +1,24 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// OwnImage returns the image of the operator's own Pod, which holds the proxy too:
+// whoever sets the one, by kustomize or by hand, has set the other.
+func OwnImage(ctx context.Context, r client.Reader, namespace, name string) (string, error) {
+	if namespace == "" || name == "" {
+		return "", errors.New("POD_NAMESPACE and POD_NAME are not set")
+	}
+	pod := &corev1.Pod{}
+	if err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, pod); err != nil {
+		return "", fmt.Errorf("read own pod %s/%s: %w", namespace, name, err)
+	}
+	return pod.Spec.Containers[0].Image, nil
+}
