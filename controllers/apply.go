@@ -15,34 +15,40 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// apply makes the children what they are to be: the document first, since Pods
-// that start with another one would only load it again.
+// apply makes the children what they are to be, and deletes those that the route
+// does not ask for any more.
 func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 	if s.halted() {
 		return nil
 	}
-	if err := applyChild(ctx, r, s, "ConfigMap", s.children.ConfigMap, s.configMap, s.configMap == nil); err != nil {
-		return err
+	for _, kind := range childKinds() {
+		live, intent := s.live[kind.name], kind.intent(s.children)
+		switch {
+		case intent != nil:
+			if err := r.applyChild(ctx, s, kind.name, intent, live); err != nil {
+				return err
+			}
+		case live != nil && live.GetDeletionTimestamp() == nil:
+			if err := r.Client.Delete(ctx, live, client.Preconditions{UID: new(live.GetUID())}); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("delete %s of %s: %w", kind.name, s.key, err)
+			}
+		}
 	}
-	if err := applyChild(ctx, r, s, "Service", s.children.Service, s.service, s.service == nil); err != nil {
-		return err
-	}
-	return applyChild(ctx, r, s, "Deployment", s.children.Deployment, s.deployment, s.deployment == nil)
+	return nil
 }
 
 // applyChild writes unless the live object is what an earlier write of the same
 // intent left: a foreign edit changes the object and is repaired, a change of its
 // status is none.
-func applyChild(
-	ctx context.Context, r *RouteReconciler, s *scope, kind string,
-	intent runtime.ApplyConfiguration, live client.Object, absent bool,
+func (r *RouteReconciler) applyChild(
+	ctx context.Context, s *scope, kind string, intent runtime.ApplyConfiguration, live client.Object,
 ) error {
 	id := appliedID{s.key, kind}
 	wanted, err := digest(intent)
 	if err != nil {
 		return fmt.Errorf("encode %s of %s: %w", kind, s.key, err)
 	}
-	if !absent {
+	if live != nil {
 		seen, err := fingerprint(live)
 		if err != nil {
 			return fmt.Errorf("encode live %s of %s: %w", kind, s.key, err)
@@ -51,8 +57,11 @@ func applyChild(
 			return nil
 		}
 	}
+	if err := r.handOver(ctx, s, live); err != nil {
+		return fmt.Errorf("hand over replicas of %s: %w", s.key, err)
+	}
 	err = r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
-	if apierrors.IsInvalid(err) && !absent {
+	if apierrors.IsInvalid(err) && live != nil {
 		err = r.overwrite(ctx, intent, live)
 	}
 	if err != nil {

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,10 +23,8 @@ type scope struct {
 	key   types.NamespacedName
 	route *v1alpha1.FanoutRoute
 
-	configMap  *corev1.ConfigMap // nil where there is none
-	service    *corev1.Service
-	deployment *appsv1.Deployment
-	pods       []corev1.Pod
+	live map[string]client.Object // children, by kind
+	pods []corev1.Pod
 	// conflict names an object that has a child's name and another owner.
 	conflict string
 
@@ -50,46 +46,10 @@ func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName)
 	if err != nil {
 		return nil, fmt.Errorf("read route %s: %w", key, err)
 	}
-	if s.configMap, err = observeChild(ctx, r, s, "ConfigMap", &corev1.ConfigMap{}); err != nil {
-		return nil, err
-	}
-	if s.service, err = observeChild(ctx, r, s, "Service", &corev1.Service{}); err != nil {
-		return nil, err
-	}
-	if s.deployment, err = observeChild(ctx, r, s, "Deployment", &appsv1.Deployment{}); err != nil {
+	if err := r.observeChildren(ctx, s); err != nil {
 		return nil, err
 	}
 	return s, r.observePods(ctx, s)
-}
-
-// observeChild reads a child. The cache holds labelled objects alone, so that what
-// it lacks is looked for past it: a namesake of somebody else must not be adopted.
-func observeChild[T client.Object](ctx context.Context, r *RouteReconciler, s *scope, kind string, object T) (T, error) {
-	var none T
-	key := types.NamespacedName{Namespace: s.key.Namespace, Name: desired.Name(s.route)}
-	err := r.Client.Get(ctx, key, object)
-	if apierrors.IsNotFound(err) {
-		err = r.Live.Get(ctx, key, object)
-	}
-	if apierrors.IsNotFound(err) {
-		return none, nil
-	}
-	if err != nil {
-		return none, fmt.Errorf("read %s %s: %w", kind, key, err)
-	}
-	if !ownedBy(object, s.route) {
-		s.conflict = fmt.Sprintf("%s %q", kind, key.Name)
-		return none, nil
-	}
-	return object, nil
-}
-
-// ownedBy goes by UID: a route that was deleted and made again is another one, and
-// its children are about to go.
-func ownedBy(object client.Object, route *v1alpha1.FanoutRoute) bool {
-	return slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool {
-		return o.UID == route.UID && o.Controller != nil && *o.Controller
-	})
 }
 
 func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
@@ -116,7 +76,7 @@ func (r *RouteReconciler) desire(s *scope) error {
 	}
 	s.hash = routeconfig.Hash(encoded)
 	s.children = desired.Build(desired.Input{
-		Route: s.route, Compiled: compiled, Secrets: compile.Secrets(compiled), Document: encoded, Options: r.Proxies,
+		Route: s.route, Compiled: compiled, Secrets: compiled.Secrets(), Document: encoded, Options: r.Proxies,
 	})
 	return nil
 }

@@ -21,9 +21,13 @@ import (
 // fieldManager owns the fields that the operator applies.
 const fieldManager = client.FieldOwner("fanout-operator")
 
-// +kubebuilder:rbac:groups="",resources=configmaps;services,verbs=get;list;patch;create;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;patch;create;watch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;patch;watch
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;patch;create;watch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;patch;create;delete;watch
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;patch;create;delete;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;patch;create;delete;watch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes/finalizers,verbs=update
@@ -56,6 +60,9 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	}
 	if err := r.desire(s); err != nil {
 		return ctrl.Result{}, fmt.Errorf("build: %w", err)
+	}
+	if err := r.findConflicts(ctx, s); err != nil {
+		return ctrl.Result{}, fmt.Errorf("observe: %w", err)
 	}
 	applyErr := r.apply(ctx, s)
 	if s.refused = refusal(applyErr); applyErr != nil && s.refused == "" {

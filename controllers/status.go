@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -50,11 +51,11 @@ func adminPort(pod *corev1.Pod) int32 {
 func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
 	in := report.Input{
 		Route: s.route, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
-		Service: desired.Name(s.route), Selector: desired.Selector(s.route),
+		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
 		Pods: s.pods, Seen: r.Rates.Shown(s.key), Now: metav1.Now(),
 	}
-	if s.deployment != nil {
-		in.Replicas, in.ReadyReplicas = s.deployment.Status.Replicas, s.deployment.Status.ReadyReplicas
+	if d, ok := s.live["Deployment"].(*appsv1.Deployment); ok {
+		in.Replicas, in.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
 	}
 	status := report.Status(in)
 	if equality.Semantic.DeepEqual(status, s.route.Status) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -35,8 +34,11 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 	o := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}: labelled, &corev1.ConfigMap{}: labelled, &corev1.Service{}: labelled, &appsv1.Deployment{}: labelled,
+			&corev1.Pod{}: labelled,
 		},
+	}
+	for _, kind := range childKinds() {
+		o.ByObject[kind.empty()] = labelled
 	}
 	if len(namespaces) > 0 {
 		o.DefaultNamespaces = map[string]cache.Config{}
@@ -57,20 +59,19 @@ func (e Events) Moved(route types.NamespacedName) {
 
 // SetUp adds the controller to a manager.
 func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) error {
-	err := ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("fanoutroute").
 		For(&v1alpha1.FanoutRoute{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Owns(&corev1.ConfigMap{}).
-		Owns(&corev1.Service{}).
-		Owns(&appsv1.Deployment{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(routeOfPod), builder.WithPredicates(podMatters())).
 		WatchesRawSource(source.TypedChannel(moved, handler.TypedEnqueueRequestsFromMapFunc(
 			func(_ context.Context, route types.NamespacedName) []reconcile.Request {
 				return []reconcile.Request{{NamespacedName: route}}
 			}))).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(r)
-	if err != nil {
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
+	for _, kind := range childKinds() {
+		b.Owns(kind.empty())
+	}
+	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up controller: %w", err)
 	}
 	return nil

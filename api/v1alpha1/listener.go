@@ -12,6 +12,10 @@ type Listener struct {
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
 
+	// tls makes the listener one of HTTPS. Default: plain HTTP.
+	// +optional
+	TLS *ListenerTLS `json:"tls,omitempty"`
+
 	// matches are the calls taken; any one of them is enough. A call whose path
 	// none covers is answered 404, one whose method none takes 405 with Allow.
 	// Default: every call but TRACE and CONNECT. At most 16.
@@ -25,6 +29,15 @@ type Listener struct {
 	// the address is that of the connection.
 	// +optional
 	ClientIP *ClientIP `json:"clientIP,omitempty"`
+}
+
+// ListenerTLS is what the proxies show their clients, TLS 1.2 or later.
+type ListenerTLS struct {
+	// secretName names the Secret with tls.crt and tls.key, as cert-manager writes
+	// it. A new pair is used by the next connection; one that does not fit together
+	// keeps the last good one.
+	// +required
+	SecretName SecretName `json:"secretName,omitempty"`
 }
 
 // Match is a set of calls.

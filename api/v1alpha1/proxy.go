@@ -1,15 +1,53 @@
 package v1alpha1
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// ProxyMode is where proxies run.
+//
+// +kubebuilder:validation:Enum=Deployment;Sidecar
+type ProxyMode string
+
+// Where proxies run.
+const (
+	// ModeDeployment runs them as Pods of their own, behind a Service.
+	ModeDeployment ProxyMode = "Deployment"
+	// ModeSidecar runs one in each Pod that is labelled fanout.dev/route with the
+	// route's name, in namespaces labelled fanout.dev/injection: enabled. It listens
+	// on the Pod's loopback alone.
+	ModeSidecar ProxyMode = "Sidecar"
+)
 
 // Proxy says how the proxies of a route run.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode == 'Deployment' || !(has(self.autoscaling) || has(self.networkPolicy) || has(self.template))",message="proxy.autoscaling, proxy.networkPolicy and proxy.template apply only with proxy.mode Deployment: a sidecar shares its application's Pod"
+// +kubebuilder:validation:XValidation:rule="!has(self.autoscaling) || has(self.resources.requests) && 'cpu' in self.resources.requests",message="proxy.autoscaling needs proxy.resources.requests.cpu, of which it measures a share"
 type Proxy struct {
-	// replicas is the number of proxies, 0 to 1000. Default: 2.
+	// mode is Deployment (default) or Sidecar. It takes the operator's injector,
+	// which config/overlays/sidecar installs, to run sidecars.
+	// +optional
+	// +kubebuilder:default=Deployment
+	Mode ProxyMode `json:"mode,omitempty"`
+
+	// replicas is the number of proxies, 0 to 1000. Default: 2. With autoscaling it
+	// is where the autoscaler starts; with mode Sidecar there are as many as Pods.
 	// +optional
 	// +kubebuilder:default=2
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// autoscaling lets a HorizontalPodAutoscaler choose the number of proxies.
+	// Default: it stays at replicas.
+	// +optional
+	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
+
+	// networkPolicy restricts who reaches the proxies. Default: whoever the cluster
+	// lets.
+	// +optional
+	NetworkPolicy *ProxyNetworkPolicy `json:"networkPolicy,omitempty"`
 
 	// resources are those of the proxy's container. Default: requests of 100m CPU
 	// and 64Mi memory, a limit of 256Mi memory.
@@ -17,7 +55,8 @@ type Proxy struct {
 	// +kubebuilder:default={requests: {cpu: "100m", memory: "64Mi"}, limits: {memory: "256Mi"}}
 	Resources corev1.ResourceRequirements `json:"resources,omitempty,omitzero"`
 
-	// template is what the proxies' Pods have beyond that.
+	// template is what the proxies' Pods have beyond that. Without topology spread
+	// constraints of their own they are spread over nodes where that can be.
 	// +optional
 	Template *PodTemplate `json:"template,omitempty"`
 
@@ -25,6 +64,43 @@ type Proxy struct {
 	// +optional
 	// +kubebuilder:default={}
 	Service ProxyService `json:"service,omitempty,omitzero"`
+}
+
+// Autoscaling are the bounds of a HorizontalPodAutoscaler (autoscaling/v2).
+//
+// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="proxy.autoscaling.minReplicas must not exceed maxReplicas"
+type Autoscaling struct {
+	// minReplicas is the smallest number of proxies, 1 to 1000. Default: 2.
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MinReplicas int32 `json:"minReplicas,omitempty"`
+
+	// maxReplicas is the largest, 1 to 1000.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxReplicas int32 `json:"maxReplicas,omitempty"`
+
+	// targetCPUUtilizationPercent is the share of the requested CPU that proxies
+	// are to use, 1 to 1000. Default: 70.
+	// +optional
+	// +kubebuilder:default=70
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	TargetCPUUtilizationPercent int32 `json:"targetCPUUtilizationPercent,omitempty"`
+}
+
+// ProxyNetworkPolicy restricts who reaches the proxies. The admin port is open to
+// the operator's namespace alone.
+type ProxyNetworkPolicy struct {
+	// from are those who may call, as in a NetworkPolicy. Default: everybody. At
+	// most 32.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	From []networkingv1.NetworkPolicyPeer `json:"from,omitempty"`
 }
 
 // PodTemplate is what the proxies' Pods have beyond what the operator sets.

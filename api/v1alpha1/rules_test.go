@@ -206,11 +206,28 @@ func TestAuthenticationRules(t *testing.T) {
 	})
 }
 
+func TestProxyRules(t *testing.T) {
+	t.Parallel()
+	check(t, []row{
+		ok("a listener with TLS", "listener: {tls: {secretName: orders-tls}}\n"+one),
+		bad("TLS without a Secret", "listener: {tls: {}}\n"+one, "spec.listener.tls.secretName"),
+		ok("an autoscaler", "proxy: {autoscaling: {minReplicas: 2, maxReplicas: 2}}\n"+one),
+		bad("an autoscaler without an end", "proxy: {autoscaling: {minReplicas: 2}}\n"+one, "spec.proxy.autoscaling.maxReplicas"),
+		bad("an autoscaler with ends crossed", "proxy: {autoscaling: {minReplicas: 3, maxReplicas: 2}}\n"+one, "proxy.autoscaling.minReplicas must not exceed maxReplicas"),
+		bad("an autoscaler without a share to go by", "proxy: {autoscaling: {maxReplicas: 2}, resources: {requests: {memory: 1Mi}}}\n"+one, "proxy.autoscaling needs proxy.resources.requests.cpu"),
+		ok("a network policy for everybody", "proxy: {networkPolicy: {}}\n"+one),
+		ok("a network policy for some", "proxy: {networkPolicy: {from: [{podSelector: {matchLabels: {a: b}}}]}}\n"+one),
+		ok("a sidecar", "proxy: {mode: Sidecar}\n"+one),
+		bad("an autoscaled sidecar", "proxy: {mode: Sidecar, autoscaling: {maxReplicas: 2}}\n"+one, "apply only with proxy.mode Deployment"),
+		bad("a sidecar's template", "proxy: {mode: Sidecar, template: {labels: {a: b}}}\n"+one, "apply only with proxy.mode Deployment"),
+		bad("a third mode", "proxy: {mode: DaemonSet}\n"+one, "spec.proxy.mode"),
+	})
+}
+
 func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 	t.Parallel()
 	var rows []row
 	for field, spec := range map[string]string{
-		"listener.tls":               "listener: {tls: {secretName: a}}\n" + one,
 		"authentication.jwt":         "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
 		"validation.jsonSchema":      "validation: {jsonSchema: {}}\n" + one,
 		"validation.rules":           "validation: {rules: []}\n" + one,
@@ -221,8 +238,6 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 		"backends[0].protocol":       backend("protocol: HTTP1"),
 		"retry.budgetPercent":        backend("retry: {budgetPercent: 20}"),
 		"response.stream":            "response: {stream: {}}\n" + one,
-		"proxy.mode":                 "proxy: {mode: Sidecar}\n" + one,
-		"proxy.autoscaling":          "proxy: {autoscaling: {}}\n" + one,
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}

@@ -133,8 +133,9 @@ func newManager(s *settings) (ctrl.Manager, error) {
 
 // setUp wires the parts together.
 func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
+	s.proxies.Namespace = os.Getenv("POD_NAMESPACE")
 	if s.proxies.Image == "" {
-		image, err := controllers.OwnImage(ctx, mgr.GetAPIReader(), os.Getenv("POD_NAMESPACE"), os.Getenv("POD_NAME"))
+		image, err := controllers.OwnImage(ctx, mgr.GetAPIReader(), s.proxies.Namespace, os.Getenv("POD_NAME"))
 		if err != nil {
 			return fmt.Errorf("find the proxies' image (or set --proxy-image): %w", err)
 		}
@@ -147,7 +148,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Live:     mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorder("fanout-operator"),
 		Rates:    poller,
-		Compile:  compile.Options{ListenPort: desired.HTTPPort, AllowCrossNamespace: s.crossNamespace},
+		Compile:  compile.Options{ListenPort: desired.HTTPPort, TLSListenPort: desired.HTTPSPort, AllowCrossNamespace: s.crossNamespace},
 		Proxies:  s.proxies,
 	}
 	if err := r.SetUp(mgr, moved, s.workers); err != nil {

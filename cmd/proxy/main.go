@@ -48,6 +48,7 @@ func parse(args []string) (*settings, error) {
 	flags.StringVar(&s.options.Admin, "admin", ":9091", "`host:port` of /livez, /readyz, /metrics and /status")
 	flags.BoolVar(&s.guard.AllowLoopback, "allow-loopback", false, "let backends be on loopback")
 	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
+	flags.BoolVar(&s.options.RequireMounts, "require-mounts", false, "refuse documents that read a Secret without a folder below credentials")
 	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")
 	flags.IntVar(&s.options.AccessLogSample, "access-log-sample", 1, "log one in so many complete calls; others always")
 	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {

@@ -33,7 +33,7 @@ func TestPipeline(t *testing.T) {
 	for _, input := range inputs {
 		base := strings.TrimSuffix(input, ".in.yaml")
 		route := defaulted(t, s, input)
-		compiled, errs := compile.Route(route, compile.Options{ListenPort: desired.HTTPPort})
+		compiled, errs := compile.Route(route, compile.Options{ListenPort: desired.HTTPPort, TLSListenPort: desired.HTTPSPort})
 		if len(errs) > 0 {
 			t.Errorf("%s: %v", input, errs)
 			continue
@@ -51,16 +51,21 @@ func TestPipeline(t *testing.T) {
 		}
 		testkit.Golden(t, base+".document.json", readable.String())
 		children := desired.Build(desired.Input{
-			Route: route, Compiled: compiled, Secrets: compile.Secrets(compiled), Document: []byte("…\n"),
-			Options: desired.Options{Image: "fanout:test", Args: []string{"--deny-cidr=10.96.0.0/12"}},
+			Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Document: []byte("…\n"),
+			Options: desired.Options{Image: "fanout:test", Namespace: "fanout-system", Args: []string{"--deny-cidr=10.96.0.0/12"}},
 		})
 		out := &strings.Builder{}
-		for _, child := range []any{children.ConfigMap, children.Service, children.Deployment} {
+		for _, child := range []any{
+			children.ConfigMap, children.Service, children.Deployment,
+			children.DisruptionBudget, children.Autoscaler, children.NetworkPolicy,
+		} {
 			text, err := yaml.Marshal(child)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out.WriteString("---\n" + string(text))
+			if string(text) != "null\n" {
+				out.WriteString("---\n" + string(text))
+			}
 		}
 		testkit.Golden(t, base+".children.yaml", out.String())
 	}

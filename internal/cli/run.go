@@ -39,11 +39,11 @@ type runner struct {
 
 	mu     sync.Mutex
 	opened map[string]net.Addr // routes that listen, by namespace/name
-	told   map[string]bool     // those whose ready line is out
+	told   map[string]string   // the ready lines that are out
 }
 
 func newRun() *cobra.Command {
-	r := &runner{opened: map[string]net.Addr{}, told: map[string]bool{}}
+	r := &runner{opened: map[string]net.Addr{}, told: map[string]string{}}
 	cmd := &cobra.Command{
 		Use:   "run -f PATH",
 		Short: "Serve FanoutRoutes on this machine, without a cluster",
@@ -111,7 +111,8 @@ func (r *runner) report(m *manifests) bool {
 	return len(m.faults) > 0
 }
 
-// load serves what the manifests say, and prints a line for each route that is new.
+// load serves what the manifests say, and prints a line for each route that is new, or
+// has moved to another port or scheme.
 func (r *runner) load(m *manifests) error {
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: m.routes})
 	if err != nil {
@@ -122,12 +123,16 @@ func (r *runner) load(m *manifests) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	current := map[string]bool{}
+	current := map[string]string{}
 	for i := range m.routes {
 		id := m.routes[i].Namespace + "/" + m.routes[i].Name
-		current[id] = true
-		if !r.told[id] {
-			_, _ = fmt.Fprintf(r.out, "route %s http://%s\n", id, r.opened[id])
+		scheme := "http"
+		if m.routes[i].Listener.TLSSecret != "" {
+			scheme = "https"
+		}
+		current[id] = fmt.Sprintf("route %s %s://%s\n", id, scheme, r.opened[id])
+		if r.told[id] != current[id] {
+			_, _ = io.WriteString(r.out, current[id])
 		}
 	}
 	r.told = current

@@ -7,7 +7,6 @@ package compile
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -19,8 +18,9 @@ import (
 
 // Options are those of Route.
 type Options struct {
-	// ListenPort is the port on which the proxy listens. Default: the route's own.
-	ListenPort int
+	// ListenPort is the port on which the proxy listens, TLSListenPort where the
+	// listener has TLS. Default: the route's own.
+	ListenPort, TLSListenPort int
 	// AllowCrossNamespace admits urls of Services in other namespaces.
 	AllowCrossNamespace bool
 }
@@ -65,25 +65,6 @@ func check(out *routeconfig.Route) error {
 			len(encoded), routeconfig.MaxBytes)
 	}
 	return nil
-}
-
-// Secrets returns the names of the Secrets that a route reads, sorted.
-func Secrets(r *routeconfig.Route) []string {
-	var names []string
-	if r.Authentication != nil && r.Authentication.APIKeys != nil {
-		names = append(names, r.Authentication.APIKeys.Secret)
-	}
-	for i := range r.Backends {
-		b := &r.Backends[i]
-		if b.Credential != nil {
-			names = append(names, b.Credential.Secret)
-		}
-		if b.TLS != nil && b.TLS.CASecret != "" {
-			names = append(names, b.TLS.CASecret)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // compiler holds one compilation and what it found wrong.

@@ -82,7 +82,7 @@ func TestSecretsAreThoseOfCallersAndBackends(t *testing.T) {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	if got := compile.Secrets(out); !slices.Equal(got, []string{"b", "ca", "callers"}) {
+	if got := out.Secrets(); !slices.Equal(got, []string{"b", "ca", "callers"}) {
 		t.Errorf("secrets are %q", got)
 	}
 }

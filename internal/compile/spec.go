@@ -14,6 +14,9 @@ func spec() *field.Path { return field.NewPath("spec") }
 func (c *compiler) listener() routeconfig.Listener {
 	l := &c.route.Spec.Listener
 	out := routeconfig.Listener{Port: c.options.ListenPort}
+	if l.TLS != nil {
+		out.Port, out.TLSSecret = c.options.TLSListenPort, string(l.TLS.SecretName)
+	}
 	if out.Port == 0 {
 		out.Port = int(or(l.Port, 8080))
 	}

@@ -38,7 +38,8 @@ func deployment(in Input) *appsv1.DeploymentApplyConfiguration {
 			WithRollingUpdate(appsv1.RollingUpdateDeployment().
 				WithMaxUnavailable(intstr.FromInt32(0)).WithMaxSurge(intstr.FromString("25%")))).
 		WithTemplate(template(in))
-	if n := in.Route.Spec.Proxy.Replicas; n != nil {
+	// An autoscaler's number is not ours to write.
+	if n := in.Route.Spec.Proxy.Replicas; n != nil && in.Route.Spec.Proxy.Autoscaling == nil {
 		spec.WithReplicas(*n)
 	}
 	return d.WithSpec(spec)
@@ -55,7 +56,7 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 			WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container(in)).
 		WithVolumes(volumes(in)...)
-	placement(pod, &extra)
+	placement(pod, in.Route, &extra)
 	return corev1.PodTemplateSpec().
 		WithLabels(extra.Labels).WithLabels(Labels(in.Route)).
 		WithAnnotations(extra.Annotations).
@@ -86,10 +87,11 @@ func container(in Input) *corev1.ContainerApplyConfiguration {
 		WithImage(in.Options.Image).
 		WithCommand("/fanout-proxy").
 		WithArgs("--document="+documentFolder+"/"+DocumentKey, "--credentials="+credentialsFolder,
-			"--admin=:"+strconv.Itoa(AdminPort), "--drain-delay="+drainDelay.String()).
+			"--admin=:"+strconv.Itoa(AdminPort), "--drain-delay="+drainDelay.String(), "--require-mounts").
 		WithArgs(in.Options.Args...).
 		WithPorts(
 			corev1.ContainerPort().WithName("http").WithContainerPort(HTTPPort).WithProtocol("TCP"),
+			corev1.ContainerPort().WithName("https").WithContainerPort(HTTPSPort).WithProtocol("TCP"),
 			corev1.ContainerPort().WithName(AdminPortName).WithContainerPort(AdminPort).WithProtocol("TCP")).
 		WithStartupProbe(probe("/livez").WithFailureThreshold(30).WithPeriodSeconds(1)).
 		WithLivenessProbe(probe("/livez").WithFailureThreshold(3).WithPeriodSeconds(10)).
@@ -161,7 +163,7 @@ func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
 
 // placement copies what the user says of the Pods' place. The types of the API and
 // of apply configurations are the same JSON.
-func placement(pod *corev1.PodSpecApplyConfiguration, extra *v1alpha1.PodTemplate) {
+func placement(pod *corev1.PodSpecApplyConfiguration, route *v1alpha1.FanoutRoute, extra *v1alpha1.PodTemplate) {
 	pod.WithNodeSelector(extra.NodeSelector)
 	if extra.PriorityClassName != "" {
 		pod.WithPriorityClassName(extra.PriorityClassName)
@@ -172,10 +174,22 @@ func placement(pod *corev1.PodSpecApplyConfiguration, extra *v1alpha1.PodTemplat
 	for i := range extra.Tolerations {
 		pod.WithTolerations(convert[corev1.TolerationApplyConfiguration](&extra.Tolerations[i]))
 	}
+	if len(extra.TopologySpreadConstraints) == 0 {
+		pod.WithTopologySpreadConstraints(spread(route))
+	}
 	for i := range extra.TopologySpreadConstraints {
 		pod.WithTopologySpreadConstraints(
 			convert[corev1.TopologySpreadConstraintApplyConfiguration](&extra.TopologySpreadConstraints[i]))
 	}
+}
+
+// spread keeps the proxies of one version from sharing a node where there are more.
+func spread(route *v1alpha1.FanoutRoute) *corev1.TopologySpreadConstraintApplyConfiguration {
+	return corev1.TopologySpreadConstraint().
+		WithMaxSkew(1).WithTopologyKey(corev1api.LabelHostname).
+		WithWhenUnsatisfiable(corev1api.ScheduleAnyway).
+		WithLabelSelector(metav1.LabelSelector().WithMatchLabels(Selector(route))).
+		WithMatchLabelKeys("pod-template-hash")
 }
 
 // convert goes by JSON, which both types share by construction.

@@ -3,10 +3,15 @@
 package desired
 
 import (
+	"fmt"
+
 	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	appsv1 "k8s.io/client-go/applyconfigurations/apps/v1"
+	autoscalingv2 "k8s.io/client-go/applyconfigurations/autoscaling/v2"
 	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	networkingv1 "k8s.io/client-go/applyconfigurations/networking/v1"
+	policyv1 "k8s.io/client-go/applyconfigurations/policy/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -16,6 +21,8 @@ const (
 	// HTTPPort is the port on which a proxy listens, whatever the Service's is, so
 	// that an edit of it rolls no Pod.
 	HTTPPort = 8080
+	// HTTPSPort is that of a listener with TLS.
+	HTTPSPort = 8443
 	// AdminPort is the proxy's admin port.
 	AdminPort = 9091
 	// AdminPortName names it among the container's ports.
@@ -28,6 +35,8 @@ const (
 type Options struct {
 	// Image is the proxy's.
 	Image string
+	// Namespace is the operator's own.
+	Namespace string
 	// Args are added to those of every proxy.
 	Args []string
 }
@@ -44,11 +53,14 @@ type Input struct {
 	Options  Options
 }
 
-// Children are a route's objects.
+// Children are a route's objects. Those that the route does not ask for are nil.
 type Children struct {
-	ConfigMap  *corev1.ConfigMapApplyConfiguration
-	Deployment *appsv1.DeploymentApplyConfiguration
-	Service    *corev1.ServiceApplyConfiguration
+	ConfigMap        *corev1.ConfigMapApplyConfiguration
+	Deployment       *appsv1.DeploymentApplyConfiguration
+	Service          *corev1.ServiceApplyConfiguration
+	DisruptionBudget *policyv1.PodDisruptionBudgetApplyConfiguration
+	Autoscaler       *autoscalingv2.HorizontalPodAutoscalerApplyConfiguration
+	NetworkPolicy    *networkingv1.NetworkPolicyApplyConfiguration
 }
 
 // Name is the name of all children of a route. It differs from the route's, which
@@ -57,7 +69,13 @@ func Name(route *v1alpha1.FanoutRoute) string { return route.Name + "-fanout" }
 
 // Build returns a route's objects.
 func Build(in Input) Children {
-	return Children{ConfigMap: configMap(in), Deployment: deployment(in), Service: service(in)}
+	if in.Route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
+		return Children{ConfigMap: configMap(in)}
+	}
+	return Children{
+		ConfigMap: configMap(in), Deployment: deployment(in), Service: service(in),
+		DisruptionBudget: disruptionBudget(in), Autoscaler: autoscaler(in), NetworkPolicy: networkPolicy(in),
+	}
 }
 
 // Labels are those of every child.
@@ -90,7 +108,7 @@ func configMap(in Input) *corev1.ConfigMapApplyConfiguration {
 }
 
 func service(in Input) *corev1.ServiceApplyConfiguration {
-	s := in.Route.Spec.Proxy.Service
+	s, scheme := in.Route.Spec.Proxy.Service, Scheme(in.Route)
 	return corev1.Service(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
 		WithAnnotations(s.Annotations).
@@ -98,6 +116,24 @@ func service(in Input) *corev1.ServiceApplyConfiguration {
 		WithSpec(corev1.ServiceSpec().
 			WithType(serviceType(s.Type)).
 			WithSelector(Selector(in.Route)).
-			WithPorts(corev1.ServicePort().WithName("http").WithPort(in.Route.Spec.Listener.Port).
-				WithTargetPort(portName("http")).WithProtocol("TCP")))
+			WithPorts(corev1.ServicePort().WithName(scheme).WithPort(in.Route.Spec.Listener.Port).
+				WithTargetPort(portName(scheme)).WithProtocol("TCP")))
+}
+
+// URL is where a route is to be called: by its Service, or within each Pod that has
+// it as a sidecar.
+func URL(route *v1alpha1.FanoutRoute) string {
+	host := Name(route) + "." + route.Namespace + ".svc"
+	if route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
+		host = "127.0.0.1"
+	}
+	return fmt.Sprintf("%s://%s:%d", Scheme(route), host, route.Spec.Listener.Port)
+}
+
+// Scheme is that of the route's URL, and the name of its port.
+func Scheme(route *v1alpha1.FanoutRoute) string {
+	if route.Spec.Listener.TLS != nil {
+		return "https"
+	}
+	return "http"
 }

@@ -113,6 +113,13 @@ func (r *route) report(now time.Time) stats.RouteReport {
 // missing lists the keys of Secrets that cannot be read now.
 func (r *route) missing() []stats.MissingKey {
 	var list []stats.MissingKey
+	if r.certificate != nil {
+		if err := r.certificate.problem(); err != nil {
+			list = append(list, stats.MissingKey{
+				Secret: r.certificate.group.Secret, Key: privateKey, Stale: r.certificate.current().pair != nil, Message: err.Error(),
+			})
+		}
+	}
 	for _, d := range r.groups {
 		problem := d.group.Problem()
 		if problem == nil {

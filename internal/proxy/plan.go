@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -38,6 +39,9 @@ type route struct {
 	calls      *stats.Route
 	answers    []*stats.Backend
 	groups     []dependency
+	// certificate and secure are nil for a plain listener.
+	certificate *certificate
+	secure      *tls.Config
 }
 
 // dependency is a Secret that a route reads; backend is empty for its callers'.
@@ -53,6 +57,8 @@ type kept struct {
 	limiters map[string]*gate.Limiter
 	calls    map[string]*stats.Route
 	answers  map[string]*stats.Backend
+	// certificates go by route and Secret.
+	certificates map[string]*certificate
 }
 
 func newKept() kept {
@@ -61,6 +67,8 @@ func newKept() kept {
 		limiters: map[string]*gate.Limiter{},
 		calls:    map[string]*stats.Route{},
 		answers:  map[string]*stats.Backend{},
+
+		certificates: map[string]*certificate{},
 	}
 }
 
@@ -100,6 +108,13 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	}
 	for _, g := range r.gate.Groups() {
 		r.groups = append(r.groups, dependency{group: g})
+	}
+	if config.Listener.TLSSecret != "" {
+		r.certificate = keep(c.old.certificates, c.fresh.certificates, r.id+"\n"+config.Listener.TLSSecret, func() *certificate {
+			return &certificate{group: c.store.Group(config.Namespace, config.Listener.TLSSecret, certificateKey, privateKey)}
+		})
+		r.secure = r.certificate.config()
+		r.groups = append(r.groups, dependency{group: r.certificate.group})
 	}
 	for i := range config.Backends {
 		if err := c.backend(r, &config.Backends[i], via); err != nil {

@@ -39,6 +39,10 @@ type Options struct {
 	Resolve map[string]string
 	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
 	RequireAllowedHosts bool
+	// RequireMounts refuses documents that read a Secret without a folder. An
+	// absent Secret has one, since it is mounted as optional: without it this is a
+	// Pod of an older template, which goes on as it was until it is replaced.
+	RequireMounts bool
 	// DrainDelay is how long calls are still accepted after the stop was asked for,
 	// since endpoints are taken out of load balancers with a delay.
 	DrainDelay time.Duration
@@ -120,6 +124,9 @@ func (p *Proxy) load(encoded []byte) error {
 	if err != nil {
 		return fmt.Errorf("load document: %w", err)
 	}
+	if err := p.mounted(document); err != nil {
+		return err
+	}
 	c := &compiler{options: &p.options, store: p.store, fresh: newKept(), now: time.Now()}
 	if old != nil {
 		c.old = old.kept
@@ -128,12 +135,31 @@ func (p *Proxy) load(encoded []byte) error {
 	if err != nil {
 		return fmt.Errorf("load document: %w", err)
 	}
-	if err := p.open(fresh); err != nil {
+	replaced, err := p.open(fresh)
+	if err != nil {
 		return fmt.Errorf("load document: %w", err)
 	}
 	p.plan.Store(fresh)
+	for _, s := range replaced {
+		s.retire(p.options.DrainTimeout)
+	}
 	p.retire(old, fresh)
 	p.options.Log.Info("document loaded", "document", hash, "routes", len(fresh.order))
+	return nil
+}
+
+func (p *Proxy) mounted(document *routeconfig.Document) error {
+	if !p.options.RequireMounts {
+		return nil
+	}
+	for i := range document.Routes {
+		r := &document.Routes[i]
+		for _, secret := range r.Secrets() {
+			if _, err := fs.Stat(p.options.Credentials, r.Namespace+"/"+secret); err != nil {
+				return fmt.Errorf("load document: secret %q is not mounted into this pod", secret)
+			}
+		}
+	}
 	return nil
 }
 

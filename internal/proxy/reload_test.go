@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -98,6 +99,50 @@ func TestBadDocumentKeepsTheLastGoodOne(t *testing.T) {
 	p.Load(testkit.Route("orders", testkit.Receivers(testkit.Receiver("two", b.URL))))
 	if strings.Contains(p.Ask("/status").Body, `"refused":"`) {
 		t.Error("/status still says that a document is refused")
+	}
+}
+
+// A Pod of an older template lacks the folder of a Secret that was added: it goes on
+// with what it has until it is replaced. A Secret that is absent has its folder.
+func TestUnmountedSecretKeepsTheLastGoodDocument(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, nil)
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount(testkit.Namespace, "absent", map[string]string{})
+	p := proxytest.ServeWith(t, secrets, proxy.Options{RequireMounts: true},
+		testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL))))
+	with := func(secret string) []byte {
+		return proxytest.Encode(t, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL, func(b *routeconfig.Backend) {
+			b.Credential = &routeconfig.Credential{Type: routeconfig.CredentialBearer, Secret: secret}
+		}))))
+	}
+	if err := p.Proxy.Load(with("later")); err == nil || !strings.Contains(err.Error(), `secret "later" is not mounted`) {
+		t.Errorf("error is %v", err)
+	}
+	if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
+		t.Errorf("status %d: the last good document is gone", r.Status)
+	}
+	if err := p.Proxy.Load(with("absent")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A route that moves to another port serves there, and no more on the old one.
+func TestRouteMovesToAnotherPort(t *testing.T) {
+	t.Parallel()
+	backends := testkit.Receivers(testkit.Receiver("one", testkit.NewBackend(t, nil).URL))
+	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", backends))
+	before := p.Address("orders")
+	p.Load(testkit.Route("orders", backends, func(r *routeconfig.Route) { r.Listener.Port = 1234 }))
+	if p.Address("orders") == before {
+		t.Error("no other listener was opened")
+	}
+	if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
+		t.Errorf("status %d on the new port", r.Status)
+	}
+	if conn, err := net.Dial("tcp", before); err == nil {
+		_ = conn.Close()
+		t.Error("the old port is still open")
 	}
 }
 

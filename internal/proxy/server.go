@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,39 +21,57 @@ const (
 
 // server is the listener of one route. It outlives the plans that have the route.
 type server struct {
+	port     int
 	http     *http.Server
 	listener net.Listener
 	done     chan struct{} // closed when Serve has returned
 }
 
-// open makes sure that every route of a plan has its server. The new ones serve
-// once the plan is current: until then their connections wait in the backlog of
-// the handler, which asks for the plan with each call.
-func (p *Proxy) open(fresh *plan) error {
-	var opened []string
+// open makes sure that every route of a plan has a server on its port, and returns
+// those that it replaced. The new ones serve once the plan is current: until then
+// their connections wait in the backlog of the handler, which asks for the plan
+// with each call.
+func (p *Proxy) open(fresh *plan) (replaced []*server, err error) {
+	opened := map[string]*server{}
 	for _, id := range fresh.order {
-		if _, ok := p.servers[id]; ok {
+		config := fresh.routes[id].config
+		if s, ok := p.servers[id]; ok && s.port == config.Listener.Port {
 			continue
 		}
-		l, err := p.options.Listen(fresh.routes[id].config)
+		l, err := p.options.Listen(config)
 		if err != nil {
-			for _, id := range opened {
-				_ = p.servers[id].http.Close()
-				delete(p.servers, id)
+			for _, s := range opened {
+				_ = s.http.Close()
 			}
-			return fmt.Errorf("open listener: %w", err)
+			return nil, fmt.Errorf("open listener: %w", err)
 		}
-		p.servers[id] = p.serve(id, l)
-		opened = append(opened, id)
+		opened[id] = p.serve(id, config.Listener.Port, l)
+	}
+	for id, s := range opened {
+		if old, ok := p.servers[id]; ok {
+			replaced = append(replaced, old)
+		}
+		p.servers[id] = s
+	}
+	return replaced, nil
+}
+
+// secure returns how the route of the current plan greets its clients, nil for
+// plainly.
+func (p *Proxy) secure(id string) *tls.Config {
+	if current := p.plan.Load(); current != nil && current.routes[id] != nil {
+		return current.routes[id].secure
 	}
 	return nil
 }
 
-func (p *Proxy) serve(id string, l net.Listener) *server {
+func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
+	l := &listener{plain, func() *tls.Config { return p.secure(id) }}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s := &server{listener: l, done: make(chan struct{})}
+	s := &server{port: port, listener: l, done: make(chan struct{})}
 	s.http = &http.Server{
 		Handler:           &handler{proxy: p, id: id},
 		ReadHeaderTimeout: headTimeout,

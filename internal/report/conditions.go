@@ -89,6 +89,9 @@ func missing(m stats.MissingKey) string {
 	if m.Key != "" {
 		line = fmt.Sprintf("Secret %q lacks the key %q", m.Secret, m.Key)
 	}
+	if m.Message != "" {
+		line = fmt.Sprintf("Secret %q: %s", m.Secret, m.Message)
+	}
 	if m.Backend != "" {
 		line += fmt.Sprintf(" for backend %q", m.Backend)
 	}

@@ -3,8 +3,6 @@
 package report
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -25,8 +23,8 @@ type Input struct {
 	Refused string
 	// Document is the hash of the document that the proxies are to serve.
 	Document string
-	// Service is the name of the route's Service, Selector that of its Pods.
-	Service  string
+	// URL is where the route is to be called, Selector selects its Pods.
+	URL      string
 	Selector map[string]string
 	// Replicas and ReadyReplicas are the Deployment's.
 	Replicas, ReadyReplicas int32
@@ -45,7 +43,7 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 		Replicas:           &in.Replicas,
 		ReadyReplicas:      &in.ReadyReplicas,
 		Selector:           labels.SelectorFromSet(in.Selector).String(),
-		URL:                fmt.Sprintf("http://%s.%s.svc:%d", in.Service, in.Route.Namespace, in.Route.Spec.Listener.Port),
+		URL:                in.URL,
 		Traffic:            traffic(in.Seen),
 		Backends:           backends(in),
 	}

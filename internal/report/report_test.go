@@ -25,7 +25,7 @@ func input(modify ...func(*report.Input)) report.Input {
 	route.Spec.Listener.Port = 8080
 	route.Spec.Backends = []v1alpha1.Backend{{Name: "one"}, {Name: "two"}}
 	in := report.Input{
-		Route: route, Document: "h", Service: "orders-fanout", Selector: map[string]string{"a": "b"}, Now: now,
+		Route: route, Document: "h", URL: "http://orders-fanout.shop.svc:8080", Selector: map[string]string{"a": "b"}, Now: now,
 		Pods: []corev1.Pod{pod("p1", corev1.ConditionTrue), pod("p2", corev1.ConditionTrue)},
 		Seen: &rates.Observation{
 			Proxies: []rates.Proxy{{Name: "p1", Reached: true, Document: "h"}, {Name: "p2", Reached: true, Document: "h"}},

@@ -1,9 +1,13 @@
 package routeconfig
 
+import "slices"
+
 // Listener says which calls a route takes, and where. Port is that on which the
 // proxy listens, which is not always the port of the Service.
 type Listener struct {
-	Port         int      `json:"port"`
+	Port int `json:"port"`
+	// TLSSecret holds tls.crt and tls.key; without it the listener is plain.
+	TLSSecret    string   `json:"tlsSecret,omitempty"`
 	Matches      []Match  `json:"matches,omitempty"`
 	TrustedCIDRs []string `json:"trustedCIDRs,omitempty"`
 }
@@ -112,4 +116,26 @@ const (
 // the client said of one body must not reach the backends.
 func (r *Response) Combined() bool {
 	return r.Type != ResponseFirst && r.Type != ResponsePrimary
+}
+
+// Secrets returns the names of the Secrets that the route reads, sorted.
+func (r *Route) Secrets() []string {
+	var names []string
+	if r.Listener.TLSSecret != "" {
+		names = append(names, r.Listener.TLSSecret)
+	}
+	if r.Authentication != nil && r.Authentication.APIKeys != nil {
+		names = append(names, r.Authentication.APIKeys.Secret)
+	}
+	for i := range r.Backends {
+		b := &r.Backends[i]
+		if b.Credential != nil {
+			names = append(names, b.Credential.Secret)
+		}
+		if b.TLS != nil && b.TLS.CASecret != "" {
+			names = append(names, b.TLS.CASecret)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -43,6 +43,9 @@ func (r *Route) validate() error {
 		r.Response.validate(len(r.Backends)),
 		between("backends", int64(len(r.Backends)), 1, 32),
 	}
+	if r.Listener.TLSSecret != "" {
+		errs = append(errs, fileName("listener.tlsSecret", r.Listener.TLSSecret))
+	}
 	if r.Authentication != nil && r.Authentication.APIKeys != nil {
 		errs = append(errs, fileName("authentication.apiKeys.secret", r.Authentication.APIKeys.Secret))
 	}

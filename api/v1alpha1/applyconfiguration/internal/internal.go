@@ -40,6 +40,20 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AuthenticationType
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Autoscaling
+  map:
+    fields:
+    - name: maxReplicas
+      type:
+        scalar: numeric
+    - name: minReplicas
+      type:
+        scalar: numeric
+      default: 2
+    - name: targetCPUUtilizationPercent
+      type:
+        scalar: numeric
+      default: 70
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Backend
   map:
     fields:
@@ -392,6 +406,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 8080
+    - name: tls
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ListenerTLS
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ListenerTLS
+  map:
+    fields:
+    - name: secretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Match
   map:
     fields:
@@ -517,6 +540,16 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Proxy
   map:
     fields:
+    - name: autoscaling
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Autoscaling
+    - name: mode
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ProxyMode
+      default: Deployment
+    - name: networkPolicy
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ProxyNetworkPolicy
     - name: replicas
       type:
         scalar: numeric
@@ -537,6 +570,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: template
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.PodTemplate
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ProxyMode
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ProxyNetworkPolicy
+  map:
+    fields:
+    - name: from
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyPeer
+          elementRelationship: atomic
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ProxyService
   map:
     fields:
@@ -1050,6 +1094,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: weight
       type:
         scalar: numeric
+- name: io.k8s.api.networking.v1.IPBlock
+  map:
+    fields:
+    - name: cidr
+      type:
+        scalar: string
+    - name: except
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.api.networking.v1.NetworkPolicyPeer
+  map:
+    fields:
+    - name: ipBlock
+      type:
+        namedType: io.k8s.api.networking.v1.IPBlock
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: podSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

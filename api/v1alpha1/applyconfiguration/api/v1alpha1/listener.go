@@ -10,6 +10,8 @@ type ListenerApplyConfiguration struct {
 	// port is the port of the route's Service, 1 to 65535. Default: 8080. With
 	// fanoutctl run it is the port on the local address.
 	Port *int32 `json:"port,omitempty"`
+	// tls makes the listener one of HTTPS. Default: plain HTTP.
+	TLS *ListenerTLSApplyConfiguration `json:"tls,omitempty"`
 	// matches are the calls taken; any one of them is enough. A call whose path
 	// none covers is answered 404, one whose method none takes 405 with Allow.
 	// Default: every call but TRACE and CONNECT. At most 16.
@@ -30,6 +32,14 @@ func Listener() *ListenerApplyConfiguration {
 // If called multiple times, the Port field is set to the value of the last call.
 func (b *ListenerApplyConfiguration) WithPort(value int32) *ListenerApplyConfiguration {
 	b.Port = &value
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *ListenerApplyConfiguration) WithTLS(value *ListenerTLSApplyConfiguration) *ListenerApplyConfiguration {
+	b.TLS = value
 	return b
 }
 

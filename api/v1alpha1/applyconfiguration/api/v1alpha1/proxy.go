@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/fanout-operator/fanout/api/v1alpha1"
 	v1 "k8s.io/api/core/v1"
 )
 
@@ -11,12 +12,23 @@ import (
 //
 // Proxy says how the proxies of a route run.
 type ProxyApplyConfiguration struct {
-	// replicas is the number of proxies, 0 to 1000. Default: 2.
+	// mode is Deployment (default) or Sidecar. It takes the operator's injector,
+	// which config/overlays/sidecar installs, to run sidecars.
+	Mode *apiv1alpha1.ProxyMode `json:"mode,omitempty"`
+	// replicas is the number of proxies, 0 to 1000. Default: 2. With autoscaling it
+	// is where the autoscaler starts; with mode Sidecar there are as many as Pods.
 	Replicas *int32 `json:"replicas,omitempty"`
+	// autoscaling lets a HorizontalPodAutoscaler choose the number of proxies.
+	// Default: it stays at replicas.
+	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
+	// networkPolicy restricts who reaches the proxies. Default: whoever the cluster
+	// lets.
+	NetworkPolicy *ProxyNetworkPolicyApplyConfiguration `json:"networkPolicy,omitempty"`
 	// resources are those of the proxy's container. Default: requests of 100m CPU
 	// and 64Mi memory, a limit of 256Mi memory.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// template is what the proxies' Pods have beyond that.
+	// template is what the proxies' Pods have beyond that. Without topology spread
+	// constraints of their own they are spread over nodes where that can be.
 	Template *PodTemplateApplyConfiguration `json:"template,omitempty"`
 	// service is the route's Service.
 	Service *ProxyServiceApplyConfiguration `json:"service,omitempty"`
@@ -28,11 +40,35 @@ func Proxy() *ProxyApplyConfiguration {
 	return &ProxyApplyConfiguration{}
 }
 
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *ProxyApplyConfiguration) WithMode(value apiv1alpha1.ProxyMode) *ProxyApplyConfiguration {
+	b.Mode = &value
+	return b
+}
+
 // WithReplicas sets the Replicas field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Replicas field is set to the value of the last call.
 func (b *ProxyApplyConfiguration) WithReplicas(value int32) *ProxyApplyConfiguration {
 	b.Replicas = &value
+	return b
+}
+
+// WithAutoscaling sets the Autoscaling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Autoscaling field is set to the value of the last call.
+func (b *ProxyApplyConfiguration) WithAutoscaling(value *AutoscalingApplyConfiguration) *ProxyApplyConfiguration {
+	b.Autoscaling = value
+	return b
+}
+
+// WithNetworkPolicy sets the NetworkPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NetworkPolicy field is set to the value of the last call.
+func (b *ProxyApplyConfiguration) WithNetworkPolicy(value *ProxyNetworkPolicyApplyConfiguration) *ProxyApplyConfiguration {
+	b.NetworkPolicy = value
 	return b
 }
 

@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+)
+
+const (
+	certificateKey = "tls.crt"
+	privateKey     = "tls.key"
+)
+
+// certificate is what a route shows its clients. It follows its Secret; a pair that
+// does not fit together keeps the last good one.
+type certificate struct {
+	group *creds.Group
+	good  atomic.Pointer[keyPair]
+}
+
+// keyPair is a parsed snapshot of the Secret.
+type keyPair struct {
+	from *creds.Snapshot
+	pair *tls.Certificate // nil where none ever fitted
+	err  error            // what is wrong with from
+}
+
+// current parses the Secret where it is another one than the last time.
+func (c *certificate) current() *keyPair {
+	last := c.good.Load()
+	if last == nil {
+		last = &keyPair{}
+	}
+	s, err := c.group.Snapshot()
+	if err != nil || s == last.from {
+		return last
+	}
+	next := &keyPair{from: s, pair: last.pair}
+	pair, err := tls.X509KeyPair([]byte(s.Value(certificateKey).Reveal()), []byte(s.Value(privateKey).Reveal()))
+	if err != nil {
+		next.err = errors.New("tls.crt and tls.key are no certificate with its key")
+	} else {
+		next.pair = &pair
+	}
+	c.good.Store(next)
+	return next
+}
+
+// problem says what is wrong with the pair of the Secret, or nothing.
+func (c *certificate) problem() error { return c.current().err }
+
+// errNoCertificate ends the handshakes of a route whose Secret has no pair yet.
+var errNoCertificate = errors.New("the route's certificate is missing")
+
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if pair := c.current().pair; pair != nil {
+				return pair, nil
+			}
+			return nil, errNoCertificate
+		},
+	}
+}
+
+// listener makes connections TLS ones where the route of the current plan says so,
+// so that turning it on or off takes no new socket.
+type listener struct {
+	net.Listener
+	secure func() *tls.Config // nil for a plain one
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // net/http looks at its type
+	}
+	if config := l.secure(); config != nil {
+		return tls.Server(conn, config), nil
+	}
+	return conn, nil
+}
