@@ -70,6 +70,31 @@ cluster-load: image ## load the image into it
 cluster-down: bin/cluster ## remove the cluster and everything of it
 	$(CLUSTER) down
 
+.PHONY: images
+images: image ## write the images that tests and demo run, too
+	cd test/e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o ../../bin/e2e-agent ./agent
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/demo ./hack/demo
+	bin/cluster image -o dist/e2e-agent.tar -name fanout.dev/e2e-agent:v0 -entrypoint /agent bin/e2e-agent=/agent
+	bin/cluster image -o dist/demo.tar -name fanout.dev/demo:v0 -entrypoint /demo bin/demo=/demo
+
+.PHONY: overlays
+overlays: install.yaml
+	for o in namespaced fast-rotation sidecar monitoring; do $(TOOL) kustomize build config/overlays/$$o > dist/$$o.yaml; done
+
+E2E = cd test/e2e && $(GO) test -count=1 -timeout 40m -v
+
+.PHONY: e2e
+e2e: images overlays ## end-to-end tests: in the cluster of KUBECONFIG, which has the images, or in our own
+	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/e2e-agent.tar; }
+	$(E2E) -skip 'Overlay|Audit|Long' .
+	$(E2E) -run Audit .
+	$(E2E) -run Overlay .
+
+.PHONY: e2e-long
+e2e-long: images overlays ## the scenarios that wait for minutes; their figures are in docs/operations
+	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/e2e-agent.tar; }
+	$(E2E) -run Long .
+
 ##@ Check
 .PHONY: test
 test: ## unit, golden, race, API rule and controller tests, on a real API server

@@ -23,13 +23,15 @@ type scope struct {
 	key   types.NamespacedName
 	route *v1alpha1.FanoutRoute
 
-	live map[string]client.Object // children, by kind
-	pods []corev1.Pod
+	live   map[string]client.Object // children, by kind
+	pods   []corev1.Pod             // with a proxy of the route
+	missed int                      // Pods that should have one as a sidecar
 	// conflict names an object that has a child's name and another owner.
 	conflict string
 
 	errors   field.ErrorList
 	hash     string // of the document
+	secrets  []string
 	children desired.Children
 	// refused is what the API server has against a child.
 	refused string
@@ -58,7 +60,17 @@ func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("list pods of %s: %w", s.key, err)
 	}
-	s.pods = list.Items
+	for i := range list.Items {
+		pod := &list.Items[i]
+		switch {
+		case s.route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod):
+			s.pods = append(s.pods, *pod)
+		case pod.Labels["app.kubernetes.io/managed-by"] == desired.ManagedBy:
+			// a Pod of the Deployment that the route had before
+		case pod.DeletionTimestamp == nil && (pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodRunning):
+			s.missed++
+		}
+	}
 	slices.SortFunc(s.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	return nil
 }
@@ -74,9 +86,9 @@ func (r *RouteReconciler) desire(s *scope) error {
 	if err != nil {
 		return fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
-	s.hash = routeconfig.Hash(encoded)
+	s.hash, s.secrets = routeconfig.Hash(encoded), compiled.Secrets()
 	s.children = desired.Build(desired.Input{
-		Route: s.route, Compiled: compiled, Secrets: compiled.Secrets(), Document: encoded, Options: r.Proxies,
+		Route: s.route, Compiled: compiled, Secrets: s.secrets, Document: encoded, Options: r.Proxies,
 	})
 	return nil
 }
@@ -89,4 +101,5 @@ func (r *RouteReconciler) forget(key types.NamespacedName) {
 	r.Rates.Forget(key)
 	r.applied.forget(key)
 	r.nudges.forget(key)
+	r.rotations.forget(key)
 }

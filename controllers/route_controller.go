@@ -43,9 +43,13 @@ type RouteReconciler struct {
 	Rates    *rates.Poller
 	Compile  compile.Options
 	Proxies  desired.Options
+	// WatchSecrets watches the metadata of Secrets, which takes the verbs list and
+	// watch on them, so that a rotated one reaches its proxies at once.
+	WatchSecrets bool
 
-	applied appliedIntents
-	nudges  nudges
+	applied   appliedIntents
+	nudges    nudges
+	rotations rotations
 }
 
 // Reconcile makes one pass over a route.
@@ -69,9 +73,9 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
 	}
 	r.poll(s)
-	again, err := r.nudge(ctx, s, time.Now())
+	again, err := r.tell(ctx, s, time.Now())
 	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("nudge: %w", err)
+		return ctrl.Result{}, err
 	}
 	if err := r.report(ctx, s); err != nil {
 		return ctrl.Result{}, fmt.Errorf("report: %w", err)
@@ -83,6 +87,23 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		again = lookAgain
 	}
 	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+// tell tells kubelets of what their Pods do not hold yet. It returns when to look
+// again; 0 for not at all.
+func (r *RouteReconciler) tell(ctx context.Context, s *scope, now time.Time) (time.Duration, error) {
+	document, err := r.nudge(ctx, s, now)
+	if err != nil {
+		return 0, fmt.Errorf("nudge: %w", err)
+	}
+	secrets, err := r.rotate(ctx, s, now)
+	if err != nil {
+		return 0, fmt.Errorf("rotate: %w", err)
+	}
+	if document == 0 || secrets > 0 && secrets < document {
+		return secrets, nil
+	}
+	return document, nil
 }
 
 // lookAgain is for what no watch tells of: the end of an object that is none of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,8 +38,12 @@ func (r *RouteReconciler) poll(s *scope) {
 }
 
 func adminPort(pod *corev1.Pod) int32 {
-	for i := range pod.Spec.Containers {
-		for _, p := range pod.Spec.Containers[i].Ports {
+	list := pod.Spec.Containers
+	if i := slices.IndexFunc(pod.Spec.InitContainers, isSidecar); i >= 0 { // the application may have a port of that name
+		list = pod.Spec.InitContainers[i : i+1]
+	}
+	for i := range list {
+		for _, p := range list[i].Ports {
 			if p.Name == desired.AdminPortName {
 				return p.ContainerPort
 			}
@@ -52,10 +57,18 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
 	in := report.Input{
 		Route: s.route, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
 		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
-		Pods: s.pods, Seen: r.Rates.Shown(s.key), Now: metav1.Now(),
+		Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.Now(),
 	}
 	if d, ok := s.live["Deployment"].(*appsv1.Deployment); ok {
 		in.Replicas, in.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
+	}
+	if s.route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
+		in.Replicas = int32(len(s.pods)) //nolint:gosec // a number of Pods
+		for i := range s.pods {
+			if report.Ready(&s.pods[i]) {
+				in.ReadyReplicas++
+			}
+		}
 	}
 	status := report.Status(in)
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
@@ -87,6 +100,7 @@ func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Con
 	told := map[string]bool{} // Ready repeats the message of the condition that it hangs on
 	for _, kind := range [...]string{
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionReady, v1alpha1.ConditionBackendsHealthy,
+		v1alpha1.ConditionSidecarsInjected,
 	} {
 		before, after := meta.FindStatusCondition(route.Status.Conditions, kind), meta.FindStatusCondition(now, kind)
 		if after == nil || before != nil && before.Status == after.Status || after.Status == metav1.ConditionUnknown {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/report"
 )
 
 // CacheOptions are those of the manager's cache: of Pods and children only those
@@ -71,6 +71,9 @@ func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) err
 	for _, kind := range childKinds() {
 		b.Owns(kind.empty())
 	}
+	if r.WatchSecrets {
+		b.WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.rotations.readers))
+	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up controller: %w", err)
 	}
@@ -93,16 +96,13 @@ func podMatters() predicate.Predicate {
 
 // standing is what of a Pod matters to its route.
 type standing struct {
-	ip, ready string
-	deleted   bool
+	ip             string
+	phase          corev1.PodPhase
+	ready, deleted bool
 }
 
 func podStanding(pod *corev1.Pod) standing {
-	s := standing{ip: pod.Status.PodIP, deleted: pod.DeletionTimestamp != nil}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady && c.Status == corev1.ConditionStatus(metav1.ConditionTrue) {
-			s.ready = "yes"
-		}
+	return standing{
+		ip: pod.Status.PodIP, phase: pod.Status.Phase, ready: report.Ready(pod), deleted: pod.DeletionTimestamp != nil,
 	}
-	return s
 }

@@ -9,4 +9,13 @@ const (
 	DocumentAnnotation = "fanout.dev/document"
 	// NudgeAnnotation counts how often a Pod was told of the same document.
 	NudgeAnnotation = "fanout.dev/nudge"
+	// RotationAnnotation counts, on a Pod, how often it was told that a Secret of its
+	// has changed, where the operator watches the metadata of Secrets.
+	RotationAnnotation = "fanout.dev/rotation"
+	// InjectionLabel, with the value enabled, lets the Pods of a namespace get
+	// sidecars.
+	InjectionLabel = "fanout.dev/injection"
+	// SidecarName is the name of the container that runs the proxy in another
+	// application's Pod.
+	SidecarName = "fanout-proxy"
 )

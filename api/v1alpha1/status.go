@@ -9,10 +9,12 @@ const (
 	// AcceptedUnauthenticated, Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
 	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names.
-	// Reasons: ResolvedRefs, SecretMissing, Pending.
+	// Reasons: ResolvedRefs, SecretMissing, NoPods, Pending.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
-	// the spec. Reasons: Programmed, NoProxies, Pending, ProxiesUnreachable, Refused.
+	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
+	// will serve it. Reasons: Programmed, NoProxies, NoPods, Pending,
+	// ProxiesUnreachable, Refused.
 	ConditionProgrammed = "Programmed"
 	// ConditionReady sums up the three above and takes the reason of the first that
 	// is not True. Reasons: Ready, Pending, and theirs.
@@ -21,6 +23,10 @@ const (
 	// supplier's failure is no failure of a deployment. Reasons: BackendsHealthy,
 	// BackendsFailing, NoTraffic.
 	ConditionBackendsHealthy = "BackendsHealthy"
+	// ConditionSidecarsInjected: every Pod that is labelled for the route has its
+	// sidecar. With proxy.mode Sidecar alone, and no part of Ready: the Pods work
+	// as they did before. Reasons: SidecarsInjected, SidecarsMissing.
+	ConditionSidecarsInjected = "SidecarsInjected"
 	// ConditionReconciling is kstatus': the operator is at work.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is kstatus': the spec cannot work until somebody changes it.
@@ -44,6 +50,9 @@ const (
 	ReasonBackendsHealthy         = "BackendsHealthy"
 	ReasonBackendsFailing         = "BackendsFailing"
 	ReasonNoTraffic               = "NoTraffic"
+	ReasonNoPods                  = "NoPods"
+	ReasonSidecarsInjected        = "SidecarsInjected"
+	ReasonSidecarsMissing         = "SidecarsMissing"
 	ReasonReconciled              = "Reconciled"
 	ReasonReconciling             = "Reconciling"
 )
@@ -56,7 +65,7 @@ type FanoutRouteStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions are Accepted, ResolvedRefs, Programmed, Ready, BackendsHealthy,
-	// Reconciling and Stalled.
+	// Reconciling and Stalled, and SidecarsInjected with proxy.mode Sidecar.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

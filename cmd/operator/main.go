@@ -45,6 +45,8 @@ type settings struct {
 	pollInterval                time.Duration
 	crossNamespace              bool
 	proxies                     desired.Options
+	injector                    string
+	watchSecrets                bool
 }
 
 func parse(args []string) (*settings, error) {
@@ -62,6 +64,8 @@ func parse(args []string) (*settings, error) {
 	flags.DurationVar(&s.pollInterval, "poll-interval", 5*time.Second, "how often proxies are asked for their statistics")
 	flags.BoolVar(&s.crossNamespace, "allow-cross-namespace", false, "let backends be Services of other namespaces, by url")
 	flags.StringVar(&s.proxies.Image, "proxy-image", "", "`image` of the proxies; that of the operator's own Pod by default")
+	flags.StringVar(&s.injector, "injector", "", "`name` of the Service and of the webhook that inject sidecars; none by default")
+	flags.BoolVar(&s.watchSecrets, "watch-secrets", false, "watch the metadata of Secrets, so that a rotated one reaches its proxies at once")
 	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {
 		if _, err := netip.ParsePrefix(value); err != nil {
 			return fmt.Errorf("parse network: %w", err)
@@ -150,6 +154,13 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Rates:    poller,
 		Compile:  compile.Options{ListenPort: desired.HTTPPort, TLSListenPort: desired.HTTPSPort, AllowCrossNamespace: s.crossNamespace},
 		Proxies:  s.proxies,
+
+		WatchSecrets: s.watchSecrets,
+	}
+	if s.injector != "" {
+		if err := setUpInjector(mgr, s, r.Compile); err != nil {
+			return err
+		}
 	}
 	if err := r.SetUp(mgr, moved, s.workers); err != nil {
 		return fmt.Errorf("set up: %w", err)

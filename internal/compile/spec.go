@@ -17,6 +17,9 @@ func (c *compiler) listener() routeconfig.Listener {
 	if l.TLS != nil {
 		out.Port, out.TLSSecret = c.options.TLSListenPort, string(l.TLS.SecretName)
 	}
+	if c.route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
+		out.Port = 0 // there is no Service between
+	}
 	if out.Port == 0 {
 		out.Port = int(or(l.Port, 8080))
 	}

@@ -54,7 +54,13 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 		WithSecurityContext(corev1.PodSecurityContext().
 			WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).WithFSGroup(user).
 			WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))).
-		WithContainers(container(in)).
+		WithContainers(container(in).
+			WithName("proxy").
+			WithArgs("--drain-delay="+drainDelay.String()).
+			WithPorts(
+				corev1.ContainerPort().WithName("http").WithContainerPort(HTTPPort).WithProtocol("TCP"),
+				corev1.ContainerPort().WithName("https").WithContainerPort(HTTPSPort).WithProtocol("TCP")).
+			WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2))).
 		WithVolumes(volumes(in)...)
 	placement(pod, in.Route, &extra)
 	return corev1.PodTemplateSpec().
@@ -80,22 +86,18 @@ func grace(in Input) time.Duration {
 	return rounded
 }
 
+// container is what a proxy's container is in either mode.
 func container(in Input) *corev1.ContainerApplyConfiguration {
 	resources := in.Route.Spec.Proxy.Resources
 	c := corev1.Container().
-		WithName("proxy").
 		WithImage(in.Options.Image).
 		WithCommand("/fanout-proxy").
 		WithArgs("--document="+documentFolder+"/"+DocumentKey, "--credentials="+credentialsFolder,
-			"--admin=:"+strconv.Itoa(AdminPort), "--drain-delay="+drainDelay.String(), "--require-mounts").
+			"--admin=:"+strconv.Itoa(AdminPort), "--require-mounts").
 		WithArgs(in.Options.Args...).
-		WithPorts(
-			corev1.ContainerPort().WithName("http").WithContainerPort(HTTPPort).WithProtocol("TCP"),
-			corev1.ContainerPort().WithName("https").WithContainerPort(HTTPSPort).WithProtocol("TCP"),
-			corev1.ContainerPort().WithName(AdminPortName).WithContainerPort(AdminPort).WithProtocol("TCP")).
+		WithPorts(corev1.ContainerPort().WithName(AdminPortName).WithContainerPort(AdminPort).WithProtocol("TCP")).
 		WithStartupProbe(probe("/livez").WithFailureThreshold(30).WithPeriodSeconds(1)).
 		WithLivenessProbe(probe("/livez").WithFailureThreshold(3).WithPeriodSeconds(10)).
-		WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2)).
 		WithResources(corev1.ResourceRequirements().WithRequests(resources.Requests).WithLimits(resources.Limits)).
 		WithSecurityContext(corev1.SecurityContext().
 			WithAllowPrivilegeEscalation(false).WithReadOnlyRootFilesystem(true).

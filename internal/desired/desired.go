@@ -27,6 +27,8 @@ const (
 	AdminPort = 9091
 	// AdminPortName names it among the container's ports.
 	AdminPortName = "admin"
+	// ManagedBy is the value of that label on what the operator makes.
+	ManagedBy = "fanout-operator"
 	// DocumentKey is the ConfigMap's key with the document.
 	DocumentKey = "document.json"
 )
@@ -83,13 +85,16 @@ func Labels(route *v1alpha1.FanoutRoute) map[string]string {
 	return map[string]string{
 		"app.kubernetes.io/name":       "fanout-proxy",
 		"app.kubernetes.io/instance":   route.Name,
-		"app.kubernetes.io/managed-by": "fanout-operator",
+		"app.kubernetes.io/managed-by": ManagedBy,
 		v1alpha1.RouteLabel:            route.Name,
 	}
 }
 
 // Selector selects a route's Pods.
 func Selector(route *v1alpha1.FanoutRoute) map[string]string {
+	if route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
+		return map[string]string{v1alpha1.RouteLabel: route.Name}
+	}
 	return map[string]string{"app.kubernetes.io/name": "fanout-proxy", v1alpha1.RouteLabel: route.Name}
 }
 

@@ -31,6 +31,12 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 	accepted, refs, programmed := accepted(in), resolvedRefs(in), programmed(in)
 	ready := ready(accepted, refs, programmed)
 	list := slices.Clone(in.Route.Status.Conditions)
+	injected := verdict{}
+	if sidecars(in) {
+		injected = sidecarsInjected(in)
+	} else {
+		meta.RemoveStatusCondition(&list, v1alpha1.ConditionSidecarsInjected)
+	}
 	for _, c := range []struct {
 		kind string
 		v    verdict
@@ -40,9 +46,13 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 		{v1alpha1.ConditionProgrammed, programmed},
 		{v1alpha1.ConditionReady, ready},
 		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(states)},
+		{v1alpha1.ConditionSidecarsInjected, injected},
 		{v1alpha1.ConditionReconciling, reconciling(accepted, ready)},
 		{v1alpha1.ConditionStalled, stalled(accepted)},
 	} {
+		if c.v.status == "" {
+			continue // of another mode
+		}
 		meta.SetStatusCondition(&list, metav1.Condition{
 			Type: c.kind, Status: c.v.status, Reason: c.v.reason, Message: c.v.message,
 			ObservedGeneration: in.Route.Generation, LastTransitionTime: in.Now,
@@ -69,7 +79,21 @@ func accepted(in Input) verdict {
 	return yes(v1alpha1.ReasonAccepted, "The spec is valid")
 }
 
+func sidecars(in Input) bool { return in.Route.Spec.Proxy.Mode == v1alpha1.ModeSidecar }
+
+func sidecarsInjected(in Input) verdict {
+	if in.Missed > 0 {
+		return no(v1alpha1.ReasonSidecarsMissing, fmt.Sprintf("%d of %d Pods with the label %s=%s have no sidecar: "+
+			"they were created while the injector was away, or their namespace lacks the label %s=enabled; create them again",
+			in.Missed, in.Missed+len(in.Pods), v1alpha1.RouteLabel, in.Route.Name, v1alpha1.InjectionLabel))
+	}
+	return yes(v1alpha1.ReasonSidecarsInjected, "Every Pod with the route's label has its sidecar")
+}
+
 func resolvedRefs(in Input) verdict {
+	if sidecars(in) && len(in.Pods) == 0 {
+		return yes(v1alpha1.ReasonNoPods, "No Pod has the sidecar yet")
+	}
 	if in.Seen == nil || !slices.ContainsFunc(in.Seen.Proxies, func(p rates.Proxy) bool { return p.Reached }) {
 		return unknown(v1alpha1.ReasonPending, "No proxy has told yet which Secrets it holds")
 	}
@@ -107,7 +131,10 @@ func programmed(in Input) verdict {
 	if in.Refused != "" {
 		return no(v1alpha1.ReasonRefused, "The API server refuses a child: "+in.Refused)
 	}
-	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 {
+	if sidecars(in) && len(in.Pods) == 0 {
+		return yes(v1alpha1.ReasonNoPods, "The document is written; no Pod has the sidecar yet")
+	}
+	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 && !sidecars(in) {
 		return no(v1alpha1.ReasonNoProxies, "spec.proxy.replicas is 0")
 	}
 	seen := asked(in)
@@ -124,6 +151,9 @@ func programmed(in Input) verdict {
 	}
 	if len(unreachable) > 0 {
 		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+strings.Join(unreachable, ", "))
+	}
+	if !current && sidecars(in) && slices.ContainsFunc(seen, func(p rates.Proxy) bool { return p.Refused }) {
+		return no(v1alpha1.ReasonPending, "Pods lack a Secret that the spec names now: create them again")
 	}
 	if !current {
 		return no(v1alpha1.ReasonPending, "Not every ready proxy serves the spec yet")

@@ -28,8 +28,10 @@ type Input struct {
 	Selector map[string]string
 	// Replicas and ReadyReplicas are the Deployment's.
 	Replicas, ReadyReplicas int32
-	// Pods are the route's.
-	Pods []corev1.Pod
+	// Pods are those with a proxy of the route; Missed is the number of Pods that
+	// should have a sidecar and have none.
+	Pods   []corev1.Pod
+	Missed int
 	// Seen is what the proxies said; nil where nothing is known.
 	Seen *rates.Observation
 	// Now is for what has changed.
@@ -52,10 +54,16 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 	return status
 }
 
-// Ready reports whether a Pod takes calls.
+// Ready reports whether the proxy of a Pod takes calls. A sidecar does once it has
+// started, whatever the application says of itself.
 func Ready(pod *corev1.Pod) bool {
 	if pod.DeletionTimestamp != nil {
 		return false
+	}
+	for i := range pod.Status.InitContainerStatuses {
+		if c := &pod.Status.InitContainerStatuses[i]; c.Name == v1alpha1.SidecarName {
+			return c.Started != nil && *c.Started && c.State.Running != nil
+		}
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {

@@ -27,15 +27,17 @@ type backend struct {
 	behaviour behaviour
 	count     int
 	first     map[string]time.Time // first use of each key
+	recent    map[string]int       // uses since the last look
 }
 
-func newBackend() *backend { return &backend{first: map[string]time.Time{}} }
+func newBackend() *backend { return &backend{first: map[string]time.Time{}, recent: map[string]int{}} }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("X-Api-Key")
 	b.mu.Lock()
 	now := b.behaviour
 	b.count++
+	b.recent[key]++
 	n := b.count
 	if _, ok := b.first[key]; !ok {
 		b.first[key] = time.Now()
@@ -75,4 +77,12 @@ func (b *backend) report(w http.ResponseWriter, _ *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(map[string]any{"count": b.count, "first": maps.Clone(b.first)})
+}
+
+// reportRecent says how often each key was used since it was last asked.
+func (b *backend) reportRecent(w http.ResponseWriter, _ *http.Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(map[string]any{"recent": b.recent})
+	b.recent = map[string]int{}
 }

@@ -20,6 +20,7 @@ func main() {
 	control := http.NewServeMux()
 	control.HandleFunc("PUT /behaviour", b.setBehaviour)
 	control.HandleFunc("GET /seen", b.report)
+	control.HandleFunc("GET /recent", b.reportRecent)
 	control.HandleFunc("POST /load", l.start)
 	control.HandleFunc("GET /load", l.report)
 	control.HandleFunc("DELETE /load", l.stop)

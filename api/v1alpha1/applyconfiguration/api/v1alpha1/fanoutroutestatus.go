@@ -14,7 +14,7 @@ type FanoutRouteStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions are Accepted, ResolvedRefs, Programmed, Ready, BackendsHealthy,
-	// Reconciling and Stalled.
+	// Reconciling and Stalled, and SidecarsInjected with proxy.mode Sidecar.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// url is the address of the route within the cluster.
 	URL *string `json:"url,omitempty"`

@@ -1,0 +1,117 @@
+package controllers
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/fanout-operator/fanout/internal/selfsigned"
+)
+
+const (
+	// certificateLife is how long a certificate of the injector is valid, and
+	// certificateAge how old it gets.
+	certificateLife = 24 * time.Hour
+	certificateAge  = 8 * time.Hour
+	// trustEvery is how often the bundle is looked after: somebody may have applied
+	// the manifests again, which empties it.
+	trustEvery = 30 * time.Second
+	// trustDelay is how long API servers are given to learn of a new certificate
+	// before it is shown.
+	trustDelay = time.Minute
+)
+
+// InjectorTrust makes the injector's certificates, and tells the API server of them
+// in the webhook's caBundle. Each replica of the operator has one of its own, which
+// never leaves its memory: the bundle holds those of all.
+type InjectorTrust struct {
+	Client client.Client
+	// Webhook is the name of the MutatingWebhookConfiguration.
+	Webhook string
+	// Host is the DNS name of the injector's Service.
+	Host string
+
+	shown atomic.Pointer[tls.Certificate]
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: all replicas inject.
+func (*InjectorTrust) NeedLeaderElection() bool { return false }
+
+// GetCertificate is that of tls.Config.
+func (t *InjectorTrust) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if c := t.shown.Load(); c != nil {
+		return c, nil
+	}
+	return nil, errors.New("the injector has no certificate yet")
+}
+
+// Start implements manager.Runnable.
+func (t *InjectorTrust) Start(ctx context.Context) error {
+	log := logf.FromContext(ctx).WithName("injector")
+	var current, next *selfsigned.Certificate
+	var made time.Time
+	tick := time.NewTicker(trustEvery)
+	defer tick.Stop()
+	for {
+		now := time.Now()
+		if next == nil && now.Sub(made) > certificateAge {
+			fresh, err := selfsigned.New(t.Host, now, certificateLife)
+			if err != nil {
+				return fmt.Errorf("make certificate of the injector: %w", err)
+			}
+			next, made = fresh, now
+		}
+		if err := t.trust(ctx, now, current, next); err != nil {
+			log.Error(err, "webhook not updated") // the next tick tries again
+		} else if next != nil && (current == nil || now.Sub(made) >= trustDelay) {
+			current, next = next, nil
+			t.shown.Store(&current.TLS)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// trust puts certificates into the bundle of each webhook, beside those of others.
+func (t *InjectorTrust) trust(ctx context.Context, now time.Time, certificates ...*selfsigned.Certificate) error {
+	var add [][]byte
+	for _, c := range certificates {
+		if c != nil {
+			add = append(add, c.PEM)
+		}
+	}
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		webhook := &admissionv1.MutatingWebhookConfiguration{}
+		if err := t.Client.Get(ctx, types.NamespacedName{Name: t.Webhook}, webhook); err != nil {
+			return err //nolint:wrapcheck // the retry looks at its kind
+		}
+		changed := false
+		for i := range webhook.Webhooks {
+			c := &webhook.Webhooks[i].ClientConfig
+			bundle := selfsigned.Bundle(c.CABundle, now, add...)
+			changed = changed || !bytes.Equal(bundle, c.CABundle)
+			c.CABundle = bundle
+		}
+		if !changed {
+			return nil
+		}
+		return t.Client.Update(ctx, webhook, fieldManager)
+	})
+	if err != nil {
+		return fmt.Errorf("update webhook %s: %w", t.Webhook, err)
+	}
+	return nil
+}

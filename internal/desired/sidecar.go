@@ -1,0 +1,51 @@
+package desired
+
+import (
+	corev1api "k8s.io/api/core/v1"
+	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+const (
+	// tokenFolder is where a Pod's service-account token is mounted into every
+	// container that has nothing there.
+	tokenFolder = "/var/run/secrets/kubernetes.io/serviceaccount" //nolint:gosec // a path
+	noToken     = "no-token"
+)
+
+// Sidecar returns what a Pod gets to run the proxy beside its application: a
+// restartable init container (KEP-753), which starts before the application's
+// containers, ends after them and keeps no Job from completing, and its volumes.
+func Sidecar(in Input) (corev1api.Container, []corev1api.Volume) {
+	c := container(in).
+		WithName(v1alpha1.SidecarName).
+		WithRestartPolicy(corev1api.ContainerRestartPolicyAlways).
+		// The application calls on loopback, and its own ports may be backends.
+		WithArgs("--address=127.0.0.1", "--allow-loopback", "--drain-delay=0s")
+	// The Pod's own settings are the application's.
+	c.SecurityContext.WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).
+		WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))
+	sidecar := *convert[corev1api.Container](c)
+	// Without this the API server would mount the application's token here too.
+	sidecar.VolumeMounts = append(sidecar.VolumeMounts, corev1api.VolumeMount{Name: noToken, MountPath: tokenFolder, ReadOnly: true})
+	list := []corev1api.Volume{{Name: noToken, VolumeSource: corev1api.VolumeSource{EmptyDir: &corev1api.EmptyDirVolumeSource{}}}}
+	for _, v := range volumes(in) {
+		volume := *convert[corev1api.Volume](v)
+		if volume.ConfigMap != nil { // a Pod must start without its document too
+			volume.ConfigMap.Optional = new(true)
+		}
+		if volume.Projected != nil { // no fsGroup of ours; only the sidecar mounts it
+			volume.Projected.DefaultMode = new(int32(0o444))
+		}
+		list = append(list, volume)
+	}
+	// The names of volumes are the application's to choose too.
+	for i := range list {
+		list[i].Name = "fanout-" + list[i].Name
+	}
+	for i := range sidecar.VolumeMounts {
+		sidecar.VolumeMounts[i].Name = "fanout-" + sidecar.VolumeMounts[i].Name
+	}
+	return sidecar, list
+}

@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+// url is a route's, from within the cluster.
+func (s *scene) url(route string) string {
+	return "http://" + route + "-fanout." + s.namespace + ".svc:8080/"
+}
+
+func TestApplyToReady(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.agents("one", "two")
+	s.route("orders", []string{"one", "two"})
+	figure(t, "apply → Ready, two proxies", "%.1f s", s.ready("orders").Seconds())
+}
+
+// A change of the spec reaches every proxy without a restart.
+func TestSpecChangeReachesEveryProxy(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.agents("one")
+	s.route("orders", []string{"one"})
+	s.ready("orders")
+	before := names(s.pods("orders"))
+	var took []time.Duration
+	for i := range 10 {
+		edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Dispatch.Timeout = v1alpha1.Duration(strconv.Itoa(3+i%2) + "s")
+		})
+		changed := time.Now()
+		generation := get(s, "orders", &v1alpha1.FanoutRoute{}).Generation
+		eventually(t, 30*time.Second, "the spec is served", func() bool {
+			c := s.condition("orders", "Programmed")
+			return c.ObservedGeneration == generation && c.Status == metav1.ConditionTrue
+		})
+		took = append(took, time.Since(changed))
+	}
+	slices.Sort(took)
+	figure(t, "spec change → every proxy serves it, as the status says", "median %d ms, max %d ms of %d", took[5].Milliseconds(), took[9].Milliseconds(), len(took))
+	if took[5] > 2*time.Second {
+		t.Errorf("the median is %v, want under 2 s", took[5])
+	}
+	if after := names(s.pods("orders")); !slices.Equal(before, after) {
+		t.Errorf("Pods were replaced: %v became %v", before, after)
+	}
+}
+
+func names(pods []corev1.Pod) (list []string) {
+	for i := range pods {
+		list = append(list, pods[i].Name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Case D11 of the field.
+func TestD11RollingRestartsLoseNoCall(t *testing.T) {
+	s := newScene(t)
+	agents := s.agents("one", "two", "load")
+	s.route("orders", []string{"one", "two"})
+	s.ready("orders")
+	agents[2].load(s.url("orders"), 100, 10, false)
+	for i := range 5 {
+		edit(s, "orders-fanout", &appsv1.Deployment{}, func(d *appsv1.Deployment) {
+			if d.Spec.Template.Annotations == nil {
+				d.Spec.Template.Annotations = map[string]string{}
+			}
+			d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = strconv.Itoa(i)
+		})
+		s.rolledOut("orders-fanout")
+	}
+	total := agents[2].end()
+	s.allGood(total)
+	figure(t, "5 rolling restarts at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
+	if got := get(s, "orders-fanout", &appsv1.Deployment{}).Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"]; got != "4" {
+		t.Errorf("the last restart was reverted: annotation %q", got)
+	}
+}
+
+// rolledOut waits for a Deployment's newest Pods, and for the end of the others.
+func (s *scene) rolledOut(name string) {
+	s.t.Helper()
+	eventually(s.t, 3*time.Minute, name+" is rolled out", func() bool {
+		d := get(s, name, &appsv1.Deployment{})
+		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
+			d.Status.Replicas == *d.Spec.Replicas && d.Status.AvailableReplicas == *d.Spec.Replicas
+	})
+}
+
+// Case D11 of the field.
+func TestD11ScalingEvictingAndDrainingLoseNoCall(t *testing.T) {
+	s := newScene(t)
+	agents := s.agents("one", "load")
+	s.route("orders", []string{"one"}, func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Replicas = new(int32(3)) })
+	s.ready("orders")
+	agents[1].load(s.url("orders"), 100, 10, false)
+	for _, n := range []int32{1, 3} {
+		scaled := get(s, "orders", &v1alpha1.FanoutRoute{})
+		patch := []byte(`{"spec":{"replicas":` + strconv.Itoa(int(n)) + `}}`)
+		if err := kube.SubResource("scale").Patch(t.Context(), scaled, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 90*time.Second, "there are as many proxies", func() bool {
+			d := get(s, "orders-fanout", &appsv1.Deployment{})
+			return *d.Spec.Replicas == n && d.Status.Replicas == n && d.Status.AvailableReplicas == n
+		})
+		agents[1].sent(100)
+	}
+	evicted, refused := 0, 0
+	for _, pod := range s.pods("orders") { // as a drain does, all at once
+		err := core.CoreV1().Pods(s.namespace).EvictV1(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name}})
+		switch {
+		case err == nil:
+			evicted++
+		case apierrors.IsTooManyRequests(err):
+			refused++
+		default:
+			t.Fatal(err)
+		}
+	}
+	if evicted != 1 || refused != 2 {
+		t.Errorf("%d evictions went through and %d were refused, want 1 and 2 by the budget", evicted, refused)
+	}
+	s.rolledOut("orders-fanout")
+	agents[1].sent(100)
+	total := agents[1].end()
+	s.allGood(total)
+	figure(t, "scaled 3 → 1 → 3 and evicted at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
+}
+
+// Case E1 of the field.
+func TestE1RotationUnderLoad(t *testing.T) {
+	s := newScene(t)
+	agents := s.agents("one", "load")
+	key := func(i int) string { return "key-" + strconv.Itoa(i) }
+	s.secret("partner", map[string]string{"key": key(0)})
+	s.route("orders", []string{"one"}, func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+			Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "partner", Key: "key", Header: "X-API-Key"},
+		}
+	})
+	s.ready("orders")
+	agents[0].behave(map[string]any{"keys": []string{key(0)}})
+	agents[1].load(s.url("orders"), 50, 5, true)
+	const rounds = 3
+	var took []time.Duration
+	for i := 1; i <= rounds; i++ {
+		agents[0].behave(map[string]any{"keys": []string{key(i - 1), key(i)}})
+		edit(s, "partner", &corev1.Secret{}, func(x *corev1.Secret) { x.Data["key"] = []byte(key(i)) })
+		rotated := time.Now()
+		eventually(t, 2*time.Minute, "the new key is used", func() bool { return !agents[0].seen().First[key(i)].IsZero() })
+		took = append(took, agents[0].seen().First[key(i)].Sub(rotated))
+		// The other proxy may be behind by a while: both keys stay good until it is not.
+		eventually(t, 2*time.Minute, "the old key is used no more", func() bool { return s.onlyUses(agents[0], key(i)) })
+	}
+	total := agents[1].end()
+	s.allGood(total)
+	slices.Sort(took)
+	figure(t, "Secret rotated under load → first use ("+install(t)+")", "median %.2f s, max %.2f s of %d; %d calls, %d not 200",
+		took[rounds/2].Seconds(), took[rounds-1].Seconds(), rounds, total.Sent, total.Sent-total.good())
+}
+
+// onlyUses allows the new key alone for a moment, without failing calls: it asks how
+// often each key was used since the last look.
+func (s *scene) onlyUses(backend *agent, key string) bool {
+	s.t.Helper()
+	recent := struct {
+		Recent map[string]int `json:"recent"`
+	}{}
+	backend.control(http.MethodGet, "recent", nil, &recent)
+	time.Sleep(500 * time.Millisecond)
+	backend.control(http.MethodGet, "recent", nil, &recent)
+	return len(recent.Recent) == 1 && recent.Recent[key] > 10
+}
+
+// install says how the operator is installed, by its flags.
+func install(t *testing.T) string {
+	t.Helper()
+	d := &appsv1.Deployment{}
+	if err := kube.Get(t.Context(), client.ObjectKey{Namespace: system, Name: "fanout-operator"}, d); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(d.Spec.Template.Spec.Containers[0].Args, "--watch-secrets") {
+		return "fast-rotation"
+	}
+	return "default install"
+}

@@ -1,0 +1,102 @@
+// Package e2e runs the operator on a real cluster: that of KUBECONFIG, or the one
+// that `make cluster-up` starts. `make e2e` loads the images, installs the operator
+// and runs this. Each scenario has a namespace of its own, whose objects and logs
+// are dumped where it fails, and may leave a figure for docs/operations/guarantees.md.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+// system is the operator's namespace.
+const system = "fanout-system"
+
+var (
+	config *rest.Config
+	kube   client.WithWatch
+	core   *kubernetes.Clientset
+
+	figuresMu sync.Mutex
+	figures   []string
+)
+
+func TestMain(m *testing.M) {
+	if err := connect(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	if err := applyManifest(context.Background(), rendered("install.yaml")); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: install the operator:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if len(figures) > 0 {
+		fmt.Println("\nFigures:")
+	}
+	for _, f := range figures {
+		fmt.Println("  " + f)
+	}
+	os.Exit(code)
+}
+
+func connect() error {
+	path := os.Getenv("KUBECONFIG")
+	if path == "" {
+		path = filepath.Join("..", "..", ".cluster", "kubeconfig")
+	}
+	var err error
+	if config, err = clientcmd.BuildConfigFromFlags("", path); err != nil {
+		return fmt.Errorf("find a cluster (run `make e2e`, or set KUBECONFIG): %w", err)
+	}
+	config.QPS, config.Burst = 100, 200
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return fmt.Errorf("set up scheme: %w", err)
+	}
+	if kube, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if core, err = kubernetes.NewForConfig(config); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return nil
+}
+
+// figure keeps what a scenario measured.
+func figure(t *testing.T, name, format string, args ...any) {
+	t.Helper()
+	line := name + ": " + fmt.Sprintf(format, args...)
+	t.Log(line)
+	figuresMu.Lock()
+	defer figuresMu.Unlock()
+	figures = append(figures, line)
+}
+
+// eventually waits until a condition holds, and returns how long that took.
+func eventually(t *testing.T, limit time.Duration, what string, holds func() bool) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for !holds() {
+		if time.Since(start) > limit {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return time.Since(start)
+}
