@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -63,6 +64,9 @@ func (r *RouteReconciler) applyChild(
 	err = r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
 	if apierrors.IsInvalid(err) && live != nil {
 		err = r.overwrite(ctx, intent, live)
+	}
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return nil // the route is about to go with its namespace
 	}
 	if err != nil {
 		return fmt.Errorf("apply %s of %s: %w", kind, s.key, err)

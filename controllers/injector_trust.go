@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,8 @@ const (
 	// trustDelay is how long API servers are given to learn of a new certificate
 	// before it is shown.
 	trustDelay = time.Minute
+	// trustPause is the same for the first one, which nobody waits for.
+	trustPause = 2 * time.Second
 )
 
 // InjectorTrust makes the injector's certificates, and tells the API server of them
@@ -41,7 +44,17 @@ type InjectorTrust struct {
 	// Host is the DNS name of the injector's Service.
 	Host string
 
-	shown atomic.Pointer[tls.Certificate]
+	shown   atomic.Pointer[tls.Certificate]
+	readyAt atomic.Pointer[time.Time]
+}
+
+// Ready is a check of readiness: a replica that the API server does not trust yet
+// would leave Pods without their sidecar.
+func (t *InjectorTrust) Ready(*http.Request) error {
+	if at := t.readyAt.Load(); at == nil || time.Now().Before(*at) {
+		return errors.New("the API server does not trust the injector yet")
+	}
+	return nil
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: all replicas inject.
@@ -76,6 +89,7 @@ func (t *InjectorTrust) Start(ctx context.Context) error {
 		} else if next != nil && (current == nil || now.Sub(made) >= trustDelay) {
 			current, next = next, nil
 			t.shown.Store(&current.TLS)
+			t.readyAt.CompareAndSwap(nil, new(now.Add(trustPause)))
 		}
 		select {
 		case <-tick.C:

@@ -29,7 +29,8 @@ func setUpInjector(mgr ctrl.Manager, s *settings, o compile.Options) error {
 	server.Register("/inject", &webhook.Admission{Handler: &controllers.Injector{
 		Client: mgr.GetClient(), Compile: o, Proxies: s.proxies,
 	}})
-	if err := errors.Join(mgr.Add(server), mgr.Add(trust)); err != nil {
+	if err := errors.Join(mgr.Add(server), mgr.Add(trust),
+		mgr.AddReadyzCheck("injector", server.StartedChecker()), mgr.AddReadyzCheck("trust", trust.Ready)); err != nil {
 		return fmt.Errorf("set up injector: %w", err)
 	}
 	return nil

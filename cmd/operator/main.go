@@ -115,6 +115,10 @@ func newManager(s *settings) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find cluster: %w", err)
 	}
+	fence := controllers.NewFence(time.Now())
+	if s.leaderElect {
+		config.Wrap(fence.Wrap)
+	}
 	cacheOptions, err := controllers.CacheOptions(s.namespaces)
 	if err != nil {
 		return nil, fmt.Errorf("set up cache: %w", err)
@@ -131,6 +135,11 @@ func newManager(s *settings) (ctrl.Manager, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up manager: %w", err)
+	}
+	if s.leaderElect {
+		if err := mgr.Add(fence); err != nil {
+			return nil, fmt.Errorf("set up fence: %w", err)
+		}
 	}
 	return mgr, nil
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"testing"
@@ -142,62 +141,4 @@ func TestD11ScalingEvictingAndDrainingLoseNoCall(t *testing.T) {
 	total := agents[1].end()
 	s.allGood(total)
 	figure(t, "scaled 3 → 1 → 3 and evicted at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
-}
-
-// Case E1 of the field.
-func TestE1RotationUnderLoad(t *testing.T) {
-	s := newScene(t)
-	agents := s.agents("one", "load")
-	key := func(i int) string { return "key-" + strconv.Itoa(i) }
-	s.secret("partner", map[string]string{"key": key(0)})
-	s.route("orders", []string{"one"}, func(r *v1alpha1.FanoutRoute) {
-		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
-			Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "partner", Key: "key", Header: "X-API-Key"},
-		}
-	})
-	s.ready("orders")
-	agents[0].behave(map[string]any{"keys": []string{key(0)}})
-	agents[1].load(s.url("orders"), 50, 5, true)
-	const rounds = 3
-	var took []time.Duration
-	for i := 1; i <= rounds; i++ {
-		agents[0].behave(map[string]any{"keys": []string{key(i - 1), key(i)}})
-		edit(s, "partner", &corev1.Secret{}, func(x *corev1.Secret) { x.Data["key"] = []byte(key(i)) })
-		rotated := time.Now()
-		eventually(t, 2*time.Minute, "the new key is used", func() bool { return !agents[0].seen().First[key(i)].IsZero() })
-		took = append(took, agents[0].seen().First[key(i)].Sub(rotated))
-		// The other proxy may be behind by a while: both keys stay good until it is not.
-		eventually(t, 2*time.Minute, "the old key is used no more", func() bool { return s.onlyUses(agents[0], key(i)) })
-	}
-	total := agents[1].end()
-	s.allGood(total)
-	slices.Sort(took)
-	figure(t, "Secret rotated under load → first use ("+install(t)+")", "median %.2f s, max %.2f s of %d; %d calls, %d not 200",
-		took[rounds/2].Seconds(), took[rounds-1].Seconds(), rounds, total.Sent, total.Sent-total.good())
-}
-
-// onlyUses allows the new key alone for a moment, without failing calls: it asks how
-// often each key was used since the last look.
-func (s *scene) onlyUses(backend *agent, key string) bool {
-	s.t.Helper()
-	recent := struct {
-		Recent map[string]int `json:"recent"`
-	}{}
-	backend.control(http.MethodGet, "recent", nil, &recent)
-	time.Sleep(500 * time.Millisecond)
-	backend.control(http.MethodGet, "recent", nil, &recent)
-	return len(recent.Recent) == 1 && recent.Recent[key] > 10
-}
-
-// install says how the operator is installed, by its flags.
-func install(t *testing.T) string {
-	t.Helper()
-	d := &appsv1.Deployment{}
-	if err := kube.Get(t.Context(), client.ObjectKey{Namespace: system, Name: "fanout-operator"}, d); err != nil {
-		t.Fatal(err)
-	}
-	if slices.Contains(d.Spec.Template.Spec.Containers[0].Args, "--watch-secrets") {
-		return "fast-rotation"
-	}
-	return "default install"
 }

@@ -92,7 +92,9 @@ func restoreDefault(ctx context.Context, other string) error {
 	if err != nil {
 		return err
 	}
-	id := func(u *unstructured.Unstructured) string { return u.GetKind() + "/" + u.GetNamespace() + "/" + u.GetName() }
+	id := func(u *unstructured.Unstructured) string {
+		return u.GetKind() + "/" + u.GetNamespace() + "/" + u.GetName()
+	}
 	keep := map[string]bool{}
 	for _, u := range ours {
 		keep[id(u)] = true

@@ -95,10 +95,6 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 	if before.Generation != after.Generation {
 		t.Errorf("the restart changed the Deployment: generation %d became %d", before.Generation, after.Generation)
 	}
-	s.secret("not-there-yet", map[string]string{"token": "t"})
-	figure(t, "missing Secret created → Ready (default install)", "%.1f s", eventually(t, 3*time.Minute, "the route heals", func() bool {
-		return s.condition("orders", "Ready").Status == metav1.ConditionTrue
-	}).Seconds())
 }
 
 // Case D10 of the field.

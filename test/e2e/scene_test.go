@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -336,21 +335,4 @@ func (s *scene) allGood(t totals) {
 	if t.Sent == 0 || t.good() != t.Sent {
 		s.t.Errorf("not every response was a 200: %s", t)
 	}
-}
-
-// status reads /status of a route's Pod.
-func (s *scene) proxyStatus(pod string) (document string) {
-	s.t.Helper()
-	raw, err := core.CoreV1().RESTClient().Get().Namespace(s.namespace).Resource("pods").
-		Name(pod + ":9091").SubResource("proxy").Suffix("status").Stream(s.t.Context())
-	if err != nil {
-		return ""
-	}
-	defer raw.Close()
-	content, _ := io.ReadAll(raw)
-	report := struct {
-		Document string `json:"document"`
-	}{}
-	_ = json.Unmarshal(content, &report)
-	return report.Document
 }

@@ -36,6 +36,10 @@ type totals struct {
 	Errors   map[string]int `json:"errors"`   // of transport
 }
 
+func newTotals() totals {
+	return totals{Statuses: map[int]int{}, Outcomes: map[string]int{}, Errors: map[string]int{}}
+}
+
 // load sends requests until it is told to stop.
 type load struct {
 	mu     sync.Mutex
@@ -55,7 +59,7 @@ func (l *load) start(w http.ResponseWriter, r *http.Request) {
 	done := make(chan struct{})
 	l.mu.Lock()
 	l.cancel, l.done = cancel, done
-	l.totals = totals{Statuses: map[int]int{}, Outcomes: map[string]int{}, Errors: map[string]int{}}
+	l.totals = newTotals()
 	l.mu.Unlock()
 	go func() {
 		defer close(done)

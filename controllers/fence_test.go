@@ -1,0 +1,54 @@
+package controllers
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+)
+
+type answering struct{}
+
+func (answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK}, nil
+}
+
+func TestFenceStopsWritesAfterAGap(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	for name, row := range map[string]struct {
+		began        time.Time
+		method, path string
+		passes       bool
+	}{
+		"a write in time":          {start, http.MethodPatch, "/api/v1/pods", true},
+		"a write after a gap":      {start.Add(-time.Minute), http.MethodPatch, "/api/v1/pods", false},
+		"a read after a gap":       {start.Add(-time.Minute), http.MethodGet, "/api/v1/pods", true},
+		"a lease's after a gap":    {start.Add(-time.Minute), http.MethodPut, "/apis/coordination.k8s.io/v1/namespaces/a/leases/b", false},
+		"a deletion after a gap":   {start.Add(-time.Minute), http.MethodDelete, "/api/v1/pods", false},
+		"a write after short gaps": {start.Add(-fenceLimit / 2), http.MethodPost, "/api/v1/pods", true},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), row.method, "https://server"+row.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = NewFence(row.began).Wrap(answering{}).RoundTrip(request)
+		if (err == nil) != row.passes || err != nil && !errors.Is(err, ErrStopped) {
+			t.Errorf("%s: error %v, want it to pass: %v", name, err, row.passes)
+		}
+	}
+}
+
+// Whether the ticker or a write comes upon the gap first, no later one passes.
+func TestFenceStaysDown(t *testing.T) {
+	t.Parallel()
+	f := NewFence(time.Now().Add(-time.Minute))
+	for range 2 {
+		if !errors.Is(f.check(time.Now()), ErrStopped) {
+			t.Error("a fence that saw a gap lets writes pass")
+		}
+	}
+	if !errors.Is(f.Start(t.Context()), ErrStopped) {
+		t.Error("the process goes on after a gap")
+	}
+}
