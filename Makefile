@@ -74,6 +74,7 @@ cluster-down: bin/cluster ## remove the cluster and everything of it
 images: image ## write the images that tests and demo run, too
 	cd test/e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o ../../bin/e2e-agent ./agent
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/demo ./hack/demo
+	bin/cluster image -o dist/previous.tar -name fanout.dev/fanout:v0.0.9 -entrypoint /fanout-proxy bin/fanout-operator=/fanout-operator bin/fanout-proxy=/fanout-proxy
 	bin/cluster image -o dist/e2e-agent.tar -name fanout.dev/e2e-agent:v0 -entrypoint /agent bin/e2e-agent=/agent
 	bin/cluster image -o dist/demo.tar -name fanout.dev/demo:v0 -entrypoint /demo bin/demo=/demo
 
@@ -81,18 +82,33 @@ images: image ## write the images that tests and demo run, too
 overlays: install.yaml
 	for o in namespaced fast-rotation sidecar monitoring; do $(TOOL) kustomize build config/overlays/$$o > dist/$$o.yaml; done
 
+.PHONY: chart
+chart: overlays ## write the templates of charts/fanout
+	$(GO) run ./hack/chart
+
+bin/helm: hack/tools/go.mod
+	@echo "== building helm (once; a few minutes)"
+	cd hack/tools && $(GO) build -o ../../bin/helm helm.sh/helm/v4/cmd/helm
+
+.PHONY: lint-chart
+lint-chart: bin/helm ## check the chart with helm's own lint and template
+	bin/helm lint --strict charts/fanout
+	bin/helm template fanout charts/fanout > /dev/null
+	bin/helm template fanout charts/fanout --set sidecar.enabled=true,fastRotation.enabled=true,namespaces='{shop,web}' > /dev/null
+
 E2E = cd test/e2e && $(GO) test -count=1 -timeout 40m -v
 
 .PHONY: e2e
-e2e: images overlays ## end-to-end tests: in the cluster of KUBECONFIG, which has the images, or in our own
-	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/e2e-agent.tar; }
-	$(E2E) -skip 'Overlay|Audit|Long' .
+e2e: images overlays bin/helm ## end-to-end tests: in the cluster of KUBECONFIG, which has the images, or in our own
+	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/previous.tar dist/e2e-agent.tar; }
+	$(E2E) -skip 'Overlay|Audit|Long|Helm' .
 	$(E2E) -run Audit .
 	$(E2E) -run Overlay .
+	$(E2E) -run Helm .
 
 .PHONY: e2e-long
 e2e-long: images overlays ## the scenarios that wait for minutes; their figures are in docs/operations
-	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/e2e-agent.tar; }
+	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/previous.tar dist/e2e-agent.tar; }
 	$(E2E) -run Long .
 
 ##@ Check
@@ -125,7 +141,7 @@ tidy:
 	@for m in $(MODULES); do [ -f $$m/go.mod ] && (cd $$m && $(GO) mod tidy); done
 
 .PHONY: verify
-verify: generate manifests fmt tidy install.yaml ## prove that everything generated is fresh
+verify: generate manifests fmt tidy chart ## prove that everything generated is fresh
 	git diff --exit-code
 	@test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not committed"; exit 1; }
 
