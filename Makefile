@@ -101,8 +101,8 @@ E2E = cd test/e2e && $(GO) test -count=1 -timeout 40m -v
 .PHONY: e2e
 e2e: images overlays bin/helm ## end-to-end tests: in the cluster of KUBECONFIG, which has the images, or in our own
 	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/previous.tar dist/e2e-agent.tar; }
-	$(E2E) -skip 'Overlay|Audit|Long|Helm' .
-	$(E2E) -run Audit .
+	$(E2E) -run '^$$' . # installs
+	export E2E_SINCE=$$(date -u +%FT%TZ) && ($(E2E) -skip 'Overlay|Audit|Long|Helm' .) && ($(E2E) -run Audit .)
 	$(E2E) -run Overlay .
 	$(E2E) -run Helm .
 
@@ -110,6 +110,10 @@ e2e: images overlays bin/helm ## end-to-end tests: in the cluster of KUBECONFIG,
 e2e-long: images overlays ## the scenarios that wait for minutes; their figures are in docs/operations
 	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/previous.tar dist/e2e-agent.tar; }
 	$(E2E) -run Long .
+
+.PHONY: cluster-demo
+cluster-demo: images install.yaml ## run the sample in a cluster and show what kubectl says; KEEP=1 keeps it
+	@KEEP=$(KEEP) hack/cluster-demo.sh
 
 ##@ Check
 .PHONY: test

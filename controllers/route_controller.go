@@ -29,7 +29,7 @@ const fieldManager = client.FieldOwner("fanout-operator")
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes,verbs=list;watch
 // +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes/finalizers,verbs=update
 // +kubebuilder:rbac:groups=fanout.dev,resources=fanoutroutes/status,verbs=patch
 

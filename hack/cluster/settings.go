@@ -45,6 +45,7 @@ authorization: {mode: Webhook}
 evictionHard: {memory.available: 50Mi, nodefs.available: 1%%, imagefs.available: 1%%}
 imageGCHighThresholdPercent: 100
 imageMaximumGCAge: 0s
+maxPods: 250
 `
 
 // In a Pod of a machine without CAP_SYS_RESOURCE a lower oom_score_adj is refused,

@@ -19,7 +19,7 @@ import (
 )
 
 // The whole way of a manifest: schema and defaults, document, children. Each
-// NAME.in.yaml has a NAME.document.json and a NAME.children.yaml beside it.
+// NAME.in.yaml has a NAME.document.json and a NAME.children.yaml beside it, with the container of a sidecar.
 func TestPipeline(t *testing.T) {
 	t.Parallel()
 	s, err := newSchema()
@@ -66,6 +66,16 @@ func TestPipeline(t *testing.T) {
 			if string(text) != "null\n" {
 				out.WriteString("---\n" + string(text))
 			}
+		}
+		if route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
+			container, volumes := desired.Sidecar(desired.Input{
+				Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: desired.Options{Image: "fanout:test"},
+			})
+			text, err := yaml.Marshal(map[string]any{"initContainer": container, "volumes": volumes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.WriteString("---\n" + string(text))
 		}
 		testkit.Golden(t, base+".children.yaml", out.String())
 	}

@@ -70,7 +70,7 @@ func TestImports(t *testing.T) {
 		"cmd/operator":         "api/v1alpha1 controllers internal/compile internal/desired internal/rates",
 		"cmd/proxy":            "internal/netguard internal/proxy",
 		"cmd/fanoutctl":        "internal/cli",
-		"controllers":          "api/v1alpha1 api/v1alpha1/applyconfiguration/api/v1alpha1 internal/compile internal/desired internal/rates internal/report internal/routeconfig",
+		"controllers":          "api/v1alpha1 api/v1alpha1/applyconfiguration/api/v1alpha1 internal/compile internal/desired internal/rates internal/report internal/routeconfig internal/selfsigned",
 		"internal/cli":         "api/v1alpha1 config/crd internal/compile internal/netguard internal/proxy internal/routeconfig internal/stats",
 		"internal/compile":     "api/v1alpha1 internal/routeconfig",
 		"internal/desired":     "api/v1alpha1 internal/routeconfig",
@@ -86,6 +86,7 @@ func TestImports(t *testing.T) {
 		"internal/headers":     "",
 		"internal/creds":       "",
 		"internal/netguard":    "",
+		"internal/selfsigned":  "",
 		"internal/routeconfig": "",
 	}
 	for name, p := range list(t, "./...") {

@@ -69,13 +69,16 @@ func names(pods []corev1.Pod) (list []string) {
 }
 
 // Case D11 of the field.
-func TestD11RollingRestartsLoseNoCall(t *testing.T) {
+func TestD11RollingRestartsLoseNoCall(t *testing.T) { rollingRestarts(t, 5) }
+
+func rollingRestarts(t *testing.T, n int) {
+	t.Helper()
 	s := newScene(t)
 	agents := s.agents("one", "two", "load")
 	s.route("orders", []string{"one", "two"})
 	s.ready("orders")
 	agents[2].load(s.url("orders"), 100, 10, false)
-	for i := range 5 {
+	for i := range n {
 		edit(s, "orders-fanout", &appsv1.Deployment{}, func(d *appsv1.Deployment) {
 			if d.Spec.Template.Annotations == nil {
 				d.Spec.Template.Annotations = map[string]string{}
@@ -86,8 +89,8 @@ func TestD11RollingRestartsLoseNoCall(t *testing.T) {
 	}
 	total := agents[2].end()
 	s.allGood(total)
-	figure(t, "5 rolling restarts at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
-	if got := get(s, "orders-fanout", &appsv1.Deployment{}).Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"]; got != "4" {
+	figure(t, strconv.Itoa(n)+" rolling restarts at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
+	if got := get(s, "orders-fanout", &appsv1.Deployment{}).Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"]; got != strconv.Itoa(n-1) {
 		t.Errorf("the last restart was reverted: annotation %q", got)
 	}
 }

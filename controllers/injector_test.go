@@ -1,0 +1,119 @@
+package controllers_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/controllers"
+	"github.com/fanout-operator/fanout/internal/desired"
+)
+
+// injected is a Pod as the injector leaves it, and what it warns of.
+func injected(t *testing.T, namespace string, pod *corev1.Pod) (*corev1.Pod, string) {
+	t.Helper()
+	raw, err := json.Marshal(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	injector := &controllers.Injector{Client: admin, Proxies: desired.Options{Image: "fanout:test"}}
+	response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
+	}})
+	if !response.Allowed {
+		t.Fatalf("the Pod is refused: %v", response.Result)
+	}
+	encoded, err := json.Marshal(response.Patches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(response.Patches) > 0 {
+		patch, err := jsonpatch.DecodePatch(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if raw, err = patch.Apply(raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := &corev1.Pod{}
+	if err := json.Unmarshal(raw, out); err != nil {
+		t.Fatal(err)
+	}
+	return out, strings.Join(response.Warnings, "\n")
+}
+
+func application(route string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "app", Labels: map[string]string{v1alpha1.RouteLabel: route}},
+		Spec: corev1.PodSpec{
+			InitContainers: []corev1.Container{{Name: "migrate", Image: "app"}},
+			Containers:     []corev1.Container{{Name: "app", Image: "app"}},
+		},
+	}
+}
+
+func TestInjectorGivesPodsTheirSidecar(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	create(t, newRoute(namespace, "beside", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Proxy.Mode = v1alpha1.ModeSidecar
+		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+			Type: "Bearer", Bearer: &v1alpha1.SecretReference{SecretName: "partner"},
+		}
+	}))
+	pod, warning := injected(t, namespace, application("beside"))
+	if warning != "" {
+		t.Errorf("warning %q", warning)
+	}
+	if len(pod.Spec.InitContainers) != 2 || pod.Spec.InitContainers[1].Name != "migrate" {
+		t.Fatalf("init containers are %+v, want the sidecar before the application's", pod.Spec.InitContainers)
+	}
+	sidecar := pod.Spec.InitContainers[0]
+	if sidecar.Name != v1alpha1.SidecarName || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+		t.Errorf("the sidecar is %s with restart policy %s", sidecar.Name, *sidecar.RestartPolicy)
+	}
+	mounted := map[string]bool{}
+	for _, m := range sidecar.VolumeMounts {
+		mounted[m.MountPath] = true
+	}
+	if !mounted["/etc/fanout/credentials/"+namespace+"/partner"] || !mounted["/var/run/secrets/kubernetes.io/serviceaccount"] {
+		t.Errorf("the sidecar has mounts %v, want its Secret and nothing of the token", mounted)
+	}
+	// The API server takes it, and a second look changes nothing.
+	pod.Namespace = namespace
+	if err := admin.Create(t.Context(), pod); err != nil {
+		t.Errorf("the Pod is refused: %v", err)
+	}
+	if again, _ := injected(t, namespace, pod); len(again.Spec.InitContainers) != 2 {
+		t.Errorf("a Pod with its sidecar got another one")
+	}
+}
+
+func TestInjectorLeavesOtherPodsAlone(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	create(t, newRoute(namespace, "apart", "https://one.example.com/"))
+	create(t, newRoute(namespace, "broken", "http://one.elsewhere.svc/", func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Proxy.Mode = v1alpha1.ModeSidecar
+	}))
+	for route, warning := range map[string]string{
+		"apart": "", "broken": "is not accepted: spec.backends[0].url", "unknown": "there is no FanoutRoute unknown",
+	} {
+		pod, got := injected(t, namespace, application(route))
+		if len(pod.Spec.InitContainers) != 1 || len(pod.Spec.Volumes) != 0 {
+			t.Errorf("%s: the Pod was changed", route)
+		}
+		if !strings.Contains(got, warning) || (warning == "") != (got == "") {
+			t.Errorf("%s: warning %q, want %q", route, got, warning)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package report_test
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/report"
+)
+
+func sidecar(in *report.Input) { in.Route.Spec.Proxy.Mode = v1alpha1.ModeSidecar }
+
+func TestConditionsOfSidecars(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		modify func(*report.Input)
+		want   map[string]string
+	}{
+		"every Pod has one": {sidecar, map[string]string{"SidecarsInjected": "True/SidecarsInjected", "Ready": "True/Ready"}},
+		"some have none": {func(in *report.Input) { in.Missed = 1 },
+			map[string]string{"SidecarsInjected": "False/SidecarsMissing", "Ready": "True/Ready"}},
+		"no Pod yet": {func(in *report.Input) { in.Pods, in.Seen = nil, nil },
+			map[string]string{"Programmed": "True/NoPods", "ResolvedRefs": "True/NoPods", "Ready": "True/Ready"}},
+		"Pods of before a new Secret": {func(in *report.Input) {
+			in.Seen.Proxies = []rates.Proxy{{Name: "p1", Reached: true, Document: "old", Refused: true}}
+		}, map[string]string{"Programmed": "False/Pending"}},
+	} {
+		conditions := report.Status(input(sidecar, row.modify)).Conditions
+		for kind, want := range row.want {
+			c := meta.FindStatusCondition(conditions, kind)
+			if c == nil || string(c.Status)+"/"+c.Reason != want {
+				t.Errorf("%s: %s is %+v, want %s", name, kind, c, want)
+			}
+		}
+	}
+}
+
+// The condition is of one mode, and goes with it.
+func TestSidecarsInjectedGoesWithTheMode(t *testing.T) {
+	t.Parallel()
+	in := input(sidecar)
+	in.Route.Status = report.Status(in)
+	in.Route.Spec.Proxy.Mode = v1alpha1.ModeDeployment
+	if c := meta.FindStatusCondition(report.Status(in).Conditions, "SidecarsInjected"); c != nil {
+		t.Errorf("a Deployment has %+v", c)
+	}
+}
+
+// A sidecar serves as soon as it has started, whatever the application says.
+func TestReadySidecar(t *testing.T) {
+	t.Parallel()
+	p := pod("p1", corev1.ConditionFalse)
+	for _, row := range []struct {
+		state corev1.ContainerState
+		want  bool
+	}{
+		{corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, true},
+		{corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}, false},
+	} {
+		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: v1alpha1.SidecarName, Started: new(true), State: row.state}}
+		if report.Ready(&p) != row.want {
+			t.Errorf("%+v is ready: %v", row.state, !row.want)
+		}
+	}
+	p.DeletionTimestamp = &metav1.Time{}
+	if report.Ready(&p) {
+		t.Error("a Pod that goes is ready")
+	}
+}
