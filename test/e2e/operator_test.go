@@ -86,7 +86,12 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 		return c != nil && c.Reason == "SecretMissing"
 	})
 	before := get(s, "orders-fanout", &appsv1.Deployment{})
-	withoutOperator(t, func() {})
+	withoutOperator(t, func() { // whose lease somebody tidies up, too
+		lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "fanout-operator"}}
+		if err := kube.Delete(t.Context(), lease); err != nil {
+			t.Fatal(err)
+		}
+	})
 	eventually(t, time.Minute, "the new leader has looked", func() bool {
 		edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) { r.Spec.Listener.Port = 8081 })
 		return get(s, "orders-fanout", &corev1.Service{}).Spec.Ports[0].Port == 8081

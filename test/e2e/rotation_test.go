@@ -71,3 +71,32 @@ func (s *scene) onlyUses(backend *agent, key string) bool {
 	backend.control(http.MethodGet, "recent", nil, &recent)
 	return len(recent.Recent) == 1 && recent.Recent[key] > 10
 }
+
+// A spec that names another Secret rolls the Pods. Those that do not have it mounted
+// go on with the spec before, and no call is lost.
+func TestNewSecretRollsWithoutLoss(t *testing.T) {
+	s := newScene(t)
+	agents := s.agents("one", "two", "load")
+	agents[1].behave(map[string]any{"keys": []string{"secret"}})
+	s.route("orders", []string{"one"})
+	s.ready("orders")
+	agents[2].load(s.url("orders"), 100, 10, false)
+	s.secret("partner", map[string]string{"key": "secret"})
+	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{
+			Name: "two", Service: &v1alpha1.ServiceReference{Name: "two", Port: 8080},
+			Authentication: &v1alpha1.BackendAuthentication{
+				Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "partner", Key: "key", Header: "X-API-Key"},
+			},
+		})
+	})
+	s.rolledOut("orders-fanout")
+	s.ready("orders")
+	agents[2].sent(100)
+	total := agents[2].end()
+	s.allGood(total)
+	if agents[1].seen().Count == 0 {
+		t.Error("the new backend was not called")
+	}
+	figure(t, "backend with a new Secret added at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
+}
