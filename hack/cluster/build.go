@@ -47,7 +47,7 @@ func build(ctx context.Context, module string) (string, error) {
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
-	say("building Kubernetes %s, containerd and CoreDNS from source (once; about 20 minutes on two cores, less after make test)", version)
+	say("building Kubernetes %s, containerd and CoreDNS from source (once; about ten minutes on two cores, less after make test)", version)
 	fresh := target + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return "", fmt.Errorf("clean up an earlier build: %w", err)

@@ -66,7 +66,7 @@ func withoutAPIServer(t *testing.T, away time.Duration) {
 	s.allGood(total)
 	figure(t, "API server stopped for "+away.String()+" at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) { r.Spec.Dispatch.Timeout = "9s" })
-	s.ready("orders")
+	figure(t, "API server back after "+away.String()+" → a changed spec is served", "%.0f s", s.ready("orders").Seconds())
 	if err := operatorIsUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
