@@ -92,11 +92,11 @@ func run(args []string) error {
 		return err
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil)))
-	mgr, err := newManager(s)
+	ctx := ctrl.SetupSignalHandler()
+	mgr, err := newManager(ctx, s)
 	if err != nil {
 		return err
 	}
-	ctx := ctrl.SetupSignalHandler()
 	if err := setUp(ctx, mgr, s); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func run(args []string) error {
 	return nil
 }
 
-func newManager(s *settings) (ctrl.Manager, error) {
+func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("set up scheme: %w", err)
@@ -114,6 +114,9 @@ func newManager(s *settings) (ctrl.Manager, error) {
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find cluster: %w", err)
+	}
+	if err := waitForAPIServer(ctx, config); err != nil {
+		return nil, err
 	}
 	fence := controllers.NewFence(time.Now())
 	if s.leaderElect {
