@@ -124,9 +124,6 @@ func TestD10NamespaceGoesWithTheOperatorAbsent(t *testing.T) {
 			return apierrors.IsNotFound(kube.Get(t.Context(), client.ObjectKey{Name: s.namespace}, &corev1.Namespace{}))
 		})
 		figure(t, "namespace deleted with the operator absent → gone", "%.1f s", took.Seconds())
-		if took > 30*time.Second {
-			t.Errorf("it took %v, want under 30 s", took)
-		}
 	})
 }
 

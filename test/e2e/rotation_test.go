@@ -15,7 +15,7 @@ import (
 // Case E1 of the field.
 func TestE1OverlayFastRotation(t *testing.T) {
 	installed(t, "fast-rotation.yaml")
-	rotationUnderLoad(t, "fast-rotation", 2*time.Second)
+	rotationUnderLoad(t, "fast-rotation", 10*time.Second)
 }
 
 // Case E1 of the field. The kubelet looks after its Secrets once a minute or so.
