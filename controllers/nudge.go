@@ -85,9 +85,7 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 		if err != nil {
 			return 0, err
 		}
-		if wait > 0 && (again == 0 || wait < again) {
-			again = wait
-		}
+		again = sooner(again, wait)
 	}
 	return again, nil
 }
@@ -108,16 +106,34 @@ func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Po
 	}
 	t.count++
 	t.at = now
+	err := r.annotate(ctx, pod, v1alpha1.DocumentAnnotation, s.hash, v1alpha1.NudgeAnnotation, strconv.Itoa(t.count))
+	if err != nil {
+		return 0, err
+	}
+	r.nudges.set(pod.UID, t)
+	return nudgeAgain << (t.count - 1), nil
+}
+
+// annotate sets annotations, given as keys and values, on a Pod that may be gone.
+func (r *RouteReconciler) annotate(ctx context.Context, pod *corev1.Pod, pairs ...string) error {
 	before := pod.DeepCopy()
 	if pod.Annotations == nil {
 		pod.Annotations = map[string]string{}
 	}
-	pod.Annotations[v1alpha1.DocumentAnnotation] = s.hash
-	pod.Annotations[v1alpha1.NudgeAnnotation] = strconv.Itoa(t.count)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		pod.Annotations[pairs[i]] = pairs[i+1]
+	}
 	err := r.Client.Patch(ctx, pod, client.MergeFrom(before), fieldManager)
 	if err != nil && !apierrors.IsNotFound(err) {
-		return 0, fmt.Errorf("annotate pod %s/%s: %w", pod.Namespace, pod.Name, err)
+		return fmt.Errorf("annotate pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	r.nudges.set(pod.UID, t)
-	return nudgeAgain << (t.count - 1), nil
+	return nil
+}
+
+// sooner is the shorter of two waits, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }

@@ -117,20 +117,13 @@ func (r *RouteReconciler) rotate(ctx context.Context, s *scope, now time.Time) (
 			continue
 		}
 		tell, wait := r.rotations.due(pod, s.key, versions, now)
-		if again == 0 || wait > 0 && wait < again {
-			again = wait
-		}
+		again = sooner(again, wait)
 		if !tell {
 			continue
 		}
-		before := pod.DeepCopy()
-		if pod.Annotations == nil {
-			pod.Annotations = map[string]string{}
-		}
 		count, _ := strconv.Atoi(pod.Annotations[v1alpha1.RotationAnnotation])
-		pod.Annotations[v1alpha1.RotationAnnotation] = strconv.Itoa(count + 1)
-		if err := r.Client.Patch(ctx, pod, client.MergeFrom(before), fieldManager); err != nil && !apierrors.IsNotFound(err) {
-			return 0, fmt.Errorf("annotate pod %s/%s: %w", pod.Namespace, pod.Name, err)
+		if err := r.annotate(ctx, pod, v1alpha1.RotationAnnotation, strconv.Itoa(count+1)); err != nil {
+			return 0, err
 		}
 	}
 	return again, nil

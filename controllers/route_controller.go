@@ -100,10 +100,7 @@ func (r *RouteReconciler) tell(ctx context.Context, s *scope, now time.Time) (ti
 	if err != nil {
 		return 0, fmt.Errorf("rotate: %w", err)
 	}
-	if document == 0 || secrets > 0 && secrets < document {
-		return secrets, nil
-	}
-	return document, nil
+	return sooner(document, secrets), nil
 }
 
 // lookAgain is for what no watch tells of: the end of an object that is none of

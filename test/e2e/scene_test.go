@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,20 +168,20 @@ func (s *scene) ready(route string) time.Duration {
 	})
 }
 
-// pods are those of a route that run.
-func (s *scene) pods(route string) []corev1.Pod {
+// everyPod are those of a route, with those that are going.
+func (s *scene) everyPod(route string) []corev1.Pod {
 	s.t.Helper()
 	list := &corev1.PodList{}
 	if err := kube.List(s.t.Context(), list, client.InNamespace(s.namespace), client.MatchingLabels{v1alpha1.RouteLabel: route}); err != nil {
 		s.t.Fatal(err)
 	}
-	var live []corev1.Pod
-	for i := range list.Items {
-		if list.Items[i].DeletionTimestamp == nil {
-			live = append(live, list.Items[i])
-		}
-	}
-	return live
+	return list.Items
+}
+
+// pods are those of a route that stay.
+func (s *scene) pods(route string) []corev1.Pod {
+	s.t.Helper()
+	return slices.DeleteFunc(s.everyPod(route), func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
 }
 
 // agent is a Pod of ours and its Service.

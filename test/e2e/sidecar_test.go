@@ -120,16 +120,6 @@ func TestD12OverlaySidecarMissed(t *testing.T) {
 	})
 }
 
-// everyPod are those of a route, with those that are going.
-func (s *scene) everyPod(route string) []corev1.Pod {
-	s.t.Helper()
-	list := &corev1.PodList{}
-	if err := kube.List(s.t.Context(), list, client.InNamespace(s.namespace), client.MatchingLabels{v1alpha1.RouteLabel: route}); err != nil {
-		s.t.Fatal(err)
-	}
-	return list.Items
-}
-
 // sidecarIsModest fails where the sidecar holds the application's token, or the
 // application the sidecar's Secrets.
 func (s *scene) sidecarIsModest(pod string) {
