@@ -114,6 +114,7 @@ func TestD12OverlaySidecarMissed(t *testing.T) {
 	if err := kube.Delete(t.Context(), get(s, "early", &corev1.Pod{})); err != nil {
 		t.Fatal(err)
 	}
+	waitForInjector(t) // a ready operator is not yet an injector that the API server trusts
 	s.application("late")
 	eventually(t, time.Minute, "every Pod has its sidecar", func() bool {
 		return s.condition("orders", "SidecarsInjected").Status == metav1.ConditionTrue && len(s.everyPod("orders")) == 1
