@@ -22,7 +22,7 @@ clean_up() {
 own=
 trap clean_up EXIT
 if [ -z "${KUBECONFIG:-}" ]; then
-  own=yes
+  [ -e .cluster/pid ] || own=yes
   "${cluster[@]}" up
   "${cluster[@]}" load dist/fanout.tar dist/demo.tar
   export KUBECONFIG=$PWD/.cluster/kubeconfig
@@ -46,6 +46,7 @@ for _ in $(seq 100); do
   [ -z "$port" ] || break
   sleep 0.1
 done
+[ -n "$port" ] || { cat "$log" >&2; exit 1; }
 bin/demo -url "http://127.0.0.1:$port"
 sleep 6 # the operator looks every 5 s
 say "kubectl get fanoutroute -o wide"

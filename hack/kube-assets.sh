@@ -31,7 +31,7 @@ fresh=$(mktemp -d "$target.XXXXXX")
 trap 'rm -rf "$fresh"; [ -z "${watcher:-}" ] || kill "$watcher" 2>/dev/null' EXIT
 say "building Kubernetes $version from source"
 start=$SECONDS
-( while sleep 20; do say "$((SECONDS - start)) s, $(wc -l < "$fresh/log") packages compiled"; done ) &
+( while sleep 20; do say "$((SECONDS - start)) s, $(wc -l < "$fresh/log") packages compiled"; done ) > /dev/null 9>&- &
 watcher=$!
 IFS=. read -r major minor _ <<< "${version#v}"
 flags="-s -w"

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -47,6 +48,14 @@ func build(ctx context.Context, module string) (string, error) {
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
+	alone, err := exclusive(target + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer alone.Close()
+	if _, err := os.Stat(target); err == nil { // built by another one meanwhile
+		return target, nil
+	}
 	say("building Kubernetes %s, containerd and CoreDNS from source (once; about ten minutes on two cores, less after make test)", version)
 	fresh := target + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
@@ -64,6 +73,21 @@ func build(ctx context.Context, module string) (string, error) {
 		return "", fmt.Errorf("keep programs: %w", err)
 	}
 	return target, nil
+}
+
+// exclusive waits until no other process holds the lock file.
+func exclusive(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("lock build: %w", err)
+	}
+	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock build: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("lock build: %w", err)
+	}
+	return lock, nil
 }
 
 func compile(ctx context.Context, module, target, version string) error {

@@ -69,10 +69,11 @@ func (c *cluster) stop(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if cmd.Run() == nil {
-			return fmt.Errorf("%s runs", name)
+		err = cmd.Run()
+		if ended, ok := errors.AsType[*exec.ExitError](err); ok && ended.ExitCode() == 1 {
+			return nil // no process matched
 		}
-		return nil
+		return errors.Join(fmt.Errorf("%s runs", name), err)
 	})
 }
 
@@ -116,7 +117,16 @@ func (c *cluster) signal(ctx context.Context, container string, s syscall.Signal
 	if err != nil {
 		return fmt.Errorf("find container %s: %w", container, err)
 	}
+	running, err := c.running(ctx)
+	if err != nil {
+		return err
+	}
+	signaled := 0
 	for id := range strings.FieldsSeq(string(ids)) {
+		if !running[id] {
+			continue // one that was restarted leaves its predecessor in the list
+		}
+		signaled++
 		cmd, err := c.ctr(ctx, "tasks", "kill", "-s", strconv.Itoa(int(s)), id)
 		if err != nil {
 			return err
@@ -125,8 +135,25 @@ func (c *cluster) signal(ctx context.Context, container string, s syscall.Signal
 			return fmt.Errorf("signal %s: %w: %s", container, err, tail(string(output), 3))
 		}
 	}
-	if len(ids) == 0 {
-		return fmt.Errorf("there is no container %s", container)
+	if signaled == 0 {
+		return fmt.Errorf("no container %s runs", container)
 	}
 	return nil
+}
+
+// running are the containers that have a process, stopped or not.
+func (c *cluster) running(ctx context.Context) (map[string]bool, error) {
+	cmd, err := c.ctr(ctx, "tasks", "list", "-q")
+	if err != nil {
+		return nil, err
+	}
+	ids, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list tasks: %w", err)
+	}
+	list := map[string]bool{}
+	for id := range strings.FieldsSeq(string(ids)) {
+		list[id] = true
+	}
+	return list, nil
 }

@@ -34,9 +34,19 @@ func (c *cluster) pid() int {
 func (c *cluster) alive() bool { return c.pid() != 0 }
 
 // down ends the cluster: with the node's first process go all others, their mounts
-// and links. What is left are the state folder and the control groups.
+// and links. What is left are the state folder and the control groups, which belong
+// to whoever holds the lock.
 func (c *cluster) down() error {
-	if err := errors.Join(c.end(), c.remove()); err != nil {
+	if err := c.end(); err != nil {
+		return err
+	}
+	lock, err := takeLock(c.dir)
+	if err != nil {
+		say("another cluster of this machine stays as it is")
+		return c.removeState()
+	}
+	defer lock.Close()
+	if err := c.remove(); err != nil {
 		return err
 	}
 	say("down")
@@ -46,10 +56,10 @@ func (c *cluster) down() error {
 // end ends the cluster and leaves its logs.
 func (c *cluster) end() error {
 	if pid := c.pid(); pid != 0 {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("end the node: %w", err)
 		}
-		for end := time.Now().Add(time.Minute); c.alive(); time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !gone(pid); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				return errors.New("the node does not end")
 			}
@@ -58,10 +68,43 @@ func (c *cluster) end() error {
 	return nil
 }
 
+// gone reports whether a process has ended, and with it, where it was the first of
+// its namespace, all others there: it is no zombie before.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+}
+
 // remove removes what a cluster that runs no more has left.
 func (c *cluster) remove() error {
 	if err := removeCgroups(); err != nil {
 		return err
+	}
+	return c.removeState()
+}
+
+// marker is the file by which a folder is known to be a cluster's.
+const marker = ".fanout-cluster"
+
+func (c *cluster) mark() error {
+	if err := errors.Join(os.MkdirAll(c.dir, 0o755), os.WriteFile(c.path(marker), nil, 0o600)); err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	return nil
+}
+
+// removeState removes the folder, unless it is somebody else's.
+func (c *cluster) removeState() error {
+	files, err := os.ReadDir(c.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if _, marked := os.Stat(c.path(marker)); err != nil || len(files) > 0 && marked != nil {
+		return fmt.Errorf("%s is no folder of a cluster: it stays", c.dir)
 	}
 	if err := os.RemoveAll(c.dir); err != nil {
 		return fmt.Errorf("remove state: %w", err)
@@ -105,15 +148,35 @@ func makeCgroups() error {
 				return fmt.Errorf("make control group: %w", err)
 			}
 		}
-		// In v2 a group has the controllers that its parents hand down.
-		controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
-		if err != nil || root != "/sys/fs/cgroup" {
-			continue
-		}
-		for name := range strings.FieldsSeq(string(controllers)) {
-			for _, parent := range []string{root, group} {
-				_ = os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+"+name), 0o644)
+		if root == "/sys/fs/cgroup" {
+			if err := handDown(root, group); err != nil {
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+// handDown gives a group of v2 the controllers, which it has from its parents. Where it
+// gets too few, it says what a kubelet would only repeat once a second in its log.
+func handDown(root, group string) error {
+	controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("make control group: %w", err)
+	}
+	for name := range strings.FieldsSeq(string(controllers)) {
+		for _, parent := range []string{root, group} {
+			_ = os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+"+name), 0o644)
+		}
+	}
+	has, err := os.ReadFile(filepath.Join(group, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("make control group: %w", err)
+	}
+	for _, name := range []string{"cpu", "memory", "pids"} {
+		if !slices.Contains(strings.Fields(string(has)), name) {
+			return fmt.Errorf("control group %s lacks the controller %q: the root group has processes of its own, "+
+				"as in a container; move them to a group below it", group, name)
 		}
 	}
 	return nil

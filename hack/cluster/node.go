@@ -140,7 +140,13 @@ type process struct {
 }
 
 func (s *supervisor) run() error {
+	known := false
 	for ; ; time.Sleep(100 * time.Millisecond) {
+		_, err := os.Stat(s.c.path("pid"))
+		if known && errors.Is(err, os.ErrNotExist) {
+			return errors.New("the folder is gone, and with it the only way to end this node")
+		}
+		known = known || err == nil
 		s.reap()
 		for i := range s.components {
 			p := &s.components[i]

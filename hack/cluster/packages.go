@@ -18,6 +18,7 @@ func needed() []struct{ file, pack string } {
 		{"/usr/sbin/conntrack", "conntrack"},
 		{"/usr/bin/nsenter", "util-linux"},
 		{"/sbin/ip", "iproute2"},
+		{"/usr/bin/pgrep", "procps"},
 	}
 }
 
@@ -40,7 +41,7 @@ func installPackages(ctx context.Context) error {
 		{"update", "-q"},
 		append([]string{"install", "-q", "-y", "--no-install-recommends"}, absent...),
 	} {
-		cmd := exec.CommandContext(ctx, "apt-get", args...)
+		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=120"}, args...)...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if output, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("install %v: %w\n%s", absent, err, tail(string(output), 10))

@@ -16,11 +16,18 @@ import (
 
 // lockFile is held by the node of the one cluster that a machine can have; it
 // holds the name of its folder.
-const lockFile = "/run/lock/fanout-cluster"
+const lockFile = "/run/fanout-cluster.lock"
 
 // up starts the cluster, and returns when Pods can be run.
 func (c *cluster) up(ctx context.Context) error {
 	if c.alive() {
+		programs, err := os.ReadFile(c.path("programs"))
+		if err != nil {
+			return fmt.Errorf("it runs, but not from %s: %w", c.dir, err)
+		}
+		if err := c.await(ctx, string(programs)); err != nil {
+			return err
+		}
 		say("runs already; KUBECONFIG=%s", c.path("kubeconfig"))
 		return nil
 	}
@@ -46,7 +53,7 @@ func (c *cluster) up(ctx context.Context) error {
 	}
 	start := time.Now()
 	if err := c.launch(ctx, programs, lock); err != nil {
-		return err
+		return errors.Join(err, c.end())
 	}
 	if err := c.await(ctx, programs); err != nil {
 		return errors.Join(err, c.end())
@@ -56,7 +63,7 @@ func (c *cluster) up(ctx context.Context) error {
 }
 
 func takeLock(dir string) (*os.File, error) {
-	lock, err := os.OpenFile(lockFile, os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(lockFile, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -112,13 +119,16 @@ func (c *cluster) launch(ctx context.Context, programs string, lock *os.File) er
 		return fmt.Errorf("start node: %w", err)
 	}
 	if err := os.WriteFile(c.path("pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600); err != nil {
-		return fmt.Errorf("start node: %w", err)
+		return errors.Join(fmt.Errorf("start node: %w", err), cmd.Process.Kill())
 	}
 	say("started; waiting for the node (logs are in %s)", c.path("log"))
 	return ctx.Err()
 }
 
 func (c *cluster) writeSettings(programs, server string) error {
+	if err := c.mark(); err != nil {
+		return err
+	}
 	for _, folder := range []string{"lib", "log", "cni", "stopped"} {
 		if err := os.MkdirAll(c.path(folder), 0o755); err != nil {
 			return fmt.Errorf("write settings: %w", err)

@@ -82,13 +82,17 @@ func audited(t *testing.T, match func(auditEvent) bool) (list []auditEvent) {
 	defer func() { _ = f.Close() }()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
+	var torn error // a last line that is still being written
 	for lines.Scan() {
+		if torn != nil {
+			t.Fatal(torn)
+		}
 		if !strings.Contains(lines.Text(), operatorUser) {
 			continue
 		}
 		e := auditEvent{}
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			t.Fatal(err)
+		if torn = json.Unmarshal(lines.Bytes(), &e); torn != nil {
+			continue
 		}
 		if e.User.Username == operatorUser && e.StageTimestamp.After(since) && match(e) {
 			list = append(list, e)

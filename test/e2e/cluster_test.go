@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 func ours(t *testing.T, args ...string) {
 	t.Helper()
 	onlyOurs(t)
-	cmd := exec.CommandContext(t.Context(), filepath.Join("..", "..", "bin", "cluster"),
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join("..", "..", "bin", "cluster"),
 		append([]string{"-dir", filepath.Join("..", "..", ".cluster")}, args...)...)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cluster %v: %v: %s", args, err, output)

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,11 +30,11 @@ func TestCRDDeletedAndAppliedAgain(t *testing.T) {
 	if err := applyManifest(t.Context(), rendered("install.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, "routes are taken again", func() bool {
+	eventually(t, "routes are taken again", func() bool {
 		return kube.List(t.Context(), routes(), client.InNamespace(s.namespace)) == nil
 	})
 	s.route("orders", []string{"one"})
-	took := eventually(t, 3*time.Minute, "the new route is ready", func() bool {
+	took := eventually(t, "the new route is ready", func() bool {
 		c := s.condition("orders", "Ready")
 		return c != nil && c.Status == metav1.ConditionTrue
 	})
@@ -59,7 +58,7 @@ func deleteCRD(t *testing.T) {
 	if err := kube.Delete(t.Context(), crd); client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, "the CRD is gone", func() bool {
+	eventually(t, "the CRD is gone", func() bool {
 		return apierrors.IsNotFound(kube.Get(t.Context(), client.ObjectKeyFromObject(crd), crd))
 	})
 }

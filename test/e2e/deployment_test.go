@@ -44,7 +44,7 @@ func TestSpecChangeReachesEveryProxy(t *testing.T) {
 		})
 		changed := time.Now()
 		generation := get(s, "orders", &v1alpha1.FanoutRoute{}).Generation
-		eventually(t, 30*time.Second, "the spec is served", func() bool {
+		eventually(t, "the spec is served", func() bool {
 			c := s.condition("orders", "Programmed")
 			return c.ObservedGeneration == generation && c.Status == metav1.ConditionTrue
 		})
@@ -98,7 +98,7 @@ func rollingRestarts(t *testing.T, n int) {
 // rolledOut waits for a Deployment's newest Pods, and for the end of the others.
 func (s *scene) rolledOut(name string) {
 	s.t.Helper()
-	eventually(s.t, 3*time.Minute, name+" is rolled out", func() bool {
+	eventually(s.t, name+" is rolled out", func() bool {
 		d := get(s, name, &appsv1.Deployment{})
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas &&
 			d.Status.Replicas == *d.Spec.Replicas && d.Status.AvailableReplicas == *d.Spec.Replicas
@@ -118,7 +118,7 @@ func TestD11ScalingEvictingAndDrainingLoseNoCall(t *testing.T) {
 		if err := kube.SubResource("scale").Patch(t.Context(), scaled, client.RawPatch("application/merge-patch+json", patch)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 90*time.Second, "there are as many proxies", func() bool {
+		eventually(t, "there are as many proxies", func() bool {
 			d := get(s, "orders-fanout", &appsv1.Deployment{})
 			return *d.Spec.Replicas == n && d.Status.Replicas == n && d.Status.AvailableReplicas == n
 		})
@@ -142,7 +142,7 @@ func TestD11ScalingEvictingAndDrainingLoseNoCall(t *testing.T) {
 func (s *scene) drain(route string) (refused int) {
 	s.t.Helper()
 	left := names(s.pods(route))
-	eventually(s.t, 3*time.Minute, "all are evicted", func() bool {
+	eventually(s.t, "all are evicted", func() bool {
 		left = slices.DeleteFunc(left, func(pod string) bool {
 			err := core.CoreV1().Pods(s.namespace).EvictV1(s.t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod}})
 			if apierrors.IsTooManyRequests(err) {

@@ -89,7 +89,7 @@ func TestKstatusThroughALife(t *testing.T) {
 	s.ready("orders")
 	setURL("http://one.other-namespace.svc:8080/")
 	broken := time.Now()
-	eventually(t, 10*time.Second, "the bad spec is refused", func() bool { return s.condition("orders", "Stalled").Status == metav1.ConditionTrue })
+	eventually(t, "the bad spec is refused", func() bool { return s.condition("orders", "Stalled").Status == metav1.ConditionTrue })
 	figure(t, "bad spec → Failed for kstatus", "%.1f s", time.Since(broken).Seconds())
 	setURL(good)
 	s.ready("orders")
@@ -153,8 +153,8 @@ func TestArgoCDHealth(t *testing.T) {
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) {
 		r.Spec.Backends[0].Service, r.Spec.Backends[0].URL = nil, "http://one.other-namespace.svc:8080/"
 	})
-	eventually(t, 10*time.Second, "the bad spec is refused", func() bool { return s.condition("orders", "Stalled").Status == metav1.ConditionTrue })
-	time.Sleep(time.Second)
+	eventually(t, "the bad spec is refused", func() bool { return s.condition("orders", "Stalled").Status == metav1.ConditionTrue })
+	time.Sleep(5 * time.Second) // for the watch to tell it, too
 	want := map[status.Status]string{status.CurrentStatus: "Healthy", status.InProgressStatus: "Progressing", status.FailedStatus: "Degraded"}
 	fixtures := map[string]*unstructured.Unstructured{}
 	for _, m := range moments() {

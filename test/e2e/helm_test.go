@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -46,7 +45,7 @@ func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
 	s.ready("orders")
 	agents[1].load(s.url("orders"), 100, 10, false)
 	helm(t, "upgrade", "fanout", chart, "--set", "sidecar.enabled=true", "--wait", "--timeout", "2m")
-	eventually(t, time.Minute, "the proxies have the new image", func() bool {
+	eventually(t, "the proxies have the new image", func() bool {
 		return get(s, "orders-fanout", &appsv1.Deployment{}).Spec.Template.Spec.Containers[0].Image == "fanout.dev/fanout:v0.1.0"
 	})
 	s.rolledOut("orders-fanout")
@@ -74,7 +73,7 @@ func uninstallDefault(t *testing.T) {
 		}
 	}
 	deleteCRD(t)
-	eventually(t, 2*time.Minute, "the operator's namespace is gone", func() bool {
+	eventually(t, "the operator's namespace is gone", func() bool {
 		return apierrors.IsNotFound(kube.Get(t.Context(), client.ObjectKey{Name: system}, &corev1.Namespace{}))
 	})
 }

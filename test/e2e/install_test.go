@@ -13,7 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -113,17 +113,11 @@ func restoreDefault(ctx context.Context, other string) error {
 // operatorIsUp waits until the operator runs as its Deployment says, and no Pod of
 // an older one is left.
 func operatorIsUp(ctx context.Context) error {
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		d := &appsv1.Deployment{}
-		if err := kube.Get(ctx, client.ObjectKey{Namespace: system, Name: "fanout-operator"}, d); err != nil {
-			if apierrors.IsNotFound(err) {
-				continue
-			}
-			return fmt.Errorf("read operator: %w", err)
-		}
 		pods := &corev1.PodList{}
-		if err := kube.List(ctx, pods, client.InNamespace(system)); err != nil {
-			return fmt.Errorf("list operators: %w", err)
+		if kube.Get(ctx, client.ObjectKey{Namespace: system, Name: "fanout-operator"}, d) != nil || kube.List(ctx, pods, client.InNamespace(system)) != nil {
+			continue
 		}
 		n := *d.Spec.Replicas
 		if d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == n && d.Status.AvailableReplicas == n &&
@@ -131,17 +125,14 @@ func operatorIsUp(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("the operator is not up after 2 minutes")
+	return fmt.Errorf("the operator is not up after %v", patience)
 }
 
 func scaleOperator(t *testing.T, n int32) {
 	t.Helper()
-	d := &appsv1.Deployment{}
-	if err := kube.Get(t.Context(), client.ObjectKey{Namespace: system, Name: "fanout-operator"}, d); err != nil {
-		t.Fatal(err)
-	}
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n)
-	if err := kube.Patch(t.Context(), d, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "fanout-operator"}}
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n))
+	if err := steady(func() error { return kube.Patch(t.Context(), d, patch) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := operatorIsUp(t.Context()); err != nil {
@@ -152,7 +143,7 @@ func scaleOperator(t *testing.T, n int32) {
 // withoutOperator runs with the operator scaled to nothing.
 func withoutOperator(t *testing.T, do func()) {
 	t.Helper()
-	scaleOperator(t, 0)
 	defer scaleOperator(t, 2)
+	scaleOperator(t, 0)
 	do()
 }

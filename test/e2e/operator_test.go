@@ -37,7 +37,7 @@ func TestCallsGoOnWithoutOperator(t *testing.T) {
 	total := agents[1].end()
 	s.allGood(total)
 	figure(t, "operators killed at 100 calls a second", "%d calls, %d not 200", total.Sent, total.Sent-total.good())
-	eventually(t, time.Minute, "the status catches up", func() bool {
+	eventually(t, "the status catches up", func() bool {
 		traffic := get(s, "orders", &v1alpha1.FanoutRoute{}).Status.Traffic
 		return traffic != nil && traffic.SuccessRate == "100%"
 	})
@@ -55,10 +55,11 @@ func withoutAPIServer(t *testing.T, away time.Duration) {
 	s.route("orders", []string{"one"})
 	s.ready("orders")
 	agents[1].load(s.url("orders"), 100, 10, false)
+	t.Cleanup(func() { ours(t, "start", "kube-apiserver") })
 	ours(t, "stop", "kube-apiserver")
 	time.Sleep(away)
 	ours(t, "start", "kube-apiserver")
-	eventually(t, time.Minute, "the API server is back", func() bool {
+	eventually(t, "the API server is back", func() bool {
 		return kube.Get(t.Context(), s.key("orders"), &v1alpha1.FanoutRoute{}) == nil
 	})
 	agents[1].sent(100)
@@ -81,7 +82,7 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 			Type: "Bearer", Bearer: &v1alpha1.SecretReference{SecretName: "not-there-yet"},
 		}
 	})
-	eventually(t, time.Minute, "the proxies say what they lack", func() bool {
+	eventually(t, "the proxies say what they lack", func() bool {
 		c := s.condition("orders", "ResolvedRefs")
 		return c != nil && c.Reason == "SecretMissing"
 	})
@@ -92,7 +93,7 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	eventually(t, time.Minute, "the new leader has looked", func() bool {
+	eventually(t, "the new leader has looked", func() bool {
 		edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) { r.Spec.Listener.Port = 8081 })
 		return get(s, "orders-fanout", &corev1.Service{}).Spec.Ports[0].Port == 8081
 	})
@@ -120,7 +121,7 @@ func TestD10NamespaceGoesWithTheOperatorAbsent(t *testing.T) {
 		if err := kube.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}); err != nil {
 			t.Fatal(err)
 		}
-		took := eventually(t, time.Minute, "the namespace is gone", func() bool {
+		took := eventually(t, "the namespace is gone", func() bool {
 			return apierrors.IsNotFound(kube.Get(t.Context(), client.ObjectKey{Name: s.namespace}, &corev1.Namespace{}))
 		})
 		figure(t, "namespace deleted with the operator absent → gone", "%.1f s", took.Seconds())
@@ -141,6 +142,15 @@ func leader(t *testing.T) string {
 	return pod
 }
 
+// restarts is how often the operator in a Pod was started again.
+func (s *scene) restarts(pod string) (n int32) {
+	s.t.Helper()
+	for _, c := range get(&scene{s.t, system}, pod, &corev1.Pod{}).Status.ContainerStatuses {
+		n += c.RestartCount
+	}
+	return n
+}
+
 // A leader that wakes up after its lease has gone to another one writes nothing. Its
 // writes are told apart in the audit log by the name of its Pod.
 func TestLeaderThatWasStoppedWritesNothing(t *testing.T) {
@@ -150,11 +160,20 @@ func TestLeaderThatWasStoppedWritesNothing(t *testing.T) {
 	s.route("orders", []string{"one"})
 	s.ready("orders")
 	first := leader(t)
+	restarts := s.restarts(first)
+	t.Cleanup(func() {
+		if t.Failed() {
+			ours(t, "resume", system+"/"+first+"/operator")
+		}
+	})
 	ours(t, "pause", system+"/"+first+"/operator")
-	took := eventually(t, time.Minute, "another one leads", func() bool { second := leader(t); return second != "" && second != first })
+	took := eventually(t, "another one leads", func() bool { second := leader(t); return second != "" && second != first })
 	figure(t, "leader stopped → another one leads", "%.0f s", took.Seconds())
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) { r.Spec.Dispatch.Timeout = "9s" })
 	s.ready("orders")
+	if n := s.restarts(first); n != restarts {
+		t.Fatalf("the kubelet has restarted the old leader before it woke up (%d restarts, %d before): the test shows nothing", n, restarts)
+	}
 	resumed := time.Now()
 	ours(t, "resume", system+"/"+first+"/operator")
 	time.Sleep(5 * time.Second)

@@ -25,7 +25,12 @@ import (
 
 func (s *scene) exists(object client.Object) bool {
 	s.t.Helper()
-	err := kube.Get(s.t.Context(), s.key("orders-fanout"), object)
+	return s.there("orders-fanout", object)
+}
+
+func (s *scene) there(name string, object client.Object) bool {
+	s.t.Helper()
+	err := steady(func() error { return kube.Get(s.t.Context(), s.key(name), object) })
 	if err != nil && !apierrors.IsNotFound(err) {
 		s.t.Fatal(err)
 	}
@@ -43,12 +48,13 @@ func TestAutoscalerIsNotFoughtOver(t *testing.T) {
 		r.Spec.Proxy.NetworkPolicy = &v1alpha1.ProxyNetworkPolicy{}
 	})
 	number := func() int32 { return *get(s, "orders-fanout", &appsv1.Deployment{}).Spec.Replicas }
-	eventually(t, time.Minute, "there are the objects", func() bool {
+	eventually(t, "there are the objects", func() bool {
 		return s.exists(&appsv1.Deployment{}) && s.exists(&autoscalingv2.HorizontalPodAutoscaler{}) &&
 			s.exists(&networkingv1.NetworkPolicy{}) && s.exists(&policyv1.PodDisruptionBudget{})
 	})
-	eventually(t, time.Minute, "the autoscaler has raised the number", func() bool { return number() == 3 })
+	eventually(t, "the autoscaler has raised the number", func() bool { return number() == 3 })
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Resources.Limits = nil })
+	s.ready("orders")
 	s.rolledOut("orders-fanout")
 	if number() != 3 {
 		t.Errorf("the number is %d after an edit, want the autoscaler's 3", number())
@@ -56,12 +62,12 @@ func TestAutoscalerIsNotFoughtOver(t *testing.T) {
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) {
 		r.Spec.Proxy.Autoscaling, r.Spec.Proxy.NetworkPolicy = nil, nil
 	})
-	eventually(t, time.Minute, "the route's number holds, and what it does not ask for is gone", func() bool {
+	eventually(t, "the route's number holds, and what it does not ask for is gone", func() bool {
 		return number() == 1 && !s.exists(&autoscalingv2.HorizontalPodAutoscaler{}) &&
 			!s.exists(&networkingv1.NetworkPolicy{}) && !s.exists(&policyv1.PodDisruptionBudget{})
 	})
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Mode = v1alpha1.ModeSidecar })
-	eventually(t, time.Minute, "a sidecar needs neither", func() bool { return !s.exists(&appsv1.Deployment{}) && !s.exists(&corev1.Service{}) })
+	eventually(t, "a sidecar needs neither", func() bool { return !s.exists(&appsv1.Deployment{}) && !s.exists(&corev1.Service{}) })
 }
 
 // certificate is a Secret as cert-manager writes it.

@@ -38,16 +38,22 @@ func rotationUnderLoad(t *testing.T, install string, limit time.Duration) {
 	})
 	s.ready("orders")
 	agents[0].behave(map[string]any{"keys": []string{key(0)}})
-	agents[1].load(s.url("orders"), 50, 5, true)
+	agents[1].load(s.url("orders"), 50, 5, false)
 	const rounds = 3
 	var took []time.Duration
 	for i := 1; i <= rounds; i++ {
 		agents[0].behave(map[string]any{"keys": []string{key(i - 1), key(i)}})
 		edit(s, "partner", &corev1.Secret{}, func(x *corev1.Secret) { x.Data["key"] = []byte(key(i)) })
 		rotated := time.Now()
-		eventually(t, 2*time.Minute, "the new key is used", func() bool { return !agents[0].seen().First[key(i)].IsZero() })
+		eventually(t, "the new key is used", func() bool { return !agents[0].seen().First[key(i)].IsZero() })
 		took = append(took, agents[0].seen().First[key(i)].Sub(rotated))
-		eventually(t, 2*time.Minute, "the old key is used no more", func() bool { return s.onlyUses(agents[0], key(i)) })
+		clean := 0 // moments in a row: either proxy may get few calls within one
+		eventually(t, "the old key is used no more", func() bool {
+			if clean++; !s.onlyUses(agents[0], key(i)) {
+				clean = 0
+			}
+			return clean == 3
+		})
 	}
 	total := agents[1].end()
 	s.allGood(total)

@@ -43,7 +43,7 @@ func newScene(t *testing.T, labels ...string) *scene {
 	for i := 0; i+1 < len(labels); i += 2 {
 		n.Labels[labels[i]] = labels[i+1]
 	}
-	if err := kube.Create(t.Context(), n); err != nil {
+	if err := steady(func() error { return kube.Create(t.Context(), n) }); err != nil {
 		t.Fatal(err)
 	}
 	s := &scene{t: t, namespace: n.Name}
@@ -51,7 +51,7 @@ func newScene(t *testing.T, labels ...string) *scene {
 		if t.Failed() {
 			s.dump()
 		}
-		if err := kube.Delete(context.WithoutCancel(t.Context()), n); client.IgnoreNotFound(err) != nil {
+		if err := steady(func() error { return kube.Delete(context.WithoutCancel(t.Context()), n) }); client.IgnoreNotFound(err) != nil {
 			t.Error(err)
 		}
 	})
@@ -98,7 +98,7 @@ func (s *scene) dump() {
 func (s *scene) create(object client.Object) {
 	s.t.Helper()
 	object.SetNamespace(s.namespace)
-	if err := kube.Create(s.t.Context(), object); err != nil {
+	if err := steady(func() error { return kube.Create(s.t.Context(), object) }); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -106,7 +106,7 @@ func (s *scene) create(object client.Object) {
 // get reads an object of the scene.
 func get[T client.Object](s *scene, name string, object T) T {
 	s.t.Helper()
-	if err := kube.Get(s.t.Context(), s.key(name), object); err != nil {
+	if err := steady(func() error { return kube.Get(s.t.Context(), s.key(name), object) }); err != nil {
 		s.t.Fatal(err)
 	}
 	return object
@@ -122,7 +122,7 @@ func edit[T client.Object](s *scene, name string, object T, change func(T)) {
 	for {
 		current := get(s, name, object)
 		change(current)
-		err := kube.Update(s.t.Context(), current)
+		err := steady(func() error { return kube.Update(s.t.Context(), current) })
 		if err == nil {
 			return
 		}
@@ -161,7 +161,7 @@ func (s *scene) condition(route, kind string) *metav1.Condition {
 // ready waits until a route serves its newest spec.
 func (s *scene) ready(route string) time.Duration {
 	s.t.Helper()
-	return eventually(s.t, 90*time.Second, route+" is ready", func() bool {
+	return eventually(s.t, route+" is ready", func() bool {
 		r := get(s, route, &v1alpha1.FanoutRoute{})
 		c := meta.FindStatusCondition(r.Status.Conditions, "Ready")
 		return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == r.Generation
@@ -172,7 +172,8 @@ func (s *scene) ready(route string) time.Duration {
 func (s *scene) everyPod(route string) []corev1.Pod {
 	s.t.Helper()
 	list := &corev1.PodList{}
-	if err := kube.List(s.t.Context(), list, client.InNamespace(s.namespace), client.MatchingLabels{v1alpha1.RouteLabel: route}); err != nil {
+	labelled := client.MatchingLabels{v1alpha1.RouteLabel: route}
+	if err := steady(func() error { return kube.List(s.t.Context(), list, client.InNamespace(s.namespace), labelled) }); err != nil {
 		s.t.Fatal(err)
 	}
 	return list.Items
@@ -232,7 +233,7 @@ func (s *scene) agents(names ...string) []*agent {
 
 func (a *agent) wait() {
 	a.s.t.Helper()
-	eventually(a.s.t, time.Minute, "agent "+a.name+" is ready", func() bool {
+	eventually(a.s.t, "agent "+a.name+" is ready", func() bool {
 		pod := get(a.s, a.name, &corev1.Pod{})
 		for _, c := range pod.Status.Conditions {
 			if c.Type == corev1.PodReady {
@@ -251,12 +252,16 @@ func (a *agent) control(method, path string, body, out any) {
 	if err != nil {
 		a.s.t.Fatal(err)
 	}
-	request := core.CoreV1().RESTClient().Verb(method).Namespace(a.s.namespace).Resource("pods").
-		Name(a.name + ":9000").SubResource("proxy").Suffix(path).Timeout(time.Minute)
-	if body != nil {
-		request.Body(bytes.NewReader(encoded))
-	}
-	answer, err := request.DoRaw(a.s.t.Context())
+	var answer []byte
+	err = steady(func() (err error) { // each of the agent's orders may be repeated
+		request := core.CoreV1().RESTClient().Verb(method).Namespace(a.s.namespace).Resource("pods").
+			Name(a.name + ":9000").SubResource("proxy").Suffix(path).Timeout(time.Minute)
+		if body != nil {
+			request.Body(bytes.NewReader(encoded))
+		}
+		answer, err = request.DoRaw(a.s.t.Context())
+		return err
+	})
 	if err != nil {
 		a.s.t.Fatalf("%s %s of agent %s: %v: %s", method, path, a.name, err, answer)
 	}
@@ -307,7 +312,7 @@ func (a *agent) load(url string, perSecond, workers int, keepAlive bool) {
 	a.s.t.Helper()
 	order := map[string]any{"url": url, "perSecond": perSecond, "workers": workers, "keepAlive": keepAlive}
 	a.control(http.MethodPost, "load", order, nil)
-	eventually(a.s.t, time.Minute, "a call gets through", func() bool { return a.soFar().good() > 0 })
+	eventually(a.s.t, "a call gets through", func() bool { return a.soFar().good() > 0 })
 	a.control(http.MethodPost, "load", order, nil)
 }
 
@@ -327,7 +332,7 @@ func (a *agent) end() (t totals) {
 func (a *agent) sent(more int) {
 	a.s.t.Helper()
 	before := a.soFar().Sent
-	eventually(a.s.t, time.Minute, "the load goes on", func() bool { return a.soFar().Sent >= before+more })
+	eventually(a.s.t, "the load goes on", func() bool { return a.soFar().Sent >= before+more })
 }
 
 // allGood fails where a single response was not a 200.

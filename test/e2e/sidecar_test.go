@@ -35,15 +35,42 @@ func sidecarScene(t *testing.T) *scene {
 	return s
 }
 
-// application is a Pod that asks for a sidecar.
-func (s *scene) application(name string) *agent {
-	s.t.Helper()
+// asking is a Pod that asks for a sidecar.
+func asking(name string) *corev1.Pod {
 	pod := agentPod(name)
 	pod.Labels[v1alpha1.RouteLabel] = "orders"
-	s.create(pod)
+	return pod
+}
+
+// application is a Pod that has its sidecar. failurePolicy Ignore lets a Pod through
+// whenever the API server does not reach an injector in time, as while one starts:
+// such a Pod is made again.
+func (s *scene) application(name string) *agent {
+	s.t.Helper()
+	eventually(s.t, name+" has its sidecar", func() bool {
+		s.create(asking(name))
+		if injected(get(s, name, &corev1.Pod{})) {
+			return true
+		}
+		s.missed(get(s, name, &corev1.Pod{}))
+		return false
+	})
 	a := &agent{s, name}
 	a.wait()
 	return a
+}
+
+func injected(pod *corev1.Pod) bool { return len(pod.Spec.InitContainers) == 1 }
+
+// missed deletes what the injector missed.
+func (s *scene) missed(object client.Object) {
+	s.t.Helper()
+	s.t.Logf("%s was missed by the injector", object.GetName())
+	foreground := client.PropagationPolicy(metav1.DeletePropagationForeground)
+	if err := steady(func() error { return kube.Delete(s.t.Context(), object, foreground) }); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, object.GetName()+" is gone", func() bool { return !s.there(object.GetName(), object) })
 }
 
 func TestOverlaySidecar(t *testing.T) {
@@ -56,7 +83,7 @@ func TestOverlaySidecar(t *testing.T) {
 		app.load(local, 50, 5, true)
 		app.sent(100)
 		s.allGood(app.end())
-		eventually(t, time.Minute, "the status has its figures", func() bool {
+		eventually(t, "the status has its figures", func() bool {
 			status := get(s, "orders", &v1alpha1.FanoutRoute{}).Status
 			return status.Traffic != nil && status.Traffic.SuccessRate == "100%" && *status.ReadyReplicas == 1
 		})
@@ -70,21 +97,29 @@ func TestOverlaySidecar(t *testing.T) {
 		if err := kube.Delete(t.Context(), get(s, "app", &corev1.Pod{})); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, time.Minute, "the Pod is gone", func() bool { return len(s.everyPod("orders")) == 0 })
+		eventually(t, "the Pod is gone", func() bool { return len(s.everyPod("orders")) == 0 })
 		figure(t, "Pod with a sidecar deleted → gone", "%.1f s (its grace period is 2 s)", time.Since(start).Seconds())
 	})
 	t.Run("lets Jobs complete", func(t *testing.T) {
 		t.Parallel()
 		s := sidecarScene(t)
-		pod := agentPod("batch")
+		pod := asking("batch")
 		pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 		pod.Spec.Containers[0].Args = []string{"once", local}
 		pod.Spec.Containers[0].ReadinessProbe = nil
-		pod.Labels[v1alpha1.RouteLabel] = "orders"
-		s.create(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "batch"}, Spec: batchv1.JobSpec{
-			BackoffLimit: new(int32(0)), Template: corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec},
-		}})
-		eventually(t, time.Minute, "the Job is complete", func() bool {
+		eventually(t, "the Job's Pod has its sidecar", func() bool {
+			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "batch"}, Spec: batchv1.JobSpec{
+				BackoffLimit: new(int32(0)), Template: corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec},
+			}}
+			s.create(job)
+			eventually(t, "the Job has a Pod", func() bool { return len(s.everyPod("orders")) == 1 })
+			if injected(&s.everyPod("orders")[0]) {
+				return true
+			}
+			s.missed(job)
+			return false
+		})
+		eventually(t, "the Job is complete", func() bool {
 			status := get(s, "batch", &batchv1.Job{}).Status
 			if status.Failed > 0 {
 				t.Fatal("the Job failed")
@@ -99,12 +134,15 @@ func TestD12OverlaySidecarMissed(t *testing.T) {
 	installed(t, "sidecar.yaml")
 	waitForInjector(t)
 	s := sidecarScene(t)
-	withoutOperator(t, func() { s.application("early") })
-	eventually(t, time.Minute, "the Pod is counted", func() bool {
+	withoutOperator(t, func() {
+		s.create(asking("early"))
+		(&agent{s, "early"}).wait()
+	})
+	eventually(t, "the Pod is counted", func() bool {
 		c := s.condition("orders", "SidecarsInjected")
 		return c != nil && c.Status == metav1.ConditionFalse && c.Reason == "SidecarsMissing"
 	})
-	eventually(t, time.Minute, "an event tells it", func() bool {
+	eventually(t, "an event tells it", func() bool {
 		list := &eventsv1.EventList{}
 		if err := kube.List(t.Context(), list, client.InNamespace(s.namespace)); err != nil {
 			t.Fatal(err)
@@ -114,9 +152,8 @@ func TestD12OverlaySidecarMissed(t *testing.T) {
 	if err := kube.Delete(t.Context(), get(s, "early", &corev1.Pod{})); err != nil {
 		t.Fatal(err)
 	}
-	waitForInjector(t) // a ready operator is not yet an injector that the API server trusts
 	s.application("late")
-	eventually(t, time.Minute, "every Pod has its sidecar", func() bool {
+	eventually(t, "every Pod has its sidecar", func() bool {
 		return s.condition("orders", "SidecarsInjected").Status == metav1.ConditionTrue && len(s.everyPod("orders")) == 1
 	})
 }
@@ -147,13 +184,12 @@ func waitForInjector(t *testing.T) {
 	t.Helper()
 	s := newScene(t, v1alpha1.InjectionLabel, "enabled")
 	s.route("orders", []string{"one"}, func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Mode = v1alpha1.ModeSidecar })
-	eventually(t, time.Minute, "the injector answers", func() bool {
-		pod := agentPod("probe")
+	eventually(t, "the injector answers", func() bool {
+		pod := asking("probe")
 		pod.Namespace = s.namespace
-		pod.Labels[v1alpha1.RouteLabel] = "orders"
-		if err := kube.Create(t.Context(), pod, client.DryRunAll); err != nil {
+		if err := steady(func() error { return kube.Create(t.Context(), pod, client.DryRunAll) }); err != nil {
 			t.Fatal(err)
 		}
-		return len(pod.Spec.InitContainers) == 1
+		return injected(pod)
 	})
 }
