@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -59,7 +60,7 @@ func (r *RouteReconciler) applyChild(
 		}
 	}
 	if err := r.handOver(ctx, s, live); err != nil {
-		return fmt.Errorf("hand over replicas of %s: %w", s.key, err)
+		return err
 	}
 	err = r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
 	if apierrors.IsInvalid(err) && live != nil {
@@ -76,6 +77,9 @@ func (r *RouteReconciler) applyChild(
 		return fmt.Errorf("read applied %s of %s: %w", kind, s.key, err)
 	}
 	r.applied.record(id, wanted, version)
+	if live == nil {
+		return r.begin(ctx, s, kind, version)
+	}
 	return nil
 }
 
@@ -84,12 +88,18 @@ func (r *RouteReconciler) applyChild(
 // leaves two ports of one name.
 func (r *RouteReconciler) overwrite(ctx context.Context, intent runtime.ApplyConfiguration, live client.Object) error {
 	object := struct {
-		Spec json.RawMessage `json:"spec"`
+		Spec map[string]any `json:"spec"`
 	}{}
 	if err := convert(intent, &object); err != nil {
 		return err
 	}
-	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec", "value": object.Spec}})
+	if d, ok := live.(*appsv1.Deployment); ok && object.Spec["replicas"] == nil {
+		object.Spec["replicas"] = d.Spec.Replicas // the autoscaler's
+	}
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/resourceVersion", "value": live.GetResourceVersion()},
+		{"op": "replace", "path": "/spec", "value": object.Spec},
+	})
 	if err != nil {
 		return fmt.Errorf("encode patch: %w", err)
 	}

@@ -27,10 +27,12 @@ type childKind struct {
 	intent func(desired.Children) runtime.ApplyConfiguration // nil where the route asks for none
 }
 
-// childKinds are all kinds, in the order in which they are applied: the document
-// first, since Pods that start with another one would only load it again.
+// childKinds are all kinds, in the order in which they are applied: what closes the
+// Pods before there are any, the document before Pods that would start with another.
 func childKinds() []childKind {
 	return []childKind{
+		{"NetworkPolicy", func() client.Object { return &networkingv1.NetworkPolicy{} },
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.NetworkPolicy) }},
 		{"ConfigMap", func() client.Object { return &corev1.ConfigMap{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.ConfigMap) }},
 		{"Service", func() client.Object { return &corev1.Service{} },
@@ -41,8 +43,6 @@ func childKinds() []childKind {
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.DisruptionBudget) }},
 		{"HorizontalPodAutoscaler", func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Autoscaler) }},
-		{"NetworkPolicy", func() client.Object { return &networkingv1.NetworkPolicy{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.NetworkPolicy) }},
 	}
 }
 

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 
+	jsonpatch "gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -20,18 +21,30 @@ import (
 
 // Injector gives Pods their sidecar when they are created. It never refuses one: an
 // application starts without its sidecar rather than not at all, and the route's
-// status counts it.
+// status counts it. (failurePolicy is for calls that fail: an error that is answered
+// would refuse the Pod.)
 type Injector struct {
 	Client  client.Reader
 	Compile compile.Options
 	Proxies desired.Options
+	// Namespaces are those that the operator serves; none for all.
+	Namespaces []string
 }
 
 // Handle implements admission.Handler.
-func (i *Injector) Handle(ctx context.Context, request admission.Request) admission.Response {
+func (i *Injector) Handle(ctx context.Context, request admission.Request) (response admission.Response) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			logf.FromContext(ctx).Error(fmt.Errorf("panic: %v", problem), "pod not injected")
+			response = without("the injector failed")
+		}
+	}()
+	if len(i.Namespaces) > 0 && !slices.Contains(i.Namespaces, request.Namespace) {
+		return admission.Allowed("")
+	}
 	pod := &corev1.Pod{}
 	if err := json.Unmarshal(request.Object.Raw, pod); err != nil {
-		return admission.Errored(http.StatusBadRequest, fmt.Errorf("read pod: %w", err))
+		return without("read pod: " + err.Error())
 	}
 	key := types.NamespacedName{Namespace: request.Namespace, Name: pod.Labels[v1alpha1.RouteLabel]}
 	route := &v1alpha1.FanoutRoute{}
@@ -39,7 +52,8 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) admiss
 		if apierrors.IsNotFound(err) {
 			return without("there is no FanoutRoute " + key.Name)
 		}
-		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("read route %s: %w", key, err))
+		logf.FromContext(ctx).Error(err, "pod not injected", "route", key)
+		return without("the FanoutRoute " + key.Name + " cannot be read")
 	}
 	if route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod) {
 		return admission.Allowed("")
@@ -48,12 +62,13 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) admiss
 	if len(errs) > 0 {
 		return without("the FanoutRoute " + key.Name + " is not accepted: " + errs.ToAggregate().Error())
 	}
-	inject(pod, desired.Input{Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: i.Proxies})
-	changed, err := json.Marshal(pod)
-	if err != nil {
-		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("encode pod: %w", err))
+	sidecar, volumes := desired.Sidecar(desired.Input{
+		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: i.Proxies,
+	})
+	if why := clash(pod, volumes, desired.AdminPort, int32(compiled.Listener.Port)); why != "" { //nolint:gosec // a port
+		return without(why)
 	}
-	return admission.PatchResponseFromRaw(request.Object.Raw, changed)
+	return admission.Patched("", injection(pod, sidecar, volumes)...)
 }
 
 // without lets a Pod through and tells whoever creates it.
@@ -61,11 +76,45 @@ func without(why string) admission.Response {
 	return admission.Allowed("").WithWarnings("fanout: the Pod gets no sidecar: " + why)
 }
 
-// inject puts the sidecar first: the application's own init containers may call.
-func inject(pod *corev1.Pod, in desired.Input) {
-	sidecar, volumes := desired.Sidecar(in)
-	pod.Spec.InitContainers = slices.Insert(pod.Spec.InitContainers, 0, sidecar)
-	pod.Spec.Volumes = append(pod.Spec.Volumes, volumes...)
+// injection puts the sidecar first, since the application's own init containers may
+// call. It only adds: what the Pod has may be of a newer API than ours.
+func injection(pod *corev1.Pod, sidecar corev1.Container, volumes []corev1.Volume) (patch []jsonpatch.Operation) {
+	if len(pod.Spec.InitContainers) == 0 {
+		patch = append(patch, jsonpatch.NewOperation("add", "/spec/initContainers", []corev1.Container{sidecar}))
+	} else {
+		patch = append(patch, jsonpatch.NewOperation("add", "/spec/initContainers/0", sidecar))
+	}
+	if len(pod.Spec.Volumes) == 0 {
+		return append(patch, jsonpatch.NewOperation("add", "/spec/volumes", volumes))
+	}
+	for _, v := range volumes {
+		patch = append(patch, jsonpatch.NewOperation("add", "/spec/volumes/-", v))
+	}
+	return patch
+}
+
+// clash says what of the Pod a sidecar would collide with: the application would not
+// start any more. It knows the ports that the Pod declares.
+func clash(pod *corev1.Pod, volumes []corev1.Volume, ports ...int32) string {
+	if pod.Spec.HostNetwork {
+		return "it is on the node's network, on which the sidecar's ports would be the node's"
+	}
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		if c.Name == v1alpha1.SidecarName {
+			return fmt.Sprintf("its container %q has the sidecar's name", c.Name)
+		}
+		for _, port := range c.Ports {
+			if slices.Contains(ports, port.ContainerPort) {
+				return fmt.Sprintf("its container %q has port %d, on which the sidecar listens: change spec.listener.port, or the container's", c.Name, port.ContainerPort)
+			}
+		}
+	}
+	for _, v := range pod.Spec.Volumes {
+		if slices.ContainsFunc(volumes, func(ours corev1.Volume) bool { return ours.Name == v.Name }) {
+			return fmt.Sprintf("its volume %q has the name of one of the sidecar's", v.Name)
+		}
+	}
+	return ""
 }
 
 func hasSidecar(pod *corev1.Pod) bool { return slices.ContainsFunc(pod.Spec.InitContainers, isSidecar) }

@@ -1,7 +1,9 @@
 package controllers_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -95,6 +98,84 @@ func TestInjectorGivesPodsTheirSidecar(t *testing.T) {
 	}
 	if again, _ := injected(t, namespace, pod); len(again.Spec.InitContainers) != 2 {
 		t.Errorf("a Pod with its sidecar got another one")
+	}
+}
+
+// What would keep the application from starting keeps the sidecar out, and whatever
+// goes wrong lets the Pod through: the injector refuses nobody.
+func TestInjectorRefusesNobody(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	create(t, newRoute(namespace, "beside", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Proxy.Mode, r.Spec.Listener.Port = v1alpha1.ModeSidecar, 18080
+	}))
+	for name, row := range map[string]struct {
+		modify  func(*corev1.Pod)
+		warning string
+	}{
+		"the listener's port":  {func(p *corev1.Pod) { p.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 18080}} }, "port 18080"},
+		"the admin port":       {func(p *corev1.Pod) { p.Spec.InitContainers[0].Ports = []corev1.ContainerPort{{ContainerPort: 9091}} }, "port 9091"},
+		"the node's network":   {func(p *corev1.Pod) { p.Spec.HostNetwork = true }, "node's network"},
+		"the container's name": {func(p *corev1.Pod) { p.Spec.Containers[0].Name = v1alpha1.SidecarName }, "has the sidecar's name"},
+		"a volume's name":      {func(p *corev1.Pod) { p.Spec.Volumes = []corev1.Volume{{Name: "fanout-document"}} }, `volume "fanout-document"`},
+	} {
+		before := application("beside")
+		row.modify(before)
+		pod, warning := injected(t, namespace, before)
+		if hasSidecar(pod) || !strings.Contains(warning, row.warning) {
+			t.Errorf("%s: sidecar %v, warning %q", name, hasSidecar(pod), warning)
+		}
+	}
+	for name, injector := range map[string]*controllers.Injector{
+		"an API server that is away": {Client: broken{}},
+		"a defect of ours":           {},
+		"another one's namespace":    {Client: broken{}, Namespaces: []string{"elsewhere"}},
+	} {
+		raw, err := json.Marshal(application("beside"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+			Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
+		}})
+		if !response.Allowed {
+			t.Errorf("%s: the Pod is refused: %v", name, response.Result)
+		}
+	}
+}
+
+func hasSidecar(pod *corev1.Pod) bool {
+	for _, c := range pod.Spec.InitContainers {
+		if c.Name == v1alpha1.SidecarName {
+			return true
+		}
+	}
+	return false
+}
+
+type broken struct{ client.Reader }
+
+func (broken) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return errors.New("no route to host")
+}
+
+// What is newer in a Pod than our API survives.
+func TestInjectorAddsAlone(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	create(t, newRoute(namespace, "beside", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Mode = v1alpha1.ModeSidecar }))
+	injector := &controllers.Injector{Client: admin, Proxies: desired.Options{Image: "fanout:test"}}
+	raw := []byte(`{"metadata":{"labels":{"fanout.dev/route":"beside"}},"spec":{"ofTomorrow":1,"containers":[{"name":"app","ofTomorrow":2}],"volumes":[{"name":"v","ofTomorrow":3}]}}`)
+	response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
+	}})
+	if len(response.Patches) == 0 {
+		t.Fatalf("nothing is injected: %v", response.Warnings)
+	}
+	for _, p := range response.Patches {
+		if p.Operation != "add" {
+			t.Errorf("the patch has %s %s", p.Operation, p.Path)
+		}
 	}
 }
 

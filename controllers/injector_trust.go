@@ -30,8 +30,8 @@ const (
 	// trustDelay is how long API servers are given to learn of a new certificate
 	// before it is shown.
 	trustDelay = time.Minute
-	// trustPause is the same for the first one, which nobody waits for.
-	trustPause = 2 * time.Second
+	// trustPause is the same for the first one, which nobody shows an older one for.
+	trustPause = 5 * time.Second
 )
 
 // InjectorTrust makes the injector's certificates, and tells the API server of them
@@ -112,6 +112,7 @@ func (t *InjectorTrust) trust(ctx context.Context, now time.Time, certificates .
 		if err := t.Client.Get(ctx, types.NamespacedName{Name: t.Webhook}, webhook); err != nil {
 			return err //nolint:wrapcheck // the retry looks at its kind
 		}
+		before := webhook.DeepCopy()
 		changed := false
 		for i := range webhook.Webhooks {
 			c := &webhook.Webhooks[i].ClientConfig
@@ -122,7 +123,8 @@ func (t *InjectorTrust) trust(ctx context.Context, now time.Time, certificates .
 		if !changed {
 			return nil
 		}
-		return t.Client.Update(ctx, webhook, fieldManager)
+		// The patch holds the bundles alone: the object may be of a newer API than ours.
+		return t.Client.Patch(ctx, webhook, client.StrategicMergeFrom(before, client.MergeFromWithOptimisticLock{}), fieldManager)
 	})
 	if err != nil {
 		return fmt.Errorf("update webhook %s: %w", t.Webhook, err)

@@ -97,7 +97,7 @@ func (p *proxyPod) sync() {
 
 // call sends a call to the proxy.
 func (p *proxyPod) call() int {
-	r, _ := http.NewRequest(http.MethodPost, fmt.Sprintf("http://%s:%d/", p.address, desired.HTTPPort), strings.NewReader("{}"))
+	r, _ := http.NewRequest(http.MethodPost, fmt.Sprintf("http://%s:%d/", p.address, desired.CallsPort), strings.NewReader("{}"))
 	return status(r)
 }
 

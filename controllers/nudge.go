@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -53,6 +54,21 @@ func (n *nudges) set(pod types.UID, t told) {
 	n.pods[pod] = t
 }
 
+// keep forgets the Pods of a route that are gone.
+func (n *nudges) keep(route types.NamespacedName, pods []corev1.Pod) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for uid, t := range n.pods {
+		if t.route == route && !among(pods, uid) {
+			delete(n.pods, uid)
+		}
+	}
+}
+
+func among(pods []corev1.Pod, uid types.UID) bool {
+	return slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.UID == uid })
+}
+
 func (n *nudges) forget(route types.NamespacedName) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -69,17 +85,18 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 	if s.halted() {
 		return 0, nil
 	}
-	serving := map[string]bool{}
+	r.nudges.keep(s.key, s.pods)
+	behind := map[string]bool{} // of whom it is known
 	if seen := r.Rates.Shown(s.key); seen != nil {
 		for _, p := range seen.Proxies {
-			serving[p.Name] = p.Document == s.hash
+			behind[p.Name] = p.Reached && p.Document != s.hash
 		}
 	}
 	var again time.Duration
 	for i := range s.pods {
 		pod := &s.pods[i]
-		if serving[pod.Name] || !report.Ready(pod) {
-			continue // it serves the document, or is about to read it
+		if !behind[pod.Name] || !report.Ready(pod) {
+			continue // it serves the document, or nobody knows yet what it serves
 		}
 		wait, err := r.nudgePod(ctx, s, pod, now)
 		if err != nil {

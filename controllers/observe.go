@@ -63,11 +63,13 @@ func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
 	for i := range list.Items {
 		pod := &list.Items[i]
 		switch {
+		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+			// of a Job that is done, or evicted: its proxy is no more
 		case s.route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod):
 			s.pods = append(s.pods, *pod)
 		case pod.Labels["app.kubernetes.io/managed-by"] == desired.ManagedBy:
 			// a Pod of the Deployment that the route had before
-		case pod.DeletionTimestamp == nil && (pod.Status.Phase == corev1.PodPending || pod.Status.Phase == corev1.PodRunning):
+		case pod.DeletionTimestamp == nil:
 			s.missed++
 		}
 	}
@@ -102,4 +104,5 @@ func (r *RouteReconciler) forget(key types.NamespacedName) {
 	r.applied.forget(key)
 	r.nudges.forget(key)
 	r.rotations.forget(key)
+	r.writes.forget(key)
 }

@@ -98,7 +98,7 @@ func startOperator(t *testing.T, namespaces ...string) *operator {
 	poller := rates.New(rates.NewHTTPFetcher(), 500*time.Millisecond, moved.Moved)
 	o.reconciler = &controllers.RouteReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("fanout-operator"), Rates: poller,
-		Compile: compile.Options{ListenPort: desired.HTTPPort, TLSListenPort: desired.HTTPSPort}, Proxies: desired.Options{Image: "fanout:test"},
+		Compile: compile.Options{ListenPort: desired.CallsPort}, Proxies: desired.Options{Image: "fanout:test"},
 	}
 	if err := o.reconciler.SetUp(mgr, moved, 4); err != nil {
 		t.Fatal(err)

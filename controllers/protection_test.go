@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -50,6 +51,58 @@ func TestOptionalChildrenComeAndGo(t *testing.T) {
 		return !exists(t, route, &appsv1.Deployment{}) && !exists(t, route, &corev1.Service{}) &&
 			!exists(t, route, &networkingv1.NetworkPolicy{}) && exists(t, route, &corev1.ConfigMap{})
 	})
+}
+
+// An autoscaler begins with the route's number, and not with fewer than its least: it
+// leaves a Deployment of 0 alone.
+func TestAutoscalerBeginsWithTheRoutesNumber(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace)
+	for name, row := range map[string]struct{ replicas, want int32 }{"more": {5, 5}, "fewer": {1, 2}, "none": {0, 2}} {
+		route := newRoute(namespace, name, "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Proxy.Replicas, r.Spec.Proxy.Autoscaling = new(row.replicas), &v1alpha1.Autoscaling{MaxReplicas: 9}
+		})
+		create(t, route)
+		testkit.Eventually(t, name+" has its number", func() bool {
+			return exists(t, route, &appsv1.Deployment{}) && *get(t, namespace, desired.Name(route), &appsv1.Deployment{}).Spec.Replicas == row.want
+		})
+	}
+	route := newRoute(namespace, "asleep", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Replicas = new(int32(0)) })
+	create(t, route)
+	testkit.Eventually(t, "it sleeps", func() bool { return exists(t, route, &appsv1.Deployment{}) })
+	edit(t, keyOf(route), func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 9} })
+	testkit.Eventually(t, "it wakes up", func() bool { return *get(t, namespace, desired.Name(route), &appsv1.Deployment{}).Spec.Replicas == 2 })
+	testkit.Eventually(t, "it is not called asleep", func() bool { return condition(t, keyOf(route), "Programmed").Reason != "NoProxies" })
+}
+
+// What an autoscaler writes while our cache lags is not undone.
+func TestLaggingCacheUndoesNoAutoscaler(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	route := newRoute(namespace, "orders", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Proxy.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 9}
+	})
+	create(t, route)
+	o := startOperator(t, namespace)
+	testkit.Eventually(t, "there is a Deployment", func() bool { return exists(t, route, &appsv1.Deployment{}) })
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: desired.Name(route)}}
+	for n := int32(3); n < 9; n++ { // each edit makes a pass, and each is to meet a number it may not have seen
+		edit(t, keyOf(route), func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Proxy.Template = &v1alpha1.PodTemplate{Labels: map[string]string{"n": strconv.Itoa(int(n))}}
+		})
+		scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: n}}
+		if err := admin.SubResource("scale").Update(t.Context(), deployment, client.WithSubResourceBody(scale)); err != nil {
+			t.Fatal(err)
+		}
+		testkit.Eventually(t, "the edit is applied", func() bool {
+			return get(t, namespace, deployment.Name, &appsv1.Deployment{}).Spec.Template.Labels["n"] == strconv.Itoa(int(n))
+		})
+		o.settle(t)
+		if got := *get(t, namespace, deployment.Name, &appsv1.Deployment{}).Spec.Replicas; got != n {
+			t.Fatalf("the autoscaler's %d became %d", n, got)
+		}
+	}
 }
 
 // The autoscaler's number stays when the operator gives it up, and is never

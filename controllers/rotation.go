@@ -65,6 +65,17 @@ func (x *rotations) readers(_ context.Context, secret client.Object) (list []rec
 	return list
 }
 
+// keep forgets the Pods of a route that are gone.
+func (x *rotations) keep(route types.NamespacedName, pods []corev1.Pod) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for uid, p := range x.pods {
+		if p.route == route && !among(pods, uid) {
+			delete(x.pods, uid)
+		}
+	}
+}
+
 func (x *rotations) forget(route types.NamespacedName) {
 	x.reads(route, nil)
 	x.mu.Lock()
@@ -106,6 +117,7 @@ func (r *RouteReconciler) rotate(ctx context.Context, s *scope, now time.Time) (
 		return 0, nil
 	}
 	r.rotations.reads(s.key, s.secrets)
+	r.rotations.keep(s.key, s.pods)
 	versions, err := r.secretVersions(ctx, s)
 	if err != nil {
 		return 0, err

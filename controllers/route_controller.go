@@ -50,6 +50,7 @@ type RouteReconciler struct {
 	applied   appliedIntents
 	nudges    nudges
 	rotations rotations
+	writes    writes
 }
 
 // Reconcile makes one pass over a route.
@@ -73,11 +74,13 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
 	}
 	r.poll(s)
-	again, err := r.tell(ctx, s, time.Now())
+	now := time.Now()
+	again, err := r.tell(ctx, s, now)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.report(ctx, s); err != nil {
+	figures, err := r.report(ctx, s, now)
+	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("report: %w", err)
 	}
 	if applyErr != nil { // a quota may be raised, a webhook change its mind
@@ -86,7 +89,7 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if s.conflict != "" {
 		again = lookAgain
 	}
-	return ctrl.Result{RequeueAfter: again}, nil
+	return ctrl.Result{RequeueAfter: sooner(again, figures)}, nil
 }
 
 // tell tells kubelets of what their Pods do not hold yet. It returns when to look

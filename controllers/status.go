@@ -6,12 +6,15 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -29,7 +32,7 @@ func (r *RouteReconciler) poll(s *scope) {
 	var targets []rates.Target
 	for i := range s.pods {
 		pod := &s.pods[i]
-		if port := adminPort(pod); report.Ready(pod) && pod.Status.PodIP != "" && port != 0 {
+		if port := adminPort(pod); (report.Started(pod) || report.Ready(pod)) && pod.Status.PodIP != "" && port != 0 {
 			host := net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(port)))
 			targets = append(targets, rates.Target{Name: pod.Name, URL: "http://" + host + "/status"})
 		}
@@ -52,12 +55,13 @@ func adminPort(pod *corev1.Pod) int32 {
 	return 0
 }
 
-// report writes the status where it differs from the one that is there.
-func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
+// report writes the status where it differs from the one that is there. It returns
+// when to come again with what may wait; 0 for not at all.
+func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (time.Duration, error) {
 	in := report.Input{
 		Route: s.route, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
 		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
-		Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.Now(),
+		Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}
 	if d, ok := s.live["Deployment"].(*appsv1.Deployment); ok {
 		in.Replicas, in.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
@@ -72,17 +76,53 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope) error {
 	}
 	status := report.Status(in)
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
-		return nil
+		return 0, nil
+	}
+	if report.SameConditions(&status, &s.route.Status) {
+		if wait := r.writes.wait(s.key, now); wait > 0 {
+			return wait, nil
+		}
 	}
 	intent, err := statusIntent(s.route, &status)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := r.Client.Status().Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
-		return fmt.Errorf("write status of %s: %w", s.key, client.IgnoreNotFound(err))
+		return 0, fmt.Errorf("write status of %s: %w", s.key, client.IgnoreNotFound(err))
 	}
 	r.announce(s.route, status.Conditions)
-	return nil
+	return 0, nil
+}
+
+// writeSpan is the span in which a route's status is written at most twice, unless a
+// condition changes: a Job's Pods come and go by the dozen.
+const writeSpan = time.Minute
+
+// writes remembers the last two of such writes of each route, newest first.
+type writes struct {
+	mu   sync.Mutex
+	last map[types.NamespacedName][2]time.Time
+}
+
+// wait returns how long a write has to wait, and counts one that has not.
+func (w *writes) wait(route types.NamespacedName, now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := w.last[route]
+	if wait := last[1].Add(writeSpan).Sub(now); wait > 0 {
+		return wait
+	}
+	if w.last == nil {
+		w.last = map[types.NamespacedName][2]time.Time{}
+	}
+	w.last[route] = [2]time.Time{now, last[0]}
+	return 0
+}
+
+func (w *writes) forget(route types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.last, route)
 }
 
 // statusIntent is the status as an apply configuration, which is the same JSON.

@@ -51,6 +51,7 @@ type FanoutRouteList struct {
 // FanoutRouteSpec is the behaviour asked for. Everything but the backends has a
 // default.
 //
+// +kubebuilder:validation:XValidation:rule="self.proxy.mode != 'Sidecar' || self.listener.port != 9091",message="listener.port must not be 9091 with proxy.mode Sidecar: that is the proxy's admin port"
 // +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.quorum) || self.dispatch.successPolicy.quorum.count <= size(self.backends)",message="dispatch.successPolicy.quorum.count must not exceed the number of backends"
 // +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.required) || self.dispatch.successPolicy.required.backends.all(n, self.backends.exists(b, b.name == n))",message="dispatch.successPolicy.required.backends must name backends of this route"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.primary) || self.backends.exists(b, b.name == self.response.primary.backend)",message="response.primary.backend must name a backend of this route"

@@ -15,6 +15,8 @@ const (
 	// InjectionLabel, with the value enabled, lets the Pods of a namespace get
 	// sidecars.
 	InjectionLabel = "fanout.dev/injection"
+	// ProxyName is the name of the container in a proxy's own Pod.
+	ProxyName = "proxy"
 	// SidecarName is the name of the container that runs the proxy in another
 	// application's Pod.
 	SidecarName = "fanout-proxy"

@@ -93,7 +93,10 @@ type Autoscaling struct {
 }
 
 // ProxyNetworkPolicy restricts who reaches the proxies. The admin port is open to
-// the operator's namespace alone.
+// the operator's namespace, and to whoever metricsFrom names.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.from) || self.from.all(p, has(p.ipBlock) != (has(p.podSelector) || has(p.namespaceSelector)))",message="proxy.networkPolicy.from must have either ipBlock or selectors in each entry"
+// +kubebuilder:validation:XValidation:rule="!has(self.metricsFrom) || self.metricsFrom.all(p, has(p.ipBlock) != (has(p.podSelector) || has(p.namespaceSelector)))",message="proxy.networkPolicy.metricsFrom must have either ipBlock or selectors in each entry"
 type ProxyNetworkPolicy struct {
 	// from are those who may call, as in a NetworkPolicy. Default: everybody. At
 	// most 32.
@@ -101,6 +104,13 @@ type ProxyNetworkPolicy struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	From []networkingv1.NetworkPolicyPeer `json:"from,omitempty"`
+
+	// metricsFrom are those who may reach the admin port beside the operator:
+	// Prometheus, for example. Default: nobody. At most 8.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	MetricsFrom []networkingv1.NetworkPolicyPeer `json:"metricsFrom,omitempty"`
 }
 
 // PodTemplate is what the proxies' Pods have beyond what the operator sets.

@@ -27,7 +27,7 @@ func setUpInjector(mgr ctrl.Manager, s *settings, o compile.Options) error {
 		func(c *tls.Config) { c.GetCertificate = trust.GetCertificate },
 	}})
 	server.Register("/inject", &webhook.Admission{Handler: &controllers.Injector{
-		Client: mgr.GetClient(), Compile: o, Proxies: s.proxies,
+		Client: mgr.GetClient(), Compile: o, Proxies: s.proxies, Namespaces: s.namespaces,
 	}})
 	if err := errors.Join(mgr.Add(server), mgr.Add(trust),
 		mgr.AddReadyzCheck("injector", server.StartedChecker()), mgr.AddReadyzCheck("trust", trust.Ready)); err != nil {

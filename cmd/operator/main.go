@@ -164,7 +164,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Live:     mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorder("fanout-operator"),
 		Rates:    poller,
-		Compile:  compile.Options{ListenPort: desired.HTTPPort, TLSListenPort: desired.HTTPSPort, AllowCrossNamespace: s.crossNamespace},
+		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace},
 		Proxies:  s.proxies,
 
 		WatchSecrets: s.watchSecrets,

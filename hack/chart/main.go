@@ -38,6 +38,11 @@ func run(install, sidecar, rotation, target string) error {
 	if err != nil {
 		return err
 	}
+	for i := range secrets {
+		if secrets[i], err = scoped(secrets[i], "fanout-secret-metadata"); err != nil {
+			return err
+		}
+	}
 	files := []template{
 		{name: "crd.yaml", when: ".Values.crds.install"}, {name: "rbac.yaml"}, {name: "operator.yaml"},
 		{name: "injector.yaml", when: ".Values.sidecar.enabled", documents: injector},
@@ -52,8 +57,10 @@ func run(install, sidecar, rotation, target string) error {
 		case "Deployment":
 			document, err = deployment(document)
 			files[2].documents = append(files[2].documents, document)
+		case "PodDisruptionBudget":
+			files[2].documents = append(files[2].documents, strings.TrimSpace(document)+"\n")
 		default:
-			document, err = scoped(document)
+			document, err = scoped(document, "fanout-operator")
 			files[1].documents = append(files[1].documents, document)
 		}
 		if err != nil {
@@ -142,6 +149,14 @@ func deployment(document string) (string, error) {
 		"        image: fanout.dev/fanout:v0.1.0\n", `        image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
         imagePullPolicy: {{ .Values.image.pullPolicy }}
 `,
+		"        livenessProbe:\n", `        {{- if .Values.sidecar.enabled }}
+        lifecycle:
+          preStop:
+            sleep:
+              seconds: 5
+        {{- end }}
+        livenessProbe:
+`,
 		"        ports:\n", `        ports:
         {{- if .Values.sidecar.enabled }}
         - containerPort: 9443
@@ -158,13 +173,13 @@ func deployment(document string) (string, error) {
 `)
 }
 
-// scoped makes the operator's rights those of single namespaces where the values name
-// them. Its rights in its own namespace, and those of users, stay.
-func scoped(document string) (string, error) {
-	if !strings.Contains(document, "\n  name: fanout-operator\n") || !strings.HasPrefix(kind(document), "Cluster") {
+// scoped makes rights of that name those of single namespaces where the values name
+// them. The operator's rights in its own namespace, and those of users, stay.
+func scoped(document, name string) (string, error) {
+	if !strings.Contains(document, "\n  name: "+name+"\n") || !strings.HasPrefix(kind(document), "Cluster") {
 		return strings.TrimSpace(document) + "\n", nil
 	}
-	single, err := edit(document, "kind: Cluster", "kind: ", "  name: fanout-operator\n", "  name: fanout-operator\n  namespace: {{ . }}\n")
+	single, err := edit(document, "kind: Cluster", "kind: ", "  name: "+name+"\n", "  name: "+name+"\n  namespace: {{ . }}\n")
 	if err != nil {
 		return "", err
 	}

@@ -33,7 +33,7 @@ func TestPipeline(t *testing.T) {
 	for _, input := range inputs {
 		base := strings.TrimSuffix(input, ".in.yaml")
 		route := defaulted(t, s, input)
-		compiled, errs := compile.Route(route, compile.Options{ListenPort: desired.HTTPPort, TLSListenPort: desired.HTTPSPort})
+		compiled, errs := compile.Route(route, compile.Options{ListenPort: desired.CallsPort})
 		if len(errs) > 0 {
 			t.Errorf("%s: %v", input, errs)
 			continue

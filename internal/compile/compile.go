@@ -18,9 +18,8 @@ import (
 
 // Options are those of Route.
 type Options struct {
-	// ListenPort is the port on which the proxy listens, TLSListenPort where the
-	// listener has TLS. Default: the route's own.
-	ListenPort, TLSListenPort int
+	// ListenPort is the port on which the proxy listens. Default: the route's own.
+	ListenPort int
 	// AllowCrossNamespace admits urls of Services in other namespaces.
 	AllowCrossNamespace bool
 }
@@ -41,6 +40,7 @@ func Route(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, field.Er
 	for i := range route.Spec.Backends {
 		out.Backends = append(out.Backends, c.backend(i))
 	}
+	c.networkPolicy()
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -23,6 +24,14 @@ func route(modify ...func(*v1alpha1.FanoutRoute)) *v1alpha1.FanoutRoute {
 
 func at(url string) func(*v1alpha1.FanoutRoute) {
 	return func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = url }
+}
+
+func networks(cidr string, except ...string) func(*v1alpha1.FanoutRoute) {
+	return func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Proxy.NetworkPolicy = &v1alpha1.ProxyNetworkPolicy{
+			From: []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: cidr, Except: except}}},
+		}
+	}
 }
 
 // What the schema cannot say is refused with the field's path and the fix.
@@ -53,6 +62,9 @@ func TestRefusals(t *testing.T) {
 		"a required stranger": {func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Dispatch.SuccessPolicy = v1alpha1.SuccessPolicy{Type: "Required", Required: &v1alpha1.Required{Backends: []v1alpha1.BackendName{"b"}}}
 		}, compile.Options{}, "spec.dispatch.successPolicy.required.backends[0]", "must name a backend"},
+		"a network that is none": {networks("10.0.0.0"), compile.Options{}, "spec.proxy.networkPolicy.from[0].ipBlock.cidr", "such as 10.0.0.0/8"},
+		"an exception outside":   {networks("10.0.0.0/8", "11.0.0.0/9"), compile.Options{}, "spec.proxy.networkPolicy.from[0].ipBlock.except[0]", "within cidr"},
+		"an exception within":    {networks("10.0.0.0/8", "10.1.0.0/16"), compile.Options{}, "", ""},
 		"a token endpoint of another namespace": {func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
 				Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "http://idp.lab.svc/", SecretName: "s"}}

@@ -1,8 +1,10 @@
 package compile
 
 import (
+	"net/netip"
 	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -15,7 +17,7 @@ func (c *compiler) listener() routeconfig.Listener {
 	l := &c.route.Spec.Listener
 	out := routeconfig.Listener{Port: c.options.ListenPort}
 	if l.TLS != nil {
-		out.Port, out.TLSSecret = c.options.TLSListenPort, string(l.TLS.SecretName)
+		out.TLSSecret = string(l.TLS.SecretName)
 	}
 	if c.route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
 		out.Port = 0 // there is no Service between
@@ -126,4 +128,35 @@ func (c *compiler) response() routeconfig.Response {
 		out.Primary = c.backendIndex(spec().Child("response", "primary", "backend"), r.Primary.Backend)
 	}
 	return out
+}
+
+// networkPolicy checks what would only be refused of the object that it becomes.
+func (c *compiler) networkPolicy() {
+	p := c.route.Spec.Proxy.NetworkPolicy
+	if p == nil {
+		return
+	}
+	path := spec().Child("proxy", "networkPolicy")
+	c.peers(path.Child("from"), p.From)
+	c.peers(path.Child("metricsFrom"), p.MetricsFrom)
+}
+
+func (c *compiler) peers(path *field.Path, list []networkingv1.NetworkPolicyPeer) {
+	for i := range list {
+		block := list[i].IPBlock
+		if block == nil {
+			continue
+		}
+		at := path.Index(i).Child("ipBlock")
+		network, err := netip.ParsePrefix(block.CIDR)
+		if err != nil {
+			c.refuse(at.Child("cidr"), block.CIDR, "must be a network such as 10.0.0.0/8")
+			continue
+		}
+		for j, text := range block.Except {
+			if except, err := netip.ParsePrefix(text); err != nil || except.Bits() <= network.Bits() || !network.Contains(except.Addr()) {
+				c.refuse(at.Child("except").Index(j), text, "must be a network within cidr")
+			}
+		}
+	}
 }

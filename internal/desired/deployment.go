@@ -38,7 +38,7 @@ func deployment(in Input) *appsv1.DeploymentApplyConfiguration {
 			WithRollingUpdate(appsv1.RollingUpdateDeployment().
 				WithMaxUnavailable(intstr.FromInt32(0)).WithMaxSurge(intstr.FromString("25%")))).
 		WithTemplate(template(in))
-	// An autoscaler's number is not ours to write.
+	// An autoscaler's number is not ours to write, except for a start: see Start.
 	if n := in.Route.Spec.Proxy.Replicas; n != nil && in.Route.Spec.Proxy.Autoscaling == nil {
 		spec.WithReplicas(*n)
 	}
@@ -55,11 +55,9 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 			WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).WithFSGroup(user).
 			WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container(in).
-			WithName("proxy").
-			WithArgs("--drain-delay="+drainDelay.String()).
-			WithPorts(
-				corev1.ContainerPort().WithName("http").WithContainerPort(HTTPPort).WithProtocol("TCP"),
-				corev1.ContainerPort().WithName("https").WithContainerPort(HTTPSPort).WithProtocol("TCP")).
+			WithName(v1alpha1.ProxyName).
+			WithArgs("--drain-delay=" + drainDelay.String()).
+			WithPorts(corev1.ContainerPort().WithName(CallsPortName).WithContainerPort(CallsPort).WithProtocol("TCP")).
 			WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2))).
 		WithVolumes(volumes(in)...)
 	placement(pod, in.Route, &extra)

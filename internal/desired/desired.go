@@ -18,11 +18,12 @@ import (
 )
 
 const (
-	// HTTPPort is the port on which a proxy listens, whatever the Service's is, so
-	// that an edit of it rolls no Pod.
-	HTTPPort = 8080
-	// HTTPSPort is that of a listener with TLS.
-	HTTPSPort = 8443
+	// CallsPort is the port on which a proxy listens, whatever the Service's is, so
+	// that an edit of it rolls no Pod. It is the same with TLS and without: Pods of
+	// before go on behind the Service until the new ones are ready.
+	CallsPort = 8080
+	// CallsPortName names it among the container's ports.
+	CallsPortName = "calls"
 	// AdminPort is the proxy's admin port.
 	AdminPort = 9091
 	// AdminPortName names it among the container's ports.
@@ -122,7 +123,7 @@ func service(in Input) *corev1.ServiceApplyConfiguration {
 			WithType(serviceType(s.Type)).
 			WithSelector(Selector(in.Route)).
 			WithPorts(corev1.ServicePort().WithName(scheme).WithPort(in.Route.Spec.Listener.Port).
-				WithTargetPort(portName(scheme)).WithProtocol("TCP")))
+				WithTargetPort(portName(CallsPortName)).WithProtocol("TCP")))
 }
 
 // URL is where a route is to be called: by its Service, or within each Pod that has

@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1 "k8s.io/client-go/applyconfigurations/networking/v1"
 	policyv1 "k8s.io/client-go/applyconfigurations/policy/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
 // disruptionBudget lets one proxy at a time be evicted, where there are several. A
@@ -30,6 +32,12 @@ func disruptionBudget(in Input) *policyv1.PodDisruptionBudgetApplyConfiguration 
 			WithUnhealthyPodEvictionPolicy(policyv1api.AlwaysAllow))
 }
 
+// Start is the number of proxies with which a route begins that has an autoscaler:
+// replicas, and no less than the autoscaler's least, since it leaves 0 alone.
+func Start(route *v1alpha1.FanoutRoute) int32 {
+	return max(value(route.Spec.Proxy.Replicas), route.Spec.Proxy.Autoscaling.MinReplicas)
+}
+
 func autoscaler(in Input) *autoscalingv2.HorizontalPodAutoscalerApplyConfiguration {
 	a := in.Route.Spec.Proxy.Autoscaling
 	if a == nil {
@@ -49,21 +57,24 @@ func autoscaler(in Input) *autoscalingv2.HorizontalPodAutoscalerApplyConfigurati
 }
 
 // networkPolicy opens the port of the route to those that it names, and the admin
-// port to the operator. Kubelets reach their own Pods whatever a policy says.
+// port to the operator and to who reads metrics. Kubelets reach their own Pods whatever a policy says.
 func networkPolicy(in Input) *networkingv1.NetworkPolicyApplyConfiguration {
 	p := in.Route.Spec.Proxy.NetworkPolicy
 	if p == nil {
 		return nil
 	}
 	calls := networkingv1.NetworkPolicyIngressRule().WithPorts(
-		networkingv1.NetworkPolicyPort().WithProtocol("TCP").WithPort(portName(Scheme(in.Route))))
+		networkingv1.NetworkPolicyPort().WithProtocol("TCP").WithPort(portName(CallsPortName)))
 	for i := range p.From {
 		calls.WithFrom(convert[networkingv1.NetworkPolicyPeerApplyConfiguration](&p.From[i]))
 	}
-	operator := networkingv1.NetworkPolicyPeer().WithNamespaceSelector(
-		metav1.LabelSelector().WithMatchLabels(map[string]string{corev1api.LabelMetadataName: in.Options.Namespace}))
-	admin := networkingv1.NetworkPolicyIngressRule().WithFrom(operator).WithPorts(
+	admin := networkingv1.NetworkPolicyIngressRule().WithPorts(
 		networkingv1.NetworkPolicyPort().WithProtocol("TCP").WithPort(portName(AdminPortName)))
+	admin.WithFrom(networkingv1.NetworkPolicyPeer().WithNamespaceSelector(
+		metav1.LabelSelector().WithMatchLabels(map[string]string{corev1api.LabelMetadataName: in.Options.Namespace})))
+	for i := range p.MetricsFrom {
+		admin.WithFrom(convert[networkingv1.NetworkPolicyPeerApplyConfiguration](&p.MetricsFrom[i]))
+	}
 	return networkingv1.NetworkPolicy(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
 		WithOwnerReferences(owner(in.Route)).

@@ -65,14 +65,11 @@ func (p *Proxy) AdminHandler() http.Handler {
 }
 
 func (p *Proxy) readyz(w http.ResponseWriter, _ *http.Request) {
-	switch {
-	case p.draining.Load():
-		http.Error(w, "draining", http.StatusServiceUnavailable)
-	case p.plan.Load() == nil:
-		http.Error(w, "no document is loaded", http.StatusServiceUnavailable)
-	default:
-		_, _ = w.Write([]byte("ok\n"))
+	if why := p.unready(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
 	}
+	_, _ = w.Write([]byte("ok\n"))
 }
 
 func (p *Proxy) status(w http.ResponseWriter, _ *http.Request) {

@@ -44,6 +44,17 @@ type route struct {
 	secure      *tls.Config
 }
 
+// greets reports whether every listener with TLS has, or had, a certificate: a proxy
+// without one must not take the place of another that has.
+func (p *plan) greets() bool {
+	for _, r := range p.routes {
+		if r.certificate != nil && r.certificate.current().pair == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // dependency is a Secret that a route reads; backend is empty for its callers'.
 type dependency struct {
 	group   *creds.Group

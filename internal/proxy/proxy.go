@@ -208,7 +208,21 @@ func (p *Proxy) ReloadCredentials() (settled bool) { return p.store.Reload() }
 
 // Ready reports whether calls are served: a document is loaded, and no stop was
 // asked for.
-func (p *Proxy) Ready() bool { return p.plan.Load() != nil && !p.draining.Load() }
+func (p *Proxy) Ready() bool { return p.unready() == "" }
+
+// unready says why the proxy takes no calls; empty where it does.
+func (p *Proxy) unready() string {
+	current := p.plan.Load()
+	switch {
+	case p.draining.Load():
+		return "draining"
+	case current == nil:
+		return "no document is loaded"
+	case !current.greets():
+		return "a listener has no certificate yet"
+	}
+	return ""
+}
 
 // Run serves until ctx ends, then drains. Load may be called before and while it
 // runs. The error is that of the admin port.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -44,6 +45,28 @@ func TestBackendsProveWhoTheyAre(t *testing.T) {
 				t.Errorf("%s: %d %s, want reason %q", name, r.Status, reason, row.reason)
 			}
 		}
+	}
+}
+
+// A proxy that cannot greet its clients must not take the place of one that can.
+func TestProxyWithoutCertificateIsNotReady(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", "http://127.0.0.1:1/")))
+	route.Listener.TLSSecret = "orders-tls"
+	p := proxytest.ServeWith(t, secrets, proxy.Options{}, route)
+	if got := p.Ask("/readyz"); got.Status != 503 || !strings.Contains(got.Body, "certificate") {
+		t.Errorf("without a certificate: %d %s", got.Status, got.Body)
+	}
+	if got := p.Report(time.Now()); len(got.Routes[0].Missing) == 0 || got.Ready {
+		t.Errorf("it says %+v of itself, want what is missing", got)
+	}
+	secrets.Mount(testkit.Namespace, "orders-tls", newPair(t, "one"))
+	testkit.Eventually(t, "it is ready", func() bool { return p.Ask("/readyz").Status == 200 })
+	secrets.Mount(testkit.Namespace, "orders-tls", map[string]string{"tls.crt": "x", "tls.key": "y"})
+	testkit.Eventually(t, "it has seen the broken pair", func() bool { return len(p.Report(time.Now()).Routes[0].Missing) > 0 })
+	if got := p.Ask("/readyz"); got.Status != 200 {
+		t.Errorf("with the last good pair: %d %s", got.Status, got.Body)
 	}
 }
 

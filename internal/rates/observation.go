@@ -18,8 +18,8 @@ type Proxy struct {
 	Reached bool
 	// Document is the hash of the document that it serves.
 	Document string
-	// Refused says that it refuses a newer document.
-	Refused bool
+	// Refused says why it refuses a newer document, empty otherwise.
+	Refused string
 }
 
 // Observation is what is known of one route's proxies.

@@ -16,6 +16,8 @@ const (
 	// hurry is the pace at which a route is polled whose proxies do not serve its
 	// document yet.
 	hurry = 500 * time.Millisecond
+	// maxHurried bounds it: a proxy that refuses a document may do so for days.
+	maxHurried = 120
 	// Of a route, changed figures are shown at this pace, and no more than two
 	// changes of figures or of a backend's state within this span.
 	figuresEvery = 30 * time.Second
@@ -52,6 +54,7 @@ type watched struct {
 	targets  []Target
 	document string
 	polling  bool
+	hurried  int // polls in a hurry since targets or document changed
 	nextPoll time.Time
 	heard    map[string]*heard // by Pod
 	latest   *Observation
@@ -84,7 +87,10 @@ func (p *Poller) Set(route types.NamespacedName, targets []Target, document stri
 	if w.document == document && slices.Equal(w.targets, targets) {
 		return
 	}
-	w.targets, w.document, w.nextPoll = targets, document, time.Time{}
+	w.targets, w.document, w.nextPoll, w.hurried = targets, document, time.Time{}, 0
+	if len(targets) == 0 { // what is said of proxies goes with the last of them
+		w.shown = nil
+	}
 	for name := range w.heard {
 		if !slices.ContainsFunc(targets, func(t Target) bool { return t.Name == name }) {
 			delete(w.heard, name)
@@ -177,7 +183,7 @@ func (p *Poller) ask(ctx context.Context, route types.NamespacedName, t Target) 
 	if err != nil {
 		return h
 	}
-	h.proxy.Reached, h.proxy.Document, h.proxy.Refused = true, report.Document, report.Refused != ""
+	h.proxy.Reached, h.proxy.Document, h.proxy.Refused = true, report.Document, report.Refused
 	for i := range report.Routes {
 		if r := &report.Routes[i]; r.Namespace == route.Namespace && r.Name == route.Name {
 			h.report = r
@@ -202,8 +208,9 @@ func (p *Poller) take(route types.NamespacedName, targets []Target, answers []*h
 	}
 	w.latest = w.sum()
 	w.nextPoll = now.Add(p.every)
-	if !w.settled() {
+	if !w.settled() && w.hurried < maxHurried {
 		w.nextPoll = now.Add(hurry)
+		w.hurried++
 	}
 	return w.show(now)
 }

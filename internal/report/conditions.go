@@ -61,6 +61,15 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 	return list
 }
 
+// SameConditions reports whether two statuses say the same in every condition, but for
+// the words: figures and counts alone may wait.
+func SameConditions(a, b *v1alpha1.FanoutRouteStatus) bool {
+	return a.ObservedGeneration == b.ObservedGeneration && a.URL == b.URL && a.Selector == b.Selector &&
+		slices.EqualFunc(a.Conditions, b.Conditions, func(a, b metav1.Condition) bool {
+			return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason && a.ObservedGeneration == b.ObservedGeneration
+		})
+}
+
 func accepted(in Input) verdict {
 	if len(in.Errors) > 0 {
 		var lines []string
@@ -84,7 +93,8 @@ func sidecars(in Input) bool { return in.Route.Spec.Proxy.Mode == v1alpha1.ModeS
 func sidecarsInjected(in Input) verdict {
 	if in.Missed > 0 {
 		return no(v1alpha1.ReasonSidecarsMissing, fmt.Sprintf("%d of %d Pods with the label %s=%s have no sidecar: "+
-			"they were created while the injector was away, or their namespace lacks the label %s=enabled; create them again",
+			"they were created before the route or while the injector was away, a port of theirs is the sidecar's, "+
+			"or their namespace lacks the label %s=enabled; create them again",
 			in.Missed, in.Missed+len(in.Pods), v1alpha1.RouteLabel, in.Route.Name, v1alpha1.InjectionLabel))
 	}
 	return yes(v1alpha1.ReasonSidecarsInjected, "Every Pod with the route's label has its sidecar")
@@ -134,7 +144,7 @@ func programmed(in Input) verdict {
 	if sidecars(in) && len(in.Pods) == 0 {
 		return yes(v1alpha1.ReasonNoPods, "The document is written; no Pod has the sidecar yet")
 	}
-	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 && !sidecars(in) {
+	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 && !sidecars(in) && in.Route.Spec.Proxy.Autoscaling == nil {
 		return no(v1alpha1.ReasonNoProxies, "spec.proxy.replicas is 0")
 	}
 	seen := asked(in)
@@ -152,13 +162,21 @@ func programmed(in Input) verdict {
 	if len(unreachable) > 0 {
 		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+strings.Join(unreachable, ", "))
 	}
-	if !current && sidecars(in) && slices.ContainsFunc(seen, func(p rates.Proxy) bool { return p.Refused }) {
-		return no(v1alpha1.ReasonPending, "Pods lack a Secret that the spec names now: create them again")
-	}
 	if !current {
-		return no(v1alpha1.ReasonPending, "Not every ready proxy serves the spec yet")
+		return no(v1alpha1.ReasonPending, behind(in, seen))
 	}
 	return yes(v1alpha1.ReasonProgrammed, "Every ready proxy serves the spec")
+}
+
+// behind says why proxies do not serve the spec. Those of a Deployment are about to
+// be replaced where they refuse it; sidecars live as long as their applications.
+func behind(in Input, seen []rates.Proxy) string {
+	for _, p := range seen {
+		if p.Refused != "" && sidecars(in) {
+			return fmt.Sprintf("The sidecar of Pod %s refuses the spec: %s; create its Pod again", p.Name, p.Refused)
+		}
+	}
+	return "Not every ready proxy serves the spec yet"
 }
 
 // asked are the ready proxies of which anything is known.

@@ -3,6 +3,8 @@
 package report
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -52,6 +54,20 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 	status.HealthyBackends = healthy(status.Backends)
 	status.Conditions = conditions(in, status.Backends)
 	return status
+}
+
+// Started reports whether the proxy of a Pod answers the operator, even where it takes
+// no calls yet: it may say what it lacks.
+func Started(pod *corev1.Pod) bool {
+	if pod.DeletionTimestamp != nil {
+		return false
+	}
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if c.Name == v1alpha1.SidecarName || c.Name == v1alpha1.ProxyName {
+			return c.Started != nil && *c.Started && c.State.Running != nil
+		}
+	}
+	return false
 }
 
 // Ready reports whether the proxy of a Pod takes calls. A sidecar does once it has

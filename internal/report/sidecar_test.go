@@ -26,7 +26,7 @@ func TestConditionsOfSidecars(t *testing.T) {
 		"no Pod yet": {func(in *report.Input) { in.Pods, in.Seen = nil, nil },
 			map[string]string{"Programmed": "True/NoPods", "ResolvedRefs": "True/NoPods", "Ready": "True/Ready"}},
 		"Pods of before a new Secret": {func(in *report.Input) {
-			in.Seen.Proxies = []rates.Proxy{{Name: "p1", Reached: true, Document: "old", Refused: true}}
+			in.Seen.Proxies = []rates.Proxy{{Name: "p1", Reached: true, Document: "old", Refused: `secret "x" is not mounted into this pod`}}
 		}, map[string]string{"Programmed": "False/Pending"}},
 	} {
 		conditions := report.Status(input(sidecar, row.modify)).Conditions
@@ -36,6 +36,17 @@ func TestConditionsOfSidecars(t *testing.T) {
 				t.Errorf("%s: %s is %+v, want %s", name, kind, c, want)
 			}
 		}
+	}
+}
+
+// A sidecar that refuses the spec says why.
+func TestRefusingSidecarSaysWhy(t *testing.T) {
+	t.Parallel()
+	in := input(sidecar)
+	in.Seen.Proxies = []rates.Proxy{{Name: "p1", Reached: true, Document: "old", Refused: "open listener: port 80"}}
+	c := meta.FindStatusCondition(report.Status(in).Conditions, "Programmed")
+	if want := "The sidecar of Pod p1 refuses the spec: open listener: port 80; create its Pod again"; c.Message != want {
+		t.Errorf("message is %q, want %q", c.Message, want)
 	}
 }
 

@@ -126,6 +126,7 @@ func TestOverlaySidecar(t *testing.T) {
 			}
 			return status.Succeeded == 1
 		})
+		s.ready("orders") // a Pod that is done has no proxy to wait for
 	})
 }
 

@@ -10,11 +10,14 @@ import (
 // with apply.
 //
 // ProxyNetworkPolicy restricts who reaches the proxies. The admin port is open to
-// the operator's namespace alone.
+// the operator's namespace, and to whoever metricsFrom names.
 type ProxyNetworkPolicyApplyConfiguration struct {
 	// from are those who may call, as in a NetworkPolicy. Default: everybody. At
 	// most 32.
 	From []v1.NetworkPolicyPeer `json:"from,omitempty"`
+	// metricsFrom are those who may reach the admin port beside the operator:
+	// Prometheus, for example. Default: nobody. At most 8.
+	MetricsFrom []v1.NetworkPolicyPeer `json:"metricsFrom,omitempty"`
 }
 
 // ProxyNetworkPolicyApplyConfiguration constructs a declarative configuration of the ProxyNetworkPolicy type for use with
@@ -29,6 +32,16 @@ func ProxyNetworkPolicy() *ProxyNetworkPolicyApplyConfiguration {
 func (b *ProxyNetworkPolicyApplyConfiguration) WithFrom(values ...v1.NetworkPolicyPeer) *ProxyNetworkPolicyApplyConfiguration {
 	for i := range values {
 		b.From = append(b.From, values[i])
+	}
+	return b
+}
+
+// WithMetricsFrom adds the given value to the MetricsFrom field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the MetricsFrom field.
+func (b *ProxyNetworkPolicyApplyConfiguration) WithMetricsFrom(values ...v1.NetworkPolicyPeer) *ProxyNetworkPolicyApplyConfiguration {
+	for i := range values {
+		b.MetricsFrom = append(b.MetricsFrom, values[i])
 	}
 	return b
 }
