@@ -8,6 +8,7 @@ import "k8s.io/apimachinery/pkg/api/resource"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || (has(self.url) && self.url.startsWith('https:')) || (has(self.service) && self.service.scheme == 'https')",message="backends.tls goes with an https url or service"
 // +kubebuilder:validation:XValidation:rule="!has(self.authentication) || !has(self.authentication.apiKey) || !has(self.authentication.apiKey.header) || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != self.authentication.apiKey.header.lowerAscii())",message="backends.request.headers.set must not name the field of the backend's own API key"
 // +kubebuilder:validation:XValidation:rule="!has(self.authentication) || self.authentication.type == 'APIKey' || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != 'authorization')",message="backends.request.headers.set must not name Authorization: backends.authentication sets it"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxQueuedRequests) || has(self.maxConcurrentRequests)",message="backends.maxQueuedRequests applies only with backends.maxConcurrentRequests, for whose slots calls wait"
 type Backend struct {
 	// name tells the backend apart, in the response, the status and metrics.
 	// +required
@@ -46,6 +47,15 @@ type Backend struct {
 	// +optional
 	Retry *Retry `json:"retry,omitempty"`
 
+	// hedge says when a backend that is late is asked once more. Default: never.
+	// +optional
+	Hedge *Hedge `json:"hedge,omitempty"`
+
+	// circuitBreaker says when a backend that fails is not asked any more. Default:
+	// it always is.
+	// +optional
+	CircuitBreaker *CircuitBreaker `json:"circuitBreaker,omitempty"`
+
 	// rateLimit is a limit on the calls that a proxy sends here; beyond it the
 	// answer is rejected with reason rateLimited.
 	// +optional
@@ -58,6 +68,14 @@ type Backend struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65536
 	MaxConcurrentRequests *int32 `json:"maxConcurrentRequests,omitempty"`
+
+	// maxQueuedRequests is the number of calls that wait for one of those to end, within
+	// the backend's timeout and first come, first served, 0 to 65536; beyond it, and when
+	// the time is up, the answer is rejected with reason overloaded. Default: 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=65536
+	MaxQueuedRequests *int32 `json:"maxQueuedRequests,omitempty"`
 
 	// maxResponseSize is the largest response body taken, in bytes, up to 64Mi; a
 	// larger one has failed with reason tooLarge. Default: 1Mi.

@@ -51,6 +51,15 @@ type Retry struct {
 	// +optional
 	// +kubebuilder:default={}
 	Backoff Backoff `json:"backoff,omitempty,omitzero"`
+
+	// budgetPercent bounds repetitions to a share of the calls of the last 10 s, 0 to
+	// 100, so that a backend in trouble does not get a multiple of its load; one
+	// repetition a second is always within it. Default: 20.
+	// +optional
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	BudgetPercent *int32 `json:"budgetPercent,omitempty"`
 }
 
 // Backoff is the wait before a repetition: random between nothing and initial,

@@ -129,6 +129,19 @@ func TestListenerRules(t *testing.T) {
 		ok("a reader of metrics", "proxy: {networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {a: b}}}]}}\n"+one),
 		bad("a sidecar on its own admin port", "listener: {port: 9091}\nproxy: {mode: Sidecar}\n"+one, "listener.port must not be 9091"),
 		ok("9091 where it is a Service's", "listener: {port: 9091}\n"+one),
+		ok("a hedge after a delay", backend("hedge: {delay: 80ms}")),
+		ok("a hedge by percentile", backend("hedge: {percentile: 95, max: 2, budgetPercent: 0}")),
+		bad("a hedge without time", backend("hedge: {max: 2}"), "backends.hedge must have either delay or percentile"),
+		bad("a hedge with two times", backend("hedge: {delay: 80ms, percentile: 95}"), "backends.hedge must have either delay or percentile"),
+		bad("a hedge at once", backend("hedge: {delay: 0s}"), "backends.hedge.delay must be between 1ms and 10m"),
+		bad("a percentile of nothing", backend("hedge: {percentile: 100}"), "spec.backends[0].hedge.percentile"),
+		ok("a circuit breaker with its defaults", backend("circuitBreaker: {}")),
+		ok("a circuit breaker for slow answers", backend("circuitBreaker: {failurePercent: 100, slowerThan: 1s}")),
+		bad("a circuit that never opens", backend("circuitBreaker: {failurePercent: 0}"), "spec.backends[0].circuitBreaker.failurePercent"),
+		bad("a window too short", backend("circuitBreaker: {window: 10ms}"), "backends.circuitBreaker.window must be between 1s and 1h"),
+		ok("a queue", backend("maxConcurrentRequests: 2, maxQueuedRequests: 4")),
+		bad("a queue for nothing", backend("maxQueuedRequests: 4"), "backends.maxQueuedRequests applies only with backends.maxConcurrentRequests"),
+		ok("no repetitions but one a second", backend("retry: {budgetPercent: 0}")),
 		bad("TRACE", "listener: {matches: [{methods: [TRACE]}]}\n"+one, "spec.listener.matches[0].methods[0]"),
 		bad("port 0", "listener: {port: 70000}\n"+one, "spec.listener.port"),
 		ok("trusted networks", "listener: {clientIP: {trustedCIDRs: [10.0.0.0/8, 'fd00::/8']}}\n"+one),
@@ -233,16 +246,13 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 	t.Parallel()
 	var rows []row
 	for field, spec := range map[string]string{
-		"authentication.jwt":         "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
-		"validation.jsonSchema":      "validation: {jsonSchema: {}}\n" + one,
-		"validation.rules":           "validation: {rules: []}\n" + one,
-		"backends[0].hedge":          backend("hedge: {delay: 80ms}"),
-		"backends[0].circuitBreaker": backend("circuitBreaker: {}"),
-		"backends[0].when":           backend("when: 'true'"),
-		"backends[0].shadow":         backend("shadow: {percent: 1}"),
-		"backends[0].protocol":       backend("protocol: HTTP1"),
-		"retry.budgetPercent":        backend("retry: {budgetPercent: 20}"),
-		"response.stream":            "response: {stream: {}}\n" + one,
+		"authentication.jwt":    "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
+		"validation.jsonSchema": "validation: {jsonSchema: {}}\n" + one,
+		"validation.rules":      "validation: {rules: []}\n" + one,
+		"backends[0].when":      backend("when: 'true'"),
+		"backends[0].shadow":    backend("shadow: {percent: 1}"),
+		"backends[0].protocol":  backend("protocol: HTTP1"),
+		"response.stream":       "response: {stream: {}}\n" + one,
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}

@@ -163,6 +163,8 @@ const (
 	BackendDegraded BackendState = "Degraded"
 	// BackendFailing: at least half of its answers are faults.
 	BackendFailing BackendState = "Failing"
+	// BackendOpen: the circuit breaker of a proxy keeps calls from it.
+	BackendOpen BackendState = "Open"
 	// BackendSlow: over half of its answers were canceled after its own median.
 	BackendSlow BackendState = "Slow"
 	// BackendMissingCredential: a Secret key that it needs is missing.

@@ -94,6 +94,19 @@ func fields(set []routeconfig.NameValue) []headers.Field {
 // byte for byte below its own.
 func (b *Backend) CheckPath(call *fanout.Call) error { return b.target.check(call) }
 
+// Circuit is the state of the circuit breaker at a time; "" without one.
+func (b *Backend) Circuit(now time.Time) Circuit { return b.state.breaker.circuit(now) }
+
+// Hedges counts the attempts that were hedges, those of them whose answer stood, and
+// those that did not; ok is false where the backend is not hedged.
+func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
+	h := b.state.hedges
+	if h == nil {
+		return 0, 0, 0, false
+	}
+	return h.sent.Load(), h.won.Load(), h.wasted.Load(), true
+}
+
 // Reserve implements fanout.Backend: the credential is there and may be sent, the
 // limits admit the call.
 func (b *Backend) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {

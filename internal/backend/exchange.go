@@ -21,6 +21,8 @@ import (
 type exchange struct {
 	backend  *Backend
 	attempts *atomic.Int32
+	ctx      context.Context //nolint:containedctx // that of this exchange alone, see cancel
+	cancel   context.CancelCauseFunc
 	answer   fanout.Answer
 	token    creds.Value // the OAuth 2.0 token shown, if any
 
@@ -30,8 +32,26 @@ type exchange struct {
 	reused bool
 }
 
+// newExchange is one with a time of its own.
+func (r *reservation) newExchange(ctx context.Context) *exchange {
+	e := &exchange{backend: r.backend, attempts: &r.attempts}
+	e.ctx, e.cancel = context.WithCancelCause(ctx)
+	return e
+}
+
 // run makes the exchange and leaves the answer.
-func (e *exchange) run(ctx context.Context, call *fanout.Call) {
+func (e *exchange) run(call *fanout.Call) {
+	begun := time.Now()
+	if limit := e.backend.retry.attemptTimeout; limit > 0 {
+		timer := time.AfterFunc(limit, func() { e.cancel(fanout.ErrTimeout) })
+		defer timer.Stop()
+	}
+	e.exchange(e.ctx, call)
+	now := time.Now()
+	e.backend.state.hedges.took(now, now.Sub(begun))
+}
+
+func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 	request, err := e.request(ctx, call)
 	if err != nil {
 		e.attempts.Add(1)
@@ -53,6 +73,10 @@ func (e *exchange) run(ctx context.Context, call *fanout.Call) {
 func (e *exchange) unsent() bool {
 	return e.conn == nil && e.conns == 0 || e.conn != nil && e.conn.written.Load() == e.before
 }
+
+// stale reports whether the exchange met a connection that had died while it was
+// idle.
+func (e *exchange) stale() bool { return e.reused && e.unsent() && !e.answer.Responded() }
 
 func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 	e.conns++

@@ -15,7 +15,11 @@ import (
 type reservation struct {
 	backend  *Backend
 	limit    *rate.Reservation
+	permit   permit
+	queued   bool // it has a place in the queue, and no slot yet
 	attempts atomic.Int32
+	deadline time.Time
+	hedges   int // among the attempts
 	// renewed says that the token was renewed because of a 401 already.
 	renewed bool
 }
@@ -23,21 +27,43 @@ type reservation struct {
 // Attempts counts the exchanges begun.
 func (r *reservation) Attempts() int { return int(r.attempts.Load()) }
 
-// Cancel gives the slot and the token of the limit back.
+// Cancel gives the slot, the permit and the token of the limit back.
 func (r *reservation) Cancel() {
 	if r.limit != nil {
 		r.limit.Cancel()
 	}
-	r.backend.state.release()
+	r.backend.state.breaker.report(time.Now(), r.permit, noVerdict)
+	r.backend.state.leave(r)
 }
 
 // Do asks the backend until it has an answer that stands.
-func (r *reservation) Do(ctx context.Context, call *fanout.Call) fanout.Answer {
-	defer r.backend.state.release()
-	ctx, cancel := context.WithTimeoutCause(ctx, r.backend.timeout, fanout.ErrTimeout)
+func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
+	state := r.backend.state
+	defer state.leave(r)
+	r.deadline = time.Now().Add(r.backend.timeout)
+	timed, cancel := context.WithDeadlineCause(ctx, r.deadline, fanout.ErrTimeout)
 	defer cancel()
+	if state.advance(timed, r) != nil {
+		state.breaker.report(time.Now(), r.permit, noVerdict)
+		if ctx.Err() == nil { // the queue took all the time that the backend has
+			return overloaded()
+		}
+		return ended(ctx, failure(ctx, fanout.Timeout))
+	}
+	begun := time.Now()
+	state.repeats.first(begun)
+	state.hedges.first(begun)
+	a := r.ask(timed, call, decided)
+	now := time.Now()
+	state.breaker.report(now, r.permit, state.breaker.judge(&a, now.Sub(begun)))
+	return a
+}
+
+// ask makes attempts.
+func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
 	for {
-		e := r.attempt(ctx, call)
+		e := r.attempt(ctx, call, decided)
+		e.cancel(nil)
 		if wait, again := r.again(ctx, call, e); !again || !sleep(ctx, wait) {
 			e.answer.Attempts = r.Attempts()
 			return ended(ctx, e.answer)
@@ -45,15 +71,13 @@ func (r *reservation) Do(ctx context.Context, call *fanout.Call) fanout.Answer {
 	}
 }
 
-// attempt makes one exchange within its own deadline.
-func (r *reservation) attempt(ctx context.Context, call *fanout.Call) *exchange {
-	if limit := r.backend.retry.attemptTimeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fanout.ErrTimeout)
-		defer cancel()
+// attempt makes one exchange, or several where the first is late.
+func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-chan struct{}) *exchange {
+	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.backend.retry.repeatable(call) {
+		return r.hedged(ctx, call, decided, after)
 	}
-	e := &exchange{backend: r.backend, attempts: &r.attempts}
-	e.run(ctx, call)
+	e := r.newExchange(ctx)
+	e.run(call)
 	return e
 }
 
@@ -67,11 +91,15 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 		r.backend.state.tokens.Refuse(e.token)
 		return 0, true
 	}
-	wait, again := r.backend.retry.next(r.Attempts(), call, e)
-	if deadline, ok := ctx.Deadline(); again && ok && time.Until(deadline) <= wait {
+	if e.stale() {
+		return 0, r.Attempts()-r.hedges < max(r.backend.retry.attempts, maxStale)
+	}
+	wait, again := r.backend.retry.next(r.Attempts()-r.hedges, call, e)
+	if !again || time.Until(r.deadline) <= wait {
 		return 0, false
 	}
-	return wait, again
+	state := r.backend.state
+	return wait, state.breaker.stands(r.permit) && state.repeats.spend(time.Now())
 }
 
 // sleep waits; it returns false when ctx ends first.

@@ -21,8 +21,8 @@ type retry struct {
 }
 
 func newRetry(config *routeconfig.Retry) retry {
-	if config == nil {
-		return retry{}
+	if config == nil { // what would be repeated is what a hedge may outdo
+		return retry{on: map[string]bool{"429": true, "502": true, "503": true, "504": true}}
 	}
 	r := retry{
 		attempts:       config.Attempts,
@@ -44,9 +44,6 @@ const maxStale = 3
 // next says whether a failed exchange is repeated after so many attempts, and
 // after which wait.
 func (r *retry) next(attempts int, call *fanout.Call, e *exchange) (wait time.Duration, again bool) {
-	if e.reused && e.unsent() && !e.answer.Responded() {
-		return 0, attempts < max(r.attempts, maxStale)
-	}
 	if attempts >= r.attempts || !r.covers(&e.answer) {
 		return 0, false
 	}

@@ -97,7 +97,7 @@ func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {
 	if r == nil {
 		return refusal
 	}
-	return r.Do(t.Context(), call)
+	return r.Do(t.Context(), call, nil)
 }
 
 func newCall(method string, fields ...string) *fanout.Call {

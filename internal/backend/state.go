@@ -1,12 +1,15 @@
 package backend
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/fanout-operator/fanout/internal/creds"
@@ -22,13 +25,25 @@ type State struct {
 	secret    *creds.Group // the credential's; nil without one
 	tokens    *creds.TokenSource
 	limiter   *rate.Limiter
-	slots     int64 // 0 for no limit
-	taken     atomic.Int64
+	breaker   *breaker
+	hedges    *hedges
+	repeats   budget              // of retries
+	slots     *semaphore.Weighted // nil for no limit
+	places    int64               // in the queue for a slot
+	queued    atomic.Int64
 }
 
 // NewState returns the State of a backend, with nothing connected yet.
 func NewState(namespace string, config *routeconfig.Backend, store *creds.Store, dial Dialer) *State {
-	s := &State{slots: int64(config.MaxConcurrentRequests)}
+	s := &State{
+		places: int64(config.MaxQueuedRequests), breaker: newBreaker(config.CircuitBreaker), hedges: newHedges(config.Hedge),
+	}
+	if config.MaxConcurrentRequests > 0 {
+		s.slots = semaphore.NewWeighted(int64(config.MaxConcurrentRequests))
+	}
+	if config.Retry != nil {
+		s.repeats.percent = config.Retry.BudgetPercent
+	}
 	if config.TLS != nil && config.TLS.CASecret != "" {
 		s.authority = store.Group(namespace, config.TLS.CASecret, "ca.crt")
 	}
@@ -76,27 +91,70 @@ func (s *State) Close() {
 	}
 }
 
-// admit takes a slot and a token of the limit, or says which was lacking.
+// overloaded is the answer of a backend that has enough to do.
+func overloaded() fanout.Answer {
+	return fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded, RetryAfter: time.Second}
+}
+
+// admit takes what the backend limits, or says what was lacking.
 func (s *State) admit() (*reservation, fanout.Answer) {
-	if s.slots > 0 && s.taken.Add(1) > s.slots {
-		s.taken.Add(-1)
-		return nil, fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded, RetryAfter: time.Second}
-	}
+	now := time.Now()
 	r := &reservation{}
+	var wait time.Duration
+	var ok bool
+	if r.permit, wait, ok = s.breaker.admit(now); !ok {
+		return nil, fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.CircuitOpen, RetryAfter: max(wait, time.Second)}
+	}
+	if !s.enter(r) {
+		s.breaker.report(now, r.permit, noVerdict)
+		return nil, overloaded()
+	}
 	if s.limiter == nil {
 		return r, fanout.Answer{}
 	}
 	r.limit = s.limiter.Reserve()
 	if wait := r.limit.Delay(); wait > 0 {
 		r.limit.Cancel()
-		s.release()
+		s.leave(r)
+		s.breaker.report(now, r.permit, noVerdict)
 		return nil, fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.RateLimited, RetryAfter: wait}
 	}
 	return r, fanout.Answer{}
 }
 
-func (s *State) release() {
-	if s.slots > 0 {
-		s.taken.Add(-1)
+// enter takes a slot, or a place in the queue for one.
+func (s *State) enter(r *reservation) bool {
+	if s.slots == nil || s.slots.TryAcquire(1) {
+		return true
+	}
+	if s.queued.Add(1) > s.places {
+		s.queued.Add(-1)
+		return false
+	}
+	r.queued = true
+	return true
+}
+
+// advance waits for the slot that a place in the queue is for.
+func (s *State) advance(ctx context.Context, r *reservation) error {
+	if !r.queued {
+		return nil
+	}
+	if err := s.slots.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait for a slot: %w", err)
+	}
+	s.queued.Add(-1)
+	r.queued = false
+	return nil
+}
+
+// leave gives the slot or the place back.
+func (s *State) leave(r *reservation) {
+	switch {
+	case s.slots == nil:
+	case r.queued:
+		s.queued.Add(-1)
+	default:
+		s.slots.Release(1)
 	}
 }

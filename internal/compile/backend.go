@@ -22,7 +22,10 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		Request:               c.request(&b.Request),
 		Timeout:               c.durationOr(path.Child("timeout"), value(b.Timeout), or(c.route.Spec.Dispatch.Timeout, "5s")),
 		Retry:                 c.retry(path.Child("retry"), b.Retry),
+		Hedge:                 c.hedge(path.Child("hedge"), b.Hedge),
+		CircuitBreaker:        c.circuitBreaker(path.Child("circuitBreaker"), b.CircuitBreaker),
 		MaxConcurrentRequests: int(value(b.MaxConcurrentRequests)),
+		MaxQueuedRequests:     int(value(b.MaxQueuedRequests)),
 		MaxResponseSize:       c.size(path.Child("maxResponseSize"), b.MaxResponseSize),
 		SuccessStatusCodes:    ints(b.SuccessStatusCodes),
 	}
@@ -151,24 +154,6 @@ func (c *compiler) forwarded(list []v1alpha1.ForwardedCredential) []string {
 		} else if a := c.authentication(); a != nil {
 			out = append(out, a.APIKeys.Header)
 		}
-	}
-	return out
-}
-
-func (c *compiler) retry(path *field.Path, r *v1alpha1.Retry) *routeconfig.Retry {
-	if r == nil {
-		return nil
-	}
-	out := &routeconfig.Retry{
-		Attempts:       int(or(r.Attempts, 3)),
-		AttemptTimeout: c.duration(path.Child("attemptTimeout"), value(r.AttemptTimeout)),
-		Methods:        string(or(r.Methods, v1alpha1.RetryIdempotent)),
-		RetryOn:        r.RetryOn,
-		InitialBackoff: c.durationOr(path.Child("backoff", "initial"), r.Backoff.Initial, "50ms"),
-		MaxBackoff:     c.durationOr(path.Child("backoff", "max"), r.Backoff.Max, "1s"),
-	}
-	if len(out.RetryOn) == 0 {
-		out.RetryOn = []string{"connect", "429", "502", "503", "504"}
 	}
 	return out
 }

@@ -58,6 +58,20 @@ type Answer struct {
 	RetryAfter time.Duration
 }
 
+// Faulty reports whether an answer speaks against the backend, and not against the
+// call: timeout, connect, tls, reset, credential, 5xx and 429 do. Breakers and the
+// state of a backend count these alone: a caller's bad input must not open one.
+func (a *Answer) Faulty() bool {
+	switch a.Reason {
+	case Timeout, Connect, TLS, Reset, Credential:
+		return true
+	case Status:
+		return a.Status >= 500 || a.Status == 429
+	default:
+		return false
+	}
+}
+
 // Responded reports whether the backend's own HTTP response is in the answer.
 func (a *Answer) Responded() bool { return a.Status != 0 }
 
@@ -73,7 +87,10 @@ type Backend interface {
 type Reservation interface {
 	// Do asks the backend and returns its answer. It obeys ctx at once; the cause
 	// of a canceled ctx tells whether the answer is Canceled or a Timeout.
-	Do(ctx context.Context, call *Call) Answer
+	//
+	// decided is closed when the call is decided: what would only make the answer
+	// come sooner is not worth it any more.
+	Do(ctx context.Context, call *Call, decided <-chan struct{}) Answer
 	// Cancel gives back what was reserved, without asking.
 	Cancel()
 	// Attempts counts the HTTP exchanges begun so far. It may be called while Do

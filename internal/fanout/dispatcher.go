@@ -84,6 +84,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) 
 		arrivals:   make(chan arrival, len(d.Backends)),
 		deciding:   -1,
 		stragglers: d.stragglers(call),
+		decided:    make(chan struct{}),
 	}
 	d.running.Add(1)
 	return f.run(ctx), nil

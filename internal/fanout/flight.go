@@ -18,6 +18,7 @@ type flight struct {
 	deciding   int
 	stragglers Stragglers
 	cancel     context.CancelCauseFunc
+	decided    chan struct{}
 }
 
 type arrival struct {
@@ -43,6 +44,7 @@ func (f *flight) run(client context.Context) *Result {
 		}
 	}
 	v, left := f.await(client)
+	close(f.decided)
 	result := f.result(v)
 	if left {
 		result.Outcome = ClientClosed
@@ -77,7 +79,7 @@ func (f *flight) skip() {
 
 // ask runs in the backend's own goroutine.
 func (f *flight) ask(ctx context.Context, i int, r Reservation) {
-	a := r.Do(ctx, f.call)
+	a := r.Do(ctx, f.call, f.decided)
 	if a.Responded() {
 		f.d.Checker.Check(i, &a)
 	}

@@ -51,7 +51,7 @@ func (s *scripted) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
 }
 
 // Do implements fanout.Reservation.
-func (s *scripted) Do(ctx context.Context, _ *fanout.Call) fanout.Answer {
+func (s *scripted) Do(ctx context.Context, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	s.asked.Add(1)
 	timer := time.NewTimer(s.after)
 	defer timer.Stop()

@@ -102,7 +102,9 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Windows:   r.calls.Windows(now),
 	}
 	for i, b := range r.answers {
-		report.Backends = append(report.Backends, b.Report(now, r.names[i]))
+		of := b.Report(now, r.names[i])
+		of.Circuit = string(r.backends[i].Circuit(now))
+		report.Backends = append(report.Backends, of)
 	}
 	return report
 }

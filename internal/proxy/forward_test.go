@@ -80,7 +80,7 @@ func TestB3F3BodiesArriveWhole(t *testing.T) {
 		}
 	})
 	retries := func(b *routeconfig.Backend) {
-		b.Retry = &routeconfig.Retry{Attempts: 2, Methods: routeconfig.RetryAll, RetryOn: []string{"503"}}
+		b.Retry = &routeconfig.Retry{Attempts: 2, Methods: routeconfig.RetryAll, RetryOn: []string{"503"}, BudgetPercent: 100}
 	}
 	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
 		testkit.Receiver("one", one.URL), testkit.Receiver("two", two.URL, retries))))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -27,7 +28,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		m := metrics{out: out, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
 		m.route(r)
 		for i, b := range r.answers {
-			m.backend(r.names[i], b)
+			m.answers(r.names[i], b)
+			m.backend(r.names[i], r.backends[i])
 		}
 	}
 }
@@ -46,11 +48,35 @@ func (m *metrics) route(r *route) {
 	} {
 		m.counter("fanout_calls_total", "Calls by what became of them.", n, prometheus.Labels{"outcome": outcome})
 	}
-	m.gauge("fanout_calls_in_flight", "Calls under way, stragglers included.", float64(r.dispatcher.InFlight()))
+	m.gauge("fanout_calls_in_flight", "Calls under way, stragglers included.", float64(r.dispatcher.InFlight()), nil)
 	m.histogram("fanout_call_duration_seconds", "Time from a call's arrival to its response.", duration, nil)
 }
 
-func (m *metrics) backend(name string, b *stats.Backend) {
+// backend writes what belongs to a backend as it is configured: its counters begin
+// anew with it.
+func (m *metrics) backend(name string, b *backend.Backend) {
+	label := prometheus.Labels{"backend": name}
+	if circuit := b.Circuit(time.Now()); circuit != "" {
+		for _, state := range [...]backend.Circuit{backend.Closed, backend.HalfOpen, backend.Open} {
+			m.gauge("fanout_circuit_state", "1 for the state that the circuit breaker is in.", boolean(circuit == state),
+				prometheus.Labels{"backend": name, "state": string(state)})
+		}
+	}
+	if sent, won, wasted, ok := b.Hedges(); ok {
+		m.counter("fanout_hedges_sent_total", "Attempts that were made because another one was late.", sent, label)
+		m.counter("fanout_hedges_won_total", "Hedges whose answer stood.", won, label)
+		m.counter("fanout_hedges_wasted_total", "Hedges whose answer did not.", wasted, label)
+	}
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (m *metrics) answers(name string, b *stats.Backend) {
 	answers, duration := b.Total()
 	count := func(outcome, reason string, n uint64) {
 		m.counter("fanout_answers_total", "Answers of backends by outcome and reason.", n,
@@ -80,8 +106,8 @@ func (m *metrics) counter(name, help string, n uint64, labels prometheus.Labels)
 	m.out <- prometheus.MustNewConstMetric(m.describe(name, help, labels), prometheus.CounterValue, float64(n))
 }
 
-func (m *metrics) gauge(name, help string, value float64) {
-	m.out <- prometheus.MustNewConstMetric(m.describe(name, help, nil), prometheus.GaugeValue, value)
+func (m *metrics) gauge(name, help string, value float64, labels prometheus.Labels) {
+	m.out <- prometheus.MustNewConstMetric(m.describe(name, help, labels), prometheus.GaugeValue, value)
 }
 
 // histogram writes a native histogram, whose buckets are ours already.

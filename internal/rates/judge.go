@@ -12,9 +12,14 @@ const (
 	slowShare     = 0.5
 )
 
-// Judge sums up how a backend is doing. A backend that is always too late for the
+// Judge sums up how a backend is doing, over all proxies. An open circuit says more
+// than figures, of which there are none while nobody asks. A backend that is always too late for the
 // call, and never heard to the end, is Slow: a dead one must not hide behind Any.
-func Judge(a stats.Answers) v1alpha1.BackendState {
+func Judge(b *stats.BackendReport) v1alpha1.BackendState {
+	if b.Circuit == "open" || b.Circuit == "halfOpen" {
+		return v1alpha1.BackendOpen
+	}
+	a := b.Windows[Window].Answers
 	heard := a.Succeeded + a.FailedTotal()
 	asked := heard + a.Canceled
 	switch {

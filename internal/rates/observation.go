@@ -53,7 +53,7 @@ func (o *Observation) standsOtherwise(other *Observation) bool {
 // sameStanding compares what of a backend is no figure.
 func sameStanding(a, b stats.BackendReport) bool {
 	return a.Name == b.Name && reason(a.LastFailure) == reason(b.LastFailure) &&
-		Judge(a.Windows[Window].Answers) == Judge(b.Windows[Window].Answers)
+		Judge(&a) == Judge(&b)
 }
 
 func reason(f *stats.Failure) stats.Failure {

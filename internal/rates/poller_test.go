@@ -241,20 +241,24 @@ func TestJudge(t *testing.T) {
 	failed := func(n uint64) map[string]uint64 { return map[string]uint64{"status": n} }
 	for name, row := range map[string]struct {
 		answers stats.Answers
+		circuit string
 		want    v1alpha1.BackendState
 	}{
-		"nothing":                       {stats.Answers{}, v1alpha1.BackendIdle},
-		"rejected only":                 {stats.Answers{Rejected: map[string]uint64{"rateLimited": 5}}, v1alpha1.BackendIdle},
-		"all well":                      {stats.Answers{Succeeded: 100}, v1alpha1.BackendHealthy},
-		"callers' faults":               {stats.Answers{Succeeded: 1, Failed: failed(99)}, v1alpha1.BackendHealthy},
-		"a few faults":                  {stats.Answers{Succeeded: 96, Failed: failed(4), Faulty: 4}, v1alpha1.BackendHealthy},
-		"one in twenty":                 {stats.Answers{Succeeded: 95, Failed: failed(5), Faulty: 5}, v1alpha1.BackendDegraded},
-		"half":                          {stats.Answers{Succeeded: 50, Failed: failed(50), Faulty: 50}, v1alpha1.BackendFailing},
-		"dead behind Any":               {stats.Answers{Canceled: 100, Late: 100}, v1alpha1.BackendSlow},
-		"canceled early":                {stats.Answers{Canceled: 100, Late: 10}, v1alpha1.BackendHealthy},
-		"slow more often than answered": {stats.Answers{Succeeded: 40, Canceled: 60, Late: 60}, v1alpha1.BackendSlow},
+		"nothing":                       {stats.Answers{}, "", v1alpha1.BackendIdle},
+		"rejected only":                 {stats.Answers{Rejected: map[string]uint64{"rateLimited": 5}}, "", v1alpha1.BackendIdle},
+		"all well":                      {stats.Answers{Succeeded: 100}, "", v1alpha1.BackendHealthy},
+		"callers' faults":               {stats.Answers{Succeeded: 1, Failed: failed(99)}, "", v1alpha1.BackendHealthy},
+		"a few faults":                  {stats.Answers{Succeeded: 96, Failed: failed(4), Faulty: 4}, "", v1alpha1.BackendHealthy},
+		"one in twenty":                 {stats.Answers{Succeeded: 95, Failed: failed(5), Faulty: 5}, "", v1alpha1.BackendDegraded},
+		"half":                          {stats.Answers{Succeeded: 50, Failed: failed(50), Faulty: 50}, "", v1alpha1.BackendFailing},
+		"dead behind Any":               {stats.Answers{Canceled: 100, Late: 100}, "", v1alpha1.BackendSlow},
+		"canceled early":                {stats.Answers{Canceled: 100, Late: 10}, "", v1alpha1.BackendHealthy},
+		"an open circuit":               {stats.Answers{}, "open", v1alpha1.BackendOpen},
+		"one that is being probed":      {stats.Answers{Succeeded: 1}, "halfOpen", v1alpha1.BackendOpen},
+		"a closed circuit":              {stats.Answers{Succeeded: 1}, "closed", v1alpha1.BackendHealthy},
+		"slow more often than answered": {stats.Answers{Succeeded: 40, Canceled: 60, Late: 60}, "", v1alpha1.BackendSlow},
 	} {
-		if got := Judge(row.answers); got != row.want {
+		if got := Judge(&stats.BackendReport{Windows: map[string]stats.AnswersWindow{Window: {Answers: row.answers}}, Circuit: row.circuit}); got != row.want {
 			t.Errorf("%s: %s, want %s", name, got, row.want)
 		}
 	}

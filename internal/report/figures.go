@@ -64,7 +64,7 @@ func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus
 	for i := range in.Seen.Sum.Backends {
 		if b := &in.Seen.Sum.Backends[i]; b.Name == string(name) {
 			w := b.Windows[rates.Window]
-			out.State = rates.Judge(w.Answers)
+			out.State = rates.Judge(b)
 			rate, ok := w.Answers.SuccessRate()
 			out.SuccessRate = stats.Percent(rate, ok)
 			if w.Answers.Total() > 0 {

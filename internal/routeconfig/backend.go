@@ -11,16 +11,19 @@ import (
 type Backend struct {
 	Name string `json:"name"`
 	// URL is scheme, authority and path, without query, fragment and user.
-	URL                   string      `json:"url"`
-	Credential            *Credential `json:"credential,omitempty"`
-	Request               Request     `json:"request"`
-	Timeout               Duration    `json:"timeout"`
-	Retry                 *Retry      `json:"retry,omitempty"`
-	RateLimit             *RateLimit  `json:"rateLimit,omitempty"`
-	MaxConcurrentRequests int         `json:"maxConcurrentRequests,omitempty"`
-	MaxResponseSize       int64       `json:"maxResponseSize"`
-	SuccessStatusCodes    []int       `json:"successStatusCodes,omitempty"`
-	TLS                   *TLS        `json:"tls,omitempty"`
+	URL                   string          `json:"url"`
+	Credential            *Credential     `json:"credential,omitempty"`
+	Request               Request         `json:"request"`
+	Timeout               Duration        `json:"timeout"`
+	Retry                 *Retry          `json:"retry,omitempty"`
+	Hedge                 *Hedge          `json:"hedge,omitempty"`
+	CircuitBreaker        *CircuitBreaker `json:"circuitBreaker,omitempty"`
+	RateLimit             *RateLimit      `json:"rateLimit,omitempty"`
+	MaxConcurrentRequests int             `json:"maxConcurrentRequests,omitempty"`
+	MaxQueuedRequests     int             `json:"maxQueuedRequests,omitempty"`
+	MaxResponseSize       int64           `json:"maxResponseSize"`
+	SuccessStatusCodes    []int           `json:"successStatusCodes,omitempty"`
+	TLS                   *TLS            `json:"tls,omitempty"`
 }
 
 // Hash names the backend's own part of the document. What belongs to a backend
@@ -112,6 +115,26 @@ type Retry struct {
 	RetryOn        []string `json:"retryOn"`
 	InitialBackoff Duration `json:"initialBackoff"`
 	MaxBackoff     Duration `json:"maxBackoff"`
+	BudgetPercent  int      `json:"budgetPercent"`
+}
+
+// Hedge says when a backend that is late is asked once more. Delay or Percentile is
+// set.
+type Hedge struct {
+	Delay         Duration `json:"delay,omitempty"`
+	Percentile    int      `json:"percentile,omitempty"`
+	Max           int      `json:"max"`
+	BudgetPercent int      `json:"budgetPercent"`
+}
+
+// CircuitBreaker says when a backend is not asked any more.
+type CircuitBreaker struct {
+	FailurePercent   int      `json:"failurePercent"`
+	MinimumRequests  int      `json:"minimumRequests"`
+	Window           Duration `json:"window"`
+	OpenFor          Duration `json:"openFor"`
+	HalfOpenRequests int      `json:"halfOpenRequests"`
+	SlowerThan       Duration `json:"slowerThan,omitempty"`
 }
 
 // The calls that may be repeated.

@@ -116,6 +116,7 @@ func (b *Backend) validate() error {
 		between("timeout", int64(b.Timeout), 1, maxSpan),
 		between("maxResponseSize", b.MaxResponseSize, 1, 64<<20),
 		between("maxConcurrentRequests", int64(b.MaxConcurrentRequests), 0, 65536),
+		between("maxQueuedRequests", int64(b.MaxQueuedRequests), 0, 65536),
 		oneOf("request.path", b.Request.Path, PathURL, PathForward, PathReplacePrefix),
 		address(b.URL),
 	}
@@ -125,7 +126,14 @@ func (b *Backend) validate() error {
 	if b.Retry != nil {
 		errs = append(errs,
 			between("retry.attempts", int64(b.Retry.Attempts), 1, 10),
-			oneOf("retry.methods", b.Retry.Methods, RetryIdempotent, RetryIdempotencyKey, RetryAll))
+			oneOf("retry.methods", b.Retry.Methods, RetryIdempotent, RetryIdempotencyKey, RetryAll),
+			between("retry.budgetPercent", int64(b.Retry.BudgetPercent), 0, 100))
+	}
+	if b.Hedge != nil {
+		errs = append(errs, b.Hedge.validate())
+	}
+	if b.CircuitBreaker != nil {
+		errs = append(errs, b.CircuitBreaker.validate())
 	}
 	if b.Credential != nil {
 		errs = append(errs, b.Credential.validate())
@@ -134,6 +142,30 @@ func (b *Backend) validate() error {
 		errs = append(errs, fileName("tls.caSecret", b.TLS.CASecret))
 	}
 	return errors.Join(errs...)
+}
+
+func (h *Hedge) validate() error {
+	errs := []error{
+		between("hedge.max", int64(h.Max), 1, 3),
+		between("hedge.budgetPercent", int64(h.BudgetPercent), 0, 100),
+	}
+	if h.Percentile != 0 {
+		errs = append(errs, between("hedge.percentile", int64(h.Percentile), 50, 99))
+	} else {
+		errs = append(errs, between("hedge.delay", int64(h.Delay), 1, maxSpan))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *CircuitBreaker) validate() error {
+	return errors.Join(
+		between("circuitBreaker.failurePercent", int64(c.FailurePercent), 1, 100),
+		between("circuitBreaker.minimumRequests", int64(c.MinimumRequests), 1, 100_000),
+		between("circuitBreaker.window", int64(c.Window), 1, maxSpan),
+		between("circuitBreaker.openFor", int64(c.OpenFor), 1, maxSpan),
+		between("circuitBreaker.halfOpenRequests", int64(c.HalfOpenRequests), 1, 100),
+		between("circuitBreaker.slowerThan", int64(c.SlowerThan), 0, maxSpan),
+	)
 }
 
 func (c *Credential) validate() error {

@@ -58,7 +58,7 @@ func (b *Backend) Record(now time.Time, a *fanout.Answer) {
 func (b *Backend) failed(now time.Time, a *fanout.Answer) {
 	b.series.count(now, countReasons+int(a.Reason), 1)
 	b.series.observe(now, a.Elapsed)
-	if Faulty(a) {
+	if a.Faulty() {
 		b.series.count(now, countFaulty, 1)
 	}
 	b.failure.Store(&Failure{Reason: a.Reason.String(), Status: a.Status, Time: now})
@@ -80,19 +80,6 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 		b.median.Store(int64(h.Quantile(0.5)))
 	}
 	return time.Duration(b.median.Load())
-}
-
-// Faulty reports whether an answer speaks against the backend, and not against
-// the call: timeout, connect, tls, reset, credential, 5xx and 429 do.
-func Faulty(a *fanout.Answer) bool {
-	switch a.Reason {
-	case fanout.Timeout, fanout.Connect, fanout.TLS, fanout.Reset, fanout.Credential:
-		return true
-	case fanout.Status:
-		return a.Status >= 500 || a.Status == 429
-	default:
-		return false
-	}
 }
 
 // Report returns the backend's part of a Report.

@@ -66,8 +66,13 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	for i := firstBucket; i <= lastBucket; i++ {
 		seen += h.Counts[i]
 		if seen >= rank {
-			return time.Duration(math.Exp2((float64(i)-0.5)/perOctave) * float64(time.Second))
+			return middle(i)
 		}
 	}
 	return 0
+}
+
+// middle is the geometric middle of a bucket.
+func middle(i int) time.Duration {
+	return time.Duration(math.Exp2((float64(i)-0.5)/perOctave) * float64(time.Second))
 }

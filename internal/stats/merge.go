@@ -1,7 +1,16 @@
 package stats
 
+import "slices"
+
+// severity orders the states of circuit breakers: each proxy has its own, and the
+// worst is shown.
+func severity(circuit string) int {
+	return slices.Index([]string{"", "closed", "halfOpen", "open"}, circuit)
+}
+
 // Merge adds up the reports of one route by several proxies. Backends stand in the
-// order of the first report that names them; the newest failure stays. Missing
+// order of the first report that names them; the newest failure stays, and the worst
+// circuit. Missing
 // keys are those that any proxy lacks.
 func Merge(reports []RouteReport) RouteReport {
 	var all RouteReport
@@ -60,6 +69,9 @@ func (all *RouteReport) addBackend(b *BackendReport) {
 		window := sum.Windows[name]
 		window.Add(w)
 		sum.Windows[name] = window
+	}
+	if severity(b.Circuit) > severity(sum.Circuit) {
+		sum.Circuit = b.Circuit
 	}
 	if b.LastFailure != nil && (sum.LastFailure == nil || b.LastFailure.Time.After(sum.LastFailure.Time)) {
 		sum.LastFailure = b.LastFailure

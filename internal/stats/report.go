@@ -41,6 +41,9 @@ type BackendReport struct {
 	Name        string                   `json:"name"`
 	Windows     map[string]AnswersWindow `json:"windows"`
 	LastFailure *Failure                 `json:"lastFailure,omitempty"`
+	// Circuit is the state of the circuit breaker: closed, halfOpen or open; empty
+	// without one.
+	Circuit string `json:"circuit,omitempty"`
 }
 
 // Failure is a failed answer.

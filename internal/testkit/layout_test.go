@@ -78,7 +78,7 @@ func TestImports(t *testing.T) {
 		"internal/rates":       "api/v1alpha1 internal/stats",
 		"internal/proxy":       "internal/backend internal/combine internal/creds internal/fanout internal/gate internal/netguard internal/routeconfig internal/stats",
 		"internal/gate":        "internal/body internal/creds internal/fanout internal/headers internal/routeconfig",
-		"internal/backend":     "internal/body internal/creds internal/fanout internal/headers internal/netguard internal/routeconfig",
+		"internal/backend":     "internal/body internal/creds internal/fanout internal/headers internal/netguard internal/routeconfig internal/stats",
 		"internal/combine":     "internal/fanout internal/headers internal/routeconfig",
 		"internal/stats":       "internal/fanout",
 		"internal/fanout":      "",

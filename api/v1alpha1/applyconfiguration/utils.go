@@ -38,6 +38,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CallerAuthenticationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CallRateLimit"):
 		return &apiv1alpha1.CallRateLimitApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CircuitBreaker"):
+		return &apiv1alpha1.CircuitBreakerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientIP"):
 		return &apiv1alpha1.ClientIPApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Dispatch"):
@@ -50,6 +52,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.FanoutRouteStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HeaderValue"):
 		return &apiv1alpha1.HeaderValueApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Hedge"):
+		return &apiv1alpha1.HedgeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LastFailure"):
 		return &apiv1alpha1.LastFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Latency"):

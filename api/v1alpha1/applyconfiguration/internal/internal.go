@@ -60,7 +60,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: authentication
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendAuthentication
+    - name: circuitBreaker
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.CircuitBreaker
+    - name: hedge
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Hedge
     - name: maxConcurrentRequests
+      type:
+        scalar: numeric
+    - name: maxQueuedRequests
       type:
         scalar: numeric
     - name: maxResponseSize
@@ -210,6 +219,32 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: apiKeys
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerAPIKeys
+- name: com.github.fanout-operator.fanout.api.v1alpha1.CircuitBreaker
+  map:
+    fields:
+    - name: failurePercent
+      type:
+        scalar: numeric
+      default: 50
+    - name: halfOpenRequests
+      type:
+        scalar: numeric
+      default: 1
+    - name: minimumRequests
+      type:
+        scalar: numeric
+      default: 20
+    - name: openFor
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+      default: 10s
+    - name: slowerThan
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+    - name: window
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+      default: 30s
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAuthentication
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientIP
@@ -366,6 +401,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Hedge
+  map:
+    fields:
+    - name: budgetPercent
+      type:
+        scalar: numeric
+      default: 10
+    - name: delay
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+    - name: max
+      type:
+        scalar: numeric
+      default: 1
+    - name: percentile
+      type:
+        scalar: numeric
 - name: com.github.fanout-operator.fanout.api.v1alpha1.LastFailure
   map:
     fields:
@@ -773,6 +825,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Backoff
       default: {}
+    - name: budgetPercent
+      type:
+        scalar: numeric
+      default: 20
     - name: methods
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RetryMethods

@@ -30,6 +30,11 @@ type BackendApplyConfiguration struct {
 	// retry says when a failed attempt is repeated. Default: only where it is
 	// proved that no byte of it was sent on a connection that had gone stale.
 	Retry *RetryApplyConfiguration `json:"retry,omitempty"`
+	// hedge says when a backend that is late is asked once more. Default: never.
+	Hedge *HedgeApplyConfiguration `json:"hedge,omitempty"`
+	// circuitBreaker says when a backend that fails is not asked any more. Default:
+	// it always is.
+	CircuitBreaker *CircuitBreakerApplyConfiguration `json:"circuitBreaker,omitempty"`
 	// rateLimit is a limit on the calls that a proxy sends here; beyond it the
 	// answer is rejected with reason rateLimited.
 	RateLimit *BackendRateLimitApplyConfiguration `json:"rateLimit,omitempty"`
@@ -37,6 +42,10 @@ type BackendApplyConfiguration struct {
 	// at once, 1 to 65536; beyond it the answer is rejected with reason overloaded.
 	// Default: no limit but dispatch.maxInFlight.
 	MaxConcurrentRequests *int32 `json:"maxConcurrentRequests,omitempty"`
+	// maxQueuedRequests is the number of calls that wait for one of those to end, within
+	// the backend's timeout and first come, first served, 0 to 65536; beyond it, and when
+	// the time is up, the answer is rejected with reason overloaded. Default: 0.
+	MaxQueuedRequests *int32 `json:"maxQueuedRequests,omitempty"`
 	// maxResponseSize is the largest response body taken, in bytes, up to 64Mi; a
 	// larger one has failed with reason tooLarge. Default: 1Mi.
 	MaxResponseSize *resource.Quantity `json:"maxResponseSize,omitempty"`
@@ -110,6 +119,22 @@ func (b *BackendApplyConfiguration) WithRetry(value *RetryApplyConfiguration) *B
 	return b
 }
 
+// WithHedge sets the Hedge field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Hedge field is set to the value of the last call.
+func (b *BackendApplyConfiguration) WithHedge(value *HedgeApplyConfiguration) *BackendApplyConfiguration {
+	b.Hedge = value
+	return b
+}
+
+// WithCircuitBreaker sets the CircuitBreaker field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CircuitBreaker field is set to the value of the last call.
+func (b *BackendApplyConfiguration) WithCircuitBreaker(value *CircuitBreakerApplyConfiguration) *BackendApplyConfiguration {
+	b.CircuitBreaker = value
+	return b
+}
+
 // WithRateLimit sets the RateLimit field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the RateLimit field is set to the value of the last call.
@@ -123,6 +148,14 @@ func (b *BackendApplyConfiguration) WithRateLimit(value *BackendRateLimitApplyCo
 // If called multiple times, the MaxConcurrentRequests field is set to the value of the last call.
 func (b *BackendApplyConfiguration) WithMaxConcurrentRequests(value int32) *BackendApplyConfiguration {
 	b.MaxConcurrentRequests = &value
+	return b
+}
+
+// WithMaxQueuedRequests sets the MaxQueuedRequests field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxQueuedRequests field is set to the value of the last call.
+func (b *BackendApplyConfiguration) WithMaxQueuedRequests(value int32) *BackendApplyConfiguration {
+	b.MaxQueuedRequests = &value
 	return b
 }
 

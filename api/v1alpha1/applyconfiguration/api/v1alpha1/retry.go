@@ -24,6 +24,10 @@ type RetryApplyConfiguration struct {
 	// backoff is the wait before a repetition. A longer Retry-After is honoured;
 	// one beyond the time left ends the repetitions.
 	Backoff *BackoffApplyConfiguration `json:"backoff,omitempty"`
+	// budgetPercent bounds repetitions to a share of the calls of the last 10 s, 0 to
+	// 100, so that a backend in trouble does not get a multiple of its load; one
+	// repetition a second is always within it. Default: 20.
+	BudgetPercent *int32 `json:"budgetPercent,omitempty"`
 }
 
 // RetryApplyConfiguration constructs a declarative configuration of the Retry type for use with
@@ -71,5 +75,13 @@ func (b *RetryApplyConfiguration) WithRetryOn(values ...string) *RetryApplyConfi
 // If called multiple times, the Backoff field is set to the value of the last call.
 func (b *RetryApplyConfiguration) WithBackoff(value *BackoffApplyConfiguration) *RetryApplyConfiguration {
 	b.Backoff = value
+	return b
+}
+
+// WithBudgetPercent sets the BudgetPercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BudgetPercent field is set to the value of the last call.
+func (b *RetryApplyConfiguration) WithBudgetPercent(value int32) *RetryApplyConfiguration {
+	b.BudgetPercent = &value
 	return b
 }
