@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -58,7 +59,7 @@ type shape interface {
 func New(o Options) *Combiner {
 	c := &Combiner{Options: o}
 	for _, name := range o.Backends {
-		c.names = append(c.names, appendString(nil, []byte(name)))
+		c.names = append(c.names, rawjson.AppendString(nil, []byte(name)))
 	}
 	c.HeadersFromBackends = passable(o.HeadersFromBackends)
 	switch o.Type {

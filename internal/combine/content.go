@@ -1,11 +1,11 @@
 package combine
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/rawjson"
 )
 
 // content is what a body is to a combined response.
@@ -14,7 +14,7 @@ type content struct {
 	// json is the one value of the body, without space around it, and tape its
 	// members if they were asked for, where kind is jsonValue.
 	json []byte
-	tape []member
+	tape []rawjson.Member
 }
 
 type kind uint8
@@ -30,7 +30,7 @@ const (
 
 // examine finds out what a body is. Only what calls itself JSON, or nothing, is
 // taken for JSON, and only that is scanned.
-func examine(a *fanout.Answer, s scanner) content {
+func examine(a *fanout.Answer, s rawjson.Scanner) content {
 	if len(a.Body) == 0 {
 		return content{kind: empty}
 	}
@@ -39,7 +39,7 @@ func examine(a *fanout.Answer, s scanner) content {
 	}
 	isJSON, foreign := mediaType(a.Header.Get("Content-Type"))
 	if isJSON {
-		if c := s.parse(a.Body); c.kind != text {
+		if c := parse(a.Body, s); c.kind != text {
 			return c
 		}
 	}
@@ -49,23 +49,16 @@ func examine(a *fanout.Answer, s scanner) content {
 	return content{kind: text}
 }
 
-// byteOrderMark must not be sent in JSON but may be ignored (RFC 8259, section
-// 8.1).
-const byteOrderMark = "\xef\xbb\xbf"
-
 // parse returns the one JSON value that a body is, or kind text if it is none.
-func (s *scanner) parse(body []byte) content {
-	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
-	body = body[skipSpace(body, 0):]
-	s.text = body
-	end := s.value(0, 0)
+func parse(body []byte, s rawjson.Scanner) content {
+	value, ok := s.Scan(body)
 	switch {
-	case s.tooDeep:
+	case s.TooDeep:
 		return content{kind: tooDeep}
-	case end < 0 || skipSpace(body, end) != len(body):
+	case !ok:
 		return content{kind: text}
 	}
-	return content{kind: jsonValue, json: body[:end], tape: s.tape}
+	return content{kind: jsonValue, json: value, tape: s.Tape}
 }
 
 func isEncoded(encodings []string) bool {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -11,7 +12,7 @@ import (
 type envelope struct{}
 
 func (envelope) fits(a *fanout.Answer) (content, bool) {
-	parsed := examine(a, scanner{})
+	parsed := examine(a, rawjson.Scanner{})
 	return parsed, parsed.kind != encoded && parsed.kind != tooDeep
 }
 
@@ -72,7 +73,7 @@ func (c *Combiner) appendResponse(dst []byte, a *fanout.Answer) []byte {
 		dst = append(dst, parsed.json...)
 	case text:
 		dst = append(dst, `,"body":`...)
-		dst = appendString(dst, a.Body)
+		dst = rawjson.AppendString(dst, a.Body)
 	case octets:
 		dst = append(dst, `,"bodyBase64":`...)
 		dst = appendBase64(dst, a.Body)

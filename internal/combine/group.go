@@ -1,12 +1,15 @@
 package combine
 
-import "github.com/fanout-operator/fanout/internal/fanout"
+import (
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/rawjson"
+)
 
 // group shows the bodies alone, each under its backend's name.
 type group struct{}
 
 func (group) fits(a *fanout.Answer) (content, bool) {
-	parsed := examine(a, scanner{})
+	parsed := examine(a, rawjson.Scanner{})
 	return parsed, parsed.kind == empty || parsed.kind == jsonValue
 }
 

@@ -34,6 +34,9 @@ type extra struct {
 	next  int32 // plus one
 }
 
+// offset is safe for what a backend may send: maxResponseSize ends at 64 MiB.
+func offset(i int) int32 { return int32(i) } //nolint:gosec // see above
+
 // maxKept bounds the table of an index that is kept for the next merge, so that
 // one large body does not hold its memory for ever.
 const maxKept = 4096

@@ -1,8 +1,10 @@
 package combine
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -14,7 +16,7 @@ func (w *merger) lists(dst []byte, arrays []ref) []byte {
 	case routeconfig.ArraysUnique:
 		var elements [][]byte
 		for _, a := range arrays {
-			elements = appendElements(elements, w.value(a))
+			elements = slices.AppendSeq(elements, rawjson.Elements(w.value(a)))
 		}
 		return appendList(dst, w.distinct(elements))
 	}
@@ -22,7 +24,7 @@ func (w *merger) lists(dst []byte, arrays []ref) []byte {
 	empty := true
 	for _, a := range arrays {
 		array := w.value(a)
-		inner := array[skipSpace(array, 1) : len(array)-1]
+		inner := array[rawjson.SkipSpace(array, 1) : len(array)-1]
 		if len(inner) == 0 {
 			continue
 		}
@@ -50,4 +52,32 @@ func pointer(path [][]byte) string {
 		b.WriteString(escape.Replace(string(key)))
 	}
 	return b.String()
+}
+
+// distinct keeps the first of equal values, which are those whose bytes are equal,
+// space outside strings aside: 1.0 and 1, "A" and "\u0041" are different, as their
+// receivers may see them so.
+func (w *merger) distinct(values [][]byte) [][]byte {
+	seen := w.index()
+	defer w.release(seen)
+	out := values[:0]
+	for i, v := range values {
+		known := len(seen.entries)
+		seen.add(w.seed, rawjson.Compact(v), ref{body: offset(i)})
+		if len(seen.entries) > known {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func appendList(dst []byte, elements [][]byte) []byte {
+	dst = append(dst, '[')
+	for i, e := range elements {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, e...)
+	}
+	return append(dst, ']')
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -18,20 +19,20 @@ type merge struct {
 	onConflict, arrays string
 	seed               maphash.Seed // what a backend can not guess it can not collide with
 	scratch            *sync.Pool   // of *merger
-	tapes              *sync.Pool   // of *[]member
+	tapes              *sync.Pool   // of *[]rawjson.Member
 }
 
 func newMerge(onConflict, arrays string) merge {
 	return merge{
 		onConflict, arrays, maphash.MakeSeed(),
 		&sync.Pool{New: func() any { return &merger{} }},
-		&sync.Pool{New: func() any { return new([]member) }},
+		&sync.Pool{New: func() any { return new([]rawjson.Member) }},
 	}
 }
 
 func (m merge) fits(a *fanout.Answer) (content, bool) {
-	tape, _ := m.tapes.Get().(*[]member)
-	parsed := examine(a, scanner{record: true, tape: (*tape)[:0]})
+	tape, _ := m.tapes.Get().(*[]rawjson.Member)
+	parsed := examine(a, rawjson.Scanner{Record: true, Tape: (*tape)[:0]})
 	// The tape lives as long as the answer, so it has no room to spare.
 	if *tape = parsed.tape; cap(*tape) > maxKept {
 		*tape = nil
@@ -109,31 +110,31 @@ func (w *merger) addMembers(ix *index, object ref) {
 	tape := w.bodies[object.body].tape
 	place, end := object.place+1, offset(len(tape))
 	if object.place != root {
-		end = tape[object.place].next
+		end = tape[object.place].Next
 	}
-	for ; place < end; place = tape[place].next {
+	for ; place < end; place = tape[place].Next {
 		m := ref{object.body, place}
-		ix.add(w.seed, decodeKey(w.key(m)), m)
+		ix.add(w.seed, rawjson.Unquote(w.key(m)), m)
 	}
 }
 
 func (w *merger) key(m ref) []byte {
 	b := &w.bodies[m.body]
 	at := &b.tape[m.place]
-	return b.json[at.key:at.keyEnd]
+	return b.json[at.Key:at.KeyEnd]
 }
 
 func (w *merger) value(m ref) []byte {
 	b := &w.bodies[m.body]
 	at := &b.tape[m.place]
-	return b.json[at.value:at.valueEnd]
+	return b.json[at.Value:at.ValueEnd]
 }
 
 // appendMember copies a member as its body has it, space around the colon and all.
 func (w *merger) appendMember(dst []byte, m ref) []byte {
 	b := &w.bodies[m.body]
 	at := &b.tape[m.place]
-	return append(dst, b.json[at.key:at.valueEnd]...)
+	return append(dst, b.json[at.Key:at.ValueEnd]...)
 }
 
 func (w *merger) index() *index {

@@ -1,4 +1,4 @@
-package combine
+package rawjson
 
 import (
 	"bytes"
@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// decodeKey returns the text of a valid key, given with its quotes. Almost none
-// has an escape, and then nothing is allocated.
-func decodeKey(key []byte) []byte {
+// Unquote returns the text of a valid string, given with its quotes. Almost none has
+// an escape, and then nothing is allocated.
+func Unquote(key []byte) []byte {
 	inner := key[1 : len(key)-1]
 	i := bytes.IndexByte(inner, '\\')
 	if i < 0 {
@@ -74,4 +74,37 @@ func hex4(b []byte) rune {
 		r = r<<4 | rune(c)
 	}
 	return r
+}
+
+// AppendString appends valid UTF-8 as a JSON string.
+func AppendString(dst, s []byte) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		next := i
+		for next < len(s) && s[next] >= ' ' && s[next] != '"' && s[next] != '\\' {
+			next++
+		}
+		dst = append(dst, s[i:next]...)
+		if next < len(s) {
+			dst = appendEscape(dst, s[next])
+			next++
+		}
+		i = next
+	}
+	return append(dst, '"')
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 }

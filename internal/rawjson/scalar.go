@@ -1,4 +1,4 @@
-package combine
+package rawjson
 
 import (
 	"encoding/binary"
