@@ -41,6 +41,9 @@ func (c *cluster) down() error {
 		return err
 	}
 	lock, err := takeLock(c.dir)
+	for end := time.Now().Add(10 * time.Second); err != nil && c.owns() && time.Now().Before(end); lock, err = takeLock(c.dir) {
+		time.Sleep(50 * time.Millisecond) // its node's last threads are about to end
+	}
 	if err != nil {
 		say("another cluster of this machine stays as it is")
 		return c.removeState()
@@ -51,6 +54,12 @@ func (c *cluster) down() error {
 	}
 	say("down")
 	return nil
+}
+
+// owns reports whether it is this cluster that took the lock last.
+func (c *cluster) owns() bool {
+	owner, err := os.ReadFile(lockFile)
+	return err == nil && string(owner) == c.dir
 }
 
 // end ends the cluster and leaves its logs.

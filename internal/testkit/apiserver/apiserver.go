@@ -33,7 +33,8 @@ func Start() (config *rest.Config, stop func(), err error) {
 	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	config, err = environment.Start()
 	if err != nil {
-		return nil, nil, fmt.Errorf("start API server: %w", err)
+		// A CRD that is refused leaves both running.
+		return nil, nil, errors.Join(fmt.Errorf("start API server: %w", err), environment.Stop())
 	}
 	config.QPS, config.Burst = 1000, 2000
 	return config, func() { _ = environment.Stop() }, nil
