@@ -26,6 +26,11 @@ type Backend struct {
 	// +optional
 	Service *ServiceReference `json:"service,omitempty"`
 
+	// when says which calls the backend gets: those for which it yields true. A backend
+	// that is left out counts for no success policy. Default: all.
+	// +optional
+	When Expression `json:"when,omitempty"`
+
 	// authentication is how the route proves who it is. Default: not at all.
 	// +optional
 	Authentication *BackendAuthentication `json:"authentication,omitempty"`

@@ -55,6 +55,7 @@ type FanoutRouteList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.quorum) || self.dispatch.successPolicy.quorum.count <= size(self.backends)",message="dispatch.successPolicy.quorum.count must not exceed the number of backends"
 // +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.required) || self.dispatch.successPolicy.required.backends.all(n, self.backends.exists(b, b.name == n))",message="dispatch.successPolicy.required.backends must name backends of this route"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.primary) || self.backends.exists(b, b.name == self.response.primary.backend)",message="response.primary.backend must name a backend of this route"
+// +kubebuilder:validation:XValidation:rule="!has(self.response.primary) || !self.backends.exists(b, b.name == self.response.primary.backend && has(b.when))",message="response.primary.backend must not have when: its response is needed for every call"
 // +kubebuilder:validation:XValidation:rule="self.response.type != 'Primary' || self.dispatch.successPolicy.type != 'Any'",message="response.type Primary cannot go with dispatch.successPolicy.type Any: the primary would be required; use First"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.partialStatusCode) || self.dispatch.successPolicy.type in ['Required', 'BestEffort']",message="response.partialStatusCode applies only with dispatch.successPolicy.type Required or BestEffort"
 type FanoutRouteSpec struct {

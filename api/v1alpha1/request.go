@@ -17,20 +17,59 @@ type NameValue struct {
 	Value string `json:"value"`
 }
 
+// Expression is one in CEL (https://cel.dev) over the call: request.method, path (raw),
+// host, query and headers (maps of strings, names of fields in lower case, credentials
+// left out), caller, and body, which is read as JSON. Strings have lowerAscii,
+// upperAscii and trim; optional fields are read by request.body.?a.orValue(b). At most
+// 4096 characters; an evaluation that costs over 100000 is cut off, and the answer has
+// then failed with reason expression.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=4096
+type Expression string
+
+// QueryValue is a parameter with a value, or an expression that yields it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.expression)",message="backends.request.query.set must have either value or expression"
+type QueryValue struct {
+	// name is 1 to 128 characters.
+	// +required
+	// +kubebuilder:validation:Pattern=`^[!-~]+$`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name,omitempty"`
+
+	// value is at most 4096 characters, without control characters.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]*$`
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=4096
+	Value *string `json:"value,omitempty"`
+
+	// expression yields a string, a number or a bool; null leaves the parameter out.
+	// +optional
+	Expression Expression `json:"expression,omitempty"`
+}
+
 // HeaderValue is a field with its value.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.name.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'upgrade', 'trailer', 'via']) && !self.name.lowerAscii().startsWith('fanout-')",message="backends.request.headers.set must not name Host (use backends.request.host), Content-Length, Transfer-Encoding, Via, Fanout-* or hop-by-hop fields"
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.expression)",message="backends.request.headers.set must have either value or expression"
 type HeaderValue struct {
 	// name is the field's name.
 	// +required
 	Name HeaderName `json:"name,omitempty"`
 
 	// value is at most 4096 characters, without control characters.
-	// +required
+	// +optional
 	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0a-\x1f\x7f]*$`
 	// +kubebuilder:validation:MinLength=0
 	// +kubebuilder:validation:MaxLength=4096
-	Value string `json:"value"`
+	Value *string `json:"value,omitempty"`
+
+	// expression yields a string, a number or a bool; null leaves the field out.
+	// +optional
+	Expression Expression `json:"expression,omitempty"`
 }
 
 // ForwardedCredential is a credential of the caller.
@@ -114,7 +153,7 @@ type RequestHost struct {
 
 // RequestPathType names a way to make a path.
 //
-// +kubebuilder:validation:Enum=URL;Forward;ReplacePrefix
+// +kubebuilder:validation:Enum=URL;Forward;ReplacePrefix;Expression
 type RequestPathType string
 
 // The ways to make a path.
@@ -125,15 +164,23 @@ const (
 	PathForward RequestPathType = "Forward"
 	// PathReplacePrefix appends what follows the matched prefix to it.
 	PathReplacePrefix RequestPathType = "ReplacePrefix"
+	// PathExpression is the whole raw path, as an expression yields it.
+	PathExpression RequestPathType = "Expression"
 )
 
 // RequestPath says how the path is made. Under Forward and ReplacePrefix a call
 // with a dot segment in its path is answered 400, since it would leave the base.
+// +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type == 'Expression') == has(self.expression)",message="backends.request.path.expression goes with type Expression, which needs it"
 type RequestPath struct {
-	// type is URL (default), Forward or ReplacePrefix.
+	// type is URL (default), Forward, ReplacePrefix or Expression.
 	// +optional
 	// +kubebuilder:default=URL
 	Type RequestPathType `json:"type,omitempty"`
+
+	// expression goes with type Expression. It yields a string that begins with / and
+	// has only visible ASCII without ? and #, and no dot segment.
+	// +optional
+	Expression Expression `json:"expression,omitempty"`
 }
 
 // RequestQueryType names a way to make a query.
@@ -169,7 +216,7 @@ type RequestQuery struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
-	Set []NameValue `json:"set,omitempty"`
+	Set []QueryValue `json:"set,omitempty"`
 }
 
 // RequestHeaders are rules for the fields: remove, then set.
@@ -190,19 +237,28 @@ type RequestHeaders struct {
 
 // RequestBodyType names the body that is sent.
 //
-// +kubebuilder:validation:Enum=Forward;None
+// +kubebuilder:validation:Enum=Forward;None;Expression
 type RequestBodyType string
 
 // The body that is sent.
 const (
 	BodyForward RequestBodyType = "Forward"
 	BodyNone    RequestBodyType = "None"
+	// BodyExpression is the JSON that an expression yields.
+	BodyExpression RequestBodyType = "Expression"
 )
 
 // RequestBody says which body is sent.
+// +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type == 'Expression') == has(self.expression)",message="backends.request.body.expression goes with type Expression, which needs it"
 type RequestBody struct {
-	// type is Forward (default) or None, which drops the Content-* fields too.
+	// type is Forward (default), None, which drops the Content-* fields too, or
+	// Expression, which sends application/json instead; not with GET and HEAD.
 	// +optional
 	// +kubebuilder:default=Forward
 	Type RequestBodyType `json:"type,omitempty"`
+
+	// expression goes with type Expression. What it only passes on of request.body keeps
+	// its bytes. It yields at most validation.maxBodySize.
+	// +optional
+	Expression Expression `json:"expression,omitempty"`
 }

@@ -207,7 +207,7 @@ type BackendStatus struct {
 // LastFailure is the newest failure of a backend.
 type LastFailure struct {
 	// reason is one of status, timeout, connect, tls, reset, tooLarge, credential,
-	// forbiddenAddress, uncombinable.
+	// forbiddenAddress, uncombinable, expression.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Reason string `json:"reason,omitempty"`

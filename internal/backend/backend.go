@@ -10,9 +10,12 @@ package backend
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -28,6 +31,9 @@ type Options struct {
 	CallerFields []string
 	// Via is the route's pseudonym for the loop guard.
 	Via string
+	// Expressions compiles those of the backend; MaxBody bounds the body that one yields.
+	Expressions *expression.Compiler
+	MaxBody     int
 	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
 	RequireAllowedHosts bool
 }
@@ -39,6 +45,7 @@ type Backend struct {
 	headers    *headers.Rules
 	credential *credential
 	retry      retry
+	rewrites   *rewrites
 	method     string
 	host       string
 	passHost   bool
@@ -56,7 +63,12 @@ func New(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("parse url of backend %q: %w", o.Config.Name, err)
 	}
 	request := &o.Config.Request
+	rewrites, err := newRewrites(&o)
+	if err != nil {
+		return nil, err
+	}
 	b := &Backend{
+		rewrites:   rewrites,
 		state:      o.State,
 		target:     newTarget(base, o.Config),
 		credential: newCredential(o, base),
@@ -73,10 +85,10 @@ func New(o Options) (*Backend, error) {
 	b.headers = headers.Compile(headers.Options{
 		Credentials: o.CallerFields,
 		Forward:     request.ForwardCredentials,
-		Remove:      request.RemoveHeaders,
-		Set:         fields(request.SetHeaders),
+		Remove:      append(slices.Clip(request.RemoveHeaders), rewrites.headerNames()...),
+		Set:         fields(static(request.SetHeaders)),
 		Combined:    o.Combined,
-		DropBody:    b.dropBody,
+		DropBody:    b.dropBody || rewrites.body != nil,
 		Via:         o.Via,
 	})
 	return b, nil
@@ -107,9 +119,23 @@ func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
 	return h.sent.Load(), h.won.Load(), h.wasted.Load(), true
 }
 
-// Reserve implements fanout.Backend: the credential is there and may be sent, the
-// limits admit the call.
-func (b *Backend) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
+// Computes reports whether the backend has expressions, which read the call's Input.
+func (b *Backend) Computes() bool { return b.rewrites.any() }
+
+// Reserve implements fanout.Backend: the call is for the backend, the credential is
+// there and may be sent, the limits admit the call.
+func (b *Backend) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	takes, err := b.rewrites.takes(call)
+	if err != nil {
+		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
+	}
+	if !takes {
+		return nil, fanout.Answer{Outcome: fanout.Skipped}
+	}
+	rewritten, err := b.rewrites.apply(call, b.bodiless(call))
+	if err != nil {
+		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
+	}
 	if !b.credential.ready() {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential}
 	}
@@ -117,6 +143,15 @@ func (b *Backend) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
 	if r == nil {
 		return nil, refusal
 	}
-	r.backend = b
+	r.backend, r.rewritten = b, rewritten
 	return r, fanout.Answer{}
+}
+
+// bodiless reports whether the backend gets no body, whatever the call has.
+func (b *Backend) bodiless(call *fanout.Call) bool {
+	method := call.Method
+	if b.method != "" {
+		method = b.method
+	}
+	return b.dropBody || method == http.MethodGet || method == http.MethodHead
 }

@@ -19,12 +19,13 @@ import (
 
 // exchange is one HTTP exchange with the backend, and what is known of it.
 type exchange struct {
-	backend  *Backend
-	attempts *atomic.Int32
-	ctx      context.Context //nolint:containedctx // that of this exchange alone, see cancel
-	cancel   context.CancelCauseFunc
-	answer   fanout.Answer
-	token    creds.Value // the OAuth 2.0 token shown, if any
+	backend   *Backend
+	rewritten *rewritten
+	attempts  *atomic.Int32
+	ctx       context.Context //nolint:containedctx // that of this exchange alone, see cancel
+	cancel    context.CancelCauseFunc
+	answer    fanout.Answer
+	token     creds.Value // the OAuth 2.0 token shown, if any
 
 	conn   *countedConn
 	before int64 // bytes written to conn before this exchange
@@ -34,7 +35,7 @@ type exchange struct {
 
 // newExchange is one with a time of its own.
 func (r *reservation) newExchange(ctx context.Context) *exchange {
-	e := &exchange{backend: r.backend, attempts: &r.attempts}
+	e := &exchange{backend: r.backend, rewritten: r.rewritten, attempts: &r.attempts}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	return e
 }
@@ -95,7 +96,13 @@ func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Reques
 	if b.method != "" {
 		out.Method = b.method
 	}
+	for _, line := range e.rewritten.headers {
+		out.Header[http.CanonicalHeaderKey(line.name)] = []string{line.value}
+	}
 	query, hasQuery := b.target.query(call)
+	if e.rewritten.query != "" {
+		query, hasQuery = join(query, e.rewritten.query), true
+	}
 	if b.credential != nil {
 		var err error
 		if query, err = e.show(ctx, out.Header, query); err != nil {
@@ -103,7 +110,7 @@ func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Reques
 		}
 		hasQuery = hasQuery || query != ""
 	}
-	out.URL = b.target.url(call, query, hasQuery)
+	out.URL = b.target.url(e.path(call), query, hasQuery)
 	e.attachBody(out, call)
 	trace := &httptrace.ClientTrace{GotConn: e.gotConn}
 	return out.WithContext(httptrace.WithClientTrace(ctx, trace)), nil
@@ -124,15 +131,31 @@ func (b *Backend) authority(call *fanout.Call) string {
 	return b.host
 }
 
-// attachBody gives the request the call's body, without GetBody: with it net/http
-// would repeat a request by itself.
+// path is raw.
+func (e *exchange) path(call *fanout.Call) string {
+	if e.rewritten.path != "" {
+		return e.rewritten.path
+	}
+	return e.backend.target.full(call)
+}
+
+// attachBody gives the request its body, without GetBody: with it net/http would
+// repeat a request by itself.
 func (e *exchange) attachBody(out *http.Request, call *fanout.Call) {
-	if e.backend.dropBody || len(call.Body) == 0 {
+	content := call.Body
+	switch {
+	case e.rewritten.hasBody:
+		content = e.rewritten.body
+		out.Header["Content-Type"] = []string{"application/json"}
+	case e.backend.dropBody:
+		content = nil
+	}
+	if len(content) == 0 {
 		out.Body = http.NoBody
 		return
 	}
-	out.Body = io.NopCloser(bytes.NewReader(call.Body))
-	out.ContentLength = int64(len(call.Body))
+	out.Body = io.NopCloser(bytes.NewReader(content))
+	out.ContentLength = int64(len(content))
 }
 
 // read takes the response, whole.

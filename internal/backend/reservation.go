@@ -13,13 +13,15 @@ import (
 // reservation is the right to ask a backend once. It implements
 // fanout.Reservation.
 type reservation struct {
-	backend  *Backend
-	limit    *rate.Reservation
-	permit   permit
-	queued   bool // it has a place in the queue, and no slot yet
-	attempts atomic.Int32
-	deadline time.Time
-	hedges   int // among the attempts
+	backend *Backend
+	limit   *rate.Reservation
+	permit  permit
+	// rewritten is what expressions made of the call.
+	rewritten *rewritten
+	queued    bool // it has a place in the queue, and no slot yet
+	attempts  atomic.Int32
+	deadline  time.Time
+	hedges    int // among the attempts
 	// renewed says that the token was renewed because of a 401 already.
 	renewed bool
 }

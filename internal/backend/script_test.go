@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -84,7 +85,11 @@ func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScr
 	config.Request.Path = routeconfig.PathURL
 	state := NewState("shop", &config, creds.NewStore(os.DirFS(t.TempDir())), Dialer{})
 	state.transport = &transport{scripts: scripts}
-	b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x"})
+	expressions, err := expression.NewCompiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,9 @@ func newTarget(base *url.URL, config *routeconfig.Backend) target {
 	}
 	for _, p := range config.Request.SetQuery {
 		t.remove[p.Name] = true
-		t.set = appendParameter(t.set, p.Name, p.Value)
+		if p.Expression == "" {
+			t.set = appendParameter(t.set, p.Name, p.Value)
+		}
 	}
 	return t
 }
@@ -124,8 +126,7 @@ func decoded(path string) *url.URL {
 
 // url returns the request's URL. Opaque is sent as it is, unlike Path; but one
 // that begins with two slashes would become an absolute URI, see check.
-func (t *target) url(call *fanout.Call, query string, hasQuery bool) *url.URL {
-	path := t.full(call)
+func (t *target) url(path, query string, hasQuery bool) *url.URL {
 	u := &url.URL{Opaque: path}
 	if strings.HasPrefix(path, "//") {
 		u = decoded(path)

@@ -53,12 +53,12 @@ func policyNotMet() explanation {
 // unmet answers a call whose policy was not met, with the status that the answers
 // agree on.
 func (c *Combiner) unmet(r *fanout.Result, dst []byte) Response {
-	s := summarize(r.Answers)
-	if s.counted == 0 {
+	if r.Unwanted {
 		return c.problem(r, dst, http.StatusNotFound, explanation{
 			"no-backend", "No backend", "no backend of the route takes this call",
 		}, nil)
 	}
+	s := summarize(r.Answers)
 	status := s.status()
 	var after []string
 	if status == http.StatusServiceUnavailable && (s.retryAfter > 0 || s.rejected > 0) {
@@ -97,18 +97,15 @@ func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanati
 
 // summary is what the answers that failed or were rejected have in common.
 type summary struct {
-	counted, bad, rejected, timeouts, busy, withStatus int
-	code                                               int // the one status of all, or 0
-	retryAfter                                         time.Duration
+	bad, rejected, timeouts, busy, withStatus int
+	code                                      int // the one status of all, or 0
+	retryAfter                                time.Duration
 }
 
 func summarize(answers []fanout.Answer) summary {
 	var s summary
 	for i := range answers {
 		a := &answers[i]
-		if a.Outcome != fanout.Skipped {
-			s.counted++
-		}
 		if a.Outcome != fanout.Failed && a.Outcome != fanout.Rejected {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -19,7 +20,8 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		Name:                  string(b.Name),
 		URL:                   c.address(path, b),
 		Credential:            c.credential(path.Child("authentication"), b.Authentication),
-		Request:               c.request(&b.Request),
+		When:                  c.expression(path.Child("when"), b.When, expression.Bool),
+		Request:               c.request(path.Child("request"), &b.Request),
 		Timeout:               c.durationOr(path.Child("timeout"), value(b.Timeout), or(c.route.Spec.Dispatch.Timeout, "5s")),
 		Retry:                 c.retry(path.Child("retry"), b.Retry),
 		Hedge:                 c.hedge(path.Child("hedge"), b.Hedge),
@@ -123,23 +125,33 @@ func pairs(list []v1alpha1.NameValue) []routeconfig.NameValue {
 	return out
 }
 
-func (c *compiler) request(r *v1alpha1.Request) routeconfig.Request {
+func (c *compiler) request(path *field.Path, r *v1alpha1.Request) routeconfig.Request {
 	out := routeconfig.Request{
 		Method:             string(r.Method),
 		Path:               string(or(r.Path.Type, v1alpha1.PathURL)),
 		DropQuery:          r.Query.Type == v1alpha1.QueryDrop,
 		RemoveQuery:        r.Query.Remove,
-		SetQuery:           pairs(r.Query.Set),
 		ForwardCredentials: c.forwarded(r.ForwardCredentials),
 		DropBody:           r.Body.Type == v1alpha1.BodyNone,
+		PathExpression:     c.expression(path.Child("path", "expression"), r.Path.Expression, expression.Text),
+		BodyExpression:     c.expression(path.Child("body", "expression"), r.Body.Expression, expression.JSON),
+	}
+	for i, p := range r.Query.Set {
+		at := path.Child("query", "set").Index(i).Child("expression")
+		out.SetQuery = append(out.SetQuery, routeconfig.NameValue{
+			Name: p.Name, Value: value(p.Value), Expression: c.expression(at, p.Expression, expression.Text),
+		})
 	}
 	if r.Host != nil {
 		out.Host, out.ForwardHost = r.Host.Value, r.Host.Type == v1alpha1.HostForward
 	}
 	if h := r.Headers; h != nil {
 		out.RemoveHeaders = texts(h.Remove)
-		for _, f := range h.Set {
-			out.SetHeaders = append(out.SetHeaders, routeconfig.NameValue{Name: string(f.Name), Value: f.Value})
+		for i, f := range h.Set {
+			at := path.Child("headers", "set").Index(i).Child("expression")
+			out.SetHeaders = append(out.SetHeaders, routeconfig.NameValue{
+				Name: string(f.Name), Value: value(f.Value), Expression: c.expression(at, f.Expression, expression.Text),
+			})
 		}
 	}
 	return out

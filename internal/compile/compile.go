@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -72,6 +73,8 @@ type compiler struct {
 	route   *v1alpha1.FanoutRoute
 	options Options
 	errs    field.ErrorList
+	// expressions is made for the first of them.
+	expressions *expression.Compiler
 }
 
 func (c *compiler) refuse(path *field.Path, value any, detail string) {

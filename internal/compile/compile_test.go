@@ -40,7 +40,7 @@ func TestRefusals(t *testing.T) {
 	huge := func(r *v1alpha1.FanoutRoute) {
 		for range 400 {
 			r.Spec.Backends[0].Request.Query.Set = append(r.Spec.Backends[0].Request.Query.Set,
-				v1alpha1.NameValue{Name: "n", Value: strings.Repeat("x", 4096)})
+				v1alpha1.QueryValue{Name: "n", Value: new(strings.Repeat("x", 4096))})
 		}
 	}
 	for name, row := range map[string]struct {
@@ -62,6 +62,22 @@ func TestRefusals(t *testing.T) {
 		"a required stranger": {func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Dispatch.SuccessPolicy = v1alpha1.SuccessPolicy{Type: "Required", Required: &v1alpha1.Required{Backends: []v1alpha1.BackendName{"b"}}}
 		}, compile.Options{}, "spec.dispatch.successPolicy.required.backends[0]", "must name a backend"},
+		"a condition that is none": {func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].When = "request.metod == 'GET'" },
+			compile.Options{}, "spec.backends[0].when", "line 1, column 1: request has method"},
+		"a condition of another type": {func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].When = "request.method" },
+			compile.Options{}, "spec.backends[0].when", "yields string, a bool is wanted"},
+		"a body that does not parse": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.Body = v1alpha1.RequestBody{Type: "Expression", Expression: "{'id': request.body.id"}
+		}, compile.Options{}, "spec.backends[0].request.body.expression", "line 1, column 23: Syntax error"},
+		"a field's expression": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.Headers = &v1alpha1.RequestHeaders{Set: []v1alpha1.HeaderValue{{Name: "X-A", Expression: "[1]"}}}
+		}, compile.Options{}, "spec.backends[0].request.headers.set[0].expression", "yields list(int)"},
+		"a parameter's expression": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.Query.Set = []v1alpha1.QueryValue{{Name: "a", Expression: "x"}}
+		}, compile.Options{}, "spec.backends[0].request.query.set[0].expression", "undeclared reference to 'x'"},
+		"a path's expression": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.Path = v1alpha1.RequestPath{Type: "Expression", Expression: "{}"}
+		}, compile.Options{}, "spec.backends[0].request.path.expression", "yields map"},
 		"a network that is none": {networks("10.0.0.0"), compile.Options{}, "spec.proxy.networkPolicy.from[0].ipBlock.cidr", "such as 10.0.0.0/8"},
 		"an exception outside":   {networks("10.0.0.0/8", "11.0.0.0/9"), compile.Options{}, "spec.proxy.networkPolicy.from[0].ipBlock.except[0]", "within cidr"},
 		"an exception within":    {networks("10.0.0.0/8", "10.1.0.0/16"), compile.Options{}, "", ""},

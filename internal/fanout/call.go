@@ -25,6 +25,8 @@ type Call struct {
 	Body []byte
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
+	// Input is what the backends' expressions read of the call, where there are any.
+	Input any
 	// RequestID is sent to every backend and returned to the client.
 	RequestID string
 }
@@ -78,7 +80,8 @@ func (a *Answer) Responded() bool { return a.Status != 0 }
 // Backend is one receiver of calls. It is used by many calls at once.
 type Backend interface {
 	// Reserve takes, before a byte is sent, what the backend limits. Where it
-	// refuses, the reservation is nil and the answer says why.
+	// refuses, the reservation is nil and the answer says why: it is Skipped where the
+	// call is not for the backend.
 	Reserve(call *Call) (Reservation, Answer)
 }
 

@@ -13,6 +13,7 @@ type flight struct {
 	start      time.Time
 	answers    []Answer
 	asked      []Reservation // by backend; nil where it refused
+	unwanted   int           // backends that do not take the call
 	arrivals   chan arrival
 	waiting    int // backends that have not handed over their answer
 	deciding   int
@@ -60,6 +61,9 @@ func (f *flight) reserve() {
 	for i, b := range f.d.Backends {
 		r, refusal := b.Reserve(f.call)
 		if r == nil {
+			if refusal.Outcome == Skipped {
+				f.unwanted++
+			}
 			f.settle(i, refusal)
 			continue
 		}
@@ -213,7 +217,7 @@ func (f *flight) finish() {
 
 // result copies the answers: stragglers must not change what is being written.
 func (f *flight) result(v verdict) *Result {
-	r := &Result{Outcome: Complete, Answers: f.answers, Deciding: f.deciding}
+	r := &Result{Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers)}
 	if v != met {
 		r.Outcome = Unmet
 		return r

@@ -132,10 +132,20 @@ func (c *canceled) seen(t *testing.T, since time.Time) time.Duration {
 func TestQuorumCancelsTheThirdBackend(t *testing.T) {
 	t.Parallel()
 	third := &canceled{make(chan time.Time, 1)}
+	asked := make(chan struct{})
+	afterwards := func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-asked: // before that there would be nothing to cancel
+		case <-r.Context().Done():
+		}
+	}
 	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-		testkit.Receiver("one", testkit.NewBackend(t, nil).URL),
-		testkit.Receiver("two", testkit.NewBackend(t, nil).URL),
-		testkit.Receiver("three", testkit.NewBackend(t, third.handler).URL),
+		testkit.Receiver("one", testkit.NewBackend(t, afterwards).URL),
+		testkit.Receiver("two", testkit.NewBackend(t, afterwards).URL),
+		testkit.Receiver("three", testkit.NewBackend(t, func(w http.ResponseWriter, r *http.Request) {
+			close(asked)
+			third.handler(w, r)
+		}).URL),
 	), policy("Quorum", 2)))
 	r := p.Do("POST", "orders", "/", `{}`)
 	decided := time.Now()

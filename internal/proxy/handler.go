@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/combine"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
 )
@@ -94,6 +95,12 @@ func (v *visit) serve() {
 		return
 	}
 	call.RequestID = v.id
+	if v.route.computes {
+		call.Input = expression.NewInput(&expression.Request{
+			Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller,
+			Header: call.Header, Hidden: v.route.hidden, Body: call.Body,
+		})
+	}
 	for _, b := range v.route.backends {
 		if err := b.CheckPath(call); err != nil {
 			v.refuse(gate.BadPath(err))

@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -33,6 +35,8 @@ type route struct {
 	config     *routeconfig.Route
 	gate       *gate.Gate
 	backends   []*backend.Backend
+	computes   bool     // a backend has expressions
+	hidden     []string // fields that expressions do not see
 	names      []string
 	dispatcher *fanout.Dispatcher
 	combiner   *combine.Combiner
@@ -90,9 +94,15 @@ type compiler struct {
 	old     kept
 	fresh   kept
 	now     time.Time
+	// expressions compiles those of all routes.
+	expressions *expression.Compiler
 }
 
 func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, error) {
+	var err error
+	if c.expressions, err = expression.NewCompiler(); err != nil {
+		return nil, fmt.Errorf("compile plan: %w", err)
+	}
 	p := &plan{hash: hash, routes: map[string]*route{}}
 	for i := range document.Routes {
 		r, err := c.route(&document.Routes[i])
@@ -133,6 +143,10 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		}
 	}
 	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
+	r.hidden = []string{"Authorization", "Proxy-Authorization", "Cookie"}
+	for _, name := range callerFields(config) {
+		r.hidden = append(r.hidden, http.CanonicalHeaderKey(name))
+	}
 	r.combiner = combine.New(combine.Options{
 		Response: config.Response, Backends: r.names, Policy: config.Dispatch.Policy,
 	})
@@ -170,11 +184,14 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		CallerFields:        callerFields(r.config),
 		Via:                 via,
 		RequireAllowedHosts: c.options.RequireAllowedHosts,
+		Expressions:         c.expressions,
+		MaxBody:             int(r.config.Validation.MaxBodySize),
 	})
 	if err != nil {
 		return fmt.Errorf("compile backend: %w", err)
 	}
 	r.backends = append(r.backends, b)
+	r.computes = r.computes || b.Computes()
 	r.names = append(r.names, config.Name)
 	r.answers = append(r.answers, keep(c.old.answers, c.fresh.answers, id,
 		func() *stats.Backend { return stats.NewBackend(c.now) }))

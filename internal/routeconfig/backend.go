@@ -11,7 +11,9 @@ import (
 type Backend struct {
 	Name string `json:"name"`
 	// URL is scheme, authority and path, without query, fragment and user.
-	URL                   string          `json:"url"`
+	URL string `json:"url"`
+	// When is an expression that yields a bool; empty for always.
+	When                  string          `json:"when,omitempty"`
 	Credential            *Credential     `json:"credential,omitempty"`
 	Request               Request         `json:"request"`
 	Timeout               Duration        `json:"timeout"`
@@ -76,10 +78,11 @@ func (c *Credential) Keys() []string {
 	return []string{c.Key}
 }
 
-// NameValue is a name with a value.
+// NameValue is a name with a value, or an expression that yields it.
 type NameValue struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name       string `json:"name"`
+	Value      string `json:"value"`
+	Expression string `json:"expression,omitempty"`
 }
 
 // Request says what the backend is sent.
@@ -88,16 +91,19 @@ type Request struct {
 	// Host is "" for the backend's own. ForwardHost passes the call's.
 	Host        string `json:"host,omitempty"`
 	ForwardHost bool   `json:"forwardHost,omitempty"`
-	// Path is PathURL, PathForward or PathReplacePrefix.
-	Path          string      `json:"path"`
-	DropQuery     bool        `json:"dropQuery,omitempty"`
-	RemoveQuery   []string    `json:"removeQuery,omitempty"`
-	SetQuery      []NameValue `json:"setQuery,omitempty"`
-	RemoveHeaders []string    `json:"removeHeaders,omitempty"`
-	SetHeaders    []NameValue `json:"setHeaders,omitempty"`
+	// Path is PathURL, PathForward, PathReplacePrefix or PathExpression.
+	Path           string      `json:"path"`
+	PathExpression string      `json:"pathExpression,omitempty"`
+	DropQuery      bool        `json:"dropQuery,omitempty"`
+	RemoveQuery    []string    `json:"removeQuery,omitempty"`
+	SetQuery       []NameValue `json:"setQuery,omitempty"`
+	RemoveHeaders  []string    `json:"removeHeaders,omitempty"`
+	SetHeaders     []NameValue `json:"setHeaders,omitempty"`
 	// ForwardCredentials are names of fields that carry the caller's credentials.
 	ForwardCredentials []string `json:"forwardCredentials,omitempty"`
 	DropBody           bool     `json:"dropBody,omitempty"`
+	// BodyExpression yields the body as JSON; empty for the call's.
+	BodyExpression string `json:"bodyExpression,omitempty"`
 }
 
 // The ways to make a path.
@@ -105,6 +111,7 @@ const (
 	PathURL           = "URL"
 	PathForward       = "Forward"
 	PathReplacePrefix = "ReplacePrefix"
+	PathExpression    = "Expression"
 )
 
 // Retry says when a failed attempt is repeated. On are reasons and statuses.

@@ -117,7 +117,7 @@ func (b *Backend) validate() error {
 		between("maxResponseSize", b.MaxResponseSize, 1, 64<<20),
 		between("maxConcurrentRequests", int64(b.MaxConcurrentRequests), 0, 65536),
 		between("maxQueuedRequests", int64(b.MaxQueuedRequests), 0, 65536),
-		oneOf("request.path", b.Request.Path, PathURL, PathForward, PathReplacePrefix),
+		oneOf("request.path", b.Request.Path, PathURL, PathForward, PathReplacePrefix, PathExpression),
 		address(b.URL),
 	}
 	if b.RateLimit != nil {

@@ -82,6 +82,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProxyNetworkPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProxyService"):
 		return &apiv1alpha1.ProxyServiceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QueryValue"):
+		return &apiv1alpha1.QueryValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Quorum"):
 		return &apiv1alpha1.QuorumApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimitKey"):

@@ -107,6 +107,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+    - name: when
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
 - name: com.github.fanout-operator.fanout.api.v1alpha1.BackendAuthentication
   map:
     fields:
@@ -280,6 +283,8 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 5s
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Duration
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Expression
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.FanoutRoute
   map:
     fields:
@@ -395,6 +400,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.HeaderValue
   map:
     fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
     - name: name
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
@@ -651,6 +659,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ServiceType
       default: ClusterIP
+- name: com.github.fanout-operator.fanout.api.v1alpha1.QueryValue
+  map:
+    fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Quorum
   map:
     fields:
@@ -707,6 +727,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestBody
   map:
     fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestBodyType
@@ -745,6 +768,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestPath
   map:
     fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestPathType
@@ -764,7 +790,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.fanout-operator.fanout.api.v1alpha1.NameValue
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.QueryValue
           elementRelationship: associative
           keys:
           - name

@@ -19,6 +19,9 @@ type BackendApplyConfiguration struct {
 	URL *string `json:"url,omitempty"`
 	// service is a Service in the route's namespace, instead of a url.
 	Service *ServiceReferenceApplyConfiguration `json:"service,omitempty"`
+	// when says which calls the backend gets: those for which it yields true. A backend
+	// that is left out counts for no success policy. Default: all.
+	When *apiv1alpha1.Expression `json:"when,omitempty"`
 	// authentication is how the route proves who it is. Default: not at all.
 	Authentication *BackendAuthenticationApplyConfiguration `json:"authentication,omitempty"`
 	// request says what the backend is sent. Default: the call's method, query,
@@ -84,6 +87,14 @@ func (b *BackendApplyConfiguration) WithURL(value string) *BackendApplyConfigura
 // If called multiple times, the Service field is set to the value of the last call.
 func (b *BackendApplyConfiguration) WithService(value *ServiceReferenceApplyConfiguration) *BackendApplyConfiguration {
 	b.Service = value
+	return b
+}
+
+// WithWhen sets the When field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the When field is set to the value of the last call.
+func (b *BackendApplyConfiguration) WithWhen(value apiv1alpha1.Expression) *BackendApplyConfiguration {
+	b.When = &value
 	return b
 }
 

@@ -15,6 +15,8 @@ type HeaderValueApplyConfiguration struct {
 	Name *apiv1alpha1.HeaderName `json:"name,omitempty"`
 	// value is at most 4096 characters, without control characters.
 	Value *string `json:"value,omitempty"`
+	// expression yields a string, a number or a bool; null leaves the field out.
+	Expression *apiv1alpha1.Expression `json:"expression,omitempty"`
 }
 
 // HeaderValueApplyConfiguration constructs a declarative configuration of the HeaderValue type for use with
@@ -36,5 +38,13 @@ func (b *HeaderValueApplyConfiguration) WithName(value apiv1alpha1.HeaderName) *
 // If called multiple times, the Value field is set to the value of the last call.
 func (b *HeaderValueApplyConfiguration) WithValue(value string) *HeaderValueApplyConfiguration {
 	b.Value = &value
+	return b
+}
+
+// WithExpression sets the Expression field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Expression field is set to the value of the last call.
+func (b *HeaderValueApplyConfiguration) WithExpression(value apiv1alpha1.Expression) *HeaderValueApplyConfiguration {
+	b.Expression = &value
 	return b
 }

@@ -12,7 +12,7 @@ import (
 // LastFailure is the newest failure of a backend.
 type LastFailureApplyConfiguration struct {
 	// reason is one of status, timeout, connect, tls, reset, tooLarge, credential,
-	// forbiddenAddress, uncombinable.
+	// forbiddenAddress, uncombinable, expression.
 	Reason *string `json:"reason,omitempty"`
 	// message says it in words, without any text of the backend.
 	Message *string `json:"message,omitempty"`

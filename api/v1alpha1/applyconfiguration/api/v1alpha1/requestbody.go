@@ -11,8 +11,12 @@ import (
 //
 // RequestBody says which body is sent.
 type RequestBodyApplyConfiguration struct {
-	// type is Forward (default) or None, which drops the Content-* fields too.
+	// type is Forward (default), None, which drops the Content-* fields too, or
+	// Expression, which sends application/json instead; not with GET and HEAD.
 	Type *apiv1alpha1.RequestBodyType `json:"type,omitempty"`
+	// expression goes with type Expression. What it only passes on of request.body keeps
+	// its bytes. It yields at most validation.maxBodySize.
+	Expression *apiv1alpha1.Expression `json:"expression,omitempty"`
 }
 
 // RequestBodyApplyConfiguration constructs a declarative configuration of the RequestBody type for use with
@@ -26,5 +30,13 @@ func RequestBody() *RequestBodyApplyConfiguration {
 // If called multiple times, the Type field is set to the value of the last call.
 func (b *RequestBodyApplyConfiguration) WithType(value apiv1alpha1.RequestBodyType) *RequestBodyApplyConfiguration {
 	b.Type = &value
+	return b
+}
+
+// WithExpression sets the Expression field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Expression field is set to the value of the last call.
+func (b *RequestBodyApplyConfiguration) WithExpression(value apiv1alpha1.Expression) *RequestBodyApplyConfiguration {
+	b.Expression = &value
 	return b
 }

@@ -12,8 +12,11 @@ import (
 // RequestPath says how the path is made. Under Forward and ReplacePrefix a call
 // with a dot segment in its path is answered 400, since it would leave the base.
 type RequestPathApplyConfiguration struct {
-	// type is URL (default), Forward or ReplacePrefix.
+	// type is URL (default), Forward, ReplacePrefix or Expression.
 	Type *apiv1alpha1.RequestPathType `json:"type,omitempty"`
+	// expression goes with type Expression. It yields a string that begins with / and
+	// has only visible ASCII without ? and #, and no dot segment.
+	Expression *apiv1alpha1.Expression `json:"expression,omitempty"`
 }
 
 // RequestPathApplyConfiguration constructs a declarative configuration of the RequestPath type for use with
@@ -27,5 +30,13 @@ func RequestPath() *RequestPathApplyConfiguration {
 // If called multiple times, the Type field is set to the value of the last call.
 func (b *RequestPathApplyConfiguration) WithType(value apiv1alpha1.RequestPathType) *RequestPathApplyConfiguration {
 	b.Type = &value
+	return b
+}
+
+// WithExpression sets the Expression field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Expression field is set to the value of the last call.
+func (b *RequestPathApplyConfiguration) WithExpression(value apiv1alpha1.Expression) *RequestPathApplyConfiguration {
+	b.Expression = &value
 	return b
 }

@@ -18,7 +18,7 @@ type RequestQueryApplyConfiguration struct {
 	Remove []string `json:"remove,omitempty"`
 	// set are parameters to put at the end, in place of any of the same name. At
 	// most 32.
-	Set []NameValueApplyConfiguration `json:"set,omitempty"`
+	Set []QueryValueApplyConfiguration `json:"set,omitempty"`
 }
 
 // RequestQueryApplyConfiguration constructs a declarative configuration of the RequestQuery type for use with
@@ -48,7 +48,7 @@ func (b *RequestQueryApplyConfiguration) WithRemove(values ...string) *RequestQu
 // WithSet adds the given value to the Set field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Set field.
-func (b *RequestQueryApplyConfiguration) WithSet(values ...*NameValueApplyConfiguration) *RequestQueryApplyConfiguration {
+func (b *RequestQueryApplyConfiguration) WithSet(values ...*QueryValueApplyConfiguration) *RequestQueryApplyConfiguration {
 	for i := range values {
 		if values[i] == nil {
 			panic("nil value passed to WithSet")

@@ -1,0 +1,159 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// rewrites are the expressions of a backend; nil ones are not there.
+type rewrites struct {
+	when, path, body *expression.Program
+	headers, query   []computed
+	maxBody          int
+}
+
+// computed is a field or parameter whose value an expression yields.
+type computed struct {
+	name    string
+	program *expression.Program
+}
+
+// rewritten is what the expressions of a backend made of one call, once for all of its
+// attempts.
+type rewritten struct {
+	path    string
+	query   string
+	headers []headerLine
+	body    []byte
+	hasBody bool
+}
+
+type headerLine struct{ name, value string }
+
+func newRewrites(o *Options) (*rewrites, error) {
+	r, request := &rewrites{maxBody: o.MaxBody}, &o.Config.Request
+	var errs []error
+	compile := func(source string, want expression.Want) *expression.Program {
+		if source == "" {
+			return nil
+		}
+		program, err := o.Expressions.Compile(source, want)
+		errs = append(errs, err)
+		return program
+	}
+	r.when = compile(o.Config.When, expression.Bool)
+	r.path = compile(request.PathExpression, expression.Text)
+	r.body = compile(request.BodyExpression, expression.JSON)
+	for _, h := range request.SetHeaders {
+		if p := compile(h.Expression, expression.Text); p != nil {
+			r.headers = append(r.headers, computed{h.Name, p})
+		}
+	}
+	for _, q := range request.SetQuery {
+		if p := compile(q.Expression, expression.Text); p != nil {
+			r.query = append(r.query, computed{q.Name, p})
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("compile expressions: %w", err)
+	}
+	return r, nil
+}
+
+// any reports whether there is an expression.
+func (r *rewrites) any() bool {
+	return r.when != nil || r.path != nil || r.body != nil || len(r.headers)+len(r.query) > 0
+}
+
+func (r *rewrites) headerNames() []string {
+	var names []string
+	for _, c := range r.headers {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// takes reports whether the backend gets the call.
+func (r *rewrites) takes(call *fanout.Call) (bool, error) {
+	if r.when == nil {
+		return true, nil
+	}
+	return r.when.Bool(input(call)) //nolint:wrapcheck // shown as the reason alone
+}
+
+// input is what the proxy made of the call, once for all backends.
+func input(call *fanout.Call) *expression.Input {
+	in, _ := call.Input.(*expression.Input)
+	return in
+}
+
+var errPath = errors.New("the expression of the path yields none")
+
+// apply evaluates what the request is made of.
+func (r *rewrites) apply(call *fanout.Call, bodiless bool) (*rewritten, error) {
+	if !r.any() {
+		return &rewritten{}, nil
+	}
+	in, out := input(call), &rewritten{}
+	for _, c := range r.headers {
+		text, ok, err := c.program.Text(in)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // shown as the reason alone
+		}
+		if ok {
+			out.headers = append(out.headers, headerLine{c.name, text})
+		}
+	}
+	for _, c := range r.query {
+		text, ok, err := c.program.Text(in)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // shown as the reason alone
+		}
+		if ok {
+			out.query = appendParameter(out.query, c.name, text)
+		}
+	}
+	if err := r.applyPath(in, out); err != nil {
+		return nil, err
+	}
+	if r.body == nil || bodiless {
+		return out, nil
+	}
+	body, err := r.body.JSON(in, nil, r.maxBody)
+	out.body, out.hasBody = body, true
+	return out, err //nolint:wrapcheck // shown as the reason alone
+}
+
+// applyPath wants what may stand in a request line as it is.
+func (r *rewrites) applyPath(in *expression.Input, out *rewritten) error {
+	if r.path == nil {
+		return nil
+	}
+	path, _, err := r.path.Text(in)
+	if err != nil {
+		return err //nolint:wrapcheck // shown as the reason alone
+	}
+	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c > '~' || c == '?' || c == '#' }) ||
+		hasDotSegment(path) || strings.HasPrefix(path, "//") && (&url.URL{Path: path}).EscapedPath() != path {
+		return errPath
+	}
+	out.path = path
+	return nil
+}
+
+// static are those values that no expression yields.
+func static(list []routeconfig.NameValue) []routeconfig.NameValue {
+	var out []routeconfig.NameValue
+	for _, p := range list {
+		if p.Expression == "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,163 @@
+package expression
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+
+	"github.com/fanout-operator/fanout/internal/rawjson"
+)
+
+var (
+	errTooLarge = errors.New("yields more than maxBodySize")
+	errTooDeep  = errors.New("yields a value nested too deep")
+	errNoNumber = errors.New("yields NaN or an infinity, which JSON does not have")
+)
+
+// encoder writes values as JSON: those of the body with their bytes, objects that an
+// expression made in the order of their keys, so that the same request makes the same
+// bytes.
+type encoder struct {
+	dst   []byte
+	limit int
+}
+
+func (e *encoder) append(b ...byte) error {
+	if len(e.dst)+len(b) > e.limit {
+		return errTooLarge
+	}
+	e.dst = append(e.dst, b...)
+	return nil
+}
+
+func (e *encoder) text(s string) error {
+	if len(e.dst)+len(s) > e.limit {
+		return errTooLarge
+	}
+	e.dst = rawjson.AppendString(e.dst, []byte(s))
+	return nil
+}
+
+func (e *encoder) value(v ref.Val, depth int) error {
+	if depth > rawjson.MaxDepth {
+		return errTooDeep
+	}
+	switch v := v.(type) {
+	case *object:
+		return e.append(v.raw...)
+	case *array:
+		return e.append(v.raw...)
+	case *number:
+		return e.append(v.raw...)
+	case types.String:
+		return e.string(string(v))
+	case *types.Optional:
+		if !v.HasValue() {
+			return e.append([]byte("null")...)
+		}
+		return e.value(v.GetValue(), depth+1)
+	case traits.Mapper:
+		return e.object(v, depth)
+	case traits.Lister:
+		return e.array(v, depth)
+	}
+	return e.scalar(v)
+}
+
+// string writes text. Escapes of lone surrogates have no other way to be written.
+func (e *encoder) string(s string) error {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return e.text(s)
+}
+
+func (e *encoder) scalar(v ref.Val) error {
+	switch v := v.(type) {
+	case types.Null:
+		return e.append([]byte("null")...)
+	case types.Bool:
+		return e.append(strconv.AppendBool(nil, bool(v))...)
+	case types.Int:
+		return e.append(strconv.AppendInt(nil, int64(v), 10)...)
+	case types.Uint:
+		return e.append(strconv.AppendUint(nil, uint64(v), 10)...)
+	case types.Double:
+		if f := float64(v); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return e.append(strconv.AppendFloat(nil, f, 'g', -1, 64)...)
+		}
+		return errNoNumber
+	case types.Bytes:
+		return e.text(base64.StdEncoding.EncodeToString(v))
+	case types.Timestamp:
+		return e.text(v.Time.UTC().Format(time.RFC3339Nano))
+	case types.Duration:
+		return e.text(v.String())
+	}
+	return fmt.Errorf("yields %s, which JSON does not have", v.Type())
+}
+
+func (e *encoder) array(list traits.Lister, depth int) error {
+	if err := e.append('['); err != nil {
+		return err
+	}
+	for it, first := list.Iterator(), true; it.HasNext() == types.True; first = false {
+		if !first {
+			if err := e.append(','); err != nil {
+				return err
+			}
+		}
+		if err := e.value(it.Next(), depth+1); err != nil {
+			return err
+		}
+	}
+	return e.append(']')
+}
+
+func (e *encoder) object(m traits.Mapper, depth int) error {
+	values := map[string]ref.Val{}
+	var names []string
+	for it := m.Iterator(); it.HasNext() == types.True; {
+		key := it.Next()
+		name, ok := plainScalar(key).ConvertToType(types.StringType).(types.String)
+		if !ok {
+			return fmt.Errorf("yields an object with a key of type %s", key.Type())
+		}
+		if _, known := values[string(name)]; known {
+			return fmt.Errorf("yields an object with the key %q twice", name)
+		}
+		values[string(name)] = m.Get(key)
+		names = append(names, string(name))
+	}
+	slices.Sort(names)
+	if err := e.append('{'); err != nil {
+		return err
+	}
+	for i, name := range names {
+		if i > 0 {
+			if err := e.append(','); err != nil {
+				return err
+			}
+		}
+		if err := e.string(name); err != nil {
+			return err
+		}
+		if err := e.append(':'); err != nil {
+			return err
+		}
+		if err := e.value(values[name], depth+1); err != nil {
+			return err
+		}
+	}
+	return e.append('}')
+}

@@ -1,0 +1,234 @@
+// Package expression compiles and evaluates the expressions of a route, in CEL
+// (https://cel.dev). They see one request, cannot loop for ever and cannot reach
+// anything else: an evaluation that costs more than a limit is cut off.
+//
+// The body of a request is JSON to them. It is scanned once, by the first expression
+// that reads it, and never decoded as a whole: what an expression only passes on keeps
+// its bytes, numbers included. Integers of 64 bits are exact, others are doubles.
+package expression
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+)
+
+const (
+	// MaxCost bounds an evaluation: a step costs one, and so do ten bytes looked at. CEL's
+	// own bookkeeping grows with the square of it (measured: 1,000,000 took two minutes,
+	// 100,000 at most a second).
+	MaxCost = 100_000
+	// MaxLength bounds an expression, in characters.
+	MaxLength = 4096
+)
+
+// Want is what an expression is to yield.
+type Want uint8
+
+// What an expression may yield.
+const (
+	// Bool is true or false.
+	Bool Want = iota
+	// Text is a string, a number or a bool, or null for nothing at all.
+	Text
+	// JSON is any value that JSON can hold.
+	JSON
+)
+
+// Program is a compiled expression. It is safe for concurrent use.
+type Program struct {
+	program cel.Program
+	body    bool
+}
+
+// Error says what is wrong with an expression, and where: lines and columns count
+// from 1.
+type Error struct {
+	Line, Column int
+	Message      string
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
+}
+
+// Compiler compiles expressions. It is safe for concurrent use.
+type Compiler struct{ env *cel.Env }
+
+// NewCompiler returns a Compiler. The error is a defect of ours.
+func NewCompiler() (*Compiler, error) {
+	env, err := cel.NewEnv(
+		cel.Variable(varMethod, cel.StringType),
+		cel.Variable(varPath, cel.StringType),
+		cel.Variable(varHost, cel.StringType),
+		cel.Variable(varCaller, cel.StringType),
+		cel.Variable(varQuery, cel.MapType(cel.StringType, cel.StringType)),
+		cel.Variable(varHeaders, cel.MapType(cel.StringType, cel.StringType)),
+		cel.Variable(varBody, cel.DynType),
+		cel.OptionalTypes(),
+		cel.DefaultUTCTimeZone(true),
+		cel.ParserExpressionSizeLimit(MaxLength),
+		cel.ParserRecursionLimit(128),
+		text("lowerAscii", lowerASCII), text("upperAscii", upperASCII), text("trim", strings.TrimSpace),
+		unwrapping(scalar, plainScalar), unwrapping(deep, plain),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("set up expressions: %w", err)
+	}
+	return &Compiler{env}, nil
+}
+
+// text declares a method of strings whose result is no longer than its target.
+func text(name string, f func(string) string) cel.EnvOption {
+	return cel.Function(name, cel.MemberOverload("string_"+name, []*cel.Type{cel.StringType}, cel.StringType,
+		cel.UnaryBinding(func(v ref.Val) ref.Val {
+			s, ok := v.(types.String)
+			if !ok {
+				return types.MaybeNoSuchOverloadErr(v)
+			}
+			return types.String(f(string(s)))
+		})))
+}
+
+func lowerASCII(s string) string { return mapASCII(s, 'A', 'Z', 'a'-'A') }
+func upperASCII(s string) string { return mapASCII(s, 'a', 'z', -('a' - 'A')) }
+
+func mapASCII(s string, from, to, by rune) string {
+	return strings.Map(func(r rune) rune {
+		if from <= r && r <= to {
+			return r + by
+		}
+		return r
+	}, s)
+}
+
+// Compile compiles an expression. The error is an *Error, or a defect of ours.
+func (c *Compiler) Compile(source string, want Want) (*Program, error) {
+	checked, issues := c.env.Compile(source)
+	if issues != nil && len(issues.Errors()) > 0 {
+		first := issues.Errors()[0]
+		message := first.Message
+		if strings.Contains(message, "undeclared reference to 'request'") {
+			message = "request has method, path, host, caller, query, headers and body, and nothing else"
+		}
+		return nil, &Error{first.Location.Line(), first.Location.Column() + 1, message}
+	}
+	if !fits(checked.OutputType(), want) {
+		return nil, &Error{1, 1, fmt.Sprintf("yields %s, %s is wanted", checked.OutputType(), want)}
+	}
+	optimizer, err := cel.NewStaticOptimizer(unwrapper{})
+	if err != nil {
+		return nil, fmt.Errorf("set up optimizer: %w", err)
+	}
+	rewritten, issues := optimizer.Optimize(c.env, checked)
+	if issues != nil && issues.Err() != nil {
+		return nil, &Error{1, 1, issues.Err().Error()}
+	}
+	program, err := c.env.Program(rewritten,
+		cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxCost), cel.CostTracking(costs{}))
+	if err != nil {
+		return nil, &Error{1, 1, err.Error()} // a pattern that does not compile, for example
+	}
+	return &Program{program, readsBody(checked.NativeRep())}, nil
+}
+
+// fits reports whether a type may become what is wanted.
+func fits(t *cel.Type, want Want) bool {
+	switch t.Kind() {
+	case types.DynKind, types.AnyKind, types.ErrorKind:
+		return true
+	case types.BoolKind:
+		return true
+	case types.StringKind, types.IntKind, types.UintKind, types.DoubleKind, types.NullTypeKind:
+		return want != Bool
+	case types.TypeKind:
+		return false
+	default:
+		return want == JSON
+	}
+}
+
+// String returns the words of messages.
+func (w Want) String() string {
+	return [...]string{"a bool", "a string, a number, a bool or null", "a value of JSON"}[w]
+}
+
+func readsBody(a *ast.AST) bool {
+	for _, r := range a.ReferenceMap() {
+		if r.Name == varBody {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadsBody reports whether an expression reads the request's body.
+func (p *Program) ReadsBody() bool { return p.body }
+
+func (p *Program) eval(in *Input) (ref.Val, error) {
+	out, _, err := p.program.Eval(in)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	return out, nil
+}
+
+// Bool evaluates an expression that wants Bool.
+func (p *Program) Bool(in *Input) (bool, error) {
+	out, err := p.eval(in)
+	if err != nil {
+		return false, err
+	}
+	b, ok := out.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("evaluate: yields %s, %s is wanted", out.Type(), Bool)
+	}
+	return b, nil
+}
+
+var errControl = errors.New("evaluate: yields CR, LF, NUL or another control character")
+
+// Text evaluates an expression that wants Text. ok is false where it yields null.
+// Control characters are an error: what is written may become a line of its own.
+func (p *Program) Text(in *Input) (text string, ok bool, err error) {
+	out, err := p.eval(in)
+	if err != nil {
+		return "", false, err
+	}
+	switch v := out.(type) {
+	case types.Null:
+		return "", false, nil
+	case types.String:
+		text = string(v)
+	case *number:
+		text = string(v.raw)
+	case types.Int, types.Uint, types.Double, types.Bool:
+		text = string(v.ConvertToType(types.StringType).(types.String)) //nolint:forcetypeassert // of these types it is one
+	default:
+		return "", false, fmt.Errorf("evaluate: yields %s, %s is wanted", out.Type(), Text)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return "", false, errControl
+	}
+	return text, true, nil
+}
+
+// JSON evaluates an expression that wants JSON and appends what it yields. More than
+// limit bytes are an error.
+func (p *Program) JSON(in *Input, dst []byte, limit int) ([]byte, error) {
+	out, err := p.eval(in)
+	if err != nil {
+		return dst, err
+	}
+	e := encoder{dst: dst, limit: len(dst) + limit}
+	if err := e.value(out, 0); err != nil {
+		return dst, fmt.Errorf("evaluate: %w", err)
+	}
+	return e.dst, nil
+}

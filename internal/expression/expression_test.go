@@ -1,0 +1,272 @@
+package expression
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func compiler(t testing.TB) *Compiler {
+	t.Helper()
+	c, err := NewCompiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func input(body string) *Input {
+	return NewInput(&Request{
+		Method: "POST", Path: "/a%2Fb", Query: "x=1&x=2&y=a+b&%zz", Host: "orders.example.com", Caller: "till",
+		Header: http.Header{"X-Tenant": {"one", "two"}, "Authorization": {"Bearer hidden"}}, Hidden: []string{"Authorization"},
+		Body: []byte(body),
+	})
+}
+
+const body = `{"id":12345678901234567890.10,"big":9007199254740993,"amount":1.10,"region":"eu","ok":true,"none":null,
+ "items":[{"id":1.50,"n":2},{"id":1e2,"n":3}],"nested":{"b":1,"a":[1.0,2]},"dup":1,"dup":2,"q":"a\"b"}`
+
+// What is only passed on keeps its bytes; what is computed with is CEL's.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	for source, want := range map[string]string{
+		`request.body`:                                                           body,
+		`request.body.id`:                                                        `12345678901234567890.10`,
+		`{'id': request.body.id}`:                                                `{"id":12345678901234567890.10}`,
+		`{'b': 1, 'a': request.body.amount}`:                                     `{"a":1.10,"b":1}`,
+		`request.body.nested`:                                                    `{"b":1,"a":[1.0,2]}`,
+		`request.body.big`:                                                       `9007199254740993`,
+		`request.body.big + 1`:                                                   `9007199254740994`,
+		`request.body.amount + 1.0`:                                              `2.1`,
+		`request.body.amount == 1.1`:                                             `true`,
+		`1.1 == request.body.amount`:                                             `true`,
+		`request.body.items.map(i, {'id': i.id})`:                                `[{"id":1.50},{"id":1e2}]`,
+		`request.body.items.filter(i, i.n > 2)`:                                  `[{"id":1e2,"n":3}]`,
+		`request.body.items.map(i, i.n * 2)`:                                     `[4,6]`,
+		`request.body.items[1].id`:                                               `1e2`,
+		`request.body.items[request.body.dup - 1]`:                               `{"id":1e2,"n":3}`,
+		`request.body.items + [1]`:                                               `[{"id":1.50,"n":2},{"id":1e2,"n":3},1]`,
+		`request.body.items.exists(i, i.id == 1.5)`:                              `true`,
+		`request.body.items.size()`:                                              `2`,
+		`request.body.ok ? request.body.amount : 0`:                              `1.10`,
+		`request.body.?missing.orValue(request.body.amount)`:                     `1.10`,
+		`{?'x': request.body.?missing, ?'y': request.body.?amount}`:              `{"y":1.10}`,
+		`has(request.body.region) && !has(request.body.missing)`:                 `true`,
+		`'region' in request.body`:                                               `true`,
+		`1.0 in request.body.nested.a`:                                           `true`,
+		`request.body.nested == {'a': [1, 2], 'b': 1.0}`:                         `true`,
+		`{'a': [1, 2], 'b': 1.0} == request.body.nested`:                         `true`,
+		`[request.body.nested.a, [1.0, 2.0]].all(l, l == request.body.nested.a)`: `true`,
+		`request.body.none`:                                                      `null`,
+		`request.body.dup`:                                                       `2`,
+		`request.body.q`:                                                         `"a\"b"`,
+		`request.body.q.upperAscii() + request.body.region`:                      `"A\"Beu"`,
+		`string(request.body.big)`:                                               `"9007199254740993"`,
+		`int(request.body.amount)`:                                               `1`,
+		`type(request.body.big) == int`:                                          `true`,
+		`type(request.body.amount) == double`:                                    `true`,
+		`request.query.x + request.query['y']`:                                   `"1a b"`,
+		`request.headers['x-tenant']`:                                            `"one, two"`,
+		`'authorization' in request.headers`:                                     `false`,
+		`request.method + request.path + request.host + request.caller`:          `"POST/a%2Fborders.example.comtill"`,
+		`b'ab'`:           `"YWI="`,
+		`{1: 2, true: 3}`: `{"1":2,"true":3}`,
+		`duration('90s')`: `"1m30s"`,
+		`[1u, 1.5, -0.0]`: `[1,1.5,-0]`,
+		`request.body.items.all(i, i.n > 1) ? request.body.items.map(i, i.id) : []`: `[1.50,1e2]`,
+	} {
+		p, err := c.Compile(source, JSON)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		got, err := p.JSON(input(body), []byte("x"), 1<<20)
+		if err != nil || string(got) != "x"+want {
+			t.Errorf("%s yields %s (%v), want %s", source, got, err, want)
+		}
+		if err == nil && !json.Valid(got[1:]) {
+			t.Errorf("%s yields %s, which is no JSON", source, got)
+		}
+	}
+}
+
+// Errors name the line and column.
+func TestCompileErrors(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	for _, row := range []struct {
+		source string
+		want   Want
+		words  string
+	}{
+		{"request.foo == 1", Bool, "line 1, column 1: request has method"},
+		{"true &&\n  request.body.x >", Bool, "line 2, column 19: Syntax error"},
+		{"1 + 'a'", JSON, "line 1, column 3: found no matching overload"},
+		{"'a'", Bool, "yields string, a bool is wanted"},
+		{"[1]", Text, "yields list(int), a string, a number, a bool or null is wanted"},
+		{"type(1)", JSON, "yields type"},
+		{"request.headers.x.matches('(')", Bool, "error parsing regexp"},
+		{strings.Repeat("(", 300) + "true" + strings.Repeat(")", 300), Bool, "recursion"},
+		{strings.Repeat("true || ", 600) + "true", Bool, "size exceeds limit"},
+		{"'a'.replace('a', 'b') == ''", Bool, "undeclared reference to 'replace'"},
+	} {
+		if _, err := c.Compile(row.source, row.want); err == nil || !strings.Contains(err.Error(), row.words) {
+			t.Errorf("%.40q: %v, want …%s…", row.source, err, row.words)
+		}
+	}
+}
+
+func TestEvaluationErrors(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	for source, words := range map[string]string{
+		`request.body.missing`:                "no such key",
+		`request.body.items[7]`:               "index out of bounds",
+		`1 / (request.body.dup - 2)`:          "division by zero",
+		`request.body.big * request.body.big`: "overflow",
+		`request.body.region + 1`:             "no such overload",
+		`{'a': 1.0 / 0.0}`:                    "NaN or an infinity",
+		`{1: 1, '1': 2}`:                      `the key "1" twice`,
+		`[type(1)]`:                           "which JSON does not have",
+		`[request.body, request.body]`:        "more than maxBodySize",
+	} {
+		p, err := c.Compile(source, JSON)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if out, err := p.JSON(input(body), nil, len(body)+8); err == nil || !strings.Contains(err.Error(), words) || len(out) > 0 {
+			t.Errorf("%s yields %s, %v; want …%s…", source, out, err, words)
+		}
+	}
+	for text, words := range map[string]string{"{": "no JSON", "\"\xff\"": "no JSON", strings.Repeat("[", 600): "deeper than 512"} {
+		p, _ := c.Compile(`request.body == 1`, Bool)
+		if _, err := p.Bool(input(text)); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%.10q: %v, want …%s…", text, err, words)
+		}
+	}
+	p, _ := c.Compile("request.body == null", Bool)
+	if yes, err := p.Bool(input("")); err != nil || !yes {
+		t.Errorf("no body: %v %v, want null", yes, err)
+	}
+	p, _ = c.Compile("request.body", Bool)
+	if _, err := p.Bool(input("7")); err == nil || !strings.Contains(err.Error(), "yields int, a bool is wanted") {
+		t.Errorf("a number where a bool is wanted: %v", err)
+	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	for source, want := range map[string]string{
+		`request.body.region`: "eu", `request.body.id`: "12345678901234567890.10", `1 + 1`: "2", `true`: "true",
+		`request.body.none`: "<nothing>", `request.body.items`: "error", `'a\r\nb'`: "error", `'a\x00'`: "error", `'a\tb'`: "a\tb",
+	} {
+		p, err := c.Compile(source, Text)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		got, ok, err := p.Text(input(body))
+		switch {
+		case err != nil:
+			got = "error"
+		case !ok:
+			got = "<nothing>"
+		}
+		if got != want {
+			t.Errorf("%s yields %q (%v), want %q", source, got, err, want)
+		}
+	}
+}
+
+// What is nested is not scanned again and again.
+func TestScans(t *testing.T) {
+	t.Parallel()
+	p, err := compiler(t).Compile("request.body"+strings.Repeat(".a", 100)+" == 1", Bool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := strings.Repeat(" ", 1<<17)
+	text := strings.Repeat(`{"a":`, 100) + "1" + large + strings.Repeat("}", 100)
+	if _, err := p.Bool(input(text)); err == nil || !strings.Contains(err.Error(), "looked into too deep") {
+		t.Errorf("100 levels of a large body: %v", err)
+	}
+	small := strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100)
+	if yes, err := p.Bool(input(small)); err != nil || !yes {
+		t.Errorf("100 levels of a small body: %v, %v", yes, err)
+	}
+}
+
+// A hostile expression, or a hostile body, is cut off.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	long := `{"s":"` + strings.Repeat("a", 1<<20) + `","l":[` + strings.Repeat("1,", 200_000) + `1]}`
+	for _, source := range []string{
+		`request.body.l.all(a, request.body.l.all(b, request.body.l.all(c, c > 0)))`,
+		`request.body.l.map(a, request.body.l).size() > 0 && request.body.l.all(a, request.body.l == request.body.l)`,
+		`[1,2,3,4,5,6,7,8,9].all(x, !request.body.s.matches('(a*)*b(a*)*b(a*)*b'))`,
+		`[1,2,3,4,5,6,7,8,9].all(x, (request.body.s + request.body.s).size() > 0)`,
+		`request.body.l.all(a, a in request.body.l)`,
+	} {
+		p, err := c.Compile(source, Bool)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		start := time.Now()
+		_, err = p.Bool(input(long))
+		if err == nil || !strings.Contains(err.Error(), "cost limit exceeded") {
+			t.Errorf("%s: %v", source, err)
+		}
+		t.Logf("%v: %s", time.Since(start), source)
+	}
+}
+
+func TestReadsBody(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	for source, want := range map[string]bool{
+		"request.body.x == 1": true, "request.method == 'POST'": false, "has(request.body.x)": true, "[1].all(x, request.body.y == x)": true,
+		"'request.body' == ''": false,
+	} {
+		p, err := c.Compile(source, Bool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.ReadsBody() != want {
+			t.Errorf("%s: %v", source, p.ReadsBody())
+		}
+	}
+	// One that does not read it does not scan it.
+	p, _ := c.Compile("request.method == 'POST'", Bool)
+	in := input("{")
+	if yes, err := p.Bool(in); err != nil || !yes || in.body != nil {
+		t.Errorf("%v, %v, body %v", yes, err, in.body)
+	}
+}
+
+// Neither panics nor endless loops, whatever expression and body; what comes out is
+// JSON within the limit.
+func FuzzExpressions(f *testing.F) {
+	c := compiler(f)
+	f.Add(`{'id': request.body.id}`, body)
+	f.Add(`request.body.items.map(i, i.id + 1)`, body)
+	f.Add(`request.body == request.body`, `[1,{"a":"\ud800"}]`)
+	f.Add(`request.body.?a.orValue(b'\xff')`, `{}`)
+	f.Fuzz(func(t *testing.T, source, text string) {
+		p, err := c.Compile(source, JSON)
+		if err != nil {
+			return
+		}
+		const limit = 1 << 12
+		out, err := p.JSON(input(text), nil, limit)
+		if err == nil && (!json.Valid(out) || len(out) > 2*limit) {
+			t.Fatalf("%s of %q yields %q", source, text, out)
+		}
+	})
+}
