@@ -26,6 +26,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'Merge' || !has(self.merge)",message="response.merge goes with type Merge"
 // +kubebuilder:validation:XValidation:rule="!has(self.headersFromBackends) || !(self.type in ['First', 'Primary'])",message="response.headersFromBackends goes with types Envelope, Merge and Group; First and Primary pass all headers"
 // +kubebuilder:validation:XValidation:rule="!has(self.partialStatusCode) || !(self.type in ['First', 'Primary'])",message="response.partialStatusCode goes with types Envelope, Merge and Group; First and Primary have the backend's own status"
+// +kubebuilder:validation:XValidation:rule="!has(self.stream) || has(self.type) && self.type in ['First', 'Primary']",message="response.stream applies only with response.type First or Primary: other responses are made of several"
 type Response struct {
 	// type is Envelope (default), Merge, Group, First or Primary.
 	// +optional
@@ -58,11 +59,29 @@ type Response struct {
 	// +kubebuilder:validation:XValidation:rule="!(self in [204, 205])",message="response.partialStatusCode must not be 204 or 205: they forbid a body"
 	PartialStatusCode *int32 `json:"partialStatusCode,omitempty"`
 
+	// stream goes with types First and Primary, whose response is passed on while it
+	// comes.
+	// +optional
+	Stream *Stream `json:"stream,omitempty"`
+
 	// diagnostics is what clients see of the backends outside the body: Full
 	// (default), Outcome or None.
 	// +optional
 	// +kubebuilder:default=Full
 	Diagnostics Diagnostics `json:"diagnostics,omitempty"`
+}
+
+// Stream is how a response is passed on while it comes: server-sent events and other
+// bodies without a length are flushed with each piece, and a slow client slows the
+// backend down. An answer counts at its head; when its body breaks later, the client's
+// breaks too, and statistics have a failure.
+type Stream struct {
+	// idleTimeout is how long the backend may be silent, 1ms to 24h; dispatch.timeout
+	// and the backend's own hold until the head. Default: 60s.
+	// +optional
+	// +kubebuilder:default="60s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="response.stream.idleTimeout must be between 1ms and 24h"
+	IdleTimeout Duration `json:"idleTimeout,omitempty"`
 }
 
 // Diagnostics is what clients see of the backends.

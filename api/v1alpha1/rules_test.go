@@ -148,6 +148,9 @@ func TestListenerRules(t *testing.T) {
 		bad("a parameter without value", backend("request: {query: {set: [{name: a}]}}"), "backends.request.query.set must have either value or expression"),
 		ok("an empty parameter", backend("request: {query: {set: [{name: a, value: ''}]}}")),
 		bad("a primary with a condition", "response: {type: Primary, primary: {backend: a}}\n"+backend("when: 'true'"), "response.primary.backend must not have when"),
+		ok("a stream", "response: {type: First, stream: {idleTimeout: 1h}}\n"+one),
+		bad("a stream of several", "response: {type: Merge, stream: {}}\n"+one, "response.stream applies only with response.type First or Primary"),
+		bad("a stream that must not pause", "response: {type: First, stream: {idleTimeout: 0s}}\n"+one, "response.stream.idleTimeout must be between 1ms and 24h"),
 		ok("a queue", backend("maxConcurrentRequests: 2, maxQueuedRequests: 4")),
 		bad("a queue for nothing", backend("maxQueuedRequests: 4"), "backends.maxQueuedRequests applies only with backends.maxConcurrentRequests"),
 		ok("no repetitions but one a second", backend("retry: {budgetPercent: 0}")),
@@ -260,7 +263,6 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 		"validation.rules":      "validation: {rules: []}\n" + one,
 		"backends[0].shadow":    backend("shadow: {percent: 1}"),
 		"backends[0].protocol":  backend("protocol: HTTP1"),
-		"response.stream":       "response: {stream: {}}\n" + one,
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}

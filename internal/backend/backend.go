@@ -25,8 +25,10 @@ import (
 type Options struct {
 	Config *routeconfig.Backend
 	State  *State
-	// Combined says that the response is made of several bodies.
-	Combined bool
+	// Combined says that the response is made of several bodies. Otherwise they are
+	// streamed, and IdleTimeout bounds how long a backend may be silent.
+	Combined    bool
+	IdleTimeout time.Duration
 	// CallerFields are the fields in which callers send the route's credentials.
 	CallerFields []string
 	// Via is the route's pseudonym for the loop guard.
@@ -52,8 +54,11 @@ type Backend struct {
 	dropBody   bool
 	combined   bool
 	timeout    time.Duration
-	maxSize    int64
-	success    successes
+	// idleTimeout bounds the silence of a response that is streamed; 0 for one that is
+	// read whole.
+	idleTimeout time.Duration
+	maxSize     int64
+	success     successes
 }
 
 // New compiles a backend. The document is valid, so an error is a defect of ours.
@@ -68,19 +73,20 @@ func New(o Options) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{
-		rewrites:   rewrites,
-		state:      o.State,
-		target:     newTarget(base, o.Config),
-		credential: newCredential(o, base),
-		retry:      newRetry(o.Config.Retry),
-		method:     request.Method,
-		host:       request.Host,
-		passHost:   request.ForwardHost,
-		dropBody:   request.DropBody || request.Method == "GET" || request.Method == "HEAD",
-		combined:   o.Combined,
-		timeout:    time.Duration(o.Config.Timeout),
-		maxSize:    o.Config.MaxResponseSize,
-		success:    newSuccesses(o.Config.SuccessStatusCodes),
+		rewrites:    rewrites,
+		state:       o.State,
+		target:      newTarget(base, o.Config),
+		credential:  newCredential(o, base),
+		retry:       newRetry(o.Config.Retry),
+		method:      request.Method,
+		host:        request.Host,
+		passHost:    request.ForwardHost,
+		dropBody:    request.DropBody || request.Method == "GET" || request.Method == "HEAD",
+		combined:    o.Combined,
+		timeout:     time.Duration(o.Config.Timeout),
+		idleTimeout: o.IdleTimeout,
+		maxSize:     o.Config.MaxResponseSize,
+		success:     newSuccesses(o.Config.SuccessStatusCodes),
 	}
 	b.headers = headers.Compile(headers.Options{
 		Credentials: o.CallerFields,

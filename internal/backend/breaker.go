@@ -118,6 +118,18 @@ func (b *breaker) report(now time.Time, p permit, v verdict) {
 	}
 }
 
+// fault counts a failure that shows after its permit was reported: a stream broke.
+func (b *breaker) fault(now time.Time) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == Closed {
+		b.count(now, fault)
+	}
+}
+
 func (b *breaker) probed(now time.Time, v verdict) {
 	b.probing--
 	switch v {

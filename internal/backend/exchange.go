@@ -65,8 +65,21 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 		e.answer = failure(ctx, classify(err, e.conns > 0))
 		return
 	}
+	if e.streams(call, response) {
+		e.answer = fanout.Answer{
+			Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header, Stream: newStream(e, response),
+		}
+		return
+	}
 	defer func() { _ = response.Body.Close() }()
 	e.read(ctx, call, response)
+}
+
+// streams reports whether a response is passed on while it comes. What is no success
+// is read whole: it may be repeated.
+func (e *exchange) streams(call *fanout.Call, response *http.Response) bool {
+	return e.backend.idleTimeout > 0 && response.Body != http.NoBody && response.StatusCode != http.StatusResetContent &&
+		e.backend.succeeded(call, response.StatusCode)
 }
 
 // unsent reports whether it is proved that no byte of the request left: a write

@@ -132,7 +132,9 @@ func (t *heat) settle(e *exchange) *exchange {
 		}
 	}
 	for ; t.running > 0; t.running-- {
-		<-t.ended
+		if s, ok := (<-t.ended).answer.Stream.(*stream); ok { // it lost by a moment
+			_ = s.response.Body.Close()
+		}
 	}
 	h, lost := t.reservation.backend.state.hedges, uint64(len(t.begun)-1) //nolint:gosec // 0 to 3
 	if e != t.begun[0] {

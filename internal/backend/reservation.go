@@ -21,7 +21,8 @@ type reservation struct {
 	queued    bool // it has a place in the queue, and no slot yet
 	attempts  atomic.Int32
 	deadline  time.Time
-	hedges    int // among the attempts
+	cancel    context.CancelCauseFunc // of all attempts
+	hedges    int                     // among the attempts
 	// renewed says that the token was renewed because of a 401 already.
 	renewed bool
 }
@@ -41,11 +42,13 @@ func (r *reservation) Cancel() {
 // Do asks the backend until it has an answer that stands.
 func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
 	state := r.backend.state
-	defer state.leave(r)
 	r.deadline = time.Now().Add(r.backend.timeout)
-	timed, cancel := context.WithDeadlineCause(ctx, r.deadline, fanout.ErrTimeout)
-	defer cancel()
+	timed, cancel := context.WithCancelCause(ctx)
+	r.cancel = cancel
+	timer := time.AfterFunc(r.backend.timeout, func() { cancel(fanout.ErrTimeout) })
+	defer timer.Stop() // a response that is streamed has come by then
 	if state.advance(timed, r) != nil {
+		defer r.end()
 		state.breaker.report(time.Now(), r.permit, noVerdict)
 		if ctx.Err() == nil { // the queue took all the time that the backend has
 			return overloaded()
@@ -58,13 +61,27 @@ func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan 
 	a := r.ask(timed, call, decided)
 	now := time.Now()
 	state.breaker.report(now, r.permit, state.breaker.judge(&a, now.Sub(begun)))
+	if a.Stream == nil {
+		r.end()
+	}
 	return a
+}
+
+// end gives back what an answer holds, its stream included.
+func (r *reservation) end() {
+	r.cancel(nil)
+	r.backend.state.leave(r)
 }
 
 // ask makes attempts.
 func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
 	for {
 		e := r.attempt(ctx, call, decided)
+		if s, ok := e.answer.Stream.(*stream); ok {
+			s.reservation = r
+			e.answer.Attempts = r.Attempts()
+			return e.answer
+		}
 		e.cancel(nil)
 		if wait, again := r.again(ctx, call, e); !again || !sleep(ctx, wait) {
 			e.answer.Attempts = r.Attempts()

@@ -9,6 +9,7 @@ package combine
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -36,6 +37,9 @@ type Response struct {
 	Status  int
 	Header  http.Header
 	Body    []byte
+	// Passed is the index of the answer whose own body this is, or -1. Where that answer
+	// has a Stream, it comes instead of Body.
+	Passed int
 }
 
 // Combiner makes the responses of one route. It is immutable.
@@ -90,9 +94,9 @@ func (c *Combiner) Check(_ int, a *fanout.Answer) {
 // appended to dst; one that is passed as it is stays the answer's.
 func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	if r.Outcome == fanout.ClientClosed { // for the log: nobody reads it
-		return Response{Outcome: r.Outcome, Status: StatusClientClosed, Header: http.Header{}}
+		return Response{Outcome: r.Outcome, Status: StatusClientClosed, Header: http.Header{}, Passed: -1}
 	}
-	if single := c.single(r); single != nil {
+	if single := c.single(r); single >= 0 {
 		return c.pass(r, single)
 	}
 	if r.Outcome == fanout.Unmet {
@@ -101,7 +105,7 @@ func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	if c.shape == nil { // a policy that is met has a response to pass
 		return c.problem(r, dst, http.StatusBadGateway, policyNotMet(), nil)
 	}
-	response := Response{Outcome: r.Outcome, Status: c.status(r), Header: make(http.Header, 8)}
+	response := Response{Outcome: r.Outcome, Status: c.status(r), Header: make(http.Header, 8), Passed: -1}
 	var clash *conflict
 	if response.Body, clash = c.shape.write(c, r, dst); clash != nil {
 		return c.problem(r, dst, http.StatusBadGateway, clash.text(), nil)
@@ -127,39 +131,30 @@ func (c *Combiner) status(r *fanout.Result) int {
 	return http.StatusOK
 }
 
-// single returns the answer that is passed as it is, or nil.
-func (c *Combiner) single(r *fanout.Result) *fanout.Answer {
+// single returns the index of the answer that is passed as it is, or -1.
+func (c *Combiner) single(r *fanout.Result) int {
 	switch {
-	case c.Type == routeconfig.ResponsePrimary:
-		return c.primary(r)
+	case c.Type == routeconfig.ResponsePrimary && c.passesPrimary(r):
+		return c.Primary
 	case c.Type != routeconfig.ResponseFirst || r.Outcome == fanout.Unmet:
-		return nil
+		return -1
 	case r.Deciding >= 0:
-		return &r.Answers[r.Deciding]
+		return r.Deciding
 	}
-	for i := range r.Answers {
-		if r.Answers[i].Outcome == fanout.Succeeded {
-			return &r.Answers[i]
-		}
-	}
-	return nil
+	return slices.IndexFunc(r.Answers, func(a fanout.Answer) bool { return a.Outcome == fanout.Succeeded })
 }
 
-// primary passes the primary's own response whatever its status, unless the policy
-// was not met because of another backend.
-func (c *Combiner) primary(r *fanout.Result) *fanout.Answer {
+// passesPrimary passes the primary's own response whatever its status, unless the
+// policy was not met because of another backend.
+func (c *Combiner) passesPrimary(r *fanout.Result) bool {
 	a := &r.Answers[c.Primary]
-	switch {
-	case !a.Responded():
-		return nil
-	case a.Outcome == fanout.Succeeded && r.Outcome != fanout.Unmet, a.Outcome == fanout.Failed && a.Reason == fanout.Status:
-		return a
-	}
-	return nil
+	return a.Responded() &&
+		(a.Outcome == fanout.Succeeded && r.Outcome != fanout.Unmet || a.Outcome == fanout.Failed && a.Reason == fanout.Status)
 }
 
-func (c *Combiner) pass(r *fanout.Result, a *fanout.Answer) Response {
-	response := Response{Outcome: r.Outcome, Status: a.Status, Header: headers.Response(a.Header), Body: a.Body}
+func (c *Combiner) pass(r *fanout.Result, i int) Response {
+	a := &r.Answers[i]
+	response := Response{Outcome: r.Outcome, Status: a.Status, Header: headers.Response(a.Header), Body: a.Body, Passed: i}
 	switch a.Status {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified: // RFC 9110, section 6.4.1
 		response.Body = nil

@@ -77,7 +77,7 @@ func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanati
 	// A response that cannot be made is a failed call, whatever its policy says.
 	failed := *r
 	failed.Outcome = fanout.Unmet
-	response := Response{Outcome: fanout.Unmet, Status: status, Header: http.Header{"Content-Type": {ContentType}}}
+	response := Response{Outcome: fanout.Unmet, Status: status, Header: http.Header{"Content-Type": {ContentType}}, Passed: -1}
 	if retryAfter != nil {
 		response.Header["Retry-After"] = retryAfter
 	}

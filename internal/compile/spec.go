@@ -119,6 +119,9 @@ func (c *compiler) response() routeconfig.Response {
 		PartialStatusCode:   int(value(r.PartialStatusCode)),
 		Diagnostics:         string(or(r.Diagnostics, v1alpha1.DiagnosticsFull)),
 	}
+	if !out.Combined() {
+		out.IdleTimeout = c.durationOr(spec().Child("response", "stream", "idleTimeout"), value(r.Stream).IdleTimeout, "60s")
+	}
 	if r.Type == v1alpha1.ResponseMerge {
 		merge := value(r.Merge)
 		out.OnConflict = string(or(merge.OnConflict, v1alpha1.ConflictFirst))

@@ -50,6 +50,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Stream is the body of an answer that counts at its head; nil where Body is whole.
+	Stream Stream
 	// Checked is what the response type's checker understood of the body.
 	Checked any
 	// Elapsed runs from the dispatch of the call to this answer.
@@ -90,6 +92,8 @@ type Backend interface {
 type Reservation interface {
 	// Do asks the backend and returns its answer. It obeys ctx at once; the cause
 	// of a canceled ctx tells whether the answer is Canceled or a Timeout.
+	//
+	// Where the answer has a Stream, ctx lives as long as it does.
 	//
 	// decided is closed when the call is decided: what would only make the answer
 	// come sooner is not worth it any more.

@@ -85,6 +85,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) 
 		deciding:   -1,
 		stragglers: d.stragglers(call),
 		decided:    make(chan struct{}),
+		kept:       make(chan struct{}),
 	}
 	d.running.Add(1)
 	return f.run(ctx), nil

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -18,8 +19,13 @@ type flight struct {
 	waiting    int // backends that have not handed over their answer
 	deciding   int
 	stragglers Stragglers
-	cancel     context.CancelCauseFunc
+	cancels    []context.CancelCauseFunc // by backend
 	decided    chan struct{}
+	// Streams that nobody has closed yet. There are none before streaming is set, and
+	// kept is closed once their reader is known.
+	streams   sync.WaitGroup
+	streaming bool
+	kept      chan struct{}
 }
 
 type arrival struct {
@@ -36,10 +42,11 @@ func (f *flight) run(client context.Context) *Result {
 	}
 	// Attempts must outlive the client under Finish, so its leaving is passed on
 	// by hand.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(client))
-	f.cancel = cancel
+	base := context.WithoutCancel(client)
 	for i, r := range f.asked {
 		if r != nil {
+			var ctx context.Context
+			ctx, f.cancels[i] = context.WithCancelCause(base)
 			f.waiting++
 			go f.ask(ctx, i, r)
 		}
@@ -58,6 +65,7 @@ func (f *flight) run(client context.Context) *Result {
 // answer at once.
 func (f *flight) reserve() {
 	f.asked = make([]Reservation, len(f.answers))
+	f.cancels = make([]context.CancelCauseFunc, len(f.answers))
 	for i, b := range f.d.Backends {
 		r, refusal := b.Reserve(f.call)
 		if r == nil {
@@ -84,6 +92,9 @@ func (f *flight) skip() {
 // ask runs in the backend's own goroutine.
 func (f *flight) ask(ctx context.Context, i int, r Reservation) {
 	a := r.Do(ctx, f.call, f.decided)
+	if a.Stream == nil {
+		f.cancels[i](nil)
+	}
 	if a.Responded() {
 		f.d.Checker.Check(i, &a)
 	}
@@ -94,7 +105,7 @@ func (f *flight) ask(ctx context.Context, i int, r Reservation) {
 // settle takes a final answer.
 func (f *flight) settle(i int, a Answer) {
 	f.answers[i] = a
-	f.d.Observer.Answered(i, &f.answers[i])
+	f.observe(i, &f.answers[i])
 }
 
 // await collects answers until the call is decided, its time is up, or the client
@@ -175,8 +186,10 @@ func (f *flight) depart() {
 // abandon cancels the attempts under way and gives their answers up: what they
 // still bring is not looked at, so that response and statistics agree.
 func (f *flight) abandon(cause error, o Outcome, r Reason) {
-	f.cancel(cause)
-	f.giveUp(o, r, func(i int) { f.d.Observer.Answered(i, &f.answers[i]) })
+	f.giveUp(o, r, func(i int) {
+		f.cancels[i](cause)
+		f.d.Observer.Answered(i, &f.answers[i])
+	})
 }
 
 // giveUp puts an answer of our own in the place of each that is missing.
@@ -192,8 +205,7 @@ func (f *flight) giveUp(o Outcome, r Reason, each func(backend int)) {
 
 // leave sees the backends out that have not handed over their answer.
 func (f *flight) leave() {
-	if f.waiting == 0 {
-		f.cancel(ErrDecided)
+	if f.waiting == 0 && !f.streaming {
 		f.d.land()
 		return
 	}
@@ -207,17 +219,21 @@ func (f *flight) finish() {
 	finishing := f.stragglers == Finish
 	for ; f.waiting > 0; f.waiting-- {
 		a := <-f.arrivals
+		f.discard(&a.answer)
 		if finishing {
 			f.d.Observer.Answered(a.backend, &a.answer)
 		}
 	}
-	f.cancel(ErrDecided)
+	if f.streaming {
+		<-f.kept
+	}
+	f.streams.Wait()
 	f.d.land()
 }
 
 // result copies the answers: stragglers must not change what is being written.
 func (f *flight) result(v verdict) *Result {
-	r := &Result{Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers)}
+	r := &Result{Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers), flight: f}
 	if v != met {
 		r.Outcome = Unmet
 		return r

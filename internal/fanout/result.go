@@ -9,4 +9,18 @@ type Result struct {
 	Unwanted bool
 	// Deciding is the index of the answer that decided, under Any; else -1.
 	Deciding int
+
+	flight *flight
+}
+
+// Keep says which answer's stream is passed on, -1 for none. The others are closed
+// meanwhile. Whoever dispatched a call whose answers may be streams calls it once, and
+// closes the one that is kept.
+func (r *Result) Keep(i int) {
+	for j := range r.Answers {
+		if j != i {
+			r.flight.discard(&r.Answers[j])
+		}
+	}
+	close(r.flight.kept)
 }

@@ -119,6 +119,7 @@ func (v *visit) serve() {
 func (v *visit) respond() {
 	now := time.Now()
 	if v.result.Outcome == fanout.ClientClosed {
+		v.result.Keep(-1)
 		v.outcome, v.status = fanout.ClientClosed, combine.StatusClientClosed
 		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
 		v.log(now)
@@ -127,6 +128,11 @@ func (v *visit) respond() {
 	buffer := v.proxy.buffer()
 	response := v.route.combiner.Combine(v.result, (*buffer)[:0])
 	v.outcome = response.Outcome
+	v.result.Keep(response.Passed)
+	if response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil {
+		v.stream(&response)
+		return
+	}
 	v.write(response.Status, response.Header, response.Body)
 	now = time.Now()
 	v.route.calls.Record(now, v.outcome, now.Sub(v.start))

@@ -181,6 +181,7 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		Config:              config,
 		State:               state,
 		Combined:            r.config.Response.Combined(),
+		IdleTimeout:         idleTimeout(&r.config.Response),
 		CallerFields:        callerFields(r.config),
 		Via:                 via,
 		RequireAllowedHosts: c.options.RequireAllowedHosts,
@@ -209,6 +210,14 @@ func keep[T any](old, fresh map[string]T, id string, create func() T) T {
 	}
 	fresh[id] = value
 	return value
+}
+
+// idleTimeout is 0 for responses that are read whole.
+func idleTimeout(r *routeconfig.Response) time.Duration {
+	if r.Combined() {
+		return 0
+	}
+	return time.Duration(r.IdleTimeout)
 }
 
 func callerFields(config *routeconfig.Route) []string {

@@ -88,6 +88,9 @@ type Response struct {
 	HeadersFromBackends []string `json:"headersFromBackends,omitempty"`
 	PartialStatusCode   int      `json:"partialStatusCode,omitempty"`
 	Diagnostics         string   `json:"diagnostics"`
+	// IdleTimeout bounds the silence of the backend whose response is streamed, where
+	// the response is not combined.
+	IdleTimeout Duration `json:"idleTimeout,omitempty"`
 }
 
 // The response types, and what they are told.

@@ -105,6 +105,9 @@ func (r *Response) validate(backends int) error {
 		oneOf("response.diagnostics", r.Diagnostics, DiagnosticsFull, DiagnosticsOutcome, DiagnosticsNone),
 		between("response.primary", int64(r.Primary), 0, max(int64(backends)-1, 0)),
 	}
+	if !r.Combined() {
+		errs = append(errs, between("response.idleTimeout", int64(r.IdleTimeout), 1, maxSpan))
+	}
 	if r.PartialStatusCode != 0 {
 		errs = append(errs, between("response.partialStatusCode", int64(r.PartialStatusCode), 200, 299))
 	}

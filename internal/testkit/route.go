@@ -21,7 +21,7 @@ func Route(name string, backends []routeconfig.Backend, modify ...func(*routecon
 			Stragglers: routeconfig.StragglersAuto, MaxInFlight: 1024,
 		},
 		Backends: backends,
-		Response: routeconfig.Response{Type: routeconfig.ResponseEnvelope, Diagnostics: routeconfig.DiagnosticsFull},
+		Response: routeconfig.Response{Type: routeconfig.ResponseEnvelope, Diagnostics: routeconfig.DiagnosticsFull, IdleTimeout: Span(time.Minute)},
 	}
 	for _, m := range modify {
 		m(&r)

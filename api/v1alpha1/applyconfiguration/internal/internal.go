@@ -831,6 +831,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: primary
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Primary
+    - name: stream
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Stream
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ResponseType
@@ -904,6 +907,13 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Stragglers
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Stream
+  map:
+    fields:
+    - name: idleTimeout
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+      default: 60s
 - name: com.github.fanout-operator.fanout.api.v1alpha1.SuccessPolicy
   map:
     fields:

@@ -24,6 +24,9 @@ type ResponseApplyConfiguration struct {
 	// although a backend failed, 200 to 299. Default: 207 for Envelope, 200 for
 	// Merge and Group.
 	PartialStatusCode *int32 `json:"partialStatusCode,omitempty"`
+	// stream goes with types First and Primary, whose response is passed on while it
+	// comes.
+	Stream *StreamApplyConfiguration `json:"stream,omitempty"`
 	// diagnostics is what clients see of the backends outside the body: Full
 	// (default), Outcome or None.
 	Diagnostics *apiv1alpha1.Diagnostics `json:"diagnostics,omitempty"`
@@ -74,6 +77,14 @@ func (b *ResponseApplyConfiguration) WithHeadersFromBackends(values ...apiv1alph
 // If called multiple times, the PartialStatusCode field is set to the value of the last call.
 func (b *ResponseApplyConfiguration) WithPartialStatusCode(value int32) *ResponseApplyConfiguration {
 	b.PartialStatusCode = &value
+	return b
+}
+
+// WithStream sets the Stream field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Stream field is set to the value of the last call.
+func (b *ResponseApplyConfiguration) WithStream(value *StreamApplyConfiguration) *ResponseApplyConfiguration {
+	b.Stream = value
 	return b
 }
 

@@ -1,0 +1,85 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// stream is the body of a response that is passed on while it comes. It implements
+// fanout.Stream, and holds what its reservation holds.
+type stream struct {
+	exchange    *exchange
+	reservation *reservation
+	response    *http.Response
+	idle        *time.Timer
+	err         error // that Read returned last
+}
+
+// errIdle ends a stream whose backend is silent for too long.
+var errIdle = fmt.Errorf("the backend is silent: %w", fanout.ErrTimeout)
+
+func newStream(e *exchange, response *http.Response) *stream {
+	s := &stream{exchange: e, response: response}
+	s.idle = time.AfterFunc(e.backend.idleTimeout, func() { e.cancel(errIdle) })
+	s.idle.Stop()
+	return s
+}
+
+// Read implements fanout.Stream. Only the backend's time counts: while the client is
+// slow nobody waits here.
+func (s *stream) Read(b []byte) (int, error) {
+	s.idle.Reset(s.exchange.backend.idleTimeout)
+	n, err := s.response.Body.Read(b)
+	s.idle.Stop()
+	s.err = err
+	return n, err //nolint:wrapcheck // io.EOF stands for itself
+}
+
+// Trailer implements fanout.Stream.
+func (s *stream) Trailer() http.Header { return s.response.Trailer }
+
+// Abort implements fanout.Stream.
+func (s *stream) Abort(cause error) { s.exchange.cancel(cause) }
+
+// Close implements fanout.Stream.
+func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
+	if s.err == nil && s.exchange.ctx.Err() == nil {
+		s.drain()
+	}
+	_ = s.response.Body.Close()
+	outcome, reason := s.outcome()
+	if outcome == fanout.Failed {
+		s.reservation.backend.state.breaker.fault(time.Now())
+	}
+	s.exchange.cancel(nil)
+	s.reservation.end()
+	return outcome, reason
+}
+
+// drain reads what is left, within the size and the time that the backend has, so that
+// its connection can be used again. That the rest is lost says nothing of it.
+func (s *stream) drain() {
+	timer := time.AfterFunc(time.Until(s.reservation.deadline), func() { s.exchange.cancel(fanout.ErrDecided) })
+	defer timer.Stop()
+	_, _ = io.CopyN(io.Discard, s, s.exchange.backend.maxSize+1)
+	s.err = io.EOF
+}
+
+func (s *stream) outcome() (fanout.Outcome, fanout.Reason) {
+	cause := context.Cause(s.exchange.ctx)
+	switch {
+	case errors.Is(s.err, io.EOF):
+		return fanout.Succeeded, fanout.NoReason
+	case errors.Is(cause, fanout.ErrTimeout):
+		return fanout.Failed, fanout.Timeout
+	case cause != nil:
+		return fanout.Canceled, fanout.NoReason
+	}
+	return fanout.Failed, fanout.Reset
+}

@@ -1,0 +1,67 @@
+package fanout
+
+import (
+	"net/http"
+	"sync"
+)
+
+// Stream is the body of an answer that counts at its head. Read, Trailer and Close are
+// for one goroutine; Abort is for any.
+type Stream interface {
+	// Read implements io.Reader. It ends with an error when the backend breaks off, is
+	// silent for too long, or the stream is aborted.
+	Read(b []byte) (int, error)
+	// Trailer holds the trailer fields: their names as announced, and once Read has
+	// returned io.EOF all of them with their values.
+	Trailer() http.Header
+	// Abort ends the exchange, with ErrClientClosed if the client has left.
+	Abort(cause error)
+	// Close gives back what the stream holds, and returns what became of it. What was
+	// not read is drained, within limits, so that the connection can be used again.
+	Close() (Outcome, Reason)
+}
+
+// observed is the stream of a flight's answer: its end is told to statistics.
+type observed struct {
+	Stream
+
+	flight  *flight
+	backend int
+	answer  Answer
+	once    sync.Once
+	outcome Outcome
+	reason  Reason
+}
+
+// observe takes over the stream of an answer, if it has one.
+func (f *flight) observe(i int, a *Answer) {
+	if a.Stream == nil {
+		f.d.Observer.Answered(i, a)
+		return
+	}
+	o := &observed{Stream: a.Stream, flight: f, backend: i, answer: *a}
+	o.answer.Stream = nil
+	a.Stream = o
+	f.streams.Add(1)
+	f.streaming = true
+}
+
+// Close implements Stream. It may be called again.
+func (o *observed) Close() (Outcome, Reason) {
+	o.once.Do(func() {
+		o.outcome, o.reason = o.Stream.Close()
+		o.answer.Outcome, o.answer.Reason = o.outcome, o.reason
+		o.flight.d.Observer.Answered(o.backend, &o.answer)
+		o.flight.streams.Done()
+	})
+	return o.outcome, o.reason
+}
+
+// discard closes a stream that nobody reads.
+func (f *flight) discard(a *Answer) {
+	if a.Stream == nil {
+		return
+	}
+	stream := a.Stream
+	f.streams.Go(func() { stream.Close() })
+}

@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/combine"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
+)
+
+// stream passes a backend's body on while it comes. Once the head is out, what goes
+// wrong can only be shown by breaking off.
+func (v *visit) stream(response *combine.Response) {
+	answer := &v.result.Answers[response.Passed]
+	ctx := v.request.Context()
+	stop := context.AfterFunc(ctx, func() { answer.Stream.Abort(fanout.ErrClientClosed) })
+	err := v.copy(response, answer)
+	if stop() && errors.Is(err, fanout.ErrClientClosed) {
+		answer.Stream.Abort(fanout.ErrClientClosed)
+	}
+	answer.Outcome, answer.Reason = answer.Stream.Close()
+	now := time.Now()
+	switch {
+	case answer.Outcome == fanout.Succeeded && err == nil:
+	case ctx.Err() != nil || errors.Is(err, fanout.ErrClientClosed):
+		v.outcome = fanout.ClientClosed
+	default:
+		v.outcome = fanout.Unmet
+	}
+	v.route.calls.Record(now, v.outcome, now.Sub(v.start))
+	v.log(now)
+	if err != nil {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to tell a client that this is not the end
+	}
+}
+
+// copy writes head, body and trailer. The error wraps fanout.ErrClientClosed where the
+// client takes no more.
+func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
+	h := v.writer.Header()
+	maps.Copy(h, response.Header)
+	length := answer.Header["Content-Length"]
+	if len(length) == 1 {
+		h["Content-Length"] = length
+	}
+	announced := trailers(answer.Stream.Trailer())
+	for name := range announced {
+		h.Add("Trailer", name)
+	}
+	v.status = response.Status
+	control := http.NewResponseController(v.writer)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines
+	v.writer.WriteHeader(response.Status)
+	_ = control.Flush() // a client may wait for the head alone
+	if v.request.Method == http.MethodHead {
+		return nil // though the backend was asked otherwise
+	}
+	buffer := v.proxy.buffer()
+	defer v.proxy.buffers.Put(buffer)
+	if cap(*buffer) < streamChunk {
+		*buffer = make([]byte, streamChunk)
+	}
+	piece := (*buffer)[:streamChunk]
+	for {
+		n, err := answer.Stream.Read(piece)
+		if n > 0 {
+			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+			// Of a body with a length, a full piece has more behind it.
+			if err := v.pass(control, piece[:n], len(length) == 0 || n < streamChunk); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err //nolint:wrapcheck // nobody reads it
+		}
+	}
+	for name, values := range trailers(answer.Stream.Trailer()) {
+		if _, known := announced[name]; !known {
+			name = http.TrailerPrefix + name
+		}
+		h[name] = values
+	}
+	return nil
+}
+
+// streamChunk is the largest piece that is passed on at once.
+const streamChunk = 32 << 10
+
+func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool) error {
+	n, err := v.writer.Write(piece)
+	v.bytes += n
+	if err == nil && flush {
+		err = control.Flush()
+	}
+	if err != nil {
+		return errors.Join(fanout.ErrClientClosed, err)
+	}
+	return nil
+}
+
+// trailers are those that may pass: none that speaks about the connection or the
+// framing (RFC 9110, section 6.5.1), and none of ours.
+func trailers(all http.Header) http.Header {
+	out := http.Header{}
+	for name, values := range all {
+		if !headers.IsHopByHop(name) && !headers.Own(name) && !strings.HasPrefix(name, "Content-") {
+			out[name] = values
+		}
+	}
+	return out
+}
