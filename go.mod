@@ -3,9 +3,11 @@ module github.com/fanout-operator/fanout
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.2.5
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/go-logr/logr v1.4.3
 	github.com/google/cel-go v0.29.2
+	github.com/klauspost/compress v1.20.1
 	github.com/prometheus/client_golang v1.25.0
 	github.com/spf13/cobra v1.10.2
 	go.uber.org/goleak v1.3.0

@@ -178,10 +178,15 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 	if response.Body == http.NoBody {
 		declared = 0 // to HEAD, and with 304, it announces the body of another response
 	}
-	content, err := body.Read(response.Body, declared, e.backend.maxSize)
+	content, err := e.content(response, declared)
 	switch {
 	case errors.Is(err, body.ErrTooLarge):
 		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge
+	case errors.Is(err, body.ErrEncoding):
+		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Uncombinable
+		if !e.backend.succeeded(call, response.StatusCode) {
+			e.answer.Reason = fanout.Status
+		}
 	case err != nil:
 		e.answer = failure(ctx, fanout.Reset)
 		e.answer.Status, e.answer.Header = response.StatusCode, response.Header
@@ -192,6 +197,22 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 			e.answer.RetryAfter = retryAfter(response.Header)
 		}
 	}
+}
+
+// content is the body, decoded where it is to become part of another one.
+func (e *exchange) content(response *http.Response, declared int64) ([]byte, error) {
+	codings := body.Codings(response.Header["Content-Encoding"])
+	if len(codings) == 0 || !e.backend.combined || declared == 0 {
+		return body.Read(response.Body, declared, e.backend.maxSize) //nolint:wrapcheck // told apart by read
+	}
+	if declared > e.backend.maxSize {
+		return nil, body.ErrTooLarge
+	}
+	content, err := body.Decode(response.Body, codings, e.backend.maxSize)
+	if err == nil {
+		delete(response.Header, "Content-Encoding")
+	}
+	return content, err //nolint:wrapcheck // told apart by read
 }
 
 // failure is the answer of an exchange that yielded no complete response.

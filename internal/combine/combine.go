@@ -112,6 +112,7 @@ func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	}
 	response.Header["Content-Type"] = []string{"application/json"}
 	c.passFields(r, response.Header)
+	c.settleFields(r, response.Header)
 	c.diagnose(r, response.Header)
 	return response
 }

@@ -133,12 +133,27 @@ func (v *visit) respond() {
 		v.stream(&response)
 		return
 	}
-	v.write(response.Status, response.Header, response.Body)
+	v.send(&response)
 	now = time.Now()
 	v.route.calls.Record(now, v.outcome, now.Sub(v.start))
 	v.log(now)
 	if v.route.config.Response.Combined() && cap(response.Body) <= maxPooled {
 		*buffer = response.Body
+	}
+	v.proxy.buffers.Put(buffer)
+}
+
+// send writes a response whose body is whole.
+func (v *visit) send(response *combine.Response) {
+	if response.Passed >= 0 {
+		v.write(response.Status, response.Header, response.Body)
+		return
+	}
+	buffer := v.proxy.buffer()
+	encoded, ok := v.proxy.compress(response.Header, v.request, response.Body, (*buffer)[:0])
+	v.write(response.Status, response.Header, encoded)
+	if ok && cap(encoded) <= maxPooled {
+		*buffer = encoded
 	}
 	v.proxy.buffers.Put(buffer)
 }

@@ -55,13 +55,14 @@ type Options struct {
 
 // Proxy serves documents. Its methods are safe for concurrent use.
 type Proxy struct {
-	options  Options
-	store    *creds.Store
-	plan     atomic.Pointer[plan]
-	refused  atomic.Pointer[string]
-	draining atomic.Bool
-	sampled  atomic.Uint64
-	buffers  sync.Pool // of *[]byte
+	options     Options
+	store       *creds.Store
+	plan        atomic.Pointer[plan]
+	refused     atomic.Pointer[string]
+	draining    atomic.Bool
+	sampled     atomic.Uint64
+	buffers     sync.Pool // of *[]byte
+	compressors compressors
 
 	mu      sync.Mutex // guards what follows, and changes of plan
 	servers map[string]*server

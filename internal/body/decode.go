@@ -1,0 +1,142 @@
+package body
+
+import (
+	"bufio"
+	"compress/flate"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// maxCodings bounds how often a body may be encoded.
+	maxCodings = 3
+	// zstdWindow is the largest that a receiver has to support (RFC 9659): a frame of
+	// nine bytes can ask for far more.
+	zstdWindow = 8 << 20
+)
+
+var (
+	// ErrEncoding is returned for a body that is not what its Content-Encoding says, and
+	// for an encoding that is not known.
+	ErrEncoding = errors.New("the body cannot be decoded")
+	errCodings  = fmt.Errorf("%w: it is encoded more than %d times", ErrEncoding, maxCodings)
+)
+
+// Codings returns the content codings of a body, in the order in which they were
+// applied, without identity.
+func Codings(contentEncoding []string) []string {
+	var codings []string
+	for _, line := range contentEncoding {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.ToLower(strings.TrimSpace(coding)); coding != "" && coding != "identity" {
+				codings = append(codings, coding)
+			}
+		}
+	}
+	return codings
+}
+
+// Decode reads an encoded body to its end. Neither its bytes on the wire nor what they
+// decode to may exceed the limit. The error wraps ErrTooLarge, ErrEncoding, or is that
+// of the reader.
+func Decode(r io.Reader, codings []string, limit int64) ([]byte, error) {
+	if len(codings) > maxCodings {
+		return nil, errCodings
+	}
+	// An encoding of what is within the limit may be a little longer.
+	wire := &layer{r: r, left: limit + limit/8 + 4096}
+	layers := []*layer{wire}
+	for _, coding := range slices.Backward(codings) {
+		decoded, end, err := decoder(layers[len(layers)-1], coding)
+		if err != nil {
+			return nil, wire.explain(err)
+		}
+		defer end()
+		layers = append(layers, &layer{r: decoded, left: wire.left})
+	}
+	content, err := Read(layers[len(layers)-1].r, -1, limit)
+	// A decoder may stop where its own end is; what is around it must end well, too.
+	for i := len(layers) - 2; i >= 0 && err == nil; i-- {
+		_, err = io.Copy(io.Discard, layers[i])
+	}
+	if err != nil || wire.err != nil {
+		return nil, wire.explain(err)
+	}
+	return content, nil
+}
+
+// decoder is that of one coding (RFC 9110, section 8.4.1; RFC 7932; RFC 8878).
+func decoder(r io.Reader, coding string) (decoded io.Reader, end func(), err error) {
+	switch coding {
+	case "gzip", "x-gzip":
+		decoded, err = gzip.NewReader(r)
+	case "deflate":
+		decoded, err = inflate(r)
+	case "br":
+		return brotli.NewReader(r), func() {}, nil
+	case "zstd":
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, nil, fmt.Errorf("set up zstd: %w", err)
+		}
+		return d, d.Close, nil
+	default:
+		return nil, nil, fmt.Errorf("%w: nobody knows %q", ErrEncoding, coding)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("decode %s: %w", coding, err)
+	}
+	return decoded, func() {}, nil
+}
+
+// inflate reads zlib's format, which the name means, and bare deflate, which some send
+// for it (RFC 9110, section 8.4.1.2, has a note of them).
+func inflate(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	head, err := b.Peek(2)
+	if err == nil && head[0]&0x0f == 8 && (uint(head[0])<<8|uint(head[1]))%31 == 0 {
+		return zlib.NewReader(b) //nolint:wrapcheck // the caller wraps it
+	}
+	return flate.NewReader(b), nil
+}
+
+// layer are the bytes that one decoder reads: bounded, and with an error that stays.
+type layer struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+// Read implements io.Reader.
+func (l *layer) Read(b []byte) (int, error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	n, err := l.r.Read(b)
+	if l.left -= int64(n); l.left < 0 {
+		err = ErrTooLarge
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		l.err = err
+	}
+	return n, err //nolint:wrapcheck // decoders look at it
+}
+
+// explain tells what came wrong on the wire from what is wrong with it.
+func (l *layer) explain(err error) error {
+	switch {
+	case l.err != nil:
+		return fmt.Errorf("read body: %w", l.err)
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrEncoding):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrEncoding, err)
+}
