@@ -31,6 +31,10 @@ type Backend struct {
 	// +optional
 	When Expression `json:"when,omitempty"`
 
+	// shadow makes the backend a shadow, whose answer never counts. Default: it counts.
+	// +optional
+	Shadow *Shadow `json:"shadow,omitempty"`
+
 	// authentication is how the route proves who it is. Default: not at all.
 	// +optional
 	Authentication *BackendAuthentication `json:"authentication,omitempty"`

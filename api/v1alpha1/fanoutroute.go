@@ -52,10 +52,12 @@ type FanoutRouteList struct {
 // default.
 //
 // +kubebuilder:validation:XValidation:rule="self.proxy.mode != 'Sidecar' || self.listener.port != 9091",message="listener.port must not be 9091 with proxy.mode Sidecar: that is the proxy's admin port"
-// +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.quorum) || self.dispatch.successPolicy.quorum.count <= size(self.backends)",message="dispatch.successPolicy.quorum.count must not exceed the number of backends"
-// +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.required) || self.dispatch.successPolicy.required.backends.all(n, self.backends.exists(b, b.name == n))",message="dispatch.successPolicy.required.backends must name backends of this route"
-// +kubebuilder:validation:XValidation:rule="!has(self.response.primary) || self.backends.exists(b, b.name == self.response.primary.backend)",message="response.primary.backend must name a backend of this route"
+// +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.quorum) || self.dispatch.successPolicy.quorum.count <= self.backends.filter(b, !has(b.shadow)).size()",message="dispatch.successPolicy.quorum.count must not exceed the number of backends that are no shadows"
+// +kubebuilder:validation:XValidation:rule="!has(self.dispatch.successPolicy.required) || self.dispatch.successPolicy.required.backends.all(n, self.backends.exists(b, b.name == n && !has(b.shadow)))",message="dispatch.successPolicy.required.backends must name backends of this route that are no shadows"
+// +kubebuilder:validation:XValidation:rule="!has(self.response.primary) || self.backends.exists(b, b.name == self.response.primary.backend && !has(b.shadow))",message="response.primary.backend must name a backend of this route that is no shadow"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.primary) || !self.backends.exists(b, b.name == self.response.primary.backend && has(b.when))",message="response.primary.backend must not have when: its response is needed for every call"
+// +kubebuilder:validation:XValidation:rule="self.backends.exists(b, !has(b.shadow))",message="backends must have one that is no shadow"
+// +kubebuilder:validation:XValidation:rule="!(self.response.type in ['First', 'Primary']) || self.backends.all(b, !has(b.shadow) || b.shadow.compare != 'Body')",message="backends.shadow.compare Body cannot go with response.type First or Primary: their body is passed on while it comes"
 // +kubebuilder:validation:XValidation:rule="self.response.type != 'Primary' || self.dispatch.successPolicy.type != 'Any'",message="response.type Primary cannot go with dispatch.successPolicy.type Any: the primary would be required; use First"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.partialStatusCode) || self.dispatch.successPolicy.type in ['Required', 'BestEffort']",message="response.partialStatusCode applies only with dispatch.successPolicy.type Required or BestEffort"
 type FanoutRouteSpec struct {

@@ -35,6 +35,9 @@ func bad(name, spec string, sentence ...string) row { return row{name, spec, sen
 func backend(fields string) string {
 	return "backends: [{name: a, url: 'https://a.example.com/x', " + fields + "}]\n"
 }
+func shadowed(fields string) string {
+	return "backends: [{name: a, url: 'https://a.example.com/'}, {name: b, url: 'https://b.example.com/', shadow: {" + fields + "}}]\n"
+}
 func authentication(fields string) string { return backend("authentication: {" + fields + "}") }
 func newClient(t *testing.T, o client.Options) client.Client {
 	t.Helper()
@@ -151,6 +154,16 @@ func TestListenerRules(t *testing.T) {
 		ok("a stream", "response: {type: First, stream: {idleTimeout: 1h}}\n"+one),
 		bad("a stream of several", "response: {type: Merge, stream: {}}\n"+one, "response.stream applies only with response.type First or Primary"),
 		bad("a stream that must not pause", "response: {type: First, stream: {idleTimeout: 0s}}\n"+one, "response.stream.idleTimeout must be between 1ms and 24h"),
+		ok("a shadow", shadowed("percent: 10, compare: Body, ignoredPaths: [/at, '/items/*/id']")),
+		ok("a shadow with its defaults", shadowed("")),
+		bad("shadows alone", backend("shadow: {}"), "backends must have one that is no shadow"),
+		bad("a quorum with a shadow", "dispatch: {successPolicy: {type: Quorum, quorum: {count: 2}}}\n"+shadowed(""), "must not exceed the number of backends that are no shadows"),
+		bad("a required shadow", "dispatch: {successPolicy: {type: Required, required: {backends: [b]}}}\n"+shadowed(""), "must name backends of this route that are no shadows"),
+		bad("a primary shadow", "response: {type: Primary, primary: {backend: b}}\n"+shadowed(""), "must name a backend of this route that is no shadow"),
+		bad("bodies of a stream", "response: {type: First}\n"+shadowed("compare: Body"), "backends.shadow.compare Body cannot go with response.type First or Primary"),
+		ok("outcomes beside a stream", "response: {type: First}\n"+shadowed("compare: Outcome")),
+		bad("a path that is no pointer", shadowed("compare: Body, ignoredPaths: [at]"), "spec.backends[1].shadow.ignoredPaths[0]"),
+		bad("paths for nothing", shadowed("ignoredPaths: [/at]"), "backends.shadow.ignoredPaths applies only with compare Body"),
 		ok("a queue", backend("maxConcurrentRequests: 2, maxQueuedRequests: 4")),
 		bad("a queue for nothing", backend("maxQueuedRequests: 4"), "backends.maxQueuedRequests applies only with backends.maxConcurrentRequests"),
 		ok("no repetitions but one a second", backend("retry: {budgetPercent: 0}")),
@@ -261,7 +274,6 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 		"authentication.jwt":    "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
 		"validation.jsonSchema": "validation: {jsonSchema: {}}\n" + one,
 		"validation.rules":      "validation: {rules: []}\n" + one,
-		"backends[0].shadow":    backend("shadow: {percent: 1}"),
 		"backends[0].protocol":  backend("protocol: HTTP1"),
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))

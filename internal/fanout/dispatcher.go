@@ -52,6 +52,9 @@ type Options struct {
 	MaxInFlight int
 	Checker     Checker
 	Observer    Observer
+	// Shadows are sent calls, too; their answers go to ShadowObserver.
+	Shadows        []Shadow
+	ShadowObserver ShadowObserver
 }
 
 // Dispatcher fans calls out to the backends of one route. It is safe for
@@ -59,6 +62,7 @@ type Options struct {
 type Dispatcher struct {
 	Options
 	inFlight atomic.Int64
+	shadowed atomic.Int64 // calls under way with shadows
 	running  sync.WaitGroup
 }
 
@@ -68,7 +72,7 @@ func New(o Options) *Dispatcher { return &Dispatcher{Options: o} }
 // InFlight is the number of calls under way, stragglers included.
 func (d *Dispatcher) InFlight() int { return int(d.inFlight.Load()) }
 
-// Drain waits until the last straggler has ended. No Dispatch may begin meanwhile.
+// Drain waits until the last straggler and shadow has ended. No Dispatch may begin meanwhile.
 func (d *Dispatcher) Drain() { d.running.Wait() }
 
 // Dispatch fans a call out and returns once its response is decided. The client

@@ -51,9 +51,11 @@ func (f *flight) run(client context.Context) *Result {
 			go f.ask(ctx, i, r)
 		}
 	}
+	shade := f.cast(base)
 	v, left := f.await(client)
 	close(f.decided)
 	result := f.result(v)
+	shade.decide(result.Answers)
 	if left {
 		result.Outcome = ClientClosed
 	}

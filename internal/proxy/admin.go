@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -104,6 +105,14 @@ func (r *route) report(now time.Time) stats.RouteReport {
 	for i, b := range r.answers {
 		of := b.Report(now, r.names[i])
 		of.Circuit = string(r.backends[i].Circuit(now))
+		report.Backends = append(report.Backends, of)
+	}
+	for _, s := range r.shadows {
+		of := s.answers.Report(now, s.name)
+		of.Circuit, of.Shadow = string(s.Circuit(now)), true
+		if s.config.Compare != routeconfig.CompareNone {
+			of.Compared = s.results.total()
+		}
 		report.Backends = append(report.Backends, of)
 	}
 	return report

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -30,6 +31,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		for i, b := range r.answers {
 			m.answers(r.names[i], b)
 			m.backend(r.names[i], r.backends[i])
+		}
+		for _, s := range r.shadows {
+			m.answers(s.name, s.answers)
+			m.backend(s.name, s.Backend)
+			m.comparisons(s)
 		}
 	}
 }
@@ -66,6 +72,16 @@ func (m *metrics) backend(name string, b *backend.Backend) {
 		m.counter("fanout_hedges_sent_total", "Attempts that were made because another one was late.", sent, label)
 		m.counter("fanout_hedges_won_total", "Hedges whose answer stood.", won, label)
 		m.counter("fanout_hedges_wasted_total", "Hedges whose answer did not.", wasted, label)
+	}
+}
+
+func (m *metrics) comparisons(s *shadow) {
+	if s.config.Compare == routeconfig.CompareNone {
+		return
+	}
+	for result, n := range s.results.total() {
+		m.counter("fanout_shadow_comparisons_total", "Answers of shadows by how they stand to their reference.", n,
+			prometheus.Labels{"backend": s.name, "result": result})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -42,6 +44,8 @@ type route struct {
 	combiner   *combine.Combiner
 	calls      *stats.Route
 	answers    []*stats.Backend
+	shadows    []*shadow
+	log        *slog.Logger
 	groups     []dependency
 	// certificate and secure are nil for a plain listener.
 	certificate *certificate
@@ -72,6 +76,7 @@ type kept struct {
 	limiters map[string]*gate.Limiter
 	calls    map[string]*stats.Route
 	answers  map[string]*stats.Backend
+	results  map[string]*comparisons
 	// certificates go by route and Secret.
 	certificates map[string]*certificate
 }
@@ -82,6 +87,7 @@ func newKept() kept {
 		limiters: map[string]*gate.Limiter{},
 		calls:    map[string]*stats.Route{},
 		answers:  map[string]*stats.Backend{},
+		results:  map[string]*comparisons{},
 
 		certificates: map[string]*certificate{},
 	}
@@ -117,7 +123,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 }
 
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
-	r := &route{id: config.Namespace + "/" + config.Name, config: config}
+	r := &route{id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log}
 	via := pseudonym(r.id)
 	limiters, err := c.limiters(r.id, config.RateLimits)
 	if err != nil {
@@ -147,8 +153,10 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	for _, name := range callerFields(config) {
 		r.hidden = append(r.hidden, http.CanonicalHeaderKey(name))
 	}
+	response := config.Response
+	response.Primary = counted(config, response.Primary)
 	r.combiner = combine.New(combine.Options{
-		Response: config.Response, Backends: r.names, Policy: config.Dispatch.Policy,
+		Response: response, Backends: r.names, Policy: config.Dispatch.Policy,
 	})
 	r.dispatcher = newDispatcher(r)
 	return r, nil
@@ -181,7 +189,7 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		Config:              config,
 		State:               state,
 		Combined:            r.config.Response.Combined(),
-		IdleTimeout:         idleTimeout(&r.config.Response),
+		IdleTimeout:         idleTimeout(&r.config.Response, config),
 		CallerFields:        callerFields(r.config),
 		Via:                 via,
 		RequireAllowedHosts: c.options.RequireAllowedHosts,
@@ -191,15 +199,44 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 	if err != nil {
 		return fmt.Errorf("compile backend: %w", err)
 	}
-	r.backends = append(r.backends, b)
 	r.computes = r.computes || b.Computes()
-	r.names = append(r.names, config.Name)
-	r.answers = append(r.answers, keep(c.old.answers, c.fresh.answers, id,
-		func() *stats.Backend { return stats.NewBackend(c.now) }))
 	for _, g := range state.Groups() {
 		r.groups = append(r.groups, dependency{g, config.Name})
 	}
+	answers := keep(c.old.answers, c.fresh.answers, id, func() *stats.Backend { return stats.NewBackend(c.now) })
+	if config.Shadow != nil {
+		return c.shadow(r, config, id, b, answers)
+	}
+	r.backends = append(r.backends, b)
+	r.names = append(r.names, config.Name)
+	r.answers = append(r.answers, answers)
 	return nil
+}
+
+func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *backend.Backend, answers *stats.Backend) error {
+	ignored, ok := rawjson.NewPlaces(config.Shadow.IgnoredPaths)
+	if !ok {
+		return fmt.Errorf("compile shadow: ignored paths %q are no JSON Pointers", config.Shadow.IgnoredPaths)
+	}
+	if len(config.Shadow.IgnoredPaths) == 0 {
+		ignored = nil
+	}
+	r.shadows = append(r.shadows, &shadow{
+		Backend: b, name: config.Name, config: config.Shadow, ignored: ignored, answers: answers,
+		results: keep(c.old.results, c.fresh.results, id, func() *comparisons { return &comparisons{} }),
+	})
+	return nil
+}
+
+// counted is the place that a backend has among those that are no shadows.
+func counted(config *routeconfig.Route, backend int) int {
+	place := 0
+	for i := range backend {
+		if config.Backends[i].Shadow == nil {
+			place++
+		}
+	}
+	return place
 }
 
 // keep takes what the last plan had, or makes it.
@@ -213,8 +250,8 @@ func keep[T any](old, fresh map[string]T, id string, create func() T) T {
 }
 
 // idleTimeout is 0 for responses that are read whole.
-func idleTimeout(r *routeconfig.Response) time.Duration {
-	if r.Combined() {
+func idleTimeout(r *routeconfig.Response, b *routeconfig.Backend) time.Duration {
+	if r.Combined() || b.Shadow != nil {
 		return 0
 	}
 	return time.Duration(r.IdleTimeout)
@@ -247,6 +284,12 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 	for _, b := range r.backends {
 		o.Backends = append(o.Backends, b)
 	}
+	o.ShadowObserver = r
+	for _, s := range r.shadows {
+		o.Shadows = append(o.Shadows, fanout.Shadow{
+			Backend: s, Percent: s.config.Percent, Reference: counted(r.config, s.config.Reference),
+		})
+	}
 	return fanout.New(o)
 }
 
@@ -271,9 +314,9 @@ func policy(config *routeconfig.Route) fanout.Policy {
 		required = append(slices.Clip(required), config.Response.Primary)
 	}
 	if len(required) > 0 {
-		p.Required = make([]bool, len(config.Backends))
+		p.Required = make([]bool, len(config.Backends)) // more than count, if some are shadows
 		for _, i := range required {
-			p.Required[i] = true
+			p.Required[counted(config, i)] = true
 		}
 	}
 	return p

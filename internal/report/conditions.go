@@ -45,7 +45,7 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 		{v1alpha1.ConditionResolvedRefs, refs},
 		{v1alpha1.ConditionProgrammed, programmed},
 		{v1alpha1.ConditionReady, ready},
-		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(states)},
+		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(counted(in, states))},
 		{v1alpha1.ConditionSidecarsInjected, injected},
 		{v1alpha1.ConditionReconciling, reconciling(accepted, ready)},
 		{v1alpha1.ConditionStalled, stalled(accepted)},

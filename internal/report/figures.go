@@ -111,6 +111,17 @@ func lastFailure(f *stats.Failure) *v1alpha1.LastFailure {
 	return &v1alpha1.LastFailure{Reason: f.Reason, Message: message, Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
 }
 
+// counted are the states of those backends that are no shadows.
+func counted(in Input, states []v1alpha1.BackendStatus) []v1alpha1.BackendStatus {
+	var list []v1alpha1.BackendStatus
+	for i := range states {
+		if in.Route.Spec.Backends[i].Shadow == nil {
+			list = append(list, states[i])
+		}
+	}
+	return list
+}
+
 func well(s v1alpha1.BackendState) bool {
 	switch s {
 	case v1alpha1.BackendHealthy, v1alpha1.BackendDegraded, v1alpha1.BackendIdle:

@@ -51,7 +51,7 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 		Traffic:            traffic(in.Seen),
 		Backends:           backends(in),
 	}
-	status.HealthyBackends = healthy(status.Backends)
+	status.HealthyBackends = healthy(counted(in, status.Backends))
 	status.Conditions = conditions(in, status.Backends)
 	return status
 }

@@ -70,6 +70,8 @@ func (all *RouteReport) addBackend(b *BackendReport) {
 		window.Add(w)
 		sum.Windows[name] = window
 	}
+	sum.Shadow = sum.Shadow || b.Shadow
+	sum.Compared = addReasons(sum.Compared, b.Compared)
 	if severity(b.Circuit) > severity(sum.Circuit) {
 		sum.Circuit = b.Circuit
 	}

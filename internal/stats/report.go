@@ -44,6 +44,11 @@ type BackendReport struct {
 	// Circuit is the state of the circuit breaker: closed, halfOpen or open; empty
 	// without one.
 	Circuit string `json:"circuit,omitempty"`
+	// Shadow is set for a backend whose answers never count. Compared counts its answers
+	// since the start by what the comparison found: same, outcome, body, or incomparable
+	// where the reference had none in time.
+	Shadow   bool              `json:"shadow,omitempty"`
+	Compared map[string]uint64 `json:"compared,omitempty"`
 }
 
 // Failure is a failed answer.

@@ -92,6 +92,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: service
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ServiceReference
+    - name: shadow
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Shadow
     - name: successStatusCodes
       type:
         list:
@@ -426,6 +429,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: percentile
       type:
         scalar: numeric
+- name: com.github.fanout-operator.fanout.api.v1alpha1.JSONPointer
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.LastFailure
   map:
     fields:
@@ -904,6 +909,28 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Scheme
       default: http
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ServiceType
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Shadow
+  map:
+    fields:
+    - name: compare
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ShadowComparison
+      default: None
+    - name: ignoredPaths
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.JSONPointer
+          elementRelationship: associative
+    - name: percent
+      type:
+        scalar: numeric
+      default: 100
+    - name: reference
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ShadowComparison
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Stragglers
   scalar: string

@@ -22,6 +22,8 @@ type BackendApplyConfiguration struct {
 	// when says which calls the backend gets: those for which it yields true. A backend
 	// that is left out counts for no success policy. Default: all.
 	When *apiv1alpha1.Expression `json:"when,omitempty"`
+	// shadow makes the backend a shadow, whose answer never counts. Default: it counts.
+	Shadow *ShadowApplyConfiguration `json:"shadow,omitempty"`
 	// authentication is how the route proves who it is. Default: not at all.
 	Authentication *BackendAuthenticationApplyConfiguration `json:"authentication,omitempty"`
 	// request says what the backend is sent. Default: the call's method, query,
@@ -95,6 +97,14 @@ func (b *BackendApplyConfiguration) WithService(value *ServiceReferenceApplyConf
 // If called multiple times, the When field is set to the value of the last call.
 func (b *BackendApplyConfiguration) WithWhen(value apiv1alpha1.Expression) *BackendApplyConfiguration {
 	b.When = &value
+	return b
+}
+
+// WithShadow sets the Shadow field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Shadow field is set to the value of the last call.
+func (b *BackendApplyConfiguration) WithShadow(value *ShadowApplyConfiguration) *BackendApplyConfiguration {
+	b.Shadow = value
 	return b
 }
 

@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"bytes"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/rawjson"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// The results of a comparison.
+const (
+	resultSame         = "same"
+	resultOutcome      = "outcome"
+	resultBody         = "body"
+	resultIncomparable = "incomparable"
+)
+
+// shadow is a backend whose answers are compared and counted, and nothing else.
+type shadow struct {
+	*backend.Backend
+
+	name    string
+	config  *routeconfig.Shadow
+	ignored *rawjson.Places
+	answers *stats.Backend
+	results *comparisons
+}
+
+// comparisons counts the results of one shadow. They outlive a reload, as statistics.
+type comparisons struct {
+	same, outcome, body, incomparable atomic.Uint64
+	// logged is the second in which a difference was last logged.
+	logged atomic.Int64
+}
+
+func (c *comparisons) count(result string) {
+	switch result {
+	case resultSame:
+		c.same.Add(1)
+	case resultOutcome:
+		c.outcome.Add(1)
+	case resultBody:
+		c.body.Add(1)
+	case resultIncomparable:
+		c.incomparable.Add(1)
+	}
+}
+
+func (c *comparisons) total() map[string]uint64 {
+	return map[string]uint64{
+		resultSame: c.same.Load(), resultOutcome: c.outcome.Load(), resultBody: c.body.Load(), resultIncomparable: c.incomparable.Load(),
+	}
+}
+
+// Reserve implements fanout.Backend. A path that cannot be sent here is no reason to
+// refuse the call.
+func (s *shadow) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	if s.CheckPath(call) != nil {
+		return nil, fanout.Answer{Outcome: fanout.Skipped}
+	}
+	return s.Backend.Reserve(call) //nolint:wrapcheck // no error
+}
+
+// Shadowed implements fanout.ShadowObserver.
+func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer) {
+	s, now := r.shadows[i], time.Now()
+	s.answers.Record(now, a)
+	if s.config.Compare == routeconfig.CompareNone || a.Outcome == fanout.Skipped || a.Outcome == fanout.Rejected {
+		return
+	}
+	result, pointer := s.compare(a, reference)
+	s.results.count(result)
+	if result != resultSame && result != resultIncomparable && s.results.logged.Swap(now.Unix()) != now.Unix() {
+		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
+			slog.String("differs", result), slog.String("at", pointer),
+			slog.String("outcome", a.Outcome.String()), slog.Int("status", a.Status),
+			slog.String("referenceOutcome", reference.Outcome.String()), slog.Int("referenceStatus", reference.Status))
+	}
+}
+
+// maxPointer bounds what of a body's keys a log line may hold.
+const maxPointer = 128
+
+// compare says how an answer stands to that of the reference, and where their bodies
+// part.
+func (s *shadow) compare(a, reference *fanout.Answer) (result, pointer string) {
+	switch reference.Outcome {
+	case fanout.Succeeded, fanout.Failed:
+	default:
+		return resultIncomparable, ""
+	}
+	if a.Outcome != reference.Outcome || a.Status != reference.Status || a.Reason != reference.Reason {
+		return resultOutcome, ""
+	}
+	if s.config.Compare != routeconfig.CompareBody || bytes.Equal(a.Body, reference.Body) {
+		return resultSame, ""
+	}
+	var left, right rawjson.Scanner
+	ours, ok := left.Scan(a.Body)
+	theirs, both := right.Scan(reference.Body)
+	if !ok || !both {
+		return resultBody, ""
+	}
+	pointer, differ := rawjson.Difference(ours, theirs, s.ignored)
+	if !differ {
+		return resultSame, ""
+	}
+	return resultBody, pointer[:min(len(pointer), maxPointer)]
+}

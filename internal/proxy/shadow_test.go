@@ -1,0 +1,137 @@
+package proxy_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
+)
+
+func shadowing(compare string, ignored ...string) func(*routeconfig.Backend) {
+	return func(b *routeconfig.Backend) {
+		b.Shadow = &routeconfig.Shadow{Percent: 100, Compare: compare, IgnoredPaths: ignored}
+	}
+}
+
+// Case B13 of the field.
+func TestB13HangingShadowDelaysNobody(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	hanging := testkit.NewBackend(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	for _, kind := range []string{"Envelope", "First"} {
+		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", testkit.NewBackend(t, nil).URL),
+			testkit.Receiver("candidate", hanging.URL, shadowing("None"))), response(kind), func(r *routeconfig.Route) {
+			r.Dispatch.MaxInFlight = 2 // of which shadows take none
+		}))
+		before := hanging.Count()
+		start := time.Now()
+		list := exchangeRaw(t, p, strings.Repeat("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 5), 5) // one connection
+		for _, r := range list {
+			body, _ := io.ReadAll(r.Body)
+			if r.StatusCode != 200 || strings.Contains(r.Header.Get("Fanout-Backends"), "candidate") || strings.Contains(string(body), "candidate") {
+				t.Errorf("%s: %d %s", kind, r.StatusCode, r.Header.Get("Fanout-Backends"))
+			}
+		}
+		t.Logf("five calls on one connection took %v", time.Since(start)) // a shadow's timeout is 5 s
+		testkit.Eventually(t, "shadows have room for two, and the others are told apart", func() bool {
+			return hanging.Count()-before == 2 && p.Answers("orders", 1).Rejected["overloaded"] == 3
+		})
+		if n := p.Answers("orders", 0); n.Succeeded != 5 {
+			t.Errorf("%s: %+v", kind, n)
+		}
+	}
+}
+
+func TestShadowsAreCompared(t *testing.T) {
+	t.Parallel()
+	reply := func(code int, body string) http.HandlerFunc { return testkit.Respond(code, "application/json", body) }
+	for _, row := range []struct {
+		name      string
+		reference http.HandlerFunc
+		shadow    http.HandlerFunc
+		modify    func(*routeconfig.Backend)
+		result    string
+		at        string
+	}{
+		{"the same but for form", reply(200, `{"a":1,"b":[1.0]}`), reply(200, ` {"b":[1],"a":1e0}`), shadowing("Body"), "same", ""},
+		{"another value", reply(200, `{"items":[{"id":1},{"id":"secret"}]}`), reply(200, `{"items":[{"id":1},{"id":"hidden"}]}`), shadowing("Body"), "body", "/items/1/id"},
+		{"a place that is ignored", reply(200, `{"at":1,"a":1}`), reply(200, `{"at":2,"a":1}`), shadowing("Body", "/at"), "same", ""},
+		{"another status", reply(200, `{}`), reply(201, `{}`), shadowing("Body"), "outcome", ""},
+		{"a failure", reply(200, `{}`), reply(500, `{}`), shadowing("Outcome"), "outcome", ""},
+		{"both fail alike", reply(404, `{}`), reply(404, `{"x":1}`), shadowing("Outcome"), "same", ""},
+		{"other bytes", testkit.Respond(200, "text/plain", "a"), testkit.Respond(200, "text/plain", "b"), shadowing("Body"), "body", ""},
+		{"only outcomes", reply(200, `{"a":1}`), reply(200, `{"a":2}`), shadowing("Outcome"), "same", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+				testkit.Receiver("candidate", testkit.NewBackend(t, row.shadow).URL, row.modify, func(b *routeconfig.Backend) { b.Shadow.Reference = 1 }),
+				testkit.Receiver("one", testkit.NewBackend(t, row.reference).URL))))
+			want := http.StatusOK
+			if row.name == "both fail alike" {
+				want = http.StatusNotFound
+			}
+			if r := p.Do("POST", "orders", "/", "{}"); r.Status != want || strings.Contains(r.Body, "candidate") {
+				t.Errorf("the response is %d %s", r.Status, r.Body)
+			}
+			testkit.Eventually(t, "it is compared", func() bool {
+				b := p.Report(time.Now()).Routes[0].Backends[1]
+				return b.Name == "candidate" && b.Shadow && b.Compared[row.result] == 1
+			})
+			if !strings.Contains(p.Ask("/metrics").Body, `fanout_shadow_comparisons_total{backend="candidate",namespace="shop",result="`+row.result+`",route="orders"} 1`) {
+				t.Error("the metrics do not have it")
+			}
+			lines := p.Log.Lines(t, "shadow differs")
+			if differs := row.result != "same"; differs != (len(lines) == 1) {
+				t.Fatalf("%d lines tell of it", len(lines))
+			}
+			if len(lines) == 1 && (lines[0]["differs"] != row.result || lines[0]["at"] != row.at) {
+				t.Errorf("the line is %v", lines[0])
+			}
+			if log := p.Log.String(); strings.Contains(log, "secret") || strings.Contains(log, "hidden") {
+				t.Errorf("the log holds bodies: %s", log)
+			}
+		})
+	}
+}
+
+// A share of the calls, whose failures fail nothing; a call that is not sent has none.
+func TestShadowsGetTheirShare(t *testing.T) {
+	t.Parallel()
+	shadow := testkit.NewBackend(t, status(500))
+	one := testkit.NewBackend(t, nil)
+	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", one.URL, when("request.method == 'GET'")),
+		testkit.Receiver("candidate", shadow.URL, shadowing("None"), func(b *routeconfig.Backend) { b.Shadow.Percent = 30 })))
+	p := proxytest.Serve(t, proxy.Options{}, route)
+	for range 300 {
+		if r := p.Do("GET", "orders", "/", ""); r.Status != 200 {
+			t.Fatalf("%d", r.Status)
+		}
+	}
+	if n := shadow.Count(); n < 40 || n > 150 { // 90 on average; 7 standard deviations
+		t.Errorf("the shadow got %d of 300 calls, want about 90", n)
+	}
+	before := shadow.Count()
+	for range 50 {
+		if r := p.Do("POST", "orders", "/", "{}"); r.Status != 404 {
+			t.Fatalf("%d", r.Status)
+		}
+	}
+	time.Sleep(50 * time.Millisecond)
+	if n := shadow.Count(); n != before {
+		t.Errorf("the shadow got %d calls that nobody takes", n-before)
+	}
+}

@@ -1,0 +1,174 @@
+package rawjson
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Difference finds the first place at which two valid values differ, as a JSON Pointer
+// (RFC 6901). Objects have no order, of several members with one key the last counts,
+// numbers are compared by value, and exactly. Places that ignored names are left out.
+func Difference(a, b []byte, ignored *Places) (pointer string, differ bool) {
+	c := comparison{ignored: ignored}
+	if c.same(a, b) {
+		return "", false
+	}
+	return c.pointer(), true
+}
+
+// Places are JSON Pointers, in which a segment of * stands for any. The nil pointer is
+// none.
+type Places struct{ segments [][]string }
+
+// NewPlaces reads pointers; ok is false where one is none.
+func NewPlaces(pointers []string) (p *Places, ok bool) {
+	p = &Places{}
+	unescape := strings.NewReplacer("~1", "/", "~0", "~")
+	for _, pointer := range pointers {
+		if !strings.HasPrefix(pointer, "/") {
+			return nil, false
+		}
+		segments := strings.Split(pointer[1:], "/")
+		for i := range segments {
+			segments[i] = unescape.Replace(segments[i])
+		}
+		p.segments = append(p.segments, segments)
+	}
+	return p, true
+}
+
+func (p *Places) has(path []string) bool {
+	return p != nil && slices.ContainsFunc(p.segments, func(segments []string) bool {
+		return slices.EqualFunc(segments, path, func(want, got string) bool { return want == "*" || want == got })
+	})
+}
+
+// comparison is one under way; path leads to where it is, and stays where it found a
+// difference.
+type comparison struct {
+	ignored *Places
+	path    []string
+}
+
+func (c *comparison) pointer() string {
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var b strings.Builder
+	for _, segment := range c.path {
+		b.WriteByte('/')
+		b.WriteString(escape.Replace(segment))
+	}
+	return b.String()
+}
+
+func (c *comparison) same(a, b []byte) bool {
+	if c.ignored.has(c.path) {
+		return true
+	}
+	switch kind := a[0]; {
+	case bytes.Equal(a, b) && c.ignored == nil:
+		return true
+	case kind == '{' && b[0] == '{':
+		return c.sameObjects(a, b)
+	case kind == '[' && b[0] == '[':
+		return c.sameArrays(a, b)
+	case kind == '"' && b[0] == '"':
+		return bytes.Equal(Unquote(a), Unquote(b))
+	case isNumber(kind) && isNumber(b[0]):
+		return parseDecimal(a) == parseDecimal(b)
+	}
+	return bytes.Equal(a, b)
+}
+
+func isNumber(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
+
+func (c *comparison) at(segment string, a, b []byte) bool {
+	c.path = append(c.path, segment)
+	if a == nil || b == nil { // only one of them has it
+		if !c.ignored.has(c.path) {
+			return false
+		}
+	} else if !c.same(a, b) {
+		return false
+	}
+	c.path = c.path[:len(c.path)-1]
+	return true
+}
+
+func (c *comparison) sameObjects(a, b []byte) bool {
+	left, keys := members(a)
+	right, more := members(b)
+	for _, key := range keys {
+		if !c.at(key, left[key], right[key]) {
+			return false
+		}
+	}
+	for _, key := range more {
+		if left[key] == nil && !c.at(key, nil, right[key]) {
+			return false
+		}
+	}
+	return true
+}
+
+// members are those of an object, and its keys in their order.
+func members(object []byte) (values map[string][]byte, keys []string) {
+	values = map[string][]byte{}
+	for quoted, value := range Members(object) {
+		key := string(Unquote(quoted))
+		if values[key] == nil {
+			keys = append(keys, key)
+		}
+		values[key] = value
+	}
+	return values, keys
+}
+
+func (c *comparison) sameArrays(a, b []byte) bool {
+	left, right := slices.Collect(Elements(a)), slices.Collect(Elements(b))
+	for i := range max(len(left), len(right)) {
+		if !c.at(strconv.Itoa(i), element(left, i), element(right, i)) {
+			return false
+		}
+	}
+	return true
+}
+
+func element(list [][]byte, i int) []byte {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+// decimal is a number in the one form in which equal numbers are the same: 0.digits
+// times ten to the power, without zeros at either end.
+type decimal struct {
+	negative bool
+	digits   string
+	power    string // of a number whose exponent has thousands of digits, its text
+}
+
+func parseDecimal(number []byte) decimal {
+	text := string(number)
+	d := decimal{negative: text[0] == '-'}
+	text = strings.TrimPrefix(text, "-")
+	mantissa, exponent := text, "0"
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		mantissa, exponent = text[:i], strings.TrimPrefix(text[i+1:], "+")
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	if digits == "" {
+		return decimal{} // zero has no sign and no power
+	}
+	power, err := strconv.ParseInt(exponent, 10, 32)
+	if err != nil {
+		d.digits, d.power = mantissa, "e"+exponent
+		return d
+	}
+	shifted := int64(len(whole)) - int64(len(whole+fraction)-len(digits)) + power
+	d.digits, d.power = strings.TrimRight(digits, "0"), strconv.FormatInt(shifted, 10)
+	return d
+}
