@@ -153,11 +153,16 @@ func (b *Backend) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer)
 	return r, fanout.Answer{}
 }
 
+// methodOf is the method that the backend gets.
+func (b *Backend) methodOf(call *fanout.Call) string {
+	if b.method != "" {
+		return b.method
+	}
+	return call.Method
+}
+
 // bodiless reports whether the backend gets no body, whatever the call has.
 func (b *Backend) bodiless(call *fanout.Call) bool {
-	method := call.Method
-	if b.method != "" {
-		method = b.method
-	}
+	method := b.methodOf(call)
 	return b.dropBody || method == http.MethodGet || method == http.MethodHead
 }

@@ -103,14 +103,8 @@ func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Request, error) {
 	b := e.backend
 	out := &http.Request{
-		Method: call.Method, Host: b.authority(call), Header: b.headers.Apply(call.Header),
+		Method: b.methodOf(call), Host: b.authority(call), Header: b.headers.Apply(call.Header, e.rewritten.headers),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	if b.method != "" {
-		out.Method = b.method
-	}
-	for _, line := range e.rewritten.headers {
-		out.Header[http.CanonicalHeaderKey(line.name)] = []string{line.value}
 	}
 	query, hasQuery := b.target.query(call)
 	if e.rewritten.query != "" {
@@ -160,7 +154,7 @@ func (e *exchange) attachBody(out *http.Request, call *fanout.Call) {
 	case e.rewritten.hasBody:
 		content = e.rewritten.body
 		out.Header["Content-Type"] = []string{"application/json"}
-	case e.backend.dropBody:
+	case e.backend.dropBody, e.backend.rewrites.body != nil: // another one is not sent in its place
 		content = nil
 	}
 	if len(content) == 0 {

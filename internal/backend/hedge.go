@@ -85,8 +85,7 @@ func (r *reservation) hedged(ctx context.Context, call *fanout.Call, decided <-c
 		select {
 		case e := <-t.ended:
 			t.running--
-			// A status that a repetition would not change is the backend's answer.
-			if t.running == 0 || e.answer.Responded() && !r.backend.retry.covers(&e.answer) {
+			if t.running == 0 || r.backend.definitive(&e.answer) {
 				return t.settle(e)
 			}
 		case <-timer.C:
@@ -102,6 +101,19 @@ func (r *reservation) hedged(ctx context.Context, call *fanout.Call, decided <-c
 			decided = nil
 			timer.Stop()
 		}
+	}
+}
+
+// definitive reports whether an answer is one that another attempt would not change: a
+// success, or what the backend says for sure.
+func (b *Backend) definitive(a *fanout.Answer) bool {
+	switch a.Reason {
+	case fanout.NoReason, fanout.TooLarge, fanout.Uncombinable:
+		return true
+	case fanout.Status:
+		return !b.retry.covers(a)
+	default:
+		return false
 	}
 }
 
@@ -123,7 +135,7 @@ func (t *heat) start(ctx context.Context) {
 // settle ends the exchanges that lost, and waits for them. Where all have failed,
 // it is the first attempt that counts.
 func (t *heat) settle(e *exchange) *exchange {
-	if e.answer.Outcome == fanout.Failed && t.running == 0 {
+	if !t.reservation.backend.definitive(&e.answer) {
 		e = t.begun[0]
 	}
 	for _, other := range t.begun {

@@ -67,6 +67,14 @@ func TestHedges(t *testing.T) {
 			[]time.Duration{0, 80 * ms}, 130 * ms, "b", 0, 1, 1, 0},
 		{"an answer is an answer", hedged(80 * ms), newCall("GET"), []exchangeScript{{after: 100 * ms, status: 404}, ok(50*ms, "b")},
 			[]time.Duration{0, 80 * ms}, 100 * ms, "", fanout.Status, 1, 0, 1},
+		{"a status that stands, after one that does not", hedged(80 * ms), newCall("GET"), []exchangeScript{{after: 90 * ms, status: 503}, {after: 50 * ms, status: 404}},
+			[]time.Duration{0, 80 * ms}, 130 * ms, "", fanout.Status, 1, 1, 0},
+		{"a body that breaks is no answer", hedged(80 * ms), newCall("GET"), []exchangeScript{{after: 90 * ms, status: 200, broken: true}, ok(50*ms, "b")},
+			[]time.Duration{0, 80 * ms}, 130 * ms, "b", 0, 1, 1, 0},
+		{"a GET that becomes a POST is not", hedged(80*ms, func(b *routeconfig.Backend) { b.Request.Method = "POST" }), newCall("GET"), []exchangeScript{ok(time.Second, "a")},
+			[]time.Duration{0}, time.Second, "a", 0, 0, 0, 0},
+		{"a POST that becomes a PUT is", hedged(80*ms, func(b *routeconfig.Backend) { b.Request.Method = "PUT" }), newCall("POST"), []exchangeScript{ok(time.Second, "a"), ok(20*ms, "b")},
+			[]time.Duration{0, 80 * ms}, 100 * ms, "b", 0, 1, 1, 0},
 		{"all fail: the first counts", hedged(80 * ms), newCall("GET"), []exchangeScript{{after: 200 * ms, err: errBroken}, {after: 10 * ms, status: 503}},
 			[]time.Duration{0, 80 * ms}, 200 * ms, "", fanout.Reset, 1, 0, 1},
 	} {
@@ -110,6 +118,48 @@ func TestHedgesStopWithTheDecision(t *testing.T) {
 		time.AfterFunc(50*ms, func() { close(decided) })
 		if a := r.Do(t.Context(), newCall("GET"), decided); a.Outcome != fanout.Succeeded || len(seen.seen) != 1 {
 			t.Errorf("%v after %d exchanges, want a success after one", a.Outcome, len(seen.seen))
+		}
+	})
+}
+
+// What a limit gave is given back where nothing was sent.
+func TestLimitsAreGivenBack(t *testing.T) {
+	t.Parallel()
+	config := routeconfig.Backend{RateLimit: &routeconfig.RateLimit{Requests: 1, Per: testkit.Span(time.Hour), Burst: 1}}
+	b, _ := newBackend(t, config, exchangeScript{status: 200})
+	for i := range 3 {
+		r, refusal := b.Reserve(newCall("GET"))
+		if r == nil {
+			t.Fatalf("reservation %d is refused: %v", i, refusal.Reason)
+		}
+		time.Sleep(time.Millisecond) // on a real clock: time goes by
+		r.Cancel()
+	}
+}
+
+// A failure that is known opens the circuit, though the call is decided before the next
+// attempt.
+func TestCircuitOfABackendThatIsAlwaysTooLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config := retries(routeconfig.RetryIdempotent, func(r *routeconfig.Retry) {
+			r.BudgetPercent, r.InitialBackoff, r.MaxBackoff = 100, testkit.Span(time.Hour), testkit.Span(time.Hour)
+		})
+		config.Timeout = testkit.Span(10 * time.Hour)
+		config.CircuitBreaker = &routeconfig.CircuitBreaker{
+			FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(10 * time.Second), OpenFor: testkit.Span(5 * time.Second), HalfOpenRequests: 1,
+		}
+		b, _ := newBackend(t, config, exchangeScript{status: 503})
+		for range 2 {
+			ctx, decide := context.WithCancelCause(t.Context())
+			time.AfterFunc(10*ms, func() { decide(fanout.ErrDecided) })
+			r, _ := b.Reserve(newCall("GET"))
+			if a := r.Do(ctx, newCall("GET"), nil); a.Outcome != fanout.Canceled {
+				t.Errorf("the answer is %v", a.Outcome)
+			}
+		}
+		if c := b.Circuit(time.Now()); c != Open {
+			t.Errorf("the circuit is %s", c)
 		}
 	})
 }

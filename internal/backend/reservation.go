@@ -13,9 +13,10 @@ import (
 // reservation is the right to ask a backend once. It implements
 // fanout.Reservation.
 type reservation struct {
-	backend *Backend
-	limit   *rate.Reservation
-	permit  permit
+	backend   *Backend
+	limit     *rate.Reservation
+	limitedAt time.Time // when it was taken: later it cannot be given back
+	permit    permit
 	// rewritten is what expressions made of the call.
 	rewritten *rewritten
 	queued    bool // it has a place in the queue, and no slot yet
@@ -23,6 +24,8 @@ type reservation struct {
 	deadline  time.Time
 	cancel    context.CancelCauseFunc // of all attempts
 	hedges    int                     // among the attempts
+	// faulty says that the last attempt came to its end, and speaks against the backend.
+	faulty bool
 	// renewed says that the token was renewed because of a 401 already.
 	renewed bool
 }
@@ -32,11 +35,16 @@ func (r *reservation) Attempts() int { return int(r.attempts.Load()) }
 
 // Cancel gives the slot, the permit and the token of the limit back.
 func (r *reservation) Cancel() {
-	if r.limit != nil {
-		r.limit.Cancel()
-	}
+	r.unlimit()
 	r.backend.state.breaker.report(time.Now(), r.permit, noVerdict)
 	r.backend.state.leave(r)
+}
+
+// unlimit gives the token of the limit back: nothing was sent.
+func (r *reservation) unlimit() {
+	if r.limit != nil {
+		r.limit.CancelAt(r.limitedAt)
+	}
 }
 
 // Do asks the backend until it has an answer that stands.
@@ -49,6 +57,7 @@ func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan 
 	defer timer.Stop() // a response that is streamed has come by then
 	if state.advance(timed, r) != nil {
 		defer r.end()
+		r.unlimit()
 		state.breaker.report(time.Now(), r.permit, noVerdict)
 		if ctx.Err() == nil { // the queue took all the time that the backend has
 			return overloaded()
@@ -60,7 +69,11 @@ func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan 
 	state.hedges.first(begun)
 	a := r.ask(timed, call, decided)
 	now := time.Now()
-	state.breaker.report(now, r.permit, state.breaker.judge(&a, now.Sub(begun)))
+	v := state.breaker.judge(&a, now.Sub(begun))
+	if v == noVerdict && r.faulty {
+		v = fault // it was canceled, after an attempt had failed
+	}
+	state.breaker.report(now, r.permit, v)
 	if a.Stream == nil {
 		r.end()
 	}
@@ -82,6 +95,7 @@ func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan
 			e.answer.Attempts = r.Attempts()
 			return e.answer
 		}
+		r.faulty = e.answer.Faulty() && ctx.Err() == nil
 		e.cancel(nil)
 		if wait, again := r.again(ctx, call, e); !again || !sleep(ctx, wait) {
 			e.answer.Attempts = r.Attempts()
@@ -92,7 +106,7 @@ func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan
 
 // attempt makes one exchange, or several where the first is late.
 func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-chan struct{}) *exchange {
-	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.backend.retry.repeatable(call) {
+	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.repeatable(call) {
 		return r.hedged(ctx, call, decided, after)
 	}
 	e := r.newExchange(ctx)
@@ -113,7 +127,7 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 	if e.stale() {
 		return 0, r.Attempts()-r.hedges < max(r.backend.retry.attempts, maxStale)
 	}
-	wait, again := r.backend.retry.next(r.Attempts()-r.hedges, call, e)
+	wait, again := r.backend.retry.next(r.Attempts()-r.hedges, e, r.repeatable(call))
 	if !again || time.Until(r.deadline) <= wait {
 		return 0, false
 	}

@@ -43,11 +43,11 @@ const maxStale = 3
 
 // next says whether a failed exchange is repeated after so many attempts, and
 // after which wait.
-func (r *retry) next(attempts int, call *fanout.Call, e *exchange) (wait time.Duration, again bool) {
+func (r *retry) next(attempts int, e *exchange, repeatable bool) (wait time.Duration, again bool) {
 	if attempts >= r.attempts || !r.covers(&e.answer) {
 		return 0, false
 	}
-	if !e.unsent() && !r.repeatable(call) {
+	if !e.unsent() && !repeatable {
 		return 0, false
 	}
 	return max(r.backoff(attempts), e.answer.RetryAfter), true
@@ -61,17 +61,18 @@ func (r *retry) covers(a *fanout.Answer) bool {
 	return r.on[a.Reason.String()]
 }
 
-// repeatable reports whether the call may be executed twice (RFC 9110, section
-// 9.2.2).
-func (r *retry) repeatable(call *fanout.Call) bool {
-	if r.methods == routeconfig.RetryAll {
+// repeatable reports whether what the backend gets may be executed twice (RFC 9110,
+// section 9.2.2).
+func (r *reservation) repeatable(call *fanout.Call) bool {
+	methods := r.backend.retry.methods
+	if methods == routeconfig.RetryAll {
 		return true
 	}
-	switch call.Method {
+	switch r.backend.methodOf(call) {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return r.methods == routeconfig.RetryIdempotencyKey && call.Header.Get("Idempotency-Key") != ""
+	return methods == routeconfig.RetryIdempotencyKey && r.backend.headers.Sends(call.Header, r.rewritten.headers, "Idempotency-Key")
 }
 
 // backoff is random between nothing and a bound that doubles (full jitter).

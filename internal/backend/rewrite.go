@@ -8,6 +8,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -29,12 +30,10 @@ type computed struct {
 type rewritten struct {
 	path    string
 	query   string
-	headers []headerLine
+	headers []headers.Field
 	body    []byte
 	hasBody bool
 }
-
-type headerLine struct{ name, value string }
 
 func newRewrites(o *Options) (*rewrites, error) {
 	r, request := &rewrites{maxBody: o.MaxBody}, &o.Config.Request
@@ -107,7 +106,7 @@ func (r *rewrites) apply(call *fanout.Call, bodiless bool) (*rewritten, error) {
 			return nil, err //nolint:wrapcheck // shown as the reason alone
 		}
 		if ok {
-			out.headers = append(out.headers, headerLine{c.name, text})
+			out.headers = append(out.headers, headers.Field{Name: c.name, Value: text})
 		}
 	}
 	for _, c := range r.query {

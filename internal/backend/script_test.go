@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
@@ -28,6 +29,7 @@ type exchangeScript struct {
 	err    error // after a byte was sent
 	unsent error // before
 	reused bool
+	broken bool // in the middle of the body
 }
 
 // transport is a RoundTripper in memory: it plays its scripts one after the other,
@@ -72,7 +74,11 @@ func (f *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if h == nil {
 		h = http.Header{}
 	}
-	return &http.Response{StatusCode: s.status, Header: h, ContentLength: -1, Body: io.NopCloser(strings.NewReader(s.body))}, nil
+	var content io.Reader = strings.NewReader(s.body)
+	if s.broken {
+		content = iotest.ErrReader(errBroken)
+	}
+	return &http.Response{StatusCode: s.status, Header: h, ContentLength: -1, Body: io.NopCloser(content)}, nil
 }
 
 // newBackend is a backend over a scripted transport, with a timeout of 10 s.

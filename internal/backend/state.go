@@ -112,9 +112,9 @@ func (s *State) admit() (*reservation, fanout.Answer) {
 	if s.limiter == nil {
 		return r, fanout.Answer{}
 	}
-	r.limit = s.limiter.Reserve()
-	if wait := r.limit.Delay(); wait > 0 {
-		r.limit.Cancel()
+	r.limit, r.limitedAt = s.limiter.ReserveN(now, 1), now
+	if wait := r.limit.DelayFrom(now); wait > 0 {
+		r.unlimit()
 		s.leave(r)
 		s.breaker.report(now, r.permit, noVerdict)
 		return nil, fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.RateLimited, RetryAfter: wait}

@@ -84,7 +84,7 @@ var (
 )
 
 func (t *target) check(call *fanout.Call) error {
-	if t.kind == routeconfig.PathURL {
+	if t.kind == routeconfig.PathURL || t.kind == routeconfig.PathExpression { // nothing of it is forwarded
 		return nil
 	}
 	if !strings.HasPrefix(call.Path, "/") {

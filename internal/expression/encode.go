@@ -44,7 +44,9 @@ func (e *encoder) text(s string) error {
 	if len(e.dst)+len(s) > e.limit {
 		return errTooLarge
 	}
-	e.dst = rawjson.AppendString(e.dst, []byte(s))
+	if e.dst = rawjson.AppendString(e.dst, []byte(s)); len(e.dst) > e.limit { // escapes take more
+		return errTooLarge
+	}
 	return nil
 }
 
@@ -129,7 +131,7 @@ func (e *encoder) object(m traits.Mapper, depth int) error {
 	var names []string
 	for it := m.Iterator(); it.HasNext() == types.True; {
 		key := it.Next()
-		name, ok := plainScalar(key).ConvertToType(types.StringType).(types.String)
+		name, ok := scalar(key).ConvertToType(types.StringType).(types.String)
 		if !ok {
 			return fmt.Errorf("yields an object with a key of type %s", key.Type())
 		}

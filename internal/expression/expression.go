@@ -23,6 +23,8 @@ const (
 	// own bookkeeping grows with the square of it (measured: 1,000,000 took two minutes,
 	// 100,000 at most a second).
 	MaxCost = 100_000
+	// MaxCallCost bounds all evaluations for one call together.
+	MaxCallCost = 300_000
 	// MaxLength bounds an expression, in characters.
 	MaxLength = 4096
 )
@@ -63,7 +65,7 @@ type Compiler struct{ env *cel.Env }
 
 // NewCompiler returns a Compiler. The error is a defect of ours.
 func NewCompiler() (*Compiler, error) {
-	env, err := cel.NewEnv(
+	options := append(internals(),
 		cel.Variable(varMethod, cel.StringType),
 		cel.Variable(varPath, cel.StringType),
 		cel.Variable(varHost, cel.StringType),
@@ -72,20 +74,23 @@ func NewCompiler() (*Compiler, error) {
 		cel.Variable(varHeaders, cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable(varBody, cel.DynType),
 		cel.OptionalTypes(),
+		// Not optMap and optFlatMap: they write their target out twice, so that a chain of
+		// ten takes seconds to compile.
+		cel.ClearMacros(), cel.Macros(cel.StandardMacros...),
 		cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(MaxLength),
 		cel.ParserRecursionLimit(128),
-		text("lowerAscii", lowerASCII), text("upperAscii", upperASCII), text("trim", strings.TrimSpace),
-		unwrapping(scalar, plainScalar), unwrapping(deep, plain),
+		method("lowerAscii", lowerASCII), method("upperAscii", upperASCII), method("trim", strings.TrimSpace),
 	)
+	env, err := cel.NewEnv(options...)
 	if err != nil {
 		return nil, fmt.Errorf("set up expressions: %w", err)
 	}
 	return &Compiler{env}, nil
 }
 
-// text declares a method of strings whose result is no longer than its target.
-func text(name string, f func(string) string) cel.EnvOption {
+// method declares a method of strings whose result is no longer than its target.
+func method(name string, f func(string) string) cel.EnvOption {
 	return cel.Function(name, cel.MemberOverload("string_"+name, []*cel.Type{cel.StringType}, cel.StringType,
 		cel.UnaryBinding(func(v ref.Val) ref.Val {
 			s, ok := v.(types.String)
@@ -122,7 +127,10 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if !fits(checked.OutputType(), want) {
 		return nil, &Error{1, 1, fmt.Sprintf("yields %s, %s is wanted", checked.OutputType(), want)}
 	}
-	optimizer, err := cel.NewStaticOptimizer(unwrapper{})
+	if err := refuse(checked.NativeRep()); err != nil {
+		return nil, err
+	}
+	optimizer, err := cel.NewStaticOptimizer(rewriter{})
 	if err != nil {
 		return nil, fmt.Errorf("set up optimizer: %w", err)
 	}
@@ -172,12 +180,20 @@ func readsBody(a *ast.AST) bool {
 func (p *Program) ReadsBody() bool { return p.body }
 
 func (p *Program) eval(in *Input) (ref.Val, error) {
-	out, _, err := p.program.Eval(in)
+	if in.spent > MaxCallCost {
+		return nil, errSpent
+	}
+	out, details, err := p.program.Eval(in)
+	if cost := details.ActualCost(); cost != nil {
+		in.spent += *cost
+	}
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %w", err)
 	}
 	return out, nil
 }
+
+var errSpent = fmt.Errorf("evaluate: the expressions of the call have cost over %d", MaxCallCost)
 
 // Bool evaluates an expression that wants Bool.
 func (p *Program) Bool(in *Input) (bool, error) {

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -93,6 +94,79 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// Numbers of the body are numbers wherever they come from.
+func TestNumbersOfTheBody(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	for source, want := range map[string]string{
+		`2 == request.body[?'n'].orValue(0)`:                              `true`,
+		`request.body[?'n'].orValue(0) + 1`:                               `3`,
+		`request.body[?'n'].orValue(0) > 1`:                               `true`,
+		`request.body.ns[?0].orValue(0) + 1`:                              `2`,
+		`1 == request.body.ns.first().value()`:                            `true`,
+		`request.body.ns.last().value() * 2.0`:                            `6`,
+		`optional.of(2) == request.body.?n`:                               `true`,
+		`request.body.?n == optional.of(2)`:                               `true`,
+		`[optional.of({'n': 2})] == [optional.of({'n': request.body.n})]`: `true`,
+		`optional.ofNonZeroValue(request.body.zero).hasValue()`:           `false`,
+		`optional.ofNonZeroValue(request.body.none).hasValue()`:           `false`,
+		`optional.ofNonZeroValue(request.body.empty).hasValue()`:          `false`,
+		`optional.ofNonZeroValue(request.body.n).hasValue()`:              `true`,
+		`request.body.ns[?request.body.zero].value()`:                     `1`,
+		`{2: 'a'}[request.body.n]`:                                        `"a"`,
+		`{request.body.n: 'x'}[2]`:                                        `"x"`,
+		`2 in {request.body.n: 'x'}`:                                      `true`,
+		`{request.body.n: 'x'} == {2: 'x'}`:                               `true`,
+		`request.body.ns + [request.body.n]`:                              `[1,2.50,3.0,2]`,
+		`[request.body.n] + [1] + request.body.ns`:                        `[2,1,1,2.50,3.0]`,
+		`request.body == request.body && request.body != {}`:              `true`,
+		`request.body.ns == [1, 2.5, 3]`:                                  `true`,
+		`request.body.ns.map(n, double(n) + 1.0)`:                         `[2,3.5,4]`,
+		`request.body.ns.filter(n, n in [1, 3])`:                          `[1,3.0]`,
+		`request.body.ns.exists_one(n, n == 2.5)`:                         `true`,
+		`-request.body.n`:                                                 `-2`,
+		`request.body.n % 2`:                                              `0`,
+		`string(request.body.n) + 'x'`:                                    `"2x"`,
+		`[1, 2, 3].map(x, x * request.body.n)`:                            `[2,4,6]`,
+		`'a' + request.method`:                                            `"aPOST"`,
+		`dyn(request.body.n) == 2 ? request.body.ns : []`:                 `[1,2.50,3.0]`,
+	} {
+		p, err := c.Compile(source, JSON)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		got, err := p.JSON(input(`{"n":2,"zero":0,"none":[],"empty":{},"ns":[1,2.50,3.0]}`), nil, 1<<20)
+		if err != nil || string(got) != want {
+			t.Errorf("%s yields %s (%v), want %s", source, got, err, want)
+		}
+	}
+}
+
+// What is short is compiled at once.
+func TestCompileTime(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	chain := "request.body"
+	for range 40 {
+		chain += ".filter(x, x.n > 1)"
+	}
+	for _, source := range []string{
+		strings.TrimSuffix(strings.Repeat("request.body.f == 1 && ", 150), " && "),
+		strings.TrimSuffix(strings.Repeat("request.body.n + ", 120), " + ") + " == 1",
+		"[" + strings.Repeat("string(request.body.f),", 100) + "].size() > 0",
+		chain + " == []",
+	} {
+		start := time.Now()
+		if _, err := c.Compile(source, Bool); err != nil {
+			t.Errorf("%.60s…: %v", source, err)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%.60s…: %v to compile", source, took)
+		}
+	}
+}
+
 // Errors name the line and column.
 func TestCompileErrors(t *testing.T) {
 	t.Parallel()
@@ -112,6 +186,9 @@ func TestCompileErrors(t *testing.T) {
 		{strings.Repeat("(", 300) + "true" + strings.Repeat(")", 300), Bool, "recursion"},
 		{strings.Repeat("true || ", 600) + "true", Bool, "size exceeds limit"},
 		{"'a'.replace('a', 'b') == ''", Bool, "undeclared reference to 'replace'"},
+		{"optional.of(1).optMap(x, x).hasValue()", Bool, "undeclared reference to 'optMap'"},
+		{"'a'.matches(request.body.p)", Bool, "line 1, column 12: matches needs a pattern that is written out"},
+		{"google.protobuf.Struct{fields: {}} == {}", Bool, "there are maps alone"},
 	} {
 		if _, err := c.Compile(row.source, row.want); err == nil || !strings.Contains(err.Error(), row.words) {
 			t.Errorf("%.40q: %v, want …%s…", row.source, err, row.words)
@@ -201,6 +278,48 @@ func TestScans(t *testing.T) {
 	}
 }
 
+// The same value within itself many times over is not walked through.
+func TestSharedValues(t *testing.T) {
+	t.Parallel()
+	c := compiler(t)
+	nested, lists := "a20 == a20", "5 in a20"
+	for i := 20; i > 0; i-- {
+		nested = fmt.Sprintf("[[a%d, a%d]].exists(a%d, %s)", i-1, i-1, i, nested)
+		lists = fmt.Sprintf("[a%d + a%d].exists(a%d, %s)", i-1, i-1, i, lists)
+	}
+	for _, source := range []string{"[[request.body.l]].exists(a0, " + nested + ")", "[[1]].exists(a0, " + nested + ")", "[[1, 2]].exists(a0, " + lists + ")",
+		"[request.body.l].exists(a0, " + lists + ")"} {
+		p, err := c.Compile(source, Bool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err = p.Bool(input(`{"l":[1]}`))
+		if took := time.Since(start); err == nil || took > 3*time.Second {
+			t.Errorf("%.50s…: %v after %v", source, err, took)
+		}
+	}
+}
+
+// All expressions of a call together have a limit.
+func TestCallCost(t *testing.T) {
+	t.Parallel()
+	p, err := compiler(t).Compile("request.body.all(a, a > 0)", Bool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := input("[" + strings.Repeat("1,", 8000) + "1]")
+	n := 0
+	for ; n < 100; n++ {
+		if _, err = p.Bool(in); err != nil {
+			break
+		}
+	}
+	if n < 3 || n > 20 || !strings.Contains(fmt.Sprint(err), "expressions of the call") {
+		t.Errorf("%d evaluations, then %v", n, err)
+	}
+}
+
 // A hostile expression, or a hostile body, is cut off.
 func TestCost(t *testing.T) {
 	t.Parallel()
@@ -212,6 +331,7 @@ func TestCost(t *testing.T) {
 		`[1,2,3,4,5,6,7,8,9].all(x, !request.body.s.matches('(a*)*b(a*)*b(a*)*b'))`,
 		`[1,2,3,4,5,6,7,8,9].all(x, (request.body.s + request.body.s).size() > 0)`,
 		`request.body.l.all(a, a in request.body.l)`,
+		`[1,2,3,4,5,6,7,8,9].all(x, [request.body] == [request.body] || true) && request.body.l.all(a, request.body.l.all(b, true))`,
 	} {
 		p, err := c.Compile(source, Bool)
 		if err != nil {

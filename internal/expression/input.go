@@ -42,6 +42,7 @@ type Request struct {
 // asks. It is for one goroutine at a time.
 type Input struct {
 	request              *Request
+	spent                uint64 // cost so far
 	query, headers, body ref.Val
 }
 

@@ -3,7 +3,6 @@ package expression
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 
 	"github.com/google/cel-go/common/types"
@@ -73,10 +72,16 @@ func (n *number) ConvertToNative(t reflect.Type) (any, error) {
 func (n *number) ConvertToType(t ref.Type) ref.Val { return n.plain().ConvertToType(t) }
 
 // Equal implements ref.Val.
-func (n *number) Equal(other ref.Val) ref.Val { return n.plain().Equal(plain(other)) }
+func (n *number) Equal(other ref.Val) ref.Val { return equals(n, other) }
 
 // Type implements ref.Val.
 func (n *number) Type() ref.Type { return n.plain().Type() }
+
+// IsZeroValue implements traits.Zeroer.
+func (n *number) IsZeroValue() bool {
+	z, ok := n.plain().(traits.Zeroer)
+	return ok && z.IsZeroValue()
+}
 
 // Value implements ref.Val.
 func (n *number) Value() any { return n.plain().Value() }
@@ -93,23 +98,24 @@ type object struct {
 
 // index finds the members; false where too much was scanned.
 func (o *object) index() bool {
-	if o.spans == nil {
-		if !o.scan.take(len(o.raw)) {
-			return false
+	if o.spans != nil {
+		return true
+	}
+	if !o.scan.take(len(o.raw)) {
+		return false
+	}
+	o.spans, o.members = map[string][]byte{}, map[string]ref.Val{}
+	for quoted, value := range rawjson.Members(o.raw) {
+		key := string(rawjson.Unquote(quoted))
+		if _, known := o.spans[key]; !known {
+			o.keys = append(o.keys, key)
 		}
-		o.spans, o.members = map[string][]byte{}, map[string]ref.Val{}
-		for quoted, value := range rawjson.Members(o.raw) {
-			key := string(rawjson.Unquote(quoted))
-			if _, known := o.spans[key]; !known {
-				o.keys = append(o.keys, key)
-			}
-			o.spans[key] = value
-		}
+		o.spans[key] = value
 	}
 	return true
 }
 
-// Find implements traits.Mapper.
+// Find implements traits.Mapper. Where it finds an error, that is the value.
 func (o *object) Find(key ref.Val) (ref.Val, bool) {
 	name, ok := key.(types.String)
 	if !ok {
@@ -141,7 +147,7 @@ func (o *object) Get(key ref.Val) ref.Val {
 // Contains implements traits.Container.
 func (o *object) Contains(key ref.Val) ref.Val {
 	v, ok := o.Find(key)
-	if types.IsError(v) {
+	if !ok && v != nil {
 		return v
 	}
 	return types.Bool(ok)
@@ -149,26 +155,33 @@ func (o *object) Contains(key ref.Val) ref.Val {
 
 // Size implements traits.Sizer.
 func (o *object) Size() ref.Val {
-	o.index()
+	if !o.index() {
+		return errScans()
+	}
 	return types.Int(len(o.spans))
 }
 
+// IsZeroValue implements traits.Zeroer.
+func (o *object) IsZeroValue() bool { return o.index() && len(o.spans) == 0 }
+
 // Iterator implements traits.Iterable, over the keys.
 func (o *object) Iterator() traits.Iterator {
-	o.index()
+	if !o.index() {
+		return &broken{}
+	}
 	return types.NewStringList(types.DefaultTypeAdapter, o.keys).Iterator()
 }
 
 // ConvertToNative implements ref.Val.
-func (o *object) ConvertToNative(t reflect.Type) (any, error) {
-	return plain(o).ConvertToNative(t) //nolint:wrapcheck // of the same package's kind
+func (*object) ConvertToNative(t reflect.Type) (any, error) {
+	return nil, fmt.Errorf("convert object to %v: not supported", t)
 }
 
 // ConvertToType implements ref.Val.
-func (o *object) ConvertToType(t ref.Type) ref.Val { return plain(o).ConvertToType(t) }
+func (o *object) ConvertToType(t ref.Type) ref.Val { return convert(o, t) }
 
 // Equal implements ref.Val.
-func (o *object) Equal(other ref.Val) ref.Val { return plain(o).Equal(plain(other)) }
+func (o *object) Equal(other ref.Val) ref.Val { return equals(o, other) }
 
 // Type implements ref.Val.
 func (*object) Type() ref.Type { return types.MapType }
@@ -176,30 +189,66 @@ func (*object) Type() ref.Type { return types.MapType }
 // Value implements ref.Val.
 func (o *object) Value() any { return o }
 
+// convert makes of a container what CEL makes of one.
+func convert(v ref.Val, t ref.Type) ref.Val {
+	switch t {
+	case v.Type():
+		return v
+	case types.TypeType:
+		if kind, ok := v.Type().(*types.Type); ok {
+			return kind
+		}
+	}
+	return types.NewErr("type conversion error from %q to %q", v.Type(), t)
+}
+
+// span is where an element stands in the text of its array.
+type span struct{ start, end int32 }
+
 // array is an array of JSON, whose elements are found when one is asked for.
 type array struct {
-	raw      []byte
-	scan     *scan
-	spans    [][]byte
-	elements []ref.Val // those asked for so far
-	indexed  bool
+	raw   []byte
+	scan  *scan
+	spans []span
+	// containers are those among the elements that were asked for so far: what is found
+	// out about one is found out once.
+	containers map[int]ref.Val
+	indexed    bool
 }
 
-// index finds the elements; too much scanned, there are none, and at says so.
-func (a *array) index() [][]byte {
-	if !a.indexed && a.scan.take(len(a.raw)) {
-		a.indexed = true
-		a.spans = slices.AppendSeq(a.spans, rawjson.Elements(a.raw))
-		a.elements = make([]ref.Val, len(a.spans))
+// index finds the elements; false where too much was scanned.
+func (a *array) index() bool {
+	if a.indexed {
+		return true
 	}
-	return a.spans
+	if !a.scan.take(len(a.raw)) {
+		return false
+	}
+	a.indexed = true
+	at := 0
+	for e := range rawjson.Elements(a.raw) {
+		at = offsetOf(a.raw, e)
+		a.spans = append(a.spans, span{int32(at), int32(at + len(e))}) //nolint:gosec // no body has more than 64 MiB
+	}
+	return true
 }
+
+// offsetOf is where a part of a slice begins in it.
+func offsetOf(whole, part []byte) int { return cap(whole) - cap(part) }
 
 func (a *array) at(i int) ref.Val {
-	if a.elements[i] == nil {
-		a.elements[i] = newValue(a.spans[i], a.scan)
+	if v, ok := a.containers[i]; ok {
+		return v
 	}
-	return a.elements[i]
+	raw := a.raw[a.spans[i].start:a.spans[i].end]
+	v := newValue(raw, a.scan)
+	if raw[0] == '{' || raw[0] == '[' {
+		if a.containers == nil {
+			a.containers = map[int]ref.Val{}
+		}
+		a.containers[i] = v
+	}
+	return v
 }
 
 // Get implements traits.Indexer.
@@ -208,55 +257,50 @@ func (a *array) Get(index ref.Val) ref.Val {
 	if err != nil {
 		return types.ValOrErr(index, "%v", err)
 	}
-	n := len(a.index())
 	switch {
-	case !a.indexed:
+	case !a.index():
 		return errScans()
-	case i < 0 || i >= n:
+	case i < 0 || i >= len(a.spans):
 		return types.NewErr("index out of bounds: %d", i)
 	}
 	return a.at(i)
 }
 
 // Contains implements traits.Container.
-func (a *array) Contains(value ref.Val) ref.Val {
-	return plain(a).(traits.Lister).Contains(plain(value)) //nolint:forcetypeassert // of an array it is one
-}
+func (a *array) Contains(value ref.Val) ref.Val { return within(value, a) }
 
 // Size implements traits.Sizer.
-func (a *array) Size() ref.Val { return types.Int(len(a.index())) }
+func (a *array) Size() ref.Val {
+	if !a.index() {
+		return errScans()
+	}
+	return types.Int(len(a.spans))
+}
+
+// IsZeroValue implements traits.Zeroer.
+func (a *array) IsZeroValue() bool { return a.index() && len(a.spans) == 0 }
 
 // Add implements traits.Adder.
-func (a *array) Add(other ref.Val) ref.Val {
-	list, ok := other.(traits.Lister)
-	if !ok {
-		return types.MaybeNoSuchOverloadErr(other)
-	}
-	all := make([]ref.Val, 0, len(a.index()))
-	for _, l := range []traits.Lister{a, list} {
-		for it := l.Iterator(); it.HasNext() == types.True; {
-			all = append(all, it.Next())
-		}
-	}
-	return types.NewRefValList(types.DefaultTypeAdapter, all)
-}
+func (a *array) Add(other ref.Val) ref.Val { return add(a, other) }
 
 // Iterator implements traits.Iterable.
 func (a *array) Iterator() traits.Iterator {
-	a.index()
+	if !a.index() {
+		return &broken{}
+	}
 	return &elements{of: a}
 }
 
 // ConvertToNative implements ref.Val.
-func (a *array) ConvertToNative(t reflect.Type) (any, error) {
-	return plain(a).ConvertToNative(t) //nolint:wrapcheck // of the same package's kind
+func (*array) ConvertToNative(t reflect.Type) (any, error) {
+	return nil, fmt.Errorf("convert array to %v: not supported", t)
 }
 
 // ConvertToType implements ref.Val.
-func (a *array) ConvertToType(t ref.Type) ref.Val { return plain(a).ConvertToType(t) }
+func (a *array) ConvertToType(t ref.Type) ref.Val { return convert(a, t) }
 
 // Equal implements ref.Val.
-func (a *array) Equal(other ref.Val) ref.Val { return plain(a).Equal(plain(other)) }
+func (a *array) Equal(other ref.Val) ref.Val { return equals(a, other) }
 
 // Type implements ref.Val.
 func (*array) Type() ref.Type { return types.ListType }
@@ -270,28 +314,34 @@ type elements struct {
 
 	of   *array
 	next int
-	told bool // of an array that could not be looked into
 }
 
 // HasNext implements traits.Iterator.
-func (e *elements) HasNext() ref.Val {
-	if !e.of.indexed {
-		return types.Bool(!e.told)
-	}
-	return types.Bool(e.next < len(e.of.spans))
-}
+func (e *elements) HasNext() ref.Val { return types.Bool(e.next < len(e.of.spans)) }
 
 // Next implements traits.Iterator.
 func (e *elements) Next() ref.Val {
-	if !e.of.indexed {
-		e.told = true
-		return errScans()
-	}
 	if e.next == len(e.of.spans) {
 		return nil
 	}
 	e.next++
 	return e.of.at(e.next - 1)
+}
+
+// broken iterates over what could not be looked into: over the error.
+type broken struct {
+	iteratorValue
+
+	told bool
+}
+
+// HasNext implements traits.Iterator.
+func (b *broken) HasNext() ref.Val { return types.Bool(!b.told) }
+
+// Next implements traits.Iterator.
+func (b *broken) Next() ref.Val {
+	b.told = true
+	return errScans()
 }
 
 // iteratorValue is the part of an iterator that is a value, which nobody asks for.

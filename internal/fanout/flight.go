@@ -113,7 +113,7 @@ func (f *flight) settle(i int, a Answer) {
 // await collects answers until the call is decided, its time is up, or the client
 // has left.
 func (f *flight) await(client context.Context) (v verdict, left bool) {
-	timer := time.NewTimer(f.d.Timeout)
+	timer := time.NewTimer(f.d.Timeout - time.Since(f.start)) // reservations have taken some
 	defer timer.Stop()
 	v = f.verdict()
 	for f.waiting > 0 && (v == undecided || f.stragglers == Wait) {

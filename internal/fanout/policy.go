@@ -87,7 +87,7 @@ func (p *Policy) judge(t *tally) verdict {
 		}
 		return metIf(t.succeeded >= p.Quorum)
 	case Required:
-		return metIf(!t.requiredPending)
+		return metIf(!t.requiredPending && t.succeeded >= 1) // those required may be skipped
 	case BestEffort:
 		return metIf(t.pending == 0 && t.succeeded >= 1)
 	case All:

@@ -33,7 +33,7 @@ func TestRules(t *testing.T) {
 			[]string{"Accept-Encoding", "Content-Type", "User-Agent", "Via", "X-Many", "X-New", "idempotency-key"}},
 	} {
 		before := in.Clone()
-		got := Compile(row.options).Apply(in)
+		got := Compile(row.options).Apply(in, nil)
 		if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, row.want) {
 			t.Errorf("%s: fields are\n%q, want\n%q", name, names, row.want)
 		}
@@ -41,7 +41,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s: the call's own fields were changed", name)
 		}
 	}
-	got := Compile(Options{Set: []Field{{"x-many", "3"}}, Combined: true, Via: "me"}).Apply(in)
+	got := Compile(Options{Set: []Field{{"x-many", "3"}}, Combined: true, Via: "me"}).Apply(in, nil)
 	if got.Get("Accept-Encoding") != "identity" || !slices.Equal(got["X-Many"], []string{"3"}) || !slices.Equal(got["Via"], []string{"1.1 before", "1.1 me"}) {
 		t.Errorf("fields are %v", got)
 	}
@@ -67,6 +67,15 @@ func TestA7ResponseFields(t *testing.T) {
 		"Fanout-Outcome": {"forged"}, "Etag": {"x"}, "Transfer-Encoding": {"chunked"},
 	})
 	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, []string{"Content-Type", "Etag", "Set-Cookie"}) || len(got["Set-Cookie"]) != 2 {
+		t.Errorf("fields are %v", got)
+	}
+}
+
+// Under its canonical name net/http would repeat the request by itself.
+func TestIdempotencyKeyIsHidden(t *testing.T) {
+	t.Parallel()
+	got := Compile(Options{Via: "me"}).Apply(http.Header{}, []Field{{"idempotency-KEY", "k"}})
+	if got["Idempotency-Key"] != nil || len(got["idempotency-key"]) != 1 { //nolint:staticcheck // the point
 		t.Errorf("fields are %v", got)
 	}
 }

@@ -65,8 +65,9 @@ func canonical(names []string) []string {
 	return out
 }
 
-// Apply returns the fields for the backend. The values are shared with in.
-func (r *Rules) Apply(in http.Header) http.Header {
+// Apply returns the fields for the backend, with those computed for this call. The
+// values are shared with in.
+func (r *Rules) Apply(in http.Header, computed []Field) http.Header {
 	out := make(http.Header, len(in)+len(r.set)+4)
 	for name, values := range in {
 		if r.passes(name) {
@@ -87,8 +88,26 @@ func (r *Rules) Apply(in http.Header) http.Header {
 	for _, f := range r.set {
 		out[f.name] = f.values
 	}
+	for _, f := range computed {
+		out[http.CanonicalHeaderKey(f.Name)] = []string{f.Value}
+	}
 	hideIdempotencyKey(out)
 	return out
+}
+
+// Sends reports whether the backend gets a field, given by its canonical name.
+func (r *Rules) Sends(in http.Header, computed []Field, name string) bool {
+	for _, f := range r.set {
+		if f.name == name {
+			return true
+		}
+	}
+	for _, f := range computed {
+		if http.CanonicalHeaderKey(f.Name) == name {
+			return true
+		}
+	}
+	return len(in[name]) > 0 && r.passes(name) && !slices.Contains(Named(in), name)
 }
 
 func identity() []string { return []string{"identity"} }
