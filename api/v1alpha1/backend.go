@@ -9,6 +9,7 @@ import "k8s.io/apimachinery/pkg/api/resource"
 // +kubebuilder:validation:XValidation:rule="!has(self.authentication) || !has(self.authentication.apiKey) || !has(self.authentication.apiKey.header) || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != self.authentication.apiKey.header.lowerAscii())",message="backends.request.headers.set must not name the field of the backend's own API key"
 // +kubebuilder:validation:XValidation:rule="!has(self.authentication) || self.authentication.type == 'APIKey' || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != 'authorization')",message="backends.request.headers.set must not name Authorization: backends.authentication sets it"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxQueuedRequests) || has(self.maxConcurrentRequests)",message="backends.maxQueuedRequests applies only with backends.maxConcurrentRequests, for whose slots calls wait"
+// +kubebuilder:validation:XValidation:rule="!has(self.protocol) || self.protocol != 'H2C' || (has(self.url) ? self.url.startsWith('http://') : !has(self.service) || !has(self.service.scheme) || self.service.scheme == 'http')",message="backends.protocol H2C is HTTP/2 without TLS: with https, Auto agrees on HTTP/2"
 type Backend struct {
 	// name tells the backend apart, in the response, the status and metrics.
 	// +required
@@ -106,6 +107,12 @@ type Backend struct {
 	// +kubebuilder:validation:items:Maximum=599
 	SuccessStatusCodes []int32 `json:"successStatusCodes,omitempty"`
 
+	// protocol is what the backend is spoken to in: Auto (default: HTTP/2 where TLS
+	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS.
+	// +optional
+	// +kubebuilder:default=Auto
+	Protocol Protocol `json:"protocol,omitempty"`
+
 	// tls says how the backend proves who it is. Default: a certificate of a public
 	// authority for its host.
 	// +optional
@@ -162,9 +169,21 @@ type BackendRateLimit struct {
 	Per Duration `json:"per,omitempty"`
 }
 
+// Protocol is what a backend is spoken to in.
+//
+// +kubebuilder:validation:Enum=Auto;HTTP1;H2C
+type Protocol string
+
+// What a backend is spoken to in.
+const (
+	ProtocolAuto  Protocol = "Auto"
+	ProtocolHTTP1 Protocol = "HTTP1"
+	ProtocolH2C   Protocol = "H2C"
+)
+
 // BackendTLS says how a backend proves who it is.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.caSecretName) || has(self.serverName)",message="backends.tls must have caSecretName or serverName"
+// +kubebuilder:validation:XValidation:rule="has(self.caSecretName) || has(self.serverName) || has(self.clientCertificateSecretName)",message="backends.tls must have caSecretName, serverName or clientCertificateSecretName"
 type BackendTLS struct {
 	// caSecretName is the Secret whose ca.crt holds the authorities to believe,
 	// instead of the public ones.
@@ -176,4 +195,9 @@ type BackendTLS struct {
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9.:_-]+$`
 	// +kubebuilder:validation:MaxLength=253
 	ServerName string `json:"serverName,omitempty"`
+
+	// clientCertificateSecretName is the Secret (kubernetes.io/tls) whose tls.crt and
+	// tls.key the backend is shown. Default: none.
+	// +optional
+	ClientCertificateSecretName SecretName `json:"clientCertificateSecretName,omitempty"`
 }

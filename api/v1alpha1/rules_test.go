@@ -164,6 +164,12 @@ func TestListenerRules(t *testing.T) {
 		ok("outcomes beside a stream", "response: {type: First}\n"+shadowed("compare: Outcome")),
 		bad("a path that is no pointer", shadowed("compare: Body, ignoredPaths: [at]"), "spec.backends[1].shadow.ignoredPaths[0]"),
 		bad("paths for nothing", shadowed("ignoredPaths: [/at]"), "backends.shadow.ignoredPaths applies only with compare Body"),
+		ok("HTTP/1.1 alone", backend("protocol: HTTP1")),
+		bad("HTTP/2 without TLS, over TLS", backend("protocol: H2C"), "backends.protocol H2C is HTTP/2 without TLS"),
+		ok("HTTP/2 without TLS", "backends: [{name: a, service: {name: a, port: 80}, protocol: H2C}]\n"),
+		bad("HTTP/2 without TLS, to a Service with it", "backends: [{name: a, service: {name: a, port: 80, scheme: https}, protocol: H2C}]\n", "backends.protocol H2C is HTTP/2 without TLS"),
+		bad("HTTP/3", backend("protocol: HTTP3"), "spec.backends[0].protocol"),
+		ok("a client certificate", backend("tls: {clientCertificateSecretName: me}")),
 		ok("a queue", backend("maxConcurrentRequests: 2, maxQueuedRequests: 4")),
 		bad("a queue for nothing", backend("maxQueuedRequests: 4"), "backends.maxQueuedRequests applies only with backends.maxConcurrentRequests"),
 		ok("no repetitions but one a second", backend("retry: {budgetPercent: 0}")),
@@ -274,7 +280,6 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 		"authentication.jwt":    "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
 		"validation.jsonSchema": "validation: {jsonSchema: {}}\n" + one,
 		"validation.rules":      "validation: {rules: []}\n" + one,
-		"backends[0].protocol":  backend("protocol: HTTP1"),
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}

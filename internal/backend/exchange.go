@@ -59,7 +59,7 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 		e.answer = failure(ctx, fanout.Credential)
 		return
 	}
-	response, err := e.backend.state.transport.RoundTrip(request)
+	response, err := e.backend.state.connections.RoundTrip(request)
 	e.attempts.Add(int32(max(e.conns, 1))) //nolint:gosec // net/http replays once for each idle connection
 	if err != nil {
 		e.answer = failure(ctx, classify(err, e.conns > 0))
@@ -95,7 +95,7 @@ func (e *exchange) stale() bool { return e.reused && e.unsent() && !e.answer.Res
 func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 	e.conns++
 	e.reused = info.Reused
-	if conn, ok := info.Conn.(*countedConn); ok {
+	if conn, ok := counted(info.Conn); ok {
 		e.conn, e.before = conn, conn.written.Load()
 	}
 }

@@ -90,7 +90,7 @@ func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScr
 	config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 	config.Request.Path = routeconfig.PathURL
 	state := NewState("shop", &config, creds.NewStore(os.DirFS(t.TempDir())), Dialer{})
-	state.transport = &transport{scripts: scripts}
+	state.connections = &transport{scripts: scripts}
 	expressions, err := expression.NewCompiler()
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScr
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, state.transport.(*transport)
+	return b, state.connections.(*transport)
 }
 
 func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {

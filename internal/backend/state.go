@@ -20,17 +20,18 @@ import (
 // State is what belongs to a backend at run time and outlives a reload of the
 // document that leaves the backend as it is: connections, token, limits.
 type State struct {
-	transport http.RoundTripper
-	authority *creds.Group // ca.crt; nil for the public ones
-	secret    *creds.Group // the credential's; nil without one
-	tokens    *creds.TokenSource
-	limiter   *rate.Limiter
-	breaker   *breaker
-	hedges    *hedges
-	repeats   budget              // of retries
-	slots     *semaphore.Weighted // nil for no limit
-	places    int64               // in the queue for a slot
-	queued    atomic.Int64
+	connections http.RoundTripper
+	authority   *creds.Group // ca.crt; nil for the public ones
+	client      *creds.Group // tls.crt and tls.key; nil for none
+	secret      *creds.Group // the credential's; nil without one
+	tokens      *creds.TokenSource
+	limiter     *rate.Limiter
+	breaker     *breaker
+	hedges      *hedges
+	repeats     budget              // of retries
+	slots       *semaphore.Weighted // nil for no limit
+	places      int64               // in the queue for a slot
+	queued      atomic.Int64
 }
 
 // NewState returns the State of a backend, with nothing connected yet.
@@ -47,7 +48,12 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if config.TLS != nil && config.TLS.CASecret != "" {
 		s.authority = store.Group(namespace, config.TLS.CASecret, "ca.crt")
 	}
-	s.transport = newTransport(dial, tlsOptions(config.TLS, s.authority))
+	if config.TLS != nil && config.TLS.ClientCertificateSecret != "" {
+		s.client = store.Group(namespace, config.TLS.ClientCertificateSecret, "tls.crt", "tls.key")
+	}
+	s.connections = newConnections(config.URL, dial, func() *http.Transport {
+		return newTransport(dial, config.Protocol, tlsOptions(config.TLS, s.authority, s.client))
+	})
 	if limit := config.RateLimit; limit != nil {
 		every := time.Duration(limit.Per) / time.Duration(limit.Requests)
 		s.limiter = rate.NewLimiter(rate.Every(every), limit.Burst)
@@ -64,7 +70,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 			Post:       c.Post,
 			Parameters: parameters(c.Parameters),
 			Client:     s.secret,
-			Transport:  newTransport(dial, tlsOptions(nil, nil)),
+			Transport:  newTransport(dial, routeconfig.ProtocolAuto, tlsOptions(nil, nil, nil)),
 		})
 	}
 	return s
@@ -80,14 +86,14 @@ func parameters(list []routeconfig.NameValue) url.Values {
 
 // Groups are the Secrets that the backend reads.
 func (s *State) Groups() []*creds.Group {
-	return slices.DeleteFunc([]*creds.Group{s.authority, s.secret}, func(g *creds.Group) bool { return g == nil })
+	return slices.DeleteFunc([]*creds.Group{s.authority, s.client, s.secret}, func(g *creds.Group) bool { return g == nil })
 }
 
 // Close gives up idle connections. Those in use are closed when they have been
 // idle.
 func (s *State) Close() {
-	if t, ok := s.transport.(*http.Transport); ok {
-		t.CloseIdleConnections()
+	if c, ok := s.connections.(*connections); ok {
+		c.close()
 	}
 }
 

@@ -19,6 +19,12 @@ import (
 )
 
 const (
+	// maxConnections bounds those to a backend; calls beyond wait for one.
+	maxConnections = 1024
+	// pingAfter is how long a connection of HTTP/2 may be silent before it is asked
+	// whether it lives: it would take all calls with it.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 5 * time.Second
 	// idlePerBackend bounds the connections kept while nothing is sent on them.
 	idlePerBackend = 256
 	idleTimeout    = 60 * time.Second
@@ -32,13 +38,17 @@ type Dialer struct {
 	Guard *netguard.Guard
 	// Resolve replaces host:port of a URL by another one.
 	Resolve map[string]string
+	// Resolver looks names up; nil for the machine's.
+	Resolver *net.Resolver
+	// LookupEvery is how often a name in use is looked up again; 0 for every 30 s.
+	LookupEvery time.Duration
 }
 
 func (d Dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if other, ok := d.Resolve[address]; ok {
 		address = other
 	}
-	dialer := net.Dialer{Timeout: dialTimeout, Control: d.Guard.Control}
+	dialer := net.Dialer{Timeout: dialTimeout, Control: d.Guard.Control, Resolver: d.Resolver}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
@@ -60,15 +70,29 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b) //nolint:wrapcheck // net/http asks for the kind
 }
 
-// newTransport speaks HTTP/1.1 to whatever the dialer reaches. No proxy of the
+// newTransport speaks the protocols to whatever the dialer reaches. No proxy of the
 // environment is used, redirects are the caller's business, nothing is decoded.
-func newTransport(dial Dialer, secure func() (*tls.Config, error)) *http.Transport {
+func newTransport(dial Dialer, protocol string, secure func() (*tls.Config, error)) *http.Transport {
+	protocols, alpn := new(http.Protocols), []string{"http/1.1"}
+	switch protocol {
+	case routeconfig.ProtocolHTTP1:
+		protocols.SetHTTP1(true)
+	case routeconfig.ProtocolH2C:
+		protocols.SetUnencryptedHTTP2(true)
+	default:
+		protocols.SetHTTP1(true)
+		protocols.SetHTTP2(true)
+		alpn = []string{"h2", "http/1.1"}
+	}
 	return &http.Transport{
 		DialContext: dial.dial,
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return dialTLS(ctx, dial, secure, network, address)
+			return dialTLS(ctx, dial, secure, alpn, network, address)
 		},
+		Protocols:              protocols,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		DisableCompression:     true,
+		MaxConnsPerHost:        maxConnections,
 		MaxIdleConnsPerHost:    idlePerBackend,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
@@ -82,7 +106,7 @@ type handshakeError struct{ error }
 func (e handshakeError) Unwrap() error { return e.error }
 
 func dialTLS(
-	ctx context.Context, dial Dialer, secure func() (*tls.Config, error), network, address string,
+	ctx context.Context, dial Dialer, secure func() (*tls.Config, error), alpn []string, network, address string,
 ) (net.Conn, error) {
 	conn, err := dial.dial(ctx, network, address)
 	if err != nil {
@@ -96,62 +120,92 @@ func dialTLS(
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(address)
 	}
+	config.NextProtos = alpn
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, handshakeError{fmt.Errorf("handshake: %w", err)}
 	}
-	// The outer count is that of the bytes of the exchange.
-	return &countedConn{Conn: secured}, nil
+	return secured, nil // net/http asks it for the protocol
 }
 
-// tlsOptions returns what each new connection asks for its settings, so that a
-// rotated authority holds from the next connection on.
-func tlsOptions(config *routeconfig.TLS, authority *creds.Group) func() (*tls.Config, error) {
+// counted is the connection that counts, below that of TLS.
+func counted(conn net.Conn) (*countedConn, bool) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	c, ok := conn.(*countedConn)
+	return c, ok
+}
+
+// tlsOptions returns what each new connection asks for its settings, so that what is
+// rotated holds from the next connection on.
+func tlsOptions(config *routeconfig.TLS, authority, client *creds.Group) func() (*tls.Config, error) {
 	name := ""
 	if config != nil {
 		name = config.ServerName
 	}
-	if authority == nil {
-		return func() (*tls.Config, error) {
-			return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}, nil
-		}
-	}
-	pools := &poolCache{group: authority}
+	pools, pairs := &parsed[*x509.CertPool]{group: authority, parse: parsePool}, &parsed[*tls.Certificate]{group: client, parse: parsePair}
 	return func() (*tls.Config, error) {
-		pool, err := pools.get()
-		if err != nil {
-			return nil, err
+		out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}
+		var err error
+		if authority != nil {
+			if out.RootCAs, err = pools.get(); err != nil {
+				return nil, err
+			}
 		}
-		return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name, RootCAs: pool}, nil
+		if client != nil {
+			pair, err := pairs.get()
+			if err != nil {
+				return nil, err
+			}
+			out.Certificates = []tls.Certificate{*pair}
+		}
+		return out, nil
 	}
 }
 
-// poolCache parses the authorities once for each value of the Secret.
-type poolCache struct {
+// parsed keeps what was made of a Secret, once for each value of it.
+type parsed[T any] struct {
 	group *creds.Group
+	parse func(*creds.Snapshot) (T, error)
 
-	mu   sync.Mutex
-	of   *creds.Snapshot
-	pool *x509.CertPool
+	mu    sync.Mutex
+	of    *creds.Snapshot
+	value T
 }
 
-func (p *poolCache) get() (*x509.CertPool, error) {
+func (p *parsed[T]) get() (value T, err error) {
 	secret, err := p.group.Snapshot()
 	if err != nil {
-		return nil, fmt.Errorf("read authorities: %w", err)
+		return value, fmt.Errorf("read for tls: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of == secret {
-		return p.pool, nil
+		return p.value, nil
 	}
+	if value, err = p.parse(secret); err != nil {
+		return value, fmt.Errorf("read secret %q: %w", p.group.Secret, err)
+	}
+	p.of, p.value = secret, value
+	return value, nil
+}
+
+func parsePool(secret *creds.Snapshot) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(secret.Value("ca.crt").Reveal())) {
-		return nil, fmt.Errorf("read authorities: secret %q has no certificate in ca.crt", p.group.Secret)
+		return nil, errors.New("there is no certificate in ca.crt")
 	}
-	p.of, p.pool = secret, pool
 	return pool, nil
+}
+
+func parsePair(secret *creds.Snapshot) (*tls.Certificate, error) {
+	pair, err := tls.X509KeyPair([]byte(secret.Value("tls.crt").Reveal()), []byte(secret.Value("tls.key").Reveal()))
+	if err != nil {
+		return nil, errors.New("tls.crt and tls.key are no certificate with its key") // the error may hold parts of them
+	}
+	return &pair, nil
 }
 
 // classify turns an error of a transport into a reason. connected says that the

@@ -31,6 +31,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		MaxQueuedRequests:     int(value(b.MaxQueuedRequests)),
 		MaxResponseSize:       c.size(path.Child("maxResponseSize"), b.MaxResponseSize),
 		SuccessStatusCodes:    ints(b.SuccessStatusCodes),
+		Protocol:              string(or(b.Protocol, v1alpha1.ProtocolAuto)),
 	}
 	if l := b.RateLimit; l != nil {
 		out.RateLimit = &routeconfig.RateLimit{
@@ -41,7 +42,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		}
 	}
 	if b.TLS != nil {
-		out.TLS = &routeconfig.TLS{CASecret: string(b.TLS.CASecretName), ServerName: b.TLS.ServerName}
+		out.TLS = &routeconfig.TLS{CASecret: string(b.TLS.CASecretName), ServerName: b.TLS.ServerName, ClientCertificateSecret: string(b.TLS.ClientCertificateSecretName)}
 	}
 	return out
 }

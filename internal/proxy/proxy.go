@@ -37,6 +37,10 @@ type Options struct {
 	Admin string
 	// Resolve replaces host:port of a backend's URL by another one.
 	Resolve map[string]string
+	// Resolver looks up the names of backends. Default: the machine's.
+	Resolver *net.Resolver
+	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
+	LookupEvery time.Duration
 	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
 	RequireAllowedHosts bool
 	// RequireMounts refuses documents that read a Secret without a folder. An

@@ -25,8 +25,10 @@ type Backend struct {
 	MaxConcurrentRequests int             `json:"maxConcurrentRequests,omitempty"`
 	MaxQueuedRequests     int             `json:"maxQueuedRequests,omitempty"`
 	MaxResponseSize       int64           `json:"maxResponseSize"`
-	SuccessStatusCodes    []int           `json:"successStatusCodes,omitempty"`
-	TLS                   *TLS            `json:"tls,omitempty"`
+	// Protocol is ProtocolAuto, ProtocolHTTP1 or ProtocolH2C.
+	Protocol           string `json:"protocol,omitempty"`
+	SuccessStatusCodes []int  `json:"successStatusCodes,omitempty"`
+	TLS                *TLS   `json:"tls,omitempty"`
 }
 
 // Shadow makes a backend one whose answer never counts.
@@ -172,4 +174,13 @@ const (
 type TLS struct {
 	CASecret   string `json:"caSecret,omitempty"`
 	ServerName string `json:"serverName,omitempty"`
+	// ClientCertificateSecret holds tls.crt and tls.key, which the backend is shown.
+	ClientCertificateSecret string `json:"clientCertificateSecret,omitempty"`
 }
+
+// The protocols that a backend is spoken to in.
+const (
+	ProtocolAuto  = "Auto" // HTTP/2 where TLS agrees on it, else HTTP/1.1
+	ProtocolHTTP1 = "HTTP1"
+	ProtocolH2C   = "H2C" // HTTP/2 without TLS, by prior knowledge
+)

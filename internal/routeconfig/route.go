@@ -138,6 +138,9 @@ func (r *Route) Secrets() []string {
 		if b.TLS != nil && b.TLS.CASecret != "" {
 			names = append(names, b.TLS.CASecret)
 		}
+		if b.TLS != nil && b.TLS.ClientCertificateSecret != "" {
+			names = append(names, b.TLS.ClientCertificateSecret)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -158,7 +158,11 @@ func (b *Backend) validate() error {
 		between("maxConcurrentRequests", int64(b.MaxConcurrentRequests), 0, 65536),
 		between("maxQueuedRequests", int64(b.MaxQueuedRequests), 0, 65536),
 		oneOf("request.path", b.Request.Path, PathURL, PathForward, PathReplacePrefix, PathExpression),
+		oneOf("protocol", b.Protocol, "", ProtocolAuto, ProtocolHTTP1, ProtocolH2C),
 		address(b.URL),
+	}
+	if b.Protocol == ProtocolH2C && strings.HasPrefix(b.URL, "https") {
+		errs = append(errs, errors.New("protocol is H2C, and the url is https"))
 	}
 	if b.RateLimit != nil {
 		errs = append(errs, b.RateLimit.validate())
@@ -180,6 +184,9 @@ func (b *Backend) validate() error {
 	}
 	if b.TLS != nil && b.TLS.CASecret != "" {
 		errs = append(errs, fileName("tls.caSecret", b.TLS.CASecret))
+	}
+	if b.TLS != nil && b.TLS.ClientCertificateSecret != "" {
+		errs = append(errs, fileName("tls.clientCertificateSecret", b.TLS.ClientCertificateSecret))
 	}
 	return errors.Join(errs...)
 }

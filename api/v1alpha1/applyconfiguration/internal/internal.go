@@ -79,6 +79,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
+    - name: protocol
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Protocol
+      default: Auto
     - name: rateLimit
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendRateLimit
@@ -170,6 +174,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: caSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: clientCertificateSecretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
     - name: serverName
@@ -602,6 +609,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: backend
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Protocol
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Proxy
   map:
     fields:

@@ -57,6 +57,9 @@ type BackendApplyConfiguration struct {
 	// successStatusCodes are the statuses that count as success, instead of every
 	// 2xx. At most 32.
 	SuccessStatusCodes []int32 `json:"successStatusCodes,omitempty"`
+	// protocol is what the backend is spoken to in: Auto (default: HTTP/2 where TLS
+	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS.
+	Protocol *apiv1alpha1.Protocol `json:"protocol,omitempty"`
 	// tls says how the backend proves who it is. Default: a certificate of a public
 	// authority for its host.
 	TLS *BackendTLSApplyConfiguration `json:"tls,omitempty"`
@@ -195,6 +198,14 @@ func (b *BackendApplyConfiguration) WithSuccessStatusCodes(values ...int32) *Bac
 	for i := range values {
 		b.SuccessStatusCodes = append(b.SuccessStatusCodes, values[i])
 	}
+	return b
+}
+
+// WithProtocol sets the Protocol field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Protocol field is set to the value of the last call.
+func (b *BackendApplyConfiguration) WithProtocol(value apiv1alpha1.Protocol) *BackendApplyConfiguration {
+	b.Protocol = &value
 	return b
 }
 

@@ -16,6 +16,9 @@ type BackendTLSApplyConfiguration struct {
 	CASecretName *apiv1alpha1.SecretName `json:"caSecretName,omitempty"`
 	// serverName is the name that the certificate must have. Default: the host.
 	ServerName *string `json:"serverName,omitempty"`
+	// clientCertificateSecretName is the Secret (kubernetes.io/tls) whose tls.crt and
+	// tls.key the backend is shown. Default: none.
+	ClientCertificateSecretName *apiv1alpha1.SecretName `json:"clientCertificateSecretName,omitempty"`
 }
 
 // BackendTLSApplyConfiguration constructs a declarative configuration of the BackendTLS type for use with
@@ -37,5 +40,13 @@ func (b *BackendTLSApplyConfiguration) WithCASecretName(value apiv1alpha1.Secret
 // If called multiple times, the ServerName field is set to the value of the last call.
 func (b *BackendTLSApplyConfiguration) WithServerName(value string) *BackendTLSApplyConfiguration {
 	b.ServerName = &value
+	return b
+}
+
+// WithClientCertificateSecretName sets the ClientCertificateSecretName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientCertificateSecretName field is set to the value of the last call.
+func (b *BackendTLSApplyConfiguration) WithClientCertificateSecretName(value apiv1alpha1.SecretName) *BackendTLSApplyConfiguration {
+	b.ClientCertificateSecretName = &value
 	return b
 }

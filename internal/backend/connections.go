@@ -1,0 +1,108 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	lookupEvery   = 30 * time.Second
+	lookupTimeout = 5 * time.Second
+)
+
+// connections are those to a backend. A connection that is always in use would hold on
+// to an address for ever, so its name is looked up again now and then, and where the
+// addresses have changed all that is idle is given up, and new calls take new ones.
+type connections struct {
+	host     string
+	resolver *net.Resolver
+	every    time.Duration
+	make     func() *http.Transport
+
+	current atomic.Pointer[http.Transport]
+	looked  atomic.Int64 // when, in Unix nanoseconds
+	lookups sync.WaitGroup
+	closing context.Context //nolint:containedctx // of lookups, which no call waits for
+	cancel  context.CancelFunc
+
+	mu        sync.Mutex
+	addresses []netip.Addr
+	old       []*http.Transport // with connections that may still be in use
+}
+
+func newConnections(address string, dial Dialer, create func() *http.Transport) *connections {
+	c := &connections{make: create, resolver: dial.Resolver, every: cmp.Or(dial.LookupEvery, lookupEvery)}
+	c.closing, c.cancel = context.WithCancel(context.Background())
+	c.current.Store(create())
+	if c.resolver == nil {
+		c.resolver = net.DefaultResolver
+	}
+	u, err := url.Parse(address)
+	if _, literal := netip.ParseAddr(u.Hostname()); err == nil && literal != nil && len(dial.Resolve) == 0 {
+		c.host = u.Hostname()
+	}
+	return c
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.refresh(time.Now())
+	return c.current.Load().RoundTrip(r) //nolint:wrapcheck // classified by the exchange
+}
+
+// refresh begins a lookup where it is time for one. No call waits for it.
+func (c *connections) refresh(now time.Time) {
+	last := c.looked.Load()
+	if c.host == "" || now.UnixNano()-last < int64(c.every) || !c.looked.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	if c.closing.Err() != nil {
+		return
+	}
+	c.lookups.Go(c.lookup)
+}
+
+func (c *connections) lookup() {
+	ctx, cancel := context.WithTimeout(c.closing, lookupTimeout)
+	defer cancel()
+	found, err := c.resolver.LookupNetIP(ctx, "ip", c.host)
+	if err != nil {
+		return // the connections that there are may well go on
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.old {
+		t.CloseIdleConnections() // of calls that have ended since
+	}
+	if first := c.addresses == nil; first || slices.Equal(found, c.addresses) {
+		if first {
+			c.addresses = found
+		}
+		return
+	}
+	c.addresses = found
+	before := c.current.Swap(c.make())
+	before.CloseIdleConnections()
+	// What is in use now is idle by the next lookup, or the one after.
+	c.old = append(c.old[max(0, len(c.old)-3):], before)
+}
+
+// close gives up what is idle. Calls under way go on.
+func (c *connections) close() {
+	c.cancel()
+	c.lookups.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range append(c.old, c.current.Load()) {
+		t.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,210 @@
+package proxy_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
+)
+
+// echoProtocol answers with the protocol that it was spoken to in.
+func echoProtocol(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"protocol":%q,"bytes":%d,"target":%q}`, r.Proto, len(body), r.RequestURI)
+}
+
+func authority(server *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
+func TestBackendsAreSpokenToInTheirProtocol(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewUnstartedServer(http.HandlerFunc(echoProtocol))
+	plain.Config.Protocols = new(http.Protocols)
+	plain.Config.Protocols.SetHTTP1(true)
+	plain.Config.Protocols.SetUnencryptedHTTP2(true)
+	plain.Start()
+	t.Cleanup(plain.Close)
+	both := httptest.NewUnstartedServer(http.HandlerFunc(echoProtocol))
+	both.EnableHTTP2 = true
+	both.StartTLS()
+	t.Cleanup(both.Close)
+	old := httptest.NewTLSServer(http.HandlerFunc(echoProtocol))
+	t.Cleanup(old.Close)
+	for _, row := range []struct {
+		name, url, protocol, want string
+	}{
+		{"plain", plain.URL, "Auto", "HTTP/1.1"},
+		{"plain by default", plain.URL, "", "HTTP/1.1"},
+		{"plain, by prior knowledge", plain.URL, "H2C", "HTTP/2.0"},
+		{"TLS that agrees on it", both.URL, "Auto", "HTTP/2.0"},
+		{"TLS that is not asked", both.URL, "HTTP1", "HTTP/1.1"},
+		{"TLS that knows HTTP/1.1 alone", old.URL, "Auto", "HTTP/1.1"},
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(both) + authority(old)})
+		p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", row.url, request(forward), func(b *routeconfig.Backend) {
+				b.Protocol, b.TLS = row.protocol, &routeconfig.TLS{CASecret: "ca"}
+			}))))
+		for range 3 {
+			r := p.Do("POST", "orders", "/a%2Fb;x?y=%20&z", strings.Repeat("x", 100_000))
+			if !strings.Contains(r.Body, `{"protocol":"`+row.want+`","bytes":100000,"target":"/a%2Fb;x?y=%20&z"}`) {
+				t.Errorf("%s: %d %.300s, want %s", row.name, r.Status, r.Body, row.want)
+			}
+		}
+	}
+}
+
+// The backend wants to know who asks; a new certificate holds from the next connection.
+func TestClientCertificates(t *testing.T) {
+	t.Parallel()
+	first, second := newPair(t, "first"), newPair(t, "second")
+	callers := x509.NewCertPool()
+	callers.AppendCertsFromPEM([]byte(first["tls.crt"] + second["tls.crt"]))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"caller":%q}`, r.TLS.PeerCertificates[0].Subject.CommonName)
+	}))
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert, ClientCAs: callers}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(server)})
+	p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", server.URL, func(b *routeconfig.Backend) {
+			b.TLS = &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"}
+		}))))
+	if r := p.Do("POST", "orders", "/", "{}"); !strings.Contains(r.Body, `"reason":"credential"`) {
+		t.Errorf("without its Secret: %d %s", r.Status, r.Body)
+	}
+	for name, pair := range map[string]map[string]string{"first": first, "second": second} {
+		secrets.Mount(testkit.Namespace, "me", pair)
+		testkit.Eventually(t, name+" is shown", func() bool {
+			return strings.Contains(p.Do("POST", "orders", "/", "{}").Body, `{"caller":"`+name+`"}`)
+		})
+	}
+	secrets.Mount(testkit.Namespace, "me", map[string]string{"tls.crt": "x", "tls.key": "y"})
+	testkit.Eventually(t, "a broken pair shows", func() bool {
+		return strings.Contains(p.Do("POST", "orders", "/", "{}").Body, `"reason":"tls"`)
+	})
+}
+
+// nameserver answers every question with one address.
+type nameserver struct {
+	conn    net.PacketConn
+	address atomic.Pointer[netip.Addr]
+	asked   atomic.Int64
+}
+
+func newNameserver(t *testing.T) *nameserver {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &nameserver{conn: conn}
+	t.Cleanup(func() { _ = conn.Close() })
+	go func() {
+		buffer := make([]byte, 1500)
+		for {
+			size, from, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			if answer, err := n.answer(buffer[:size]); err == nil {
+				_, _ = conn.WriteTo(answer, from)
+			}
+		}
+	}()
+	return n
+}
+
+func (n *nameserver) answer(question []byte) ([]byte, error) {
+	var m dnsmessage.Message
+	if err := m.Unpack(question); err != nil {
+		return nil, err //nolint:wrapcheck // in tests
+	}
+	m.Response, m.Additionals = true, nil
+	if m.Questions[0].Type == dnsmessage.TypeA {
+		n.asked.Add(1)
+		m.Answers = []dnsmessage.Resource{{
+			Header: dnsmessage.ResourceHeader{Name: m.Questions[0].Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET, TTL: 1},
+			Body:   &dnsmessage.AResource{A: n.address.Load().As4()},
+		}}
+	}
+	return m.Pack() //nolint:wrapcheck // in tests
+}
+
+func (n *nameserver) point(address string) { n.address.Store(new(netip.MustParseAddr(address))) }
+
+// A backend that moves is followed, although its old address goes on answering and its
+// connections are always in use.
+func TestMovedBackendsAreFollowed(t *testing.T) {
+	t.Parallel()
+	names := newNameserver(t)
+	names.point("127.0.0.1")
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", names.conn.LocalAddr().String())
+	}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	moved, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Skipf("this machine has no 127.0.0.2: %v", err)
+	}
+	for name, listener := range map[string]net.Listener{"old": l, "new": moved} {
+		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"at":%q}`, name)
+		})}
+		go func() { _ = server.Serve(listener) }()
+		t.Cleanup(func() { _ = server.Close() })
+	}
+	p := proxytest.Serve(t, proxy.Options{Resolver: resolver, LookupEvery: 50 * time.Millisecond}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", "http://backend.test:"+port))))
+	at := func() string {
+		t.Helper()
+		body := p.Do("POST", "orders", "/", "{}").Body
+		_, after, found := strings.Cut(body, `{"at":"`)
+		if !found {
+			t.Fatal(body)
+		}
+		return strings.SplitN(after, `"`, 2)[0]
+	}
+	for range 5 {
+		if got := at(); got != "old" {
+			t.Fatalf("at %q", got)
+		}
+	}
+	testkit.Eventually(t, "the name is looked up again", func() bool { _ = at(); return names.asked.Load() > 3 })
+	names.point("127.0.0.2")
+	testkit.Eventually(t, "the new address is called", func() bool { return at() == "new" })
+	for range 5 {
+		if got := at(); got != "new" {
+			t.Errorf("after that, %q", got)
+		}
+	}
+}
