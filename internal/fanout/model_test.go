@@ -19,7 +19,7 @@ func model(p fanout.Policy, backends []*scripted, timeout time.Duration) (after 
 	var arrivals []int
 	for i, b := range backends {
 		if b.refuses {
-			answers[i] = rejected
+			answers[i] = b.answer.Outcome
 		} else {
 			arrivals = append(arrivals, i)
 		}
@@ -87,8 +87,12 @@ func certain(p fanout.Policy, answers []fanout.Outcome) answer {
 }
 
 func satisfied(p fanout.Policy, answers []fanout.Outcome) bool {
-	n := 0
+	n, counted := 0, 0
 	for i, o := range answers {
+		if o == skipped {
+			continue
+		}
+		counted++
 		if o == succeeded {
 			n++
 		} else if p.Required != nil && p.Required[i] {
@@ -97,7 +101,7 @@ func satisfied(p fanout.Policy, answers []fanout.Outcome) bool {
 	}
 	switch p.Type {
 	case fanout.All:
-		return n == len(answers)
+		return n == counted && n > 0
 	case fanout.Quorum:
 		return n >= p.Quorum
 	default:
@@ -120,9 +124,11 @@ func randomBackends(r *rand.Rand) []*scripted {
 	backends := make([]*scripted, 1+r.IntN(6))
 	delays := r.Perm(40)
 	for i := range backends {
-		switch after := time.Duration(1+delays[i]) * ms; r.IntN(8) {
+		switch after := time.Duration(1+delays[i]) * ms; r.IntN(10) {
 		case 0:
 			backends[i] = refuses(fanout.RateLimited)
+		case 9:
+			backends[i] = &scripted{refuses: true, answer: fanout.Answer{Outcome: skipped}}
 		case 1, 2, 3:
 			backends[i] = replies(after, 500)
 		default:
@@ -137,7 +143,11 @@ func randomBackends(r *rand.Rand) []*scripted {
 func TestDecisionsFollowTheModel(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 1))
-	for trial := range 5000 {
+	trials := 100_000
+	if testing.Short() {
+		trials = 5_000
+	}
+	for trial := range trials {
 		synctest.Test(t, func(t *testing.T) {
 			backends := randomBackends(r)
 			p := randomPolicy(r, len(backends))
