@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -50,6 +52,7 @@ func parse(args []string) (*settings, error) {
 	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
 	flags.BoolVar(&s.options.RequireMounts, "require-mounts", false, "refuse documents that read a Secret without a folder below credentials")
 	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")
+	flags.Int64Var(&s.options.MemoryBudget, "memory-budget", half(debug.SetMemoryLimit(-1)), "`bytes` that bodies may take; half of the memory limit (GOMEMLIMIT / 0.9) by default")
 	flags.IntVar(&s.options.AccessLogSample, "access-log-sample", 1, "log one in so many complete calls; others always")
 	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {
 		p, err := netip.ParsePrefix(value)
@@ -67,6 +70,15 @@ func parse(args []string) (*settings, error) {
 		s.guard.Deny = append(s.guard.Deny, netip.PrefixFrom(addr, addr.BitLen()))
 	}
 	return s, nil
+}
+
+// half of the memory that a limit of the runtime stands for, which is nine tenths of it;
+// 0, for the default, where there is none.
+func half(limit int64) int64 {
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return limit / 9 * 10 / 2
 }
 
 func run(ctx context.Context, args []string) error {

@@ -172,10 +172,13 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 	if response.Body == http.NoBody {
 		declared = 0 // to HEAD, and with 304, it announces the body of another response
 	}
-	content, err := e.content(response, declared)
+	memory, _ := call.Memory.(*body.Account)
+	content, err := e.content(response, declared, memory)
 	switch {
 	case errors.Is(err, body.ErrTooLarge):
 		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge
+	case errors.Is(err, body.ErrMemory):
+		e.answer = overloaded()
 	case errors.Is(err, body.ErrEncoding):
 		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Uncombinable
 		if !e.backend.succeeded(call, response.StatusCode) {
@@ -194,15 +197,15 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 }
 
 // content is the body, decoded where it is to become part of another one.
-func (e *exchange) content(response *http.Response, declared int64) ([]byte, error) {
+func (e *exchange) content(response *http.Response, declared int64, memory *body.Account) ([]byte, error) {
 	codings := body.Codings(response.Header["Content-Encoding"])
 	if len(codings) == 0 || !e.backend.combined || declared == 0 {
-		return body.Read(response.Body, declared, e.backend.maxSize) //nolint:wrapcheck // told apart by read
+		return body.Read(response.Body, declared, e.backend.maxSize, memory) //nolint:wrapcheck // told apart by read
 	}
 	if declared > e.backend.maxSize {
 		return nil, body.ErrTooLarge
 	}
-	content, err := body.Decode(response.Body, codings, e.backend.maxSize)
+	content, err := body.Decode(response.Body, codings, e.backend.maxSize, memory)
 	if err == nil {
 		delete(response.Header, "Content-Encoding")
 	}

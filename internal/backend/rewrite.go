@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -124,8 +125,11 @@ func (r *rewrites) apply(call *fanout.Call, bodiless bool) (*rewritten, error) {
 	if r.body == nil || bodiless {
 		return out, nil
 	}
-	body, err := r.body.JSON(in, nil, r.maxBody)
-	out.body, out.hasBody = body, true
+	content, err := r.body.JSON(in, nil, r.maxBody)
+	out.body, out.hasBody = content, true
+	if memory, ok := call.Memory.(*body.Account); ok {
+		memory.Add(int64(cap(content)))
+	}
 	return out, err //nolint:wrapcheck // shown as the reason alone
 }
 

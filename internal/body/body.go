@@ -11,16 +11,19 @@ import (
 var ErrTooLarge = errors.New("body exceeds the limit")
 
 const (
-	// first is the room for a body of unknown length.
-	first = 4 << 10
+	// first is the room for a body of unknown length. Each further piece is twice as
+	// large as the one before, up to largest: nothing is copied but once, at the end.
+	first   = 4 << 10
+	largest = 1 << 20
 	// believed is how much of an announced length gets room before a byte arrived.
 	believed = 1 << 20
 )
 
 // Read reads a body to its end. declared is its length as announced, or -1; the
-// announcement is not believed beyond the limit. The error is ErrTooLarge once the
-// limit is passed, and else that of the reader.
-func Read(r io.Reader, declared, limit int64) ([]byte, error) {
+// announcement is not believed beyond the limit. What it takes is taken from memory,
+// and stays taken. The error is ErrTooLarge once the limit is passed, ErrMemory, and
+// else that of the reader.
+func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 	if declared > limit {
 		return nil, ErrTooLarge
 	}
@@ -28,42 +31,90 @@ func Read(r io.Reader, declared, limit int64) ([]byte, error) {
 		return nil, nil
 	}
 	// One byte more than the limit, so that a body of just the limit ends with EOF.
-	limited := io.LimitReader(r, limit+1)
+	p := pieces{memory: memory, next: min(first, limit+1)}
 	if declared > 0 {
-		return readDeclared(limited, declared)
+		p.next = min(declared, believed) + 1 // one more, in which the end is seen
 	}
-	b, err := readAll(limited, make([]byte, 0, min(first, limit+1)))
-	if err != nil {
+	err := p.fill(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		p.drop()
 		return nil, err
-	}
-	if int64(len(b)) > limit {
+	case p.size > limit:
+		p.drop()
 		return nil, ErrTooLarge
+	case p.size < declared: // net/http ends a body at its declared length
+		p.drop()
+		return nil, fmt.Errorf("read body: %d of %d bytes: %w", p.size, declared, io.ErrUnexpectedEOF)
 	}
-	return b, nil
+	return p.join()
 }
 
-// readDeclared relies on net/http to end the body at its declared length.
-func readDeclared(r io.Reader, declared int64) ([]byte, error) {
-	// One byte more, in which the end is seen without growing.
-	b, err := readAll(r, make([]byte, 0, min(declared, believed)+1))
-	if err == nil && int64(len(b)) < declared {
-		err = fmt.Errorf("read body: %d of %d bytes: %w", len(b), declared, io.ErrUnexpectedEOF)
-	}
-	return b, err
+// pieces are a body on its way in.
+type pieces struct {
+	memory *Account
+	list   [][]byte
+	next   int64 // the room of the next piece
+	size   int64
+	taken  int64
 }
 
-func readAll(r io.Reader, b []byte) ([]byte, error) {
+// fill reads to the end.
+func (p *pieces) fill(r io.Reader) error {
 	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+		if !p.memory.Take(p.next) {
+			return ErrMemory
 		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
+		p.taken += p.next
+		piece, err := full(r, make([]byte, p.next))
+		if p.size += int64(len(piece)); len(piece) > 0 {
+			p.list = append(p.list, piece)
+		}
 		if errors.Is(err, io.EOF) {
-			return b, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read body: %w", err)
+			return fmt.Errorf("read body: %w", err)
+		}
+		p.next = min(2*p.next, largest)
+	}
+}
+
+// full reads until there is no more room. Unlike io.ReadFull it leaves the error as it
+// is: an end in the middle is that of the reader.
+func full(r io.Reader, b []byte) ([]byte, error) {
+	n := 0
+	for n < len(b) {
+		m, err := r.Read(b[n:])
+		if n += m; err != nil {
+			return b[:n], err //nolint:wrapcheck // the caller wraps it
 		}
 	}
+	return b[:n], nil
+}
+
+// join makes one of the pieces. Most bodies are one already.
+func (p *pieces) join() ([]byte, error) {
+	switch len(p.list) {
+	case 0:
+		p.drop()
+		return nil, nil
+	case 1:
+		return p.list[0], nil
+	}
+	if !p.memory.Take(p.size) {
+		p.drop()
+		return nil, ErrMemory
+	}
+	whole := make([]byte, 0, p.size)
+	for _, piece := range p.list {
+		whole = append(whole, piece...)
+	}
+	p.drop()
+	return whole, nil
+}
+
+func (p *pieces) drop() {
+	p.memory.Give(p.taken)
+	p.list = nil
 }

@@ -16,7 +16,7 @@ func TestB9LimitIsExact(t *testing.T) {
 	for _, size := range []int{0, 1, limit - 1, limit, limit + 1, 3 * limit} {
 		for name, declared := range map[string]int64{"declared": int64(size), "chunked": -1} {
 			sent := bytes.Repeat([]byte{'x'}, size)
-			got, err := Read(iotest.OneByteReader(bytes.NewReader(sent)), declared, limit)
+			got, err := Read(iotest.OneByteReader(bytes.NewReader(sent)), declared, limit, nil)
 			if size > limit {
 				if !errors.Is(err, ErrTooLarge) {
 					t.Errorf("%s body of %d bytes: error %v, want ErrTooLarge", name, size, err)
@@ -32,21 +32,48 @@ func TestB9LimitIsExact(t *testing.T) {
 
 func TestReadTellsATruncatedBody(t *testing.T) {
 	t.Parallel()
-	if _, err := Read(strings.NewReader("short"), 10, 100); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := Read(strings.NewReader("short"), 10, 100, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("error %v, want ErrUnexpectedEOF", err)
 	}
 	broken := iotest.ErrReader(io.ErrClosedPipe)
-	if _, err := Read(broken, -1, 100); !errors.Is(err, io.ErrClosedPipe) {
+	if _, err := Read(broken, -1, 100, nil); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v, want the reader's own", err)
 	}
 }
 
 func TestReadWithLimitZeroTakesOnlyEmptyBodies(t *testing.T) {
 	t.Parallel()
-	if _, err := Read(strings.NewReader(""), -1, 0); err != nil {
+	if _, err := Read(strings.NewReader(""), -1, 0, nil); err != nil {
 		t.Errorf("empty chunked body: %v", err)
 	}
-	if _, err := Read(strings.NewReader("x"), -1, 0); !errors.Is(err, ErrTooLarge) {
+	if _, err := Read(strings.NewReader("x"), -1, 0, nil); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("one byte: error %v, want ErrTooLarge", err)
+	}
+}
+
+// What is read is counted, and given back in the end; beyond the budget nothing is.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	budget := &Budget{Limit: 100 << 10}
+	for _, row := range []struct {
+		size     int
+		declared int64
+		want     error
+	}{{0, -1, nil}, {10, -1, nil}, {30 << 10, -1, nil}, {30 << 10, 30 << 10, nil}, {99 << 10, 99 << 10, nil}, {101 << 10, 101 << 10, ErrMemory}, {90 << 10, -1, ErrMemory}} {
+		a := budget.Open()
+		got, err := Read(iotest.HalfReader(bytes.NewReader(make([]byte, row.size))), row.declared, 1<<20, a)
+		if !errors.Is(err, row.want) || err == nil && len(got) != row.size {
+			t.Errorf("%d bytes of %d: %d, %v, want %v", row.size, row.declared, len(got), err, row.want)
+		}
+		if used := budget.Used(); err == nil && used < int64(row.size) || err != nil && used != 0 || used > budget.Limit {
+			t.Errorf("%d bytes of %d: %d in use", row.size, row.declared, used)
+		}
+		a.Join()
+		a.Close()
+		held := budget.Used()
+		a.Close()
+		if budget.Used() != 0 || err == nil && row.size > 0 && held == 0 {
+			t.Errorf("%d bytes: %d after the end, %d before", row.size, budget.Used(), held)
+		}
 	}
 }

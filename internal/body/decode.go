@@ -47,7 +47,7 @@ func Codings(contentEncoding []string) []string {
 // Decode reads an encoded body to its end. Neither its bytes on the wire nor what they
 // decode to may exceed the limit. The error wraps ErrTooLarge, ErrEncoding, or is that
 // of the reader.
-func Decode(r io.Reader, codings []string, limit int64) ([]byte, error) {
+func Decode(r io.Reader, codings []string, limit int64, memory *Account) ([]byte, error) {
 	if len(codings) > maxCodings {
 		return nil, errCodings
 	}
@@ -55,6 +55,11 @@ func Decode(r io.Reader, codings []string, limit int64) ([]byte, error) {
 	wire := &layer{r: r, left: limit + limit/8 + 4096}
 	layers := []*layer{wire}
 	for _, coding := range slices.Backward(codings) {
+		window := windowOf(coding)
+		if !memory.Take(window) {
+			return nil, ErrMemory
+		}
+		defer memory.Give(window)
 		decoded, end, err := decoder(layers[len(layers)-1], coding)
 		if err != nil {
 			return nil, wire.explain(err)
@@ -62,7 +67,7 @@ func Decode(r io.Reader, codings []string, limit int64) ([]byte, error) {
 		defer end()
 		layers = append(layers, &layer{r: decoded, left: wire.left})
 	}
-	content, err := Read(layers[len(layers)-1].r, -1, limit)
+	content, err := Read(layers[len(layers)-1].r, -1, limit, memory)
 	// A decoder may stop where its own end is; what is around it must end well, too.
 	for i := len(layers) - 2; i >= 0 && err == nil; i-- {
 		_, err = io.Copy(io.Discard, layers[i])
@@ -71,6 +76,17 @@ func Decode(r io.Reader, codings []string, limit int64) ([]byte, error) {
 		return nil, wire.explain(err)
 	}
 	return content, nil
+}
+
+// windowOf is what the decoder of a coding may look back on, in bytes.
+func windowOf(coding string) int64 {
+	switch coding {
+	case "br":
+		return 16 << 20
+	case "zstd":
+		return zstdWindow
+	}
+	return 64 << 10
 }
 
 // decoder is that of one coding (RFC 9110, section 8.4.1; RFC 7932; RFC 8878).
@@ -135,7 +151,7 @@ func (l *layer) explain(err error) error {
 	switch {
 	case l.err != nil:
 		return fmt.Errorf("read body: %w", l.err)
-	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrEncoding):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrEncoding), errors.Is(err, ErrMemory):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrEncoding, err)

@@ -70,12 +70,12 @@ func (n *naive) possible(succeeded []bool) bool {
 // status and outcome of the response.
 func (n *naive) response() (status int, outcome string) {
 	classes := make([]string, len(n.answers))
-	best, real := make([]bool, len(n.answers)), make([]bool, len(n.answers))
+	best, actual := make([]bool, len(n.answers)), make([]bool, len(n.answers))
 	skipped := 0
 	for i := range n.answers {
 		classes[i] = n.class(i)
 		best[i] = classes[i] == "succeeded" || classes[i] == "failed"
-		real[i] = classes[i] == "succeeded"
+		actual[i] = classes[i] == "succeeded"
 		if classes[i] == "skipped" {
 			skipped++
 		}
@@ -91,7 +91,7 @@ func (n *naive) response() (status int, outcome string) {
 		}
 		return n.problem(classes), "failed"
 	}
-	if !n.possible(real) {
+	if !n.possible(actual) {
 		if n.kind == "Primary" && n.ownStatus(n.primary) != 0 && classes[n.primary] == "failed" {
 			return n.ownStatus(n.primary), "failed"
 		}
@@ -103,7 +103,7 @@ func (n *naive) response() (status int, outcome string) {
 	}
 	switch n.kind {
 	case "First":
-		return n.ownStatus(slices.Index(real, true)), outcome
+		return n.ownStatus(slices.Index(actual, true)), outcome
 	case "Primary":
 		return n.ownStatus(n.primary), outcome
 	}
@@ -246,7 +246,7 @@ func TestCallsFollowTheModel(t *testing.T) {
 	for w := range workers {
 		t.Run(strconv.Itoa(w), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(uint64(w), 7)) //nolint:gosec // small
+			r := rand.New(rand.NewPCG(uint64(w), 7))
 			for range calls / workers {
 				n := randomNaive(r, answers)
 				status, outcome := n.response()

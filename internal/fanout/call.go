@@ -25,10 +25,19 @@ type Call struct {
 	Body []byte
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
+	// Memory counts what bodies of the call take; nil for nobody does.
+	Memory Memory
 	// Input is what the backends' expressions read of the call, where there are any.
 	Input any
 	// RequestID is sent to every backend and returned to the client.
 	RequestID string
+}
+
+// Memory counts the memory of one call. The dispatcher joins it, and closes it when the
+// last backend has ended.
+type Memory interface {
+	Join()
+	Close()
 }
 
 // Safe reports whether the call's method is safe (RFC 9110, section 9.2.1).

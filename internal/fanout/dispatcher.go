@@ -92,6 +92,9 @@ func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) 
 		kept:       make(chan struct{}),
 	}
 	d.running.Add(1)
+	if call.Memory != nil {
+		call.Memory.Join()
+	}
 	return f.run(ctx), nil
 }
 
@@ -103,10 +106,4 @@ func (d *Dispatcher) stragglers(call *Call) Stragglers {
 		return Cancel
 	}
 	return Finish
-}
-
-// land ends a flight whose last backend has answered.
-func (d *Dispatcher) land() {
-	d.inFlight.Add(-1)
-	d.running.Done()
 }

@@ -21,6 +21,7 @@ type flight struct {
 	stragglers Stragglers
 	cancels    []context.CancelCauseFunc // by backend
 	decided    chan struct{}
+	shade      *shade // nil without shadows
 	// Streams that nobody has closed yet. There are none before streaming is set, and
 	// kept is closed once their reader is known.
 	streams   sync.WaitGroup
@@ -37,7 +38,7 @@ func (f *flight) run(client context.Context) *Result {
 	f.reserve()
 	if f.verdict() == unmet {
 		f.skip()
-		f.d.land()
+		f.land()
 		return f.result(f.verdict())
 	}
 	// Attempts must outlive the client under Finish, so its leaving is passed on
@@ -51,11 +52,11 @@ func (f *flight) run(client context.Context) *Result {
 			go f.ask(ctx, i, r)
 		}
 	}
-	shade := f.cast(base)
+	f.shade = f.cast(base)
 	v, left := f.await(client)
 	close(f.decided)
 	result := f.result(v)
-	shade.decide(result.Answers)
+	f.shade.decide(result.Answers)
 	if left {
 		result.Outcome = ClientClosed
 	}
@@ -133,6 +134,27 @@ func (f *flight) await(client context.Context) (v verdict, left bool) {
 	return v, false
 }
 
+// land ends a flight whose last backend has answered. Its memory lasts until the last
+// shadow has, too.
+func (f *flight) land() {
+	f.d.inFlight.Add(-1)
+	if f.shade == nil {
+		f.close()
+		return
+	}
+	go func() {
+		f.shade.running.Wait()
+		f.close()
+	}()
+}
+
+func (f *flight) close() {
+	if f.call.Memory != nil {
+		f.call.Memory.Close()
+	}
+	f.d.running.Done()
+}
+
 func (f *flight) verdict() verdict { return f.d.Policy.decide(f.answers) }
 
 // take keeps an arrived answer. A decision once made stands, whatever stragglers
@@ -208,7 +230,7 @@ func (f *flight) giveUp(o Outcome, r Reason, each func(backend int)) {
 // leave sees the backends out that have not handed over their answer.
 func (f *flight) leave() {
 	if f.waiting == 0 && !f.streaming {
-		f.d.land()
+		f.land()
 		return
 	}
 	go f.finish()
@@ -230,7 +252,7 @@ func (f *flight) finish() {
 		<-f.kept
 	}
 	f.streams.Wait()
-	f.d.land()
+	f.land()
 }
 
 // result copies the answers: stragglers must not change what is being written.

@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type shade struct {
 	decided chan struct{} // closed when references are set
 	// references are copies: what a stream becomes later is the response's business.
 	references []Answer
+	running    sync.WaitGroup
 }
 
 // cast sends the call to shadows, if it is any's turn. What they reserve is taken here,
@@ -69,7 +71,7 @@ func (s *shade) ask(base context.Context, i int) {
 }
 
 func (s *shade) run(i int, do func() Answer) {
-	s.d.running.Go(func() {
+	s.running.Go(func() {
 		a := do()
 		if a.Responded() {
 			s.d.Checker.Check(-1, &a)

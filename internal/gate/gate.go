@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -78,6 +79,8 @@ func (g *Gate) Groups() []*creds.Group {
 type Visit struct {
 	Client netip.Addr
 	Caller string
+	// Memory is what the call takes its body from.
+	Memory *body.Account
 }
 
 // Admit reads a request and returns the call that it makes, or why it makes none.
@@ -105,7 +108,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, v *Visit) (*fanout.
 	if refusal := limit(g.late, r, v.Client); refusal != nil {
 		return nil, refusal
 	}
-	return call, g.validation.read(w, r, call)
+	return call, g.validation.read(w, r, call, v.Memory)
 }
 
 func limit(limiters []*Limiter, r *http.Request, client netip.Addr) *Refusal {

@@ -42,6 +42,12 @@ func Overloaded() *Refusal {
 		Detail: "dispatch.maxInFlight calls of the route are under way", Field: "Retry-After", Value: "1"}
 }
 
+// OutOfMemory refuses a call for whose bodies there is no room.
+func OutOfMemory() *Refusal {
+	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded", Close: true,
+		Detail: "the proxy's memory for bodies is used up", Field: "Retry-After", Value: "1"}
+}
+
 func methodNotAllowed(allow []string) *Refusal {
 	return &Refusal{Status: http.StatusMethodNotAllowed, Slug: "method-not-allowed", Title: "Method not allowed",
 		Detail: "listener.matches of the route covers the path, but not with this method",

@@ -31,7 +31,7 @@ func newValidation(config *routeconfig.Validation) validation {
 
 // read reads the body into the call, and returns a refusal or nil. A call without
 // a body passes every rule about bodies.
-func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.Call) *Refusal {
+func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.Call, memory *body.Account) *Refusal {
 	if r.ContentLength == 0 {
 		return nil
 	}
@@ -41,12 +41,14 @@ func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.C
 	control := http.NewResponseController(w)
 	// Not every writer has deadlines; the server's always do.
 	_ = control.SetReadDeadline(time.Now().Add(v.timeout))
-	content, err := body.Read(r.Body, r.ContentLength, v.maxSize)
+	content, err := body.Read(r.Body, r.ContentLength, v.maxSize, memory)
 	_ = control.SetReadDeadline(time.Time{})
 	switch {
 	case err == nil:
 	case errors.Is(err, body.ErrTooLarge):
 		return tooLarge(v.maxSize)
+	case errors.Is(err, body.ErrMemory):
+		return OutOfMemory()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return bodyTimeout(v.timeout)
 	default:

@@ -89,12 +89,14 @@ type visit struct {
 }
 
 func (v *visit) serve() {
+	v.Memory = v.proxy.memory.Open()
+	defer v.Memory.Close()
 	call, refusal := v.route.gate.Admit(v.writer, v.request, &v.Visit)
 	if refusal != nil {
 		v.refuse(refusal)
 		return
 	}
-	call.RequestID = v.id
+	call.RequestID, call.Memory = v.id, v.Memory
 	if v.route.computes {
 		call.Input = expression.NewInput(&expression.Request{
 			Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller,
@@ -123,6 +125,12 @@ func (v *visit) respond() {
 		v.outcome, v.status = fanout.ClientClosed, combine.StatusClientClosed
 		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
 		v.log(now)
+		return
+	}
+	if v.combined() && !v.Memory.Take(v.bodies()) {
+		v.outcome = fanout.Unmet
+		v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
+		v.answer(gate.OutOfMemory())
 		return
 	}
 	buffer := v.proxy.buffer()
@@ -158,6 +166,16 @@ func (v *visit) send(response *combine.Response) {
 	v.proxy.buffers.Put(buffer)
 }
 
+func (v *visit) combined() bool { return v.route.config.Response.Combined() }
+
+// bodies is about the size of a response that is made of all of them.
+func (v *visit) bodies() (n int64) {
+	for i := range v.result.Answers {
+		n += int64(len(v.result.Answers[i].Body))
+	}
+	return n
+}
+
 // buffer returns one for a combined body, which is on the wire when the handler
 // returns.
 func (p *Proxy) buffer() *[]byte {
@@ -170,6 +188,11 @@ func (p *Proxy) buffer() *[]byte {
 // refuse answers a request that makes no call.
 func (v *visit) refuse(r *gate.Refusal) {
 	v.route.calls.Refuse(v.start)
+	v.answer(r)
+}
+
+// answer writes a refusal.
+func (v *visit) answer(r *gate.Refusal) {
 	if r.Gone {
 		v.status = combine.StatusClientClosed
 		v.log(time.Now())

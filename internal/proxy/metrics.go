@@ -24,6 +24,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if current == nil {
 		return
 	}
+	process := metrics{out: out}
+	process.gauge("fanout_body_memory_bytes", "Memory taken by bodies.", float64(c.proxy.memory.Used()), nil)
+	process.gauge("fanout_body_memory_limit_bytes", "Memory that bodies may take.", float64(c.proxy.memory.Limit), nil)
 	for _, id := range current.order {
 		r := current.routes[id]
 		m := metrics{out: out, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
@@ -113,7 +116,8 @@ func (m *metrics) answers(name string, b *stats.Backend) {
 }
 
 func (m *metrics) describe(name, help string, labels prometheus.Labels) *prometheus.Desc {
-	all := maps.Clone(m.labels)
+	all := prometheus.Labels{}
+	maps.Copy(all, m.labels)
 	maps.Copy(all, labels)
 	return prometheus.NewDesc(name, help, nil, all)
 }

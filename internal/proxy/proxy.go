@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/netguard"
@@ -37,6 +39,8 @@ type Options struct {
 	Admin string
 	// Resolve replaces host:port of a backend's URL by another one.
 	Resolve map[string]string
+	// MemoryBudget bounds the bodies of all calls, in bytes. Default: 1 GiB.
+	MemoryBudget int64
 	// Resolver looks up the names of backends. Default: the machine's.
 	Resolver *net.Resolver
 	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
@@ -67,6 +71,7 @@ type Proxy struct {
 	sampled     atomic.Uint64
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
+	memory      *body.Budget
 
 	mu      sync.Mutex // guards what follows, and changes of plan
 	servers map[string]*server
@@ -82,7 +87,7 @@ func New(o Options) *Proxy {
 	if o.AccessLogSample == 0 {
 		o.AccessLogSample = 1
 	}
-	p := &Proxy{options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{}}
+	p := &Proxy{memory: &body.Budget{Limit: cmp.Or(o.MemoryBudget, 1<<30)}, options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{}}
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen
 	}

@@ -76,7 +76,7 @@ func TestImports(t *testing.T) {
 		"internal/desired":     "api/v1alpha1 internal/routeconfig",
 		"internal/report":      "api/v1alpha1 internal/rates internal/stats",
 		"internal/rates":       "api/v1alpha1 internal/stats",
-		"internal/proxy":       "internal/backend internal/combine internal/creds internal/expression internal/fanout internal/gate internal/headers internal/netguard internal/rawjson internal/routeconfig internal/stats",
+		"internal/proxy":       "internal/backend internal/body internal/combine internal/creds internal/expression internal/fanout internal/gate internal/headers internal/netguard internal/rawjson internal/routeconfig internal/stats",
 		"internal/gate":        "internal/body internal/creds internal/fanout internal/headers internal/routeconfig",
 		"internal/backend":     "internal/body internal/creds internal/expression internal/fanout internal/headers internal/netguard internal/routeconfig internal/stats",
 		"internal/combine":     "internal/fanout internal/headers internal/rawjson internal/routeconfig",

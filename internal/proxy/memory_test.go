@@ -1,0 +1,79 @@
+package proxy_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
+)
+
+// Bodies beyond the budget are refused at once, and counted; what was taken is given
+// back to the last byte.
+func TestMemoryBudget(t *testing.T) {
+	t.Parallel()
+	const budget = 4 << 20
+	large := `{"x":"` + strings.Repeat("x", 500_000) + `"}`
+	release := make(chan struct{})
+	var once sync.Once
+	hold := func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		testkit.Respond(200, "application/json", large)(w, nil)
+	}
+	p := proxytest.Serve(t, proxy.Options{MemoryBudget: budget}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", testkit.NewBackend(t, hold).URL), testkit.Receiver("two", testkit.NewBackend(t, nil).URL),
+		testkit.Receiver("shadow", testkit.NewBackend(t, hold).URL, shadowing("Body")),
+	), policy("BestEffort", 0), func(r *routeconfig.Route) { r.Dispatch.Stragglers = routeconfig.StragglersFinish }))
+	defer once.Do(func() { close(release) })
+	used := func() int64 {
+		var n int64
+		for line := range strings.Lines(p.Ask("/metrics").Body) {
+			if value, ok := strings.CutPrefix(line, "fanout_body_memory_bytes "); ok {
+				n = parseGauge(t, value)
+			}
+		}
+		return n
+	}
+	var calls sync.WaitGroup
+	var refused, answered atomic.Int32
+	for range 20 {
+		calls.Go(func() {
+			switch r := p.Do("POST", "orders", "/", large); {
+			case r.Status == 503 && r.Header.Get("Retry-After") == "1" && strings.Contains(r.Body, "memory for bodies"):
+				refused.Add(1)
+			case r.Status == 200 || r.Status == 207:
+				answered.Add(1)
+			default:
+				t.Errorf("%d %.200s", r.Status, r.Body)
+			}
+		})
+	}
+	testkit.Eventually(t, "those that do not fit are refused while the others wait", func() bool { return refused.Load() >= 11 })
+	if n := used(); n > budget || n < budget/2 {
+		t.Errorf("%d bytes are taken of %d", n, budget)
+	}
+	once.Do(func() { close(release) })
+	calls.Wait()
+	if refused.Load()+answered.Load() != 20 || p.Calls("orders").Refused == 0 {
+		t.Errorf("%d refused, %d answered, statistics %+v", refused.Load(), answered.Load(), p.Calls("orders"))
+	}
+	testkit.Eventually(t, "all is given back", func() bool { return used() == 0 })
+	if r := p.Do("POST", "orders", "/", large); r.Status != 200 {
+		t.Errorf("afterwards: %d", r.Status)
+	}
+}
+
+func parseGauge(t *testing.T, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(n)
+}
