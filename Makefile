@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GO ?= go
 TOOL = $(GO) tool -modfile=hack/tools/go.mod
 LINTER = bin/golangci-lint
-MODULES := . hack/tools hack/cluster hack/bench test/e2e
+MODULES := . hack/tools hack/cluster hack/bench test/e2e test/conformance
 IMAGE := fanout.dev/fanout:v0.1.0
 CLUSTER = bin/cluster -dir .cluster
 # The race detector needs a C compiler; without one the tests still run.
@@ -14,13 +14,15 @@ RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
 KEEP ?=
 
+.PHONY: help demo build generate manifests image install.yaml bin/cluster cluster-up cluster-load cluster-down \
+  images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
+  conformance soak memory
+
 ##@ General
-.PHONY: help
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z.-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: demo
 demo: ## run the sample with two APIs on this machine; KEEP=1 stays up
 	@echo "== building (a minute or three where nothing is cached)"
 	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/fanoutctl ./cmd/fanoutctl
@@ -28,49 +30,39 @@ demo: ## run the sample with two APIs on this machine; KEEP=1 stays up
 	@bin/demo $(if $(KEEP),-keep)
 
 ##@ Build
-.PHONY: build
 build: ## build operator, proxy and fanoutctl into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/fanout-operator ./cmd/operator
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/fanout-proxy ./cmd/proxy
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/fanoutctl ./cmd/fanoutctl
 	ln -sf fanoutctl bin/kubectl-fanout
 
-.PHONY: generate
 generate: ## write the generated Go code of the API
 	$(TOOL) controller-gen object applyconfiguration paths=./api/...
 
-.PHONY: manifests
 manifests: ## write the CRD and the operator's role
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=fanout-operator paths=./controllers/... output:rbac:dir=config/rbac
 
-.PHONY: image
 image: build bin/cluster ## write the image as an OCI tar, dist/fanout.tar
 	bin/cluster image -o dist/fanout.tar -name $(IMAGE) -entrypoint /fanout-proxy bin/fanout-operator=/fanout-operator bin/fanout-proxy=/fanout-proxy
 
-.PHONY: install.yaml
 install.yaml: ## render everything to install into dist/install.yaml
 	@mkdir -p dist
 	$(TOOL) kustomize build config/default > dist/install.yaml
 
 ##@ Cluster
-.PHONY: bin/cluster
 bin/cluster:
 	cd hack/cluster && CGO_ENABLED=0 $(GO) build -trimpath -o ../../bin/cluster .
 
-.PHONY: cluster-up
 cluster-up: bin/cluster ## start a Kubernetes of one node on this machine (root; built from source once)
 	$(CLUSTER) up
 
-.PHONY: cluster-load
 cluster-load: image ## load the image into it
 	$(CLUSTER) load dist/fanout.tar
 
-.PHONY: cluster-down
 cluster-down: bin/cluster ## remove the cluster and everything of it
 	$(CLUSTER) down
 
-.PHONY: images
 images: image ## write the images that tests and demo run, too
 	cd test/e2e && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o ../../bin/e2e-agent ./agent
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/demo ./hack/demo
@@ -78,11 +70,9 @@ images: image ## write the images that tests and demo run, too
 	bin/cluster image -o dist/e2e-agent.tar -name fanout.dev/e2e-agent:v0 -entrypoint /agent bin/e2e-agent=/agent
 	bin/cluster image -o dist/demo.tar -name fanout.dev/demo:v0 -entrypoint /demo bin/demo=/demo
 
-.PHONY: overlays
 overlays: install.yaml
 	for o in namespaced fast-rotation sidecar monitoring; do $(TOOL) kustomize build config/overlays/$$o > dist/$$o.yaml; done
 
-.PHONY: chart
 chart: overlays ## write the templates of charts/fanout
 	$(GO) run ./hack/chart
 
@@ -90,7 +80,6 @@ bin/helm: hack/tools/go.mod
 	@echo "== building helm (once; a few minutes)"
 	cd hack/tools && $(GO) build -o ../../bin/helm helm.sh/helm/v4/cmd/helm
 
-.PHONY: lint-chart
 lint-chart: bin/helm ## check the chart with helm's own lint and template
 	bin/helm lint --strict charts/fanout
 	bin/helm template fanout charts/fanout > /dev/null
@@ -98,7 +87,6 @@ lint-chart: bin/helm ## check the chart with helm's own lint and template
 
 E2E = cd test/e2e && $(GO) test -count=1 -timeout 40m -v
 
-.PHONY: e2e
 e2e: images overlays bin/helm ## end-to-end tests: in the cluster of KUBECONFIG, which has the images, or in our own
 	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/previous.tar dist/e2e-agent.tar; }
 	$(E2E) -run '^$$' . # installs
@@ -106,23 +94,19 @@ e2e: images overlays bin/helm ## end-to-end tests: in the cluster of KUBECONFIG,
 	$(E2E) -run 'Overlay|APIServer' -skip Long . # beyond the default install, or with denials while RBAC is not loaded yet
 	$(E2E) -run Helm .
 
-.PHONY: e2e-long
 e2e-long: images overlays ## the scenarios that wait for minutes; their figures are in docs/operations
 	@[ -n "$${KUBECONFIG:-}" ] || { $(MAKE) cluster-up && $(CLUSTER) load dist/fanout.tar dist/previous.tar dist/e2e-agent.tar; }
 	$(E2E) -run Long .
 
-.PHONY: cluster-demo
 cluster-demo: images install.yaml ## run the sample in a cluster and show what kubectl says; KEEP=1 keeps it
 	@KEEP=$(KEEP) hack/cluster-demo.sh
 
 ##@ Check
-.PHONY: test
 test: ## unit, golden, race, API rule and controller tests, on a real API server
 	@echo "== finding or building kube-apiserver and etcd (once; about ten minutes on two cores)"
 	@assets=$$(hack/kube-assets.sh); echo "== testing with $$assets $(if $(RACE),,(no C compiler: without the race detector))"; \
 	  KUBEBUILDER_ASSETS=$$assets $(GO) test $(RACE) -timeout 20m ./...
 
-.PHONY: fuzz
 fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -c6-); do \
@@ -132,27 +116,31 @@ $(LINTER): hack/tools/go.mod hack/tools/golangci-lint/main.go
 	@echo "== building golangci-lint (once; a few minutes)"
 	cd hack/tools && $(GO) build -o ../../$(LINTER) ./golangci-lint
 
-.PHONY: fmt
 fmt: $(LINTER) ## format the code
-	@for m in . hack/cluster test/e2e; do (cd $$m && $(CURDIR)/$(LINTER) fmt -c $(CURDIR)/.golangci.yml); done
+	@for m in . hack/cluster test/e2e test/conformance; do (cd $$m && $(CURDIR)/$(LINTER) fmt -c $(CURDIR)/.golangci.yml); done
 
-.PHONY: lint
 lint: $(LINTER) ## run the linters of .golangci.yml
-	@for m in . hack/cluster test/e2e; do echo "== linting $$m"; (cd $$m && $(CURDIR)/$(LINTER) run -c $(CURDIR)/.golangci.yml); done
+	@for m in . hack/cluster test/e2e test/conformance; do echo "== linting $$m"; (cd $$m && $(CURDIR)/$(LINTER) run -c $(CURDIR)/.golangci.yml); done
 
-.PHONY: tidy
 tidy:
 	@for m in $(MODULES); do [ -f $$m/go.mod ] && (cd $$m && $(GO) mod tidy); done
 
-.PHONY: verify
 verify: generate manifests fmt tidy chart ## prove that everything generated is fresh
 	git diff --exit-code
 	@test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not committed"; exit 1; }
 
-.PHONY: bench
+conformance: ## let h2spec, http-desync-guardian, JSONTestSuite, slowhttptest and toxiproxy judge; writes docs/conformance.md
+	test/conformance/fetch.sh
+	cd test/conformance && $(GO) run .
+
+soak: ## half an hour of mixed load: does the proxy grow?
+	$(GO) run ./hack/soak
+
+memory: build ## what the proxy takes at its worst, beside docs/operations/memory.md
+	$(GO) run ./hack/soak -memory bin/fanout-proxy
+
 bench: ## measure beside nginx mirror, net/http and Node (installs nginx and wrk from Debian)
 	cd hack/bench && $(GO) run .
 
-.PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist

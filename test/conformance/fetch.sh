@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Fetches what the judges need into the user's cache, at the commits that were tried, and
+# slowhttptest from Debian's packages. Only the files that are used are checked out.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+suites=${XDG_CACHE_HOME:-$HOME/.cache}/fanout/suites
+mkdir -p "$suites"
+
+fetch() { # OWNER/NAME COMMIT FOLDER
+  local target=$suites/${1#*/}
+  [ -d "$target/$3" ] && return
+  echo "== fetching $1"
+  rm -rf "$target"
+  git clone -q --no-checkout --filter=blob:none "https://github.com/$1" "$target"
+  git -C "$target" sparse-checkout set --no-cone "/$3/"
+  git -C "$target" checkout -q "$2"
+}
+
+fetch nst/JSONTestSuite 1ef36fa01286573e846ac449e8683f8833c5b26a test_parsing
+fetch aws/http-desync-guardian 7dd6f37171f0a8428d259f2631aee5e7b01a1d64 tests
+command -v slowhttptest > /dev/null || { echo "== installing slowhttptest"; apt-get install -y -q slowhttptest > /dev/null; }

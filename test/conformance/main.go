@@ -1,0 +1,62 @@
+// Conformance lets others judge the proxy: h2spec, the requests of http-desync-guardian,
+// JSONTestSuite and slowhttptest, each beside a bare net/http server where that means
+// something. It writes docs/conformance.md, and fails where the proxy does what it must
+// not. `make conformance` fetches what it needs.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// judge is one of them: what it found, as a section of the page, and what is wrong.
+type judge struct {
+	name string
+	run  func(suites string) (section string, wrong []string, err error)
+}
+
+func main() {
+	cache, _ := os.UserCacheDir()
+	suites := flag.String("suites", filepath.Join(cache, "fanout", "suites"), "`folder` with JSONTestSuite and http-desync-guardian")
+	out := flag.String("out", filepath.Join("..", "..", "docs", "conformance.md"), "`file` to write")
+	only := flag.String("only", "", "run the judge of this `name` alone, and write nothing")
+	flag.Parse()
+	wrong, err := run(*suites, *out, *only)
+	for _, w := range wrong {
+		fmt.Fprintln(os.Stderr, "conformance:", w)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+	}
+	if err != nil || len(wrong) > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(suites, out, only string) (wrong []string, err error) {
+	var page strings.Builder
+	page.WriteString("# Foreign judges\n\nWritten by `make conformance`. The bare server is net/http's, with the proxy's own limits.\n")
+	for _, j := range []judge{{"h2spec", h2}, {"desync", desync}, {"json", jsonSuite}, {"slow", slow}, {"faults", faults}} {
+		if only != "" && only != j.name {
+			continue
+		}
+		fmt.Println("== " + j.name)
+		section, bad, err := j.run(suites)
+		if err != nil {
+			return wrong, fmt.Errorf("%s: %w", j.name, err)
+		}
+		wrong = append(wrong, bad...)
+		page.WriteString("\n" + section)
+	}
+	if only != "" {
+		fmt.Print(page.String())
+		return wrong, nil
+	}
+	if err := os.WriteFile(out, []byte(page.String()), 0o600); err != nil {
+		return wrong, fmt.Errorf("write page: %w", err)
+	}
+	return wrong, nil
+}
