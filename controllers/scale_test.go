@@ -122,6 +122,7 @@ func eachAnswersFromItsOwnBackend(t *testing.T, documents []routeconfig.Route) {
 	t.Helper()
 	for i := range documents {
 		documents[i].Response.Type = routeconfig.ResponseFirst
+		documents[i].Response.IdleTimeout = testkit.Span(time.Minute)
 	}
 	p := proxytest.Serve(t, proxy.Options{AccessLogSample: 1 << 30}, documents...)
 	for i := range documents {

@@ -75,12 +75,16 @@ func (r *runner) run(cmd *cobra.Command) error {
 	if r.schema, err = newSchema(); err != nil {
 		return err
 	}
+	log := slog.New(slog.NewJSONHandler(r.errOut, nil))
+	watcher, err := r.newWatcher(log) // before the files are read, so that no change is missed
+	if err != nil {
+		return err
+	}
 	m := readManifests(r.schema, cmd.InOrStdin(), *r.paths)
 	if r.report(m) {
 		return ErrReported
 	}
 	r.secrets = newMemory(m.secrets)
-	log := slog.New(slog.NewJSONHandler(r.errOut, nil))
 	r.proxy = proxy.New(proxy.Options{
 		Credentials: r.secrets, Log: log, Listen: r.listen, Admin: r.admin, Resolve: resolve,
 		Guard:           netguard.New(netguard.Options{AllowLoopback: true}),
@@ -89,10 +93,11 @@ func (r *runner) run(cmd *cobra.Command) error {
 	if err := r.load(m); err != nil {
 		return err
 	}
-	if r.watch {
-		if err := r.startWatch(ctx, log); err != nil {
-			return err
-		}
+	if watcher != nil {
+		go watcher.Run(ctx, func() bool { //nolint:contextcheck // rules of the schema take no time
+			r.reload()
+			return true
+		})
 	}
 	if err := r.proxy.Run(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)
@@ -154,8 +159,11 @@ func (r *runner) listen(route *routeconfig.Route) (net.Listener, error) {
 	return l, nil
 }
 
-// startWatch takes over changed files until ctx ends.
-func (r *runner) startWatch(ctx context.Context, log *slog.Logger) error {
+// newWatcher watches the files, where that is asked for.
+func (r *runner) newWatcher(log *slog.Logger) (*proxy.Watcher, error) {
+	if !r.watch {
+		return nil, nil //nolint:nilnil // nothing is asked for
+	}
 	var folders []string
 	for _, path := range *r.paths {
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
@@ -165,13 +173,9 @@ func (r *runner) startWatch(ctx context.Context, log *slog.Logger) error {
 	}
 	watcher, err := proxy.NewWatcher(log, folders...)
 	if err != nil {
-		return fmt.Errorf("watch manifests: %w", err)
+		return nil, fmt.Errorf("watch manifests: %w", err)
 	}
-	go watcher.Run(ctx, func() bool { //nolint:contextcheck // rules of the schema take no time
-		r.reload()
-		return true
-	})
-	return nil
+	return watcher, nil
 }
 
 // reload keeps the last good state where anything is wrong.
