@@ -18,4 +18,5 @@ fetch() { # OWNER/NAME COMMIT FOLDER
 
 fetch nst/JSONTestSuite 1ef36fa01286573e846ac449e8683f8833c5b26a test_parsing
 fetch aws/http-desync-guardian 7dd6f37171f0a8428d259f2631aee5e7b01a1d64 tests
+fetch MDA2AV/Http11Probe 95bc6a991b2ad2bddd61d58c92c36d543d895ffa src/Http11Probe
 command -v slowhttptest > /dev/null || { echo "== installing slowhttptest"; apt-get install -y -q slowhttptest > /dev/null; }
