@@ -94,7 +94,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 		return err
 	}
 	if watcher != nil {
-		go watcher.Run(ctx, func() bool { //nolint:contextcheck // rules of the schema take no time
+		go watcher.Run(ctx, func() bool {
 			r.reload()
 			return true
 		})
