@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
@@ -230,17 +229,6 @@ func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *b
 	return nil
 }
 
-// counted is the place that a backend has among those that are no shadows.
-func counted(config *routeconfig.Route, backend int) int {
-	place := 0
-	for i := range backend {
-		if config.Backends[i].Shadow == nil {
-			place++
-		}
-	}
-	return place
-}
-
 // keep takes what the last plan had, or makes it.
 func keep[T any](old, fresh map[string]T, id string, create func() T) T {
 	value, ok := old[id]
@@ -271,67 +259,4 @@ func callerFields(config *routeconfig.Route) []string {
 func pseudonym(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "fanout-" + hex.EncodeToString(sum[:6])
-}
-
-func newDispatcher(r *route) *fanout.Dispatcher {
-	d := &r.config.Dispatch
-	o := fanout.Options{
-		Policy:      policy(r.config),
-		Timeout:     time.Duration(d.Timeout),
-		Stragglers:  stragglers(d.Stragglers),
-		MaxInFlight: d.MaxInFlight,
-		Checker:     r.combiner,
-		Observer:    r,
-	}
-	for _, b := range r.backends {
-		o.Backends = append(o.Backends, b)
-	}
-	o.ShadowObserver = r
-	for _, s := range r.shadows {
-		o.Shadows = append(o.Shadows, fanout.Shadow{
-			Backend: s, Percent: s.config.Percent, Reference: counted(r.config, s.config.Reference),
-		})
-	}
-	return fanout.New(o)
-}
-
-// Answered implements fanout.Observer.
-func (r *route) Answered(i int, a *fanout.Answer) { r.answers[i].Record(time.Now(), a) }
-
-func policy(config *routeconfig.Route) fanout.Policy {
-	p := fanout.Policy{Quorum: config.Dispatch.Quorum}
-	switch config.Dispatch.Policy {
-	case routeconfig.PolicyAny:
-		p.Type = fanout.Any
-	case routeconfig.PolicyQuorum:
-		p.Type = fanout.Quorum
-	case routeconfig.PolicyRequired:
-		p.Type = fanout.Required
-		p.Patient = config.Response.Combined()
-	case routeconfig.PolicyBestEffort:
-		p.Type = fanout.BestEffort
-	}
-	required := config.Dispatch.Required
-	if config.Response.Type == routeconfig.ResponsePrimary {
-		required = append(slices.Clip(required), config.Response.Primary)
-	}
-	if len(required) > 0 {
-		p.Required = make([]bool, len(config.Backends)) // more than count, if some are shadows
-		for _, i := range required {
-			p.Required[counted(config, i)] = true
-		}
-	}
-	return p
-}
-
-func stragglers(name string) fanout.Stragglers {
-	switch name {
-	case routeconfig.StragglersCancel:
-		return fanout.Cancel
-	case routeconfig.StragglersFinish:
-		return fanout.Finish
-	case routeconfig.StragglersWait:
-		return fanout.Wait
-	}
-	return fanout.Auto
 }
