@@ -9,12 +9,14 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -139,6 +141,9 @@ func (b *Backend) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer)
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
 	rewritten, err := b.rewrites.apply(call, b.bodiless(call))
+	if errors.Is(err, body.ErrMemory) {
+		return nil, overloaded()
+	}
 	if err != nil {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
 	}

@@ -118,15 +118,15 @@ func (b *breaker) report(now time.Time, p permit, v verdict) {
 	}
 }
 
-// fault counts a failure that shows after its permit was reported: a stream broke.
-func (b *breaker) fault(now time.Time) {
+// retract turns a success that was reported into a failure: its stream broke.
+func (b *breaker) retract(now time.Time, p permit) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state == Closed {
-		b.count(now, fault)
+	if b.state == Closed && p.generation == b.generation {
+		b.add(now, 0, 1)
 	}
 }
 
@@ -144,15 +144,21 @@ func (b *breaker) probed(now time.Time, v verdict) {
 }
 
 func (b *breaker) count(now time.Time, v verdict) {
+	if v == fault {
+		b.add(now, 1, 1)
+	} else {
+		b.add(now, 1, 0)
+	}
+}
+
+func (b *breaker) add(now time.Time, results, faulty int) {
 	number := now.UnixNano() / int64(b.slot)
 	s := &b.results[number%breakerSlots]
 	if s.number != number {
 		*s = slotOfResults{number: number}
 	}
-	s.total++
-	if v == fault {
-		s.faults++
-	}
+	s.total += results
+	s.faults += faulty
 	var total, faults int
 	for i := range b.results {
 		if b.results[i].number > number-breakerSlots {

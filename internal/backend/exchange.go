@@ -59,10 +59,16 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 		e.answer = failure(ctx, fanout.Credential)
 		return
 	}
+	e.attempts.Add(1) // of those under way, too
 	response, err := e.backend.state.connections.RoundTrip(request)
-	e.attempts.Add(int32(max(e.conns, 1))) //nolint:gosec // net/http replays once for each idle connection
+	e.attempts.Add(int32(max(e.conns-1, 0))) //nolint:gosec // net/http replays once for each idle connection
 	if err != nil {
 		e.answer = failure(ctx, classify(err, e.conns > 0))
+		return
+	}
+	if response.StatusCode < 200 || response.StatusCode > 599 { // no answer in HTTP; a 101 was never asked for
+		_ = response.Body.Close()
+		e.answer = failure(ctx, fanout.Reset)
 		return
 	}
 	if e.streams(call, response) {
@@ -153,7 +159,9 @@ func (e *exchange) attachBody(out *http.Request, call *fanout.Call) {
 	switch {
 	case e.rewritten.hasBody:
 		content = e.rewritten.body
-		out.Header["Content-Type"] = []string{"application/json"}
+		if !e.backend.headers.Sends(nil, e.rewritten.headers, "Content-Type") { // a rule may know better
+			out.Header["Content-Type"] = []string{"application/json"}
+		}
 	case e.backend.dropBody, e.backend.rewrites.body != nil: // another one is not sent in its place
 		content = nil
 	}

@@ -127,8 +127,8 @@ func (r *rewrites) apply(call *fanout.Call, bodiless bool) (*rewritten, error) {
 	}
 	content, err := r.body.JSON(in, nil, r.maxBody)
 	out.body, out.hasBody = content, true
-	if memory, ok := call.Memory.(*body.Account); ok {
-		memory.Add(int64(cap(content)))
+	if memory, ok := call.Memory.(*body.Account); ok && !memory.Take(int64(cap(content))) {
+		return nil, body.ErrMemory
 	}
 	return out, err //nolint:wrapcheck // shown as the reason alone
 }

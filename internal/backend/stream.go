@@ -55,7 +55,7 @@ func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
 	_ = s.response.Body.Close()
 	outcome, reason := s.outcome()
 	if outcome == fanout.Failed {
-		s.reservation.backend.state.breaker.fault(time.Now())
+		s.reservation.backend.state.breaker.retract(time.Now(), s.reservation.permit)
 	}
 	s.exchange.cancel(nil)
 	s.reservation.end()

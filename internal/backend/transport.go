@@ -31,6 +31,7 @@ const (
 	// maxResponseHeader bounds the fields of a response, in bytes.
 	maxResponseHeader = 64 << 10
 	dialTimeout       = 30 * time.Second
+	handshakeTimeout  = 10 * time.Second
 )
 
 // Dialer says how connections are made.
@@ -122,6 +123,9 @@ func dialTLS(
 	}
 	config.NextProtos = alpn
 	secured := tls.Client(conn, config)
+	// net/http lets a dial go on when its call has ended, and bounds no handshake here.
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, handshakeError{fmt.Errorf("handshake: %w", err)}

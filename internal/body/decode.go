@@ -53,7 +53,11 @@ func Decode(r io.Reader, codings []string, limit int64, memory *Account) ([]byte
 	}
 	// An encoding of what is within the limit may be a little longer.
 	wire := &layer{r: r, left: limit + limit/8 + 4096}
-	layers := []*layer{wire}
+	buffered := bufio.NewReader(wire)
+	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
+		return nil, nil // nothing is nothing, whatever it is said to be
+	}
+	layers := []*layer{wire, {r: buffered, left: wire.left}}
 	for _, coding := range slices.Backward(codings) {
 		window := windowOf(coding)
 		if !memory.Take(window) {

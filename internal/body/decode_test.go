@@ -65,6 +65,9 @@ func TestC5Encodings(t *testing.T) {
 		if err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%v: %d bytes, %v", codings, len(got), err)
 		}
+		if nothing, err := Decode(strings.NewReader(""), names, 100, nil); err != nil || len(nothing) > 0 {
+			t.Errorf("nothing, called %v: %d bytes, %v", codings, len(nothing), err)
+		}
 		if empty, err := Decode(bytes.NewReader(encode(t, nil, codings...)), names, 100, nil); err != nil || len(empty) > 0 {
 			t.Errorf("%v of nothing: %d bytes, %v", codings, len(empty), err)
 		}

@@ -18,6 +18,9 @@ func (c *Combiner) settleFields(r *fanout.Result, h http.Header) {
 	}
 	if slices.Contains(c.HeadersFromBackends, "Cache-Control") {
 		h["Cache-Control"] = []string{cacheControl(r)}
+		if names := union(everyVary(r)); names != "" { // what is kept must be told apart
+			h["Vary"] = []string{names}
+		}
 	}
 	if len(h["Set-Cookie"]) == 0 {
 		return
@@ -56,10 +59,38 @@ func cacheControl(r *fanout.Result) string {
 	strictest := directives{public: true, age: -1, shared: -1}
 	for i := range r.Answers {
 		if a := &r.Answers[i]; a.Outcome == fanout.Succeeded {
-			strictest.add(parseDirectives(lines(a.Header, "Cache-Control")))
+			d := parseDirectives(lines(a.Header, "Cache-Control"))
+			d.grow(seconds32OrZero(a.Header.Get("Age")))
+			strictest.add(d)
 		}
 	}
 	return strictest.String()
+}
+
+func everyVary(r *fanout.Result) (all []string) {
+	for i := range r.Answers {
+		if r.Answers[i].Outcome == fanout.Succeeded {
+			all = append(all, lines(r.Answers[i].Header, "Vary")...)
+		}
+	}
+	return all
+}
+
+// grow takes off what a part has aged already.
+func (d *directives) grow(age int) {
+	if d.age >= 0 {
+		d.age = max(d.age-age, 0)
+	}
+	if d.shared >= 0 {
+		d.shared = max(d.shared-age, 0)
+	}
+}
+
+func seconds32OrZero(value string) int {
+	if value == "" {
+		return 0
+	}
+	return seconds32(value)
 }
 
 // directives are those of Cache-Control that a combined response can keep. Ages are in

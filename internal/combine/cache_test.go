@@ -25,6 +25,7 @@ func TestCaching(t *testing.T) {
 		{"an age that is none", http.Header{"Cache-Control": {"max-age=60"}}, http.Header{"Cache-Control": {"max-age=soon"}}, false, "max-age=0", ""},
 		{"shared ages", http.Header{"Cache-Control": {"max-age=10, s-maxage=60"}}, http.Header{"Cache-Control": {"max-age=30, must-revalidate"}}, false, "max-age=10, s-maxage=30, must-revalidate", ""},
 		{"two lines", http.Header{"Cache-Control": {"max-age=10", "private"}}, http.Header{"Cache-Control": {"max-age=30"}}, false, "private, max-age=10", ""},
+		{"a part that has aged", http.Header{"Cache-Control": {"max-age=60"}, "Age": {"50"}}, http.Header{"Cache-Control": {"max-age=30"}}, false, "max-age=10", ""},
 		{"a part is missing", http.Header{"Cache-Control": {"max-age=60"}}, http.Header{"Cache-Control": {"max-age=60"}}, true, "no-store", ""},
 		{"a cookie", http.Header{"Cache-Control": {"public, max-age=60"}, "Set-Cookie": {"a=1"}}, http.Header{"Cache-Control": {"public, max-age=60"}}, false, "private, max-age=60", ""},
 		{"Vary is of all", http.Header{"Vary": {"Accept, X-A"}, "Cache-Control": {"max-age=1"}}, http.Header{"Vary": {"accept", "X-B"}, "Cache-Control": {"max-age=1"}}, false, "max-age=1", "Accept, X-A, X-B"},

@@ -113,7 +113,7 @@ func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	response.Header["Content-Type"] = []string{"application/json"}
 	c.passFields(r, response.Header)
 	c.settleFields(r, response.Header)
-	c.diagnose(r, response.Header)
+	c.Diagnose(r, response.Header)
 	return response
 }
 
@@ -160,6 +160,6 @@ func (c *Combiner) pass(r *fanout.Result, i int) Response {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified: // RFC 9110, section 6.4.1
 		response.Body = nil
 	}
-	c.diagnose(r, response.Header)
+	c.Diagnose(r, response.Header)
 	return response
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// diagnose says in the header what became of the call and of each backend.
-func (c *Combiner) diagnose(r *fanout.Result, h http.Header) {
+// Diagnose says in the header what became of the call and of each backend.
+func (c *Combiner) Diagnose(r *fanout.Result, h http.Header) {
 	if c.Diagnostics == routeconfig.DiagnosticsNone {
 		return
 	}

@@ -81,7 +81,7 @@ func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanati
 	if retryAfter != nil {
 		response.Header["Retry-After"] = retryAfter
 	}
-	c.diagnose(&failed, response.Header)
+	c.Diagnose(&failed, response.Header)
 	p := Problem{Slug: e.slug, Title: e.title, Status: status, Detail: e.detail}
 	dst = p.open(dst)
 	if c.Diagnostics != routeconfig.DiagnosticsNone {

@@ -29,6 +29,9 @@ type Call struct {
 	Memory Memory
 	// Input is what the backends' expressions read of the call, where there are any.
 	Input any
+	// Reserved, where it is set, is called when the last backend has reserved: nobody
+	// reads Input any more.
+	Reserved func()
 	// RequestID is sent to every backend and returned to the client.
 	RequestID string
 }

@@ -72,6 +72,9 @@ func New(o Options) *Dispatcher { return &Dispatcher{Options: o} }
 // InFlight is the number of calls under way, stragglers included.
 func (d *Dispatcher) InFlight() int { return int(d.inFlight.Load()) }
 
+// Idle reports whether nothing is under way, not even a shadow.
+func (d *Dispatcher) Idle() bool { return d.inFlight.Load() == 0 && d.shadowed.Load() == 0 }
+
 // Drain waits until the last straggler and shadow has ended. No Dispatch may begin meanwhile.
 func (d *Dispatcher) Drain() { d.running.Wait() }
 

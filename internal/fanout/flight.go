@@ -21,7 +21,6 @@ type flight struct {
 	stragglers Stragglers
 	cancels    []context.CancelCauseFunc // by backend
 	decided    chan struct{}
-	shade      *shade // nil without shadows
 	// Streams that nobody has closed yet. There are none before streaming is set, and
 	// kept is closed once their reader is known.
 	streams   sync.WaitGroup
@@ -37,6 +36,7 @@ type arrival struct {
 func (f *flight) run(client context.Context) *Result {
 	f.reserve()
 	if f.verdict() == unmet {
+		f.reserved()
 		f.skip()
 		f.land()
 		return f.result(f.verdict())
@@ -52,11 +52,12 @@ func (f *flight) run(client context.Context) *Result {
 			go f.ask(ctx, i, r)
 		}
 	}
-	f.shade = f.cast(base)
+	shade := f.cast(base)
+	f.reserved()
 	v, left := f.await(client)
 	close(f.decided)
 	result := f.result(v)
-	f.shade.decide(result.Answers)
+	shade.decide(result.Answers)
 	if left {
 		result.Outcome = ClientClosed
 	}
@@ -134,21 +135,16 @@ func (f *flight) await(client context.Context) (v verdict, left bool) {
 	return v, false
 }
 
-// land ends a flight whose last backend has answered. Its memory lasts until the last
-// shadow has, too.
-func (f *flight) land() {
-	f.d.inFlight.Add(-1)
-	if f.shade == nil {
-		f.close()
-		return
+// reserved says that nobody reserves any more.
+func (f *flight) reserved() {
+	if f.call.Reserved != nil {
+		f.call.Reserved()
 	}
-	go func() {
-		f.shade.running.Wait()
-		f.close()
-	}()
 }
 
-func (f *flight) close() {
+// land ends a flight whose last backend has answered. Shadows have memory of their own.
+func (f *flight) land() {
+	f.d.inFlight.Add(-1)
 	if f.call.Memory != nil {
 		f.call.Memory.Close()
 	}
@@ -202,8 +198,14 @@ func (f *flight) takeArrived(v verdict) verdict {
 
 // depart follows a client that has left.
 func (f *flight) depart() {
-	if f.stragglers != Finish {
-		f.abandon(ErrClientClosed, Canceled, NoReason)
+	if f.stragglers == Finish {
+		return
+	}
+	f.abandon(ErrClientClosed, Canceled, NoReason)
+	for i := range f.answers {
+		if s := f.answers[i].Stream; s != nil {
+			s.Abort(ErrClientClosed)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -12,14 +11,27 @@ type Shadow struct {
 	Backend Backend
 	// Percent of the calls are sent here, too.
 	Percent int
-	// Reference is the index of the backend whose answer this one's is compared with.
+	// Reference is the index of the backend whose answer this one's is compared with,
+	// with its body where Body is set.
 	Reference int
+	Body      bool
 }
 
 // ShadowObserver is told each answer of a shadow, once it and the call's result are
 // known, from any goroutine. The reference is Pending where it came too late.
 type ShadowObserver interface {
 	Shadowed(shadow int, call *Call, a, reference *Answer)
+	// Room opens the memory of a call with a shadow, which is none of the call's own:
+	// a shadow that hangs must not take the room of calls. ok is false where there is
+	// none left.
+	Room(call *Call) (memory ShadowMemory, ok bool)
+}
+
+// ShadowMemory counts the memory of one call with a shadow.
+type ShadowMemory interface {
+	Memory
+	// Add counts n bytes that are kept for the shadow.
+	Add(n int64)
 }
 
 // shade is the shadows of one call under way.
@@ -30,7 +42,13 @@ type shade struct {
 	decided chan struct{} // closed when references are set
 	// references are copies: what a stream becomes later is the response's business.
 	references []Answer
-	running    sync.WaitGroup
+	kept       []kept
+}
+
+// kept is the memory of a shadow that is to be compared by the body of its reference.
+type kept struct {
+	shadow int
+	memory ShadowMemory
 }
 
 // cast sends the call to shadows, if it is any's turn. What they reserve is taken here,
@@ -50,28 +68,41 @@ func (f *flight) cast(base context.Context) *shade {
 }
 
 func (s *shade) ask(base context.Context, i int) {
-	// They have room of their own: hanging ones must not take that of calls.
-	if s.d.shadowed.Add(1) > int64(s.d.MaxInFlight) {
-		s.d.shadowed.Add(-1)
-		s.run(i, func() Answer { return Answer{Outcome: Rejected, Reason: Overloaded} })
+	// They have room of their own, in number and in memory.
+	memory, ok := s.d.ShadowObserver.Room(s.call)
+	if !ok || s.d.shadowed.Add(1) > int64(s.d.MaxInFlight) {
+		if ok {
+			s.d.shadowed.Add(-1)
+			memory.Close()
+		}
+		s.run(i, func() Answer { return Answer{Outcome: Rejected, Reason: Overloaded} }, func() {})
 		return
 	}
-	r, refusal := s.d.Shadows[i].Backend.Reserve(s.call)
-	if r == nil {
+	release := func() {
+		memory.Close()
 		s.d.shadowed.Add(-1)
-		s.run(i, func() Answer { return refusal })
+	}
+	call := *s.call
+	call.Memory = memory
+	r, refusal := s.d.Shadows[i].Backend.Reserve(&call)
+	call.Input = nil // of which the call gives the room back
+	if r == nil {
+		s.run(i, func() Answer { return refusal }, release)
 		return
+	}
+	if s.d.Shadows[i].Body {
+		s.kept = append(s.kept, kept{i, memory})
 	}
 	s.run(i, func() Answer {
-		defer s.d.shadowed.Add(-1)
 		ctx, cancel := context.WithCancel(base)
 		defer cancel()
-		return r.Do(ctx, s.call, nil)
-	})
+		return r.Do(ctx, &call, nil)
+	}, release)
 }
 
-func (s *shade) run(i int, do func() Answer) {
-	s.running.Go(func() {
+func (s *shade) run(i int, do func() Answer, release func()) {
+	s.d.running.Go(func() {
+		defer release()
 		a := do()
 		if a.Responded() {
 			s.d.Checker.Check(-1, &a)
@@ -82,15 +113,21 @@ func (s *shade) run(i int, do func() Answer) {
 	})
 }
 
-// decide hands over what the shadows are compared with.
+// decide hands over what the shadows are compared with, and keeps no body that nobody
+// compares.
 func (s *shade) decide(answers []Answer) {
 	if s == nil {
 		return
 	}
 	s.references = make([]Answer, len(answers))
-	copy(s.references, answers)
-	for i := range s.references {
-		s.references[i].Stream = nil
+	for i := range answers {
+		s.references[i] = answers[i]
+		s.references[i].Stream, s.references[i].Body, s.references[i].Checked = nil, nil, nil
+	}
+	for _, k := range s.kept {
+		i := s.d.Shadows[k.shadow].Reference
+		s.references[i].Body = answers[i].Body
+		k.memory.Add(int64(len(answers[i].Body)))
 	}
 	close(s.decided)
 }

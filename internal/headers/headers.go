@@ -51,7 +51,7 @@ func Named(h http.Header) []string {
 func Response(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
-		if !IsHopByHop(name) && !Own(name) {
+		if !IsHopByHop(name) && !Own(name) && name != "X-Request-Id" { // that is the call's
 			out[name] = values
 		}
 	}

@@ -208,3 +208,33 @@ func TestMovedBackendsAreFollowed(t *testing.T) {
 		}
 	}
 }
+
+// A peer that never answers the handshake holds its connection no longer than 10 s,
+// though the call for which it was made has ended before.
+func TestHandshakesEnd(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	ended := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+		_, err = io.Copy(io.Discard, conn)
+		ended <- err
+	}()
+	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", "https://"+l.Addr().String(), func(b *routeconfig.Backend) { b.Timeout = testkit.Span(100 * time.Millisecond) }))))
+	if r := p.Do("POST", "orders", "/", "{}"); !strings.Contains(r.Body, `"reason":"timeout"`) {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the connection is still open: %v", err)
+	}
+}

@@ -25,6 +25,7 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 	for _, s := range r.shadows {
 		o.Shadows = append(o.Shadows, fanout.Shadow{
 			Backend: s, Percent: s.config.Percent, Reference: counted(r.config, s.config.Reference),
+			Body: s.config.Compare == routeconfig.CompareBody,
 		})
 	}
 	return fanout.New(o)

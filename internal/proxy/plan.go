@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
@@ -45,7 +46,9 @@ type route struct {
 	answers    []*stats.Backend
 	shadows    []*shadow
 	log        *slog.Logger
-	groups     []dependency
+	// shadowMemory is what shadows of all routes share.
+	shadowMemory *body.Budget
+	groups       []dependency
 	// certificate and secure are nil for a plain listener.
 	certificate *certificate
 	secure      *tls.Config
@@ -94,11 +97,12 @@ func newKept() kept {
 
 // compiler makes a plan out of a document and of what the last plan kept.
 type compiler struct {
-	options *Options
-	store   *creds.Store
-	old     kept
-	fresh   kept
-	now     time.Time
+	options      *Options
+	store        *creds.Store
+	old          kept
+	fresh        kept
+	now          time.Time
+	shadowMemory *body.Budget
 	// expressions compiles those of all routes.
 	expressions *expression.Compiler
 }
@@ -122,7 +126,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 }
 
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
-	r := &route{id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log}
+	r := &route{id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory}
 	via := pseudonym(r.id)
 	limiters, err := c.limiters(r.id, config.RateLimits)
 	if err != nil {

@@ -72,10 +72,12 @@ type Proxy struct {
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
 	memory      *body.Budget
+	// shadowMemory is an eighth of what calls have, on top of it.
+	shadowMemory *body.Budget
 
 	mu      sync.Mutex // guards what follows, and changes of plan
 	servers map[string]*server
-	retired []*fanout.Dispatcher // of older plans, with calls under way
+	retired []*fanout.Dispatcher // of older plans, not idle yet
 	closed  bool
 }
 
@@ -87,7 +89,11 @@ func New(o Options) *Proxy {
 	if o.AccessLogSample == 0 {
 		o.AccessLogSample = 1
 	}
-	p := &Proxy{memory: &body.Budget{Limit: cmp.Or(o.MemoryBudget, 1<<30)}, options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{}}
+	budget := cmp.Or(o.MemoryBudget, 1<<30)
+	p := &Proxy{
+		options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{},
+		memory: &body.Budget{Limit: budget}, shadowMemory: &body.Budget{Limit: budget / 8},
+	}
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen
 	}
@@ -137,7 +143,7 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, fresh: newKept(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, fresh: newKept(), now: time.Now()}
 	if old != nil {
 		c.old = old.kept
 	}
@@ -193,7 +199,7 @@ func (p *Proxy) retire(old, fresh *plan) {
 	}
 	busy := p.retired[:0]
 	for _, d := range p.retired {
-		if d.InFlight() > 0 {
+		if !d.Idle() {
 			busy = append(busy, d)
 		}
 	}

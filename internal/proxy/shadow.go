@@ -67,6 +67,16 @@ func (s *shadow) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer) 
 	return s.Backend.Reserve(call) //nolint:wrapcheck // no error
 }
 
+// Room implements fanout.ShadowObserver.
+func (r *route) Room(call *fanout.Call) (fanout.ShadowMemory, bool) {
+	account := r.shadowMemory.Open()
+	if !account.Take(int64(len(call.Body))) {
+		account.Close()
+		return nil, false
+	}
+	return account, true
+}
+
 // Shadowed implements fanout.ShadowObserver.
 func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer) {
 	s, now := r.shadows[i], time.Now()
@@ -107,9 +117,12 @@ func (s *shadow) compare(a, reference *fanout.Answer) (result, pointer string) {
 	if !ok || !both {
 		return resultBody, ""
 	}
-	pointer, differ := rawjson.Difference(ours, theirs, s.ignored)
-	if !differ {
+	switch pointer, found := rawjson.Difference(ours, theirs, s.ignored); found {
+	case rawjson.Same:
 		return resultSame, ""
+	case rawjson.TooDeep:
+		return resultIncomparable, ""
+	default:
+		return resultBody, pointer[:min(len(pointer), maxPointer)]
 	}
-	return resultBody, pointer[:min(len(pointer), maxPointer)]
 }

@@ -135,3 +135,23 @@ func TestShadowsGetTheirShare(t *testing.T) {
 		t.Errorf("the shadow got %d calls that nobody takes", n-before)
 	}
 }
+
+// Shadows that hang with what they were sent take no memory of calls.
+func TestShadowsHaveMemoryOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	candidate := testkit.NewBackend(t, func(http.ResponseWriter, *http.Request) { <-release })
+	p := proxytest.Serve(t, proxy.Options{MemoryBudget: 2 << 20}, testkit.Route("orders", testkit.Receivers( // 256 KiB for shadows
+		testkit.Receiver("one", testkit.NewBackend(t, nil).URL),
+		testkit.Receiver("candidate", candidate.URL, shadowing("Body")))))
+	large := `{"x":"` + strings.Repeat("x", 100_000) + `"}`
+	for i := range 40 {
+		if r := p.Do("POST", "orders", "/", large); r.Status != 200 {
+			t.Fatalf("call %d: %d %s", i, r.Status, r.Body)
+		}
+	}
+	testkit.Eventually(t, "shadows have room for two", func() bool {
+		return candidate.Count() == 2 && p.Answers("orders", 1).Rejected["overloaded"] == 38
+	})
+}

@@ -57,10 +57,8 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 	control := http.NewResponseController(v.writer)
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines
 	v.writer.WriteHeader(response.Status)
-	_ = control.Flush() // a client may wait for the head alone
-	if v.request.Method == http.MethodHead {
-		return nil // though the backend was asked otherwise
-	}
+	_ = control.Flush()                       // a client may wait for the head alone
+	_ = control.SetWriteDeadline(time.Time{}) // HTTP/2 resets a stream at its deadline, written to or not
 	buffer := v.proxy.buffer()
 	defer v.proxy.buffers.Put(buffer)
 	if cap(*buffer) < streamChunk {
@@ -70,7 +68,6 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 	for {
 		n, err := answer.Stream.Read(piece)
 		if n > 0 {
-			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 			// Of a body with a length, a full piece has more behind it.
 			if err := v.pass(control, piece[:n], len(length) == 0 || n < streamChunk); err != nil {
 				return err
@@ -96,6 +93,8 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 const streamChunk = 32 << 10
 
 func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool) error {
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	n, err := v.writer.Write(piece)
 	v.bytes += n
 	if err == nil && flush {

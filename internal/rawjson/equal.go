@@ -7,15 +7,34 @@ import (
 	"strings"
 )
 
+// Finding is what a comparison found.
+type Finding uint8
+
+// What a comparison may find.
+const (
+	Same Finding = iota
+	Different
+	// TooDeep: it would take more than maxLooks times the size of both to know.
+	TooDeep
+)
+
+// maxLooks bounds a comparison: what is nested is looked at again with each of its
+// levels.
+const maxLooks = 16
+
 // Difference finds the first place at which two valid values differ, as a JSON Pointer
 // (RFC 6901). Objects have no order, of several members with one key the last counts,
 // numbers are compared by value, and exactly. Places that ignored names are left out.
-func Difference(a, b []byte, ignored *Places) (pointer string, differ bool) {
-	c := comparison{ignored: ignored}
-	if c.same(a, b) {
-		return "", false
+func Difference(a, b []byte, ignored *Places) (pointer string, found Finding) {
+	c := comparison{ignored: ignored, left: maxLooks*(len(a)+len(b)) + 1<<16}
+	same := c.same(a, b)
+	switch {
+	case c.left < 0:
+		return "", TooDeep
+	case same:
+		return "", Same
 	}
-	return c.pointer(), true
+	return c.pointer(), Different
 }
 
 // Places are JSON Pointers, in which a segment of * stands for any. The nil pointer is
@@ -50,6 +69,7 @@ func (p *Places) has(path []string) bool {
 type comparison struct {
 	ignored *Places
 	path    []string
+	left    int // bytes that may still be looked at
 }
 
 func (c *comparison) pointer() string {
@@ -63,6 +83,9 @@ func (c *comparison) pointer() string {
 }
 
 func (c *comparison) same(a, b []byte) bool {
+	if c.left -= len(a) + len(b); c.left < 0 {
+		return false
+	}
 	if c.ignored.has(c.path) {
 		return true
 	}

@@ -39,14 +39,25 @@ func TestDifference(t *testing.T) {
 		}
 		places, _ := NewPlaces(pointers)
 		for _, pair := range [][2]string{{row.a, row.b}, {row.b, row.a}} {
-			pointer, differ := Difference([]byte(strings.TrimSpace(pair[0])), []byte(strings.TrimSpace(pair[1])), places)
-			if got := map[bool]string{true: pointer, false: "same"}[differ]; got != row.want {
+			pointer, found := Difference([]byte(strings.TrimSpace(pair[0])), []byte(strings.TrimSpace(pair[1])), places)
+			if got := map[bool]string{true: pointer, false: "same"}[found == Different]; got != row.want {
 				t.Errorf("%s and %s: %s, want %s", pair[0], pair[1], got, row.want)
 			}
 		}
 	}
 	if _, ok := NewPlaces([]string{"a"}); ok {
 		t.Error("a pointer without its slash is taken")
+	}
+}
+
+// What is nested deep is not looked at again and again.
+func TestDifferenceIsBounded(t *testing.T) {
+	t.Parallel()
+	deep := func(last string) []byte {
+		return []byte(strings.Repeat(`{"a":`, 500) + `["` + strings.Repeat("x", 200_000) + last + `"]` + strings.Repeat("}", 500))
+	}
+	if pointer, found := Difference(deep("a"), deep("b"), nil); found != TooDeep {
+		t.Errorf("%d at %s, want TooDeep", found, pointer)
 	}
 }
 
@@ -94,9 +105,9 @@ func FuzzDifferenceAgreesWithAModel(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		_, differ := Difference(raw[0], raw[1], nil)
-		if want := !reflect.DeepEqual(model(values[0]), model(values[1])); differ != want {
-			t.Fatalf("%s and %s differ: %v, want %v", raw[0], raw[1], differ, want)
+		_, found := Difference(raw[0], raw[1], nil)
+		if want := !reflect.DeepEqual(model(values[0]), model(values[1])); (found == Different) != want && found != TooDeep {
+			t.Fatalf("%s and %s differ: %v, want %v", raw[0], raw[1], found, want)
 		}
 	})
 }
