@@ -19,7 +19,7 @@ import (
 func main() {
 	span := flag.Duration("span", 30*time.Minute, "how long the load goes on")
 	first := flag.Duration("first", 5*time.Minute, "when the first reading is taken")
-	rate := flag.Int("rate", 300, "calls a second")
+	rate := flag.Int("rate", 150, "calls a second")
 	memory := flag.String("memory", "", "measure the memory of this `program`, bin/fanout-proxy, instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -26,8 +26,8 @@ const (
 // Backend counts the answers of one backend.
 type Backend struct {
 	series  *series
-	median  atomic.Int64 // of the last five minutes, renewed at most every 5 s
-	renewed atomic.Int64 // number of the short slot in which it was
+	median  atomic.Int64 // of the last five minutes
+	renewed atomic.Int64 // number of the span of renewal in which it was
 	failure atomic.Pointer[Failure]
 }
 
@@ -71,11 +71,14 @@ func (b *Backend) canceled(now time.Time, a *fanout.Answer) {
 	}
 }
 
+// renewal is how often a median is computed anew, at most.
+const renewal = 5 * time.Second
+
 // ownMedian is the backend's median duration; 0 while there is none.
 func (b *Backend) ownMedian(now time.Time) time.Duration {
-	number := now.UnixNano() / int64(shortSlot)
+	number := now.UnixNano() / int64(renewal)
 	if b.renewed.Swap(number) != number {
-		total, _ := b.series.window(now, Window5m)
+		total, _ := b.series.window(now, fiveMinutes)
 		h := total.histogram()
 		b.median.Store(int64(h.Quantile(0.5)))
 	}
@@ -85,9 +88,9 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 // Report returns the backend's part of a Report.
 func (b *Backend) Report(now time.Time, name string) BackendReport {
 	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, LastFailure: b.failure.Load()}
-	for _, window := range [...]string{Window1m, Window5m, Window1h} {
-		total, seconds := b.series.window(now, window)
-		report.Windows[window] = AnswersWindow{
+	for i, w := range windows {
+		total, seconds := b.series.window(now, i)
+		report.Windows[w.name] = AnswersWindow{
 			Seconds: seconds, Answers: total.answers(), Duration: total.histogram(),
 		}
 	}

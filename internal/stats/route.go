@@ -29,12 +29,12 @@ func (r *Route) Refuse(now time.Time) { r.series.count(now, countRefused, 1) }
 
 // Windows returns the route's windows for a Report.
 func (r *Route) Windows(now time.Time) map[string]CallsWindow {
-	windows := map[string]CallsWindow{}
-	for _, window := range [...]string{Window1m, Window5m, Window1h} {
-		total, seconds := r.series.window(now, window)
-		windows[window] = CallsWindow{Seconds: seconds, Calls: total.calls(), Duration: total.histogram()}
+	calls := make(map[string]CallsWindow, len(windows))
+	for i, w := range windows {
+		total, seconds := r.series.window(now, i)
+		calls[w.name] = CallsWindow{Seconds: seconds, Calls: total.calls(), Duration: total.histogram()}
 	}
-	return windows
+	return calls
 }
 
 // Total returns the calls and their durations since the start.

@@ -5,13 +5,17 @@ import (
 	"time"
 )
 
-// The slots of a series: 12 of 5 s and 60 of 1 min, aligned with the wall clock.
-const (
-	shortSlot  = 5 * time.Second
-	shortSlots = 12
-	longSlot   = time.Minute
-	longSlots  = 60
-)
+// Each window is the sum of twelve slots, the current one included: it covers eleven
+// twelfths of its name and more. Slots are aligned with the wall clock.
+const slots = 12
+
+var windows = [...]struct {
+	name string
+	slot time.Duration
+}{{Window1m, 5 * time.Second}, {Window5m, 25 * time.Second}, {Window1h, 5 * time.Minute}}
+
+// fiveMinutes is the place of Window5m.
+const fiveMinutes = 1
 
 // slot counts what happened within one span of time. A slot is never emptied: a
 // new one takes its place in the ring, so that a late writer cannot spoil it.
@@ -23,19 +27,12 @@ type slot struct {
 }
 
 // ring holds the newest slots of one width. Slots are made at first use.
-type ring struct {
-	width time.Duration
-	slots []atomic.Pointer[slot]
-}
-
-func newRing(width time.Duration, n int) ring {
-	return ring{width: width, slots: make([]atomic.Pointer[slot], n)}
-}
+type ring [slots]atomic.Pointer[slot]
 
 // at returns the slot for now.
-func (r *ring) at(now time.Time) *slot {
-	number := now.UnixNano() / int64(r.width)
-	place := &r.slots[number%int64(len(r.slots))]
+func (r *ring) at(now time.Time, width time.Duration) *slot {
+	number := now.UnixNano() / int64(width)
+	place := &r[number%slots]
 	for {
 		s := place.Load()
 		if s != nil && s.number >= number {
@@ -48,19 +45,18 @@ func (r *ring) at(now time.Time) *slot {
 	}
 }
 
-// recent sums the newest n slots, the current one included, and returns how much
-// time they cover.
-func (r *ring) recent(now time.Time, n int) (sums, time.Duration) {
-	current := now.UnixNano() / int64(r.width)
+// recent sums the slots and returns how much time they cover.
+func (r *ring) recent(now time.Time, width time.Duration) (sums, time.Duration) {
+	current := now.UnixNano() / int64(width)
 	var total sums
-	for i := range r.slots {
-		s := r.slots[i].Load()
-		if s != nil && s.number <= current && s.number > current-int64(n) {
+	for i := range r {
+		s := r[i].Load()
+		if s != nil && s.number <= current && s.number > current-slots {
 			total.add(s)
 		}
 	}
-	into := time.Duration(now.UnixNano() % int64(r.width))
-	return total, time.Duration(n-1)*r.width + into
+	into := time.Duration(now.UnixNano() % int64(width))
+	return total, (slots-1)*width + into
 }
 
 // sums are the counts of several slots.
@@ -94,50 +90,39 @@ func (t *sums) histogram() Histogram {
 	return h
 }
 
-// series counts events in both rings and since the start. Events add to counters
-// of the caller's choice; those with a duration add to the spread too.
+// series counts events in all windows and since the start. Events add to counters of the
+// caller's choice; those with a duration add to the spread too.
 type series struct {
-	started     time.Time
-	short, long ring
-	counts      [counters]atomic.Uint64
-	spread      [buckets]atomic.Uint64
-	micros      atomic.Uint64
+	started time.Time
+	windows [len(windows)]ring
+	counts  [counters]atomic.Uint64
+	spread  [buckets]atomic.Uint64
+	micros  atomic.Uint64
 }
 
-func newSeries(started time.Time) *series {
-	return &series{
-		started: started,
-		short:   newRing(shortSlot, shortSlots),
-		long:    newRing(longSlot, longSlots),
-	}
-}
+func newSeries(started time.Time) *series { return &series{started: started} }
 
 func (s *series) count(now time.Time, counter int, n uint32) {
-	s.short.at(now).counts[counter].Add(n)
-	s.long.at(now).counts[counter].Add(n)
+	for i, w := range windows {
+		s.windows[i].at(now, w.slot).counts[counter].Add(n)
+	}
 	s.counts[counter].Add(uint64(n))
 }
 
 func (s *series) observe(now time.Time, d time.Duration) {
-	i, micros := bucket(d), uint64(max(d, 0).Microseconds()) //nolint:gosec // not negative
-	for _, slot := range [2]*slot{s.short.at(now), s.long.at(now)} {
-		slot.spread[i].Add(1)
+	b, micros := bucket(d), uint64(max(d, 0).Microseconds()) //nolint:gosec // not negative
+	for i, w := range windows {
+		slot := s.windows[i].at(now, w.slot)
+		slot.spread[b].Add(1)
 		slot.micros.Add(micros)
 	}
-	s.spread[i].Add(1)
+	s.spread[b].Add(1)
 	s.micros.Add(micros)
 }
 
 // window sums one of the windows and returns the seconds that it covers.
-func (s *series) window(now time.Time, name string) (sums, float64) {
-	r, n := &s.long, longSlots
-	switch name {
-	case Window1m:
-		r, n = &s.short, shortSlots
-	case Window5m:
-		n = 5
-	}
-	total, covered := r.recent(now, n)
+func (s *series) window(now time.Time, i int) (sums, float64) {
+	total, covered := s.windows[i].recent(now, windows[i].slot)
 	return total, min(covered, max(now.Sub(s.started), time.Second)).Seconds()
 }
 

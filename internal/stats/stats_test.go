@@ -88,19 +88,16 @@ func TestWindowsFollowTheModel(t *testing.T) {
 		if r.IntN(50) > 0 {
 			continue
 		}
-		for window, slots := range map[string]struct {
-			width time.Duration
-			n     int64
-		}{Window1m: {shortSlot, shortSlots}, Window5m: {longSlot, 5}, Window1h: {longSlot, longSlots}} {
-			first := now.UnixNano()/int64(slots.width) - slots.n + 1
+		for _, w := range windows {
+			first := now.UnixNano()/int64(w.slot) - slots + 1
 			want := 0
 			for _, e := range events {
-				if e.UnixNano()/int64(slots.width) >= first {
+				if e.UnixNano()/int64(w.slot) >= first {
 					want++
 				}
 			}
-			if got := b.Report(now, "one").Windows[window].Answers.Succeeded; got != uint64(want) {
-				t.Fatalf("%s counts %d at %v, want %d", window, got, now, want)
+			if got := b.Report(now, "one").Windows[w.name].Answers.Succeeded; got != uint64(want) {
+				t.Fatalf("%s counts %d at %v, want %d", w.name, got, now, want)
 			}
 		}
 	}
