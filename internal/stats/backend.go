@@ -78,7 +78,7 @@ const renewal = 5 * time.Second
 func (b *Backend) ownMedian(now time.Time) time.Duration {
 	number := now.UnixNano() / int64(renewal)
 	if b.renewed.Swap(number) != number {
-		total, _ := b.series.window(now, fiveMinutes)
+		total, _ := b.series.sum(now, fiveMinutes)
 		h := total.histogram()
 		b.median.Store(int64(h.Quantile(0.5)))
 	}
@@ -88,8 +88,8 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 // Report returns the backend's part of a Report.
 func (b *Backend) Report(now time.Time, name string) BackendReport {
 	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, LastFailure: b.failure.Load()}
-	for i, w := range windows {
-		total, seconds := b.series.window(now, i)
+	for i, w := range windows() {
+		total, seconds := b.series.sum(now, i)
 		report.Windows[w.name] = AnswersWindow{
 			Seconds: seconds, Answers: total.answers(), Duration: total.histogram(),
 		}

@@ -29,9 +29,9 @@ func (r *Route) Refuse(now time.Time) { r.series.count(now, countRefused, 1) }
 
 // Windows returns the route's windows for a Report.
 func (r *Route) Windows(now time.Time) map[string]CallsWindow {
-	calls := make(map[string]CallsWindow, len(windows))
-	for i, w := range windows {
-		total, seconds := r.series.window(now, i)
+	calls := map[string]CallsWindow{}
+	for i, w := range windows() {
+		total, seconds := r.series.sum(now, i)
 		calls[w.name] = CallsWindow{Seconds: seconds, Calls: total.calls(), Duration: total.histogram()}
 	}
 	return calls

@@ -9,12 +9,17 @@ import (
 // twelfths of its name and more. Slots are aligned with the wall clock.
 const slots = 12
 
-var windows = [...]struct {
+// window is a span that is summed.
+type window struct {
 	name string
 	slot time.Duration
-}{{Window1m, 5 * time.Second}, {Window5m, 25 * time.Second}, {Window1h, 5 * time.Minute}}
+}
 
-// fiveMinutes is the place of Window5m.
+func windows() [3]window {
+	return [...]window{{Window1m, 5 * time.Second}, {Window5m, 25 * time.Second}, {Window1h, 5 * time.Minute}}
+}
+
+// fiveMinutes is the place of Window5m among them.
 const fiveMinutes = 1
 
 // slot counts what happened within one span of time. A slot is never emptied: a
@@ -94,7 +99,7 @@ func (t *sums) histogram() Histogram {
 // caller's choice; those with a duration add to the spread too.
 type series struct {
 	started time.Time
-	windows [len(windows)]ring
+	windows [3]ring // by window
 	counts  [counters]atomic.Uint64
 	spread  [buckets]atomic.Uint64
 	micros  atomic.Uint64
@@ -103,7 +108,7 @@ type series struct {
 func newSeries(started time.Time) *series { return &series{started: started} }
 
 func (s *series) count(now time.Time, counter int, n uint32) {
-	for i, w := range windows {
+	for i, w := range windows() {
 		s.windows[i].at(now, w.slot).counts[counter].Add(n)
 	}
 	s.counts[counter].Add(uint64(n))
@@ -111,7 +116,7 @@ func (s *series) count(now time.Time, counter int, n uint32) {
 
 func (s *series) observe(now time.Time, d time.Duration) {
 	b, micros := bucket(d), uint64(max(d, 0).Microseconds()) //nolint:gosec // not negative
-	for i, w := range windows {
+	for i, w := range windows() {
 		slot := s.windows[i].at(now, w.slot)
 		slot.spread[b].Add(1)
 		slot.micros.Add(micros)
@@ -120,9 +125,10 @@ func (s *series) observe(now time.Time, d time.Duration) {
 	s.micros.Add(micros)
 }
 
-// window sums one of the windows and returns the seconds that it covers.
-func (s *series) window(now time.Time, i int) (sums, float64) {
-	total, covered := s.windows[i].recent(now, windows[i].slot)
+// sum adds up one of the windows and returns the seconds that it covers.
+func (s *series) sum(now time.Time, i int) (sums, float64) {
+	w := windows()[i]
+	total, covered := s.windows[i].recent(now, w.slot)
 	return total, min(covered, max(now.Sub(s.started), time.Second)).Seconds()
 }
 

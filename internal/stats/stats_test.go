@@ -88,7 +88,7 @@ func TestWindowsFollowTheModel(t *testing.T) {
 		if r.IntN(50) > 0 {
 			continue
 		}
-		for _, w := range windows {
+		for _, w := range windows() {
 			first := now.UnixNano()/int64(w.slot) - slots + 1
 			want := 0
 			for _, e := range events {
