@@ -39,8 +39,11 @@ func TestB1BackendsShareNothing(t *testing.T) {
 			}
 		}
 	}
+	var asked []*testkit.Backend
 	receiver := func(name string) routeconfig.Backend {
-		return testkit.Receiver(name, testkit.NewBackend(t, check(name)).URL+"/"+name, request(func(r *routeconfig.Request) {
+		b := testkit.NewBackend(t, check(name))
+		asked = append(asked, b)
+		return testkit.Receiver(name, b.URL+"/"+name, request(func(r *routeconfig.Request) {
 			r.Path, r.Method = routeconfig.PathForward, "PUT"
 			r.SetHeaders = []routeconfig.NameValue{{Name: "X-Backend", Value: name}}
 		}))
@@ -64,8 +67,10 @@ func TestB1BackendsShareNothing(t *testing.T) {
 		t.Error(what)
 		return true
 	})
-	if n := p.Answers("orders", 0).Succeeded; n != workers*each {
-		t.Errorf("%d answers counted, want %d", n, workers*each)
+	for i, b := range asked {
+		if n := p.Answers("orders", i).Succeeded; n != workers*each || b.Count() != workers*each {
+			t.Errorf("backend %d: %d answers counted, %d requests, want %d", i, n, b.Count(), workers*each)
+		}
 	}
 }
 
