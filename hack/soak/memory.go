@@ -168,33 +168,36 @@ func flood(ctx context.Context, url string) *[4]atomic.Int64 {
 	for range memoryCalls {
 		workers.Go(func() {
 			for ctx.Err() == nil {
-				r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-				if err != nil {
-					return
-				}
-				response, err := transport.RoundTrip(r)
-				if err != nil {
-					if ctx.Err() == nil { // those that the end cut off are none
-						statuses[3].Add(1)
-					}
-					continue
-				}
-				_, _ = io.Copy(io.Discard, response.Body)
-				_ = response.Body.Close()
-				switch response.StatusCode {
-				case http.StatusMultiStatus, http.StatusOK:
-					statuses[0].Add(1)
-				case http.StatusServiceUnavailable:
-					statuses[1].Add(1)
-					time.Sleep(100 * time.Millisecond) // as Retry-After would have it, and more often
-				default:
-					statuses[2].Add(1)
+				if status := call(ctx, transport, url, body); ctx.Err() == nil { // the end cuts some off
+					statuses[status].Add(1)
 				}
 			}
 		})
 	}
 	workers.Wait()
 	return statuses
+}
+
+// call returns the place of its response in what flood returns.
+func call(ctx context.Context, transport *http.Transport, url string, body []byte) int {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 3
+	}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		return 3
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusMultiStatus:
+		return 0
+	case http.StatusServiceUnavailable:
+		time.Sleep(100 * time.Millisecond) // as Retry-After would have it, and more often
+		return 1
+	}
+	return 2
 }
 
 // peak is the most memory that a process has had resident, in bytes.
