@@ -27,9 +27,6 @@ type Options struct {
 	Policy string
 }
 
-// StatusClientClosed is what logs and metrics say of a call that its client left.
-const StatusClientClosed = 499
-
 // Response is what the client gets. Header is the caller's to change.
 type Response struct {
 	// Outcome is that of the call, unless its response cannot be made.
@@ -90,12 +87,9 @@ func (c *Combiner) Check(_ int, a *fanout.Answer) {
 	a.Checked = parsed
 }
 
-// Combine makes the response to a decided call. A body that is made here is
-// appended to dst; one that is passed as it is stays the answer's.
+// Combine makes the response to a decided call whose client is there to read it. A body
+// that is made here is appended to dst; one that is passed as it is stays the answer's.
 func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
-	if r.Outcome == fanout.ClientClosed { // for the log: nobody reads it
-		return Response{Outcome: r.Outcome, Status: StatusClientClosed, Header: http.Header{}, Passed: -1}
-	}
 	if single := c.single(r); single >= 0 {
 		return c.pass(r, single)
 	}

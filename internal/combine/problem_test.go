@@ -92,12 +92,3 @@ func TestPrimaryWithoutAWholeResponseIsAProblem(t *testing.T) {
 		}
 	}
 }
-
-func TestAClientThatLeftGetsNothing(t *testing.T) {
-	t.Parallel()
-	c := New(parseRoute("").options([]string{"a"}))
-	got := c.Combine(&fanout.Result{Outcome: fanout.ClientClosed, Answers: []fanout.Answer{{Outcome: fanout.Canceled}}, Deciding: -1}, nil)
-	if got.Status != 499 || got.Body != nil || got.Outcome != fanout.ClientClosed {
-		t.Errorf("%+v", got)
-	}
-}

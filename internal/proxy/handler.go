@@ -23,6 +23,8 @@ const (
 	// indexed is how much of a body's size expressions may keep to find their way in it
 	// (measured: 9.6 for an object of the smallest members).
 	indexed = 10
+	// statusClientClosed is what the log says of a call that its client left.
+	statusClientClosed = 499
 	// maxPooled keeps a single large response from holding its memory for ever.
 	maxPooled = 1 << 20
 )
@@ -135,7 +137,7 @@ func (v *visit) respond() {
 	now := time.Now()
 	if v.result.Outcome == fanout.ClientClosed {
 		v.result.Keep(-1)
-		v.outcome, v.status = fanout.ClientClosed, combine.StatusClientClosed
+		v.outcome, v.status = fanout.ClientClosed, statusClientClosed
 		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
 		v.log(now)
 		hangUp()
@@ -163,7 +165,7 @@ func (v *visit) respond() {
 	now = time.Now()
 	v.route.calls.Record(now, v.outcome, now.Sub(v.start))
 	v.log(now)
-	if v.route.config.Response.Combined() && cap(response.Body) <= maxPooled {
+	if v.combined() && cap(response.Body) <= maxPooled {
 		*buffer = response.Body
 	}
 	v.proxy.buffers.Put(buffer)
@@ -225,7 +227,7 @@ func hangUp() {
 // answer writes a refusal.
 func (v *visit) answer(r *gate.Refusal) {
 	if r.Gone {
-		v.status = combine.StatusClientClosed
+		v.status = statusClientClosed
 		v.log(time.Now())
 		hangUp()
 	}
