@@ -11,18 +11,19 @@ import (
 var ErrTooLarge = errors.New("body exceeds the limit")
 
 const (
-	// first is the room for a body of unknown length. Each further piece is twice as
-	// large as the one before, up to largest: nothing is copied but once, at the end.
+	// first is the room for the beginning of a body, whatever was announced: a head
+	// alone must not take what others need. Each further piece is twice as large as the
+	// one before, up to largest.
 	first   = 4 << 10
 	largest = 1 << 20
-	// believed is how much of an announced length gets room before a byte arrived.
-	believed = 1 << 20
+	// believed is the share of an announced length, one in so many bytes, that has to be
+	// there before the rest of it gets its room at once.
+	believed = 4
 )
 
-// Read reads a body to its end. declared is its length as announced, or -1; the
-// announcement is not believed beyond the limit. What it takes is taken from memory,
-// and stays taken. The error is ErrTooLarge once the limit is passed, ErrMemory, and
-// else that of the reader.
+// Read reads a body to its end. declared is its length as announced, or -1. What it
+// takes is taken from memory as bytes arrive, and stays taken. The error is ErrTooLarge
+// once the limit is passed, ErrMemory, and else that of the reader.
 func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 	if declared > limit {
 		return nil, ErrTooLarge
@@ -31,9 +32,9 @@ func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 		return nil, nil
 	}
 	// One byte more than the limit, so that a body of just the limit ends with EOF.
-	p := pieces{memory: memory, next: min(first, limit+1)}
+	p := pieces{memory: memory, declared: declared, next: min(first, limit+1)}
 	if declared > 0 {
-		p.next = min(declared, believed) + 1 // one more, in which the end is seen
+		p.next = min(first, declared+1) // one more, in which the end is seen
 	}
 	err := p.fill(io.LimitReader(r, limit+1))
 	switch {
@@ -52,22 +53,24 @@ func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 
 // pieces are a body on its way in.
 type pieces struct {
-	memory *Account
-	list   [][]byte
-	next   int64 // the room of the next piece
-	size   int64
-	taken  int64
+	memory   *Account
+	declared int64 // -1 where nothing was announced
+	list     [][]byte
+	next     int64 // the room of the next piece
+	size     int64
+	taken    int64
 }
 
 // fill reads to the end.
 func (p *pieces) fill(r io.Reader) error {
 	for {
-		if !p.memory.Take(p.next) {
-			return ErrMemory
+		piece, err := p.room()
+		if err != nil {
+			return err
 		}
-		p.taken += p.next
-		piece, err := full(r, make([]byte, p.next))
-		if p.size += int64(len(piece)); len(piece) > 0 {
+		begun := len(piece)
+		piece, err = full(r, piece)
+		if p.size += int64(len(piece) - begun); len(piece) > 0 {
 			p.list = append(p.list, piece)
 		}
 		if errors.Is(err, io.EOF) {
@@ -80,17 +83,39 @@ func (p *pieces) fill(r io.Reader) error {
 	}
 }
 
-// full reads until there is no more room. Unlike io.ReadFull it leaves the error as it
-// is: an end in the middle is that of the reader.
+// room is an empty piece, or one for the whole of a body of which enough is there, with
+// that.
+func (p *pieces) room() ([]byte, error) {
+	if p.size == 0 || p.declared < p.size || p.size < p.declared/believed {
+		if !p.memory.Take(p.next) {
+			return nil, ErrMemory
+		}
+		p.taken += p.next
+		return make([]byte, 0, p.next), nil
+	}
+	all := p.declared + 1
+	if !p.memory.Take(all) {
+		return nil, ErrMemory
+	}
+	whole := make([]byte, 0, all)
+	for _, piece := range p.list {
+		whole = append(whole, piece...)
+	}
+	p.drop()
+	p.taken = all
+	return whole, nil
+}
+
+// full reads until there is no more room behind b. Unlike io.ReadFull it leaves the error
+// as it is: an end in the middle is that of the reader.
 func full(r io.Reader, b []byte) ([]byte, error) {
-	n := 0
-	for n < len(b) {
-		m, err := r.Read(b[n:])
-		if n += m; err != nil {
-			return b[:n], err //nolint:wrapcheck // the caller wraps it
+	for len(b) < cap(b) {
+		n, err := r.Read(b[len(b):cap(b)])
+		if b = b[:len(b)+n]; err != nil {
+			return b, err //nolint:wrapcheck // the caller wraps it
 		}
 	}
-	return b[:n], nil
+	return b, nil
 }
 
 // join makes one of the pieces. Most bodies are one already.
@@ -116,5 +141,5 @@ func (p *pieces) join() ([]byte, error) {
 
 func (p *pieces) drop() {
 	p.memory.Give(p.taken)
-	p.list = nil
+	p.list, p.taken = nil, 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -59,8 +60,8 @@ func TestBudget(t *testing.T) {
 		size     int
 		declared int64
 		want     error
-	}{{0, -1, nil}, {10, -1, nil}, {30 << 10, -1, nil}, {30 << 10, 30 << 10, nil}, {99 << 10, 99 << 10, nil}, {101 << 10, 101 << 10, ErrMemory}, {90 << 10, -1, ErrMemory}} {
-		a := budget.Open()
+	}{{0, -1, nil}, {10, -1, nil}, {30 << 10, -1, nil}, {30 << 10, 30 << 10, nil}, {70 << 10, 70 << 10, nil}, {99 << 10, 99 << 10, ErrMemory}, {101 << 10, 101 << 10, ErrMemory}, {90 << 10, -1, ErrMemory}} {
+		a := budget.Open(netip.Addr{})
 		got, err := Read(iotest.HalfReader(bytes.NewReader(make([]byte, row.size))), row.declared, 1<<20, a)
 		if !errors.Is(err, row.want) || err == nil && len(got) != row.size {
 			t.Errorf("%d bytes of %d: %d, %v, want %v", row.size, row.declared, len(got), err, row.want)

@@ -10,6 +10,7 @@ package combine
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -34,6 +35,8 @@ type Response struct {
 	Status  int
 	Header  http.Header
 	Body    []byte
+	// Short says that there was no room to make the response, which has no body then.
+	Short bool
 	// Passed is the index of the answer whose own body this is, or -1. Where that answer
 	// has a Stream, it comes instead of Body.
 	Passed int
@@ -51,9 +54,11 @@ type Combiner struct {
 type shape interface {
 	// fits reports whether a body can be part of the response. What it returns is
 	// kept in the answer for write.
-	fits(a *fanout.Answer) (parsed content, ok bool)
+	fits(a *fanout.Answer, room *room) (parsed content, ok bool)
+	// size is how many bytes write appends at the most.
+	size(c *Combiner, r *fanout.Result) int
 	// write appends the body of a call whose policy was met.
-	write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict)
+	write(c *Combiner, r *fanout.Result, dst []byte, room *room) ([]byte, *conflict)
 }
 
 // New returns a Combiner.
@@ -75,12 +80,17 @@ func New(o Options) *Combiner {
 }
 
 // Check implements fanout.Checker. Bodies of failures are shown by an Envelope
-// only.
-func (c *Combiner) Check(_ int, a *fanout.Answer) {
+// only. An answer for which there is no room becomes Rejected.
+func (c *Combiner) Check(_ int, a *fanout.Answer, memory fanout.Memory) {
 	if c.shape == nil || a.Outcome != fanout.Succeeded && c.Type != routeconfig.ResponseEnvelope {
 		return
 	}
-	parsed, ok := c.shape.fits(a)
+	room := room{memory: memory}
+	parsed, ok := c.shape.fits(a, &room)
+	if room.short {
+		*a = fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded, RetryAfter: time.Second, Attempts: a.Attempts}
+		return
+	}
 	if !ok && a.Outcome == fanout.Succeeded {
 		a.Outcome, a.Reason = fanout.Failed, fanout.Uncombinable
 	}
@@ -88,7 +98,8 @@ func (c *Combiner) Check(_ int, a *fanout.Answer) {
 }
 
 // Combine makes the response to a decided call whose client is there to read it. A body
-// that is made here is appended to dst; one that is passed as it is stays the answer's.
+// that is made here is appended to dst, and its room taken from the call's memory before;
+// one that is passed as it is stays the answer's.
 func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	if single := c.single(r); single >= 0 {
 		return c.pass(r, single)
@@ -96,18 +107,37 @@ func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
 	if r.Outcome == fanout.Unmet {
 		return c.unmet(r, dst)
 	}
+	room := room{memory: r.Memory}
 	if c.shape == nil { // a policy that is met has a response to pass
 		return c.problem(r, dst, http.StatusBadGateway, policyNotMet(), nil)
 	}
 	response := Response{Outcome: r.Outcome, Status: c.status(r), Header: make(http.Header, 8), Passed: -1}
+	size := c.shape.size(c, r)
+	if !room.take(size) {
+		return c.short(r)
+	}
 	var clash *conflict
-	if response.Body, clash = c.shape.write(c, r, dst); clash != nil {
+	response.Body, clash = c.shape.write(c, r, slices.Grow(dst, size), &room)
+	if room.short {
+		return c.short(r)
+	}
+	if clash != nil {
+		room.give(size)
 		return c.problem(r, dst, http.StatusBadGateway, clash.text(), nil)
 	}
 	response.Header["Content-Type"] = []string{"application/json"}
 	c.passFields(r, response.Header)
 	c.settleFields(r, response.Header)
 	c.Diagnose(r, response.Header)
+	return response
+}
+
+// short is the response to a call for whose response there is no room.
+func (c *Combiner) short(r *fanout.Result) Response {
+	failed := *r
+	failed.Outcome = fanout.Unmet
+	response := Response{Outcome: fanout.Unmet, Status: http.StatusServiceUnavailable, Header: http.Header{}, Passed: -1, Short: true}
+	c.Diagnose(&failed, response.Header)
 	return response
 }
 

@@ -41,7 +41,7 @@ func TestA12CharsetsAndByteOrderMarks(t *testing.T) {
 			if test.contentType != "" {
 				a.Header.Set("Content-Type", test.contentType)
 			}
-			c.Check(0, &a)
+			c.Check(0, &a, nil)
 			got := string(c.Combine(&fanout.Result{Answers: []fanout.Answer{a}, Deciding: -1}, nil).Body)
 			if !strings.HasSuffix(got, test.want+"}}}") {
 				t.Errorf("%s does not end in %s", got, test.want)

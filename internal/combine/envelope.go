@@ -1,6 +1,7 @@
 package combine
 
 import (
+	"encoding/base64"
 	"strconv"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
@@ -11,12 +12,53 @@ import (
 // envelope shows every backend with its outcome, status and body.
 type envelope struct{}
 
-func (envelope) fits(a *fanout.Answer) (content, bool) {
+func (envelope) fits(a *fanout.Answer, _ *room) (content, bool) {
 	parsed := examine(a, rawjson.Scanner{})
 	return parsed, parsed.kind != encoded && parsed.kind != tooDeep
 }
 
-func (envelope) write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict) {
+// skeleton is what an entry takes beside its name, fields and body.
+const skeleton = 160
+
+func (envelope) size(c *Combiner, r *fanout.Result) int { return c.sizeOfBackends(r) + skeleton }
+
+// sizeOfBackends is how many bytes appendBackends appends at the most.
+func (c *Combiner) sizeOfBackends(r *fanout.Result) int {
+	n := 0
+	for i := range r.Answers {
+		n += len(c.names[i]) + skeleton
+		if c.Type == routeconfig.ResponseEnvelope {
+			n += c.sizeOfResponse(&r.Answers[i])
+		}
+	}
+	return n
+}
+
+// sizeOfResponse is how many bytes appendResponse appends at the most, but for what its
+// skeleton has.
+func (c *Combiner) sizeOfResponse(a *fanout.Answer) int {
+	n := sizeOfField(a.Header.Get("Content-Type"))
+	for _, name := range c.HeadersFromBackends {
+		if values := lines(a.Header, name); len(values) > 0 {
+			n += sizeOfField(name) + len(`"headers":{`)
+			for _, value := range values {
+				n += sizeOfField(value)
+			}
+		}
+	}
+	switch parsed, _ := a.Checked.(content); parsed.kind {
+	case jsonValue:
+		n += len(parsed.json)
+	case text:
+		n += rawjson.StringLen(a.Body)
+	case octets:
+		n += base64.StdEncoding.EncodedLen(len(a.Body)) + 2
+	case empty, encoded, tooDeep:
+	}
+	return n
+}
+
+func (envelope) write(c *Combiner, r *fanout.Result, dst []byte, _ *room) ([]byte, *conflict) {
 	dst = append(dst, `{"outcome":"`...)
 	dst = append(dst, r.Outcome.String()...)
 	dst = append(dst, `","backends":`...)

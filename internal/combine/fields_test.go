@@ -49,7 +49,7 @@ func TestCombinedResponsesRefuseFields(t *testing.T) {
 	header.Del("Content-Encoding")
 	c := New(parseRoute("type=Group headersFromBackends=" + strings.Join(names, ",")).options([]string{"a"}))
 	a := fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Header: header, Body: []byte("{}"), Attempts: 1}
-	c.Check(0, &a)
+	c.Check(0, &a, nil)
 	got := c.Combine(&fanout.Result{Answers: []fanout.Answer{a}, Deciding: -1}, nil).Header
 	want := http.Header{
 		"Content-Type": {"application/json"}, "X-Kept": {"evil"}, "Fanout-Outcome": {"complete"},

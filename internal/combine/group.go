@@ -8,12 +8,21 @@ import (
 // group shows the bodies alone, each under its backend's name.
 type group struct{}
 
-func (group) fits(a *fanout.Answer) (content, bool) {
+func (group) fits(a *fanout.Answer, _ *room) (content, bool) {
 	parsed := examine(a, rawjson.Scanner{})
 	return parsed, parsed.kind == empty || parsed.kind == jsonValue
 }
 
-func (group) write(c *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict) {
+func (group) size(c *Combiner, r *fanout.Result) int {
+	n := 2
+	for i := range r.Answers {
+		parsed, _ := r.Answers[i].Checked.(content)
+		n += len(c.names[i]) + len(`:null,`) + len(parsed.json)
+	}
+	return n
+}
+
+func (group) write(c *Combiner, r *fanout.Result, dst []byte, _ *room) ([]byte, *conflict) {
 	dst = append(dst, '{')
 	first := true
 	for i := range r.Answers {

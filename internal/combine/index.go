@@ -19,6 +19,8 @@ type index struct {
 	extra   []extra // values beyond the first of each key, as linked lists
 	table   []int32 // open addressing: place of an entry, plus one
 	scratch []ref
+	room    *room
+	taken   int // of the room, beyond what an index for few values has anyway
 }
 
 type entry struct {
@@ -37,19 +39,30 @@ type extra struct {
 // offset is safe for what a backend may send: maxResponseSize ends at 64 MiB.
 func offset(i int) int32 { return int32(i) } //nolint:gosec // see above
 
-// maxKept bounds the table of an index that is kept for the next merge, so that
-// one large body does not hold its memory for ever.
-const maxKept = 4096
+// An index for few values takes 3 KiB, and is kept for the next merge. A larger one takes
+// room: for each place of its table 4 bytes and half an entry of 56, and for extra values.
+const (
+	fewPlaces  = 64
+	placeWidth = 4 + 56/2
+	extraWidth = 12
+)
 
-func newIndex() *index { return &index{table: make([]int32, 64)} }
+func newIndex(room *room) *index {
+	return &index{
+		table: make([]int32, fewPlaces), entries: make([]entry, 0, fewPlaces/2), extra: make([]extra, 0, fewPlaces/2), room: room,
+	}
+}
 
 func (ix *index) reset() {
 	clear(ix.table)
 	clear(ix.entries) // lets go of the bodies
-	ix.entries, ix.extra = ix.entries[:0], ix.extra[:0]
+	ix.entries, ix.extra, ix.room = ix.entries[:0], ix.extra[:0], nil
 }
 
 func (ix *index) add(seed maphash.Seed, plain []byte, value ref) {
+	if len(ix.entries) == cap(ix.entries) && !ix.grow() {
+		return
+	}
 	hash := maphash.Bytes(seed, plain)
 	place := ix.find(hash, plain)
 	if *place == 0 {
@@ -57,9 +70,6 @@ func (ix *index) add(seed maphash.Seed, plain []byte, value ref) {
 		e := &ix.entries[len(ix.entries)-1] // field by field, as the tape
 		e.plain, e.hash, e.first, e.lastBody = plain, hash, value, value.body
 		*place = offset(len(ix.entries))
-		if 2*len(ix.entries) > len(ix.table) {
-			ix.grow()
-		}
 		return
 	}
 	ix.again(&ix.entries[*place-1], value)
@@ -76,6 +86,9 @@ func (ix *index) again(e *entry, value ref) {
 		return
 	}
 	e.lastBody = value.body
+	if len(ix.extra) == cap(ix.extra) && !ix.growExtra() {
+		return
+	}
 	ix.extra = append(ix.extra, extra{value: value})
 	n := offset(len(ix.extra))
 	if e.last > 0 {
@@ -97,8 +110,15 @@ func (ix *index) find(hash uint64, plain []byte) *int32 {
 	}
 }
 
-func (ix *index) grow() {
-	ix.table = make([]int32, 2*len(ix.table))
+// grow doubles the table and the room for entries, of which half as many fit; false where
+// there is none.
+func (ix *index) grow() bool {
+	before, places := len(ix.table), 2*len(ix.table)
+	if !ix.widen(before > fewPlaces, before*placeWidth, places*placeWidth) {
+		return false
+	}
+	ix.entries = append(make([]entry, 0, places/2), ix.entries...)
+	ix.table = make([]int32, places)
 	mask := uint64(len(ix.table) - 1) //nolint:gosec // never empty
 	for n := range ix.entries {
 		i := ix.entries[n].hash & mask
@@ -107,6 +127,31 @@ func (ix *index) grow() {
 		}
 		ix.table[i] = offset(n + 1)
 	}
+	return true
+}
+
+// growExtra doubles the room for further values; false where there is none.
+func (ix *index) growExtra() bool {
+	before, n := cap(ix.extra), 2*cap(ix.extra)
+	if !ix.widen(before > fewPlaces/2, before*extraWidth, n*extraWidth) {
+		return false
+	}
+	ix.extra = append(make([]extra, 0, n), ix.extra...)
+	return true
+}
+
+// widen takes room for what replaces something else, whose room it gives back if that
+// was taken.
+func (ix *index) widen(taken bool, before, after int) bool {
+	if !ix.room.take(after) {
+		return false
+	}
+	ix.taken += after
+	if taken { // it is garbage now
+		ix.room.give(before)
+		ix.taken -= before
+	}
+	return true
 }
 
 // values returns all values of a key in the order of the bodies. The slice is used

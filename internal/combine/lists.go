@@ -1,7 +1,7 @@
 package combine
 
 import (
-	"slices"
+	"iter"
 	"strings"
 
 	"github.com/fanout-operator/fanout/internal/rawjson"
@@ -14,11 +14,15 @@ func (w *merger) lists(dst []byte, arrays []ref) []byte {
 	case routeconfig.ArraysReplace:
 		return append(dst, w.value(arrays[len(arrays)-1])...)
 	case routeconfig.ArraysUnique:
-		var elements [][]byte
-		for _, a := range arrays {
-			elements = slices.AppendSeq(elements, rawjson.Elements(w.value(a)))
-		}
-		return appendList(dst, w.distinct(elements))
+		return w.distinct(dst, func(yield func([]byte) bool) {
+			for _, a := range arrays {
+				for e := range rawjson.Elements(w.value(a)) {
+					if !yield(e) {
+						return
+					}
+				}
+			}
+		})
 	}
 	dst = append(dst, '[')
 	empty := true
@@ -54,30 +58,42 @@ func pointer(path [][]byte) string {
 	return b.String()
 }
 
-// distinct keeps the first of equal values, which are those whose bytes are equal,
-// space outside strings aside: 1.0 and 1, "A" and "\u0041" are different, as their
+// distinct appends a list of the first of equal values, which are those whose bytes are
+// equal, space outside strings aside: 1.0 and 1, "A" and "\u0041" are different, as their
 // receivers may see them so.
-func (w *merger) distinct(values [][]byte) [][]byte {
+func (w *merger) distinct(dst []byte, values iter.Seq[[]byte]) []byte {
 	seen := w.index()
 	defer w.release(seen)
-	out := values[:0]
-	for i, v := range values {
-		known := len(seen.entries)
-		seen.add(w.seed, rawjson.Compact(v), ref{body: offset(i)})
-		if len(seen.entries) > known {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-func appendList(dst []byte, elements [][]byte) []byte {
 	dst = append(dst, '[')
-	for i, e := range elements {
-		if i > 0 {
+	for v := range values {
+		compact := w.compact(v)
+		if w.room.short {
+			break
+		}
+		known := len(seen.entries)
+		seen.add(w.seed, compact, ref{body: offset(known)})
+		if len(seen.entries) == known {
+			continue
+		}
+		if known > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, e...)
+		dst = append(dst, v...)
 	}
 	return append(dst, ']')
+}
+
+// compact drops the space of a value. Where it has any, that takes room.
+func (w *merger) compact(v []byte) []byte {
+	if c := v[0]; c != '{' && c != '[' {
+		return v
+	}
+	if !w.room.take(len(v)) {
+		return nil
+	}
+	compact := rawjson.Compact(v)
+	if len(compact) == len(v) {
+		w.room.give(len(v))
+	}
+	return compact
 }

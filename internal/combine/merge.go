@@ -3,7 +3,6 @@ package combine
 import (
 	"bytes"
 	"hash/maphash"
-	"slices"
 	"sync"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
@@ -19,33 +18,43 @@ type merge struct {
 	onConflict, arrays string
 	seed               maphash.Seed // what a backend can not guess it can not collide with
 	scratch            *sync.Pool   // of *merger
-	tapes              *sync.Pool   // of *[]rawjson.Member
 }
 
 func newMerge(onConflict, arrays string) merge {
 	return merge{
 		onConflict, arrays, maphash.MakeSeed(),
 		&sync.Pool{New: func() any { return &merger{} }},
-		&sync.Pool{New: func() any { return new([]rawjson.Member) }},
 	}
 }
 
-func (m merge) fits(a *fanout.Answer) (content, bool) {
-	tape, _ := m.tapes.Get().(*[]rawjson.Member)
-	parsed := examine(a, rawjson.Scanner{Record: true, Tape: (*tape)[:0]})
-	// The tape lives as long as the answer, so it has no room to spare.
-	if *tape = parsed.tape; cap(*tape) > maxKept {
-		*tape = nil
+// fits makes the tape as long as the body can need: each member has a colon.
+func (m merge) fits(a *fanout.Answer, room *room) (content, bool) {
+	members := bytes.Count(a.Body, []byte(":"))
+	if !room.take(members * memberWidth) {
+		return content{}, false
 	}
-	parsed.tape = slices.Clone(parsed.tape)
-	m.tapes.Put(tape)
+	parsed := examine(a, rawjson.Scanner{Record: true, Tape: make([]rawjson.Member, 0, members)})
 	return parsed, parsed.kind == empty || parsed.kind == jsonValue && parsed.json[0] == '{'
 }
 
-func (m merge) write(_ *Combiner, r *fanout.Result, dst []byte) ([]byte, *conflict) {
+// memberWidth is the size of a rawjson.Member.
+const memberWidth = 20
+
+// size is that of all objects: no value is written twice, and what a list of conflicting
+// values adds is less than the keys that it drops.
+func (merge) size(_ *Combiner, r *fanout.Result) int {
+	n := 2
+	for i := range r.Answers {
+		parsed, _ := r.Answers[i].Checked.(content)
+		n += len(parsed.json)
+	}
+	return n
+}
+
+func (m merge) write(_ *Combiner, r *fanout.Result, dst []byte, room *room) ([]byte, *conflict) {
 	w, _ := m.scratch.Get().(*merger)
 	defer m.scratch.Put(w)
-	w.merge = m
+	w.merge, w.room = m, room
 	for i := range r.Answers {
 		if parsed, _ := r.Answers[i].Checked.(content); r.Answers[i].Outcome == fanout.Succeeded && parsed.kind == jsonValue {
 			w.roots = append(w.roots, ref{offset(len(w.bodies)), root})
@@ -64,6 +73,7 @@ func (m merge) write(_ *Combiner, r *fanout.Result, dst []byte) ([]byte, *confli
 type merger struct {
 	merge
 
+	room   *room
 	bodies []content
 	roots  []ref
 	path   [][]byte // decoded keys down to here
@@ -76,7 +86,7 @@ func (w *merger) finish() *conflict {
 	clash := w.clash
 	clear(w.bodies)
 	clear(w.path[:cap(w.path)])
-	w.bodies, w.roots, w.path, w.clash = w.bodies[:0], w.roots[:0], w.path[:0], nil
+	w.bodies, w.roots, w.path, w.clash, w.room = w.bodies[:0], w.roots[:0], w.path[:0], nil, nil
 	return clash
 }
 
@@ -88,6 +98,9 @@ func (w *merger) objects(dst []byte, objects []ref) []byte {
 	}
 	dst = append(dst, '{')
 	for i := range ix.entries {
+		if w.room.short {
+			break
+		}
 		e := &ix.entries[i]
 		if i > 0 {
 			dst = append(dst, ',')
@@ -114,8 +127,20 @@ func (w *merger) addMembers(ix *index, object ref) {
 	}
 	for ; place < end; place = tape[place].Next {
 		m := ref{object.body, place}
-		ix.add(w.seed, rawjson.Unquote(w.key(m)), m)
+		ix.add(w.seed, w.plain(m), m)
+		if w.room.short {
+			return
+		}
 	}
+}
+
+// plain is a decoded key. Where it has escapes, that takes room.
+func (w *merger) plain(m ref) []byte {
+	key := w.key(m)
+	if bytes.IndexByte(key, '\\') >= 0 && !w.room.take(len(key)) {
+		return nil
+	}
+	return rawjson.Unquote(key)
 }
 
 func (w *merger) key(m ref) []byte {
@@ -141,17 +166,24 @@ func (w *merger) index() *index {
 	if n := len(w.free); n > 0 {
 		ix := w.free[n-1]
 		w.free = w.free[:n-1]
+		ix.room = w.room
 		return ix
 	}
-	return newIndex()
+	return newIndex(w.room)
 }
 
+// release keeps an index that took no room of this call alone.
 func (w *merger) release(ix *index) {
-	if len(ix.table) <= maxKept {
+	w.room.give(ix.taken)
+	if ix.taken == 0 && len(w.free) < maxFree {
 		ix.reset()
 		w.free = append(w.free, ix)
 	}
 }
+
+// maxFree is how many indexes are kept for the next objects: of those nested in one
+// another, more than a few are rare.
+const maxFree = 16
 
 // resolve appends what the values that several bodies have under one key become.
 func (w *merger) resolve(dst []byte, values []ref) []byte {
@@ -167,11 +199,13 @@ func (w *merger) resolve(dst []byte, values []ref) []byte {
 	case routeconfig.ConflictLast:
 		return append(dst, w.value(values[len(values)-1])...)
 	case routeconfig.ConflictCollect:
-		all := make([][]byte, len(values))
-		for i, v := range values {
-			all[i] = w.value(v)
-		}
-		return appendList(dst, w.distinct(all))
+		return w.distinct(dst, func(yield func([]byte) bool) {
+			for _, v := range values {
+				if !yield(w.value(v)) {
+					return
+				}
+			}
+		})
 	case routeconfig.ConflictError:
 		if w.clash == nil {
 			w.clash = &conflict{pointer: pointer(w.path)}

@@ -23,7 +23,7 @@ func mergeBodies(onConflict, arrays string, bodies ...string) Response {
 		Type: routeconfig.ResponseMerge, OnConflict: onConflict, Arrays: arrays, Diagnostics: routeconfig.DiagnosticsNone,
 	}})
 	for i := range answers {
-		c.Check(i, &answers[i])
+		c.Check(i, &answers[i], nil)
 	}
 	return c.Combine(&fanout.Result{Answers: answers, Deciding: -1}, nil)
 }
@@ -140,7 +140,7 @@ func TestA6WrongShapesAreUncombinable(t *testing.T) {
 				}
 				c := New(parseRoute("type=" + kind).options([]string{"a"}))
 				a := fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Header: map[string][]string{"Content-Type": {test.contentType}}, Body: []byte(test.body)}
-				c.Check(0, &a)
+				c.Check(0, &a, nil)
 				if a.Outcome != want || (a.Reason == fanout.Uncombinable) != (want == fanout.Failed) {
 					t.Errorf("%s %s", a.Outcome, a.Reason)
 				}
@@ -187,7 +187,7 @@ func TestMergeOfManyCallsAtOnce(t *testing.T) {
 				for i := range answers {
 					body := fmt.Appendf(nil, `{"k":{"own":%s,"n":%d},%s:[%s,%d]}`, own, i, own, own, i)
 					answers[i] = fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Body: body}
-					c.Check(i, &answers[i])
+					c.Check(i, &answers[i], nil)
 				}
 				want := fmt.Sprintf(`{"k":{"own":%s,"n":[0,1]},%s:[%s,0,1]}`, own, own, own)
 				if got := c.Combine(&fanout.Result{Answers: answers, Deciding: -1}, nil); string(got.Body) != want {

@@ -3,6 +3,7 @@ package combine
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -83,6 +84,13 @@ func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanati
 	}
 	c.Diagnose(&failed, response.Header)
 	p := Problem{Slug: e.slug, Title: e.title, Status: status, Detail: e.detail}
+	if c.Diagnostics == routeconfig.DiagnosticsFull {
+		room, size := room{memory: r.Memory}, c.sizeOfBackends(r)
+		if !room.take(size) {
+			return c.short(r)
+		}
+		dst = slices.Grow(dst, size+skeleton+len(e.detail))
+	}
 	dst = p.open(dst)
 	if c.Diagnostics != routeconfig.DiagnosticsNone {
 		dst = append(dst, `,"outcome":"failed"`...)

@@ -13,6 +13,10 @@ func appendBase64(dst, b []byte) []byte {
 	return append(dst, '"')
 }
 
+// sizeOfField is how many bytes appendField and a separator take at the most: every byte
+// may become six.
+func sizeOfField(value string) int { return 6*len(value) + 4 }
+
 // appendField writes a field's value as a JSON string, though its bytes beyond
 // ASCII have no meaning (RFC 9110, section 5.5).
 func appendField(dst []byte, value string) []byte {

@@ -37,10 +37,14 @@ type Call struct {
 }
 
 // Memory counts the memory of one call. The dispatcher joins it, and closes it when the
-// last backend has ended.
+// last backend has ended. It is safe for concurrent use.
 type Memory interface {
 	Join()
 	Close()
+	// Take takes n bytes; false where there are not as many.
+	Take(n int64) bool
+	// Give gives n bytes back before the end.
+	Give(n int64)
 }
 
 // Safe reports whether the call's method is safe (RFC 9110, section 9.2.1).

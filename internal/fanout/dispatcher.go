@@ -33,9 +33,10 @@ var (
 var ErrOverloaded = errors.New("too many calls in flight")
 
 // Checker judges an answer in the goroutine of its backend. It may turn a success
-// into a failure, and keeps what it parsed in the answer.
+// into a failure, and keeps what it parsed in the answer. What that takes it takes from
+// memory, which may be nil for nobody counts.
 type Checker interface {
-	Check(backend int, a *Answer)
+	Check(backend int, a *Answer, memory Memory)
 }
 
 // Observer is told each answer once, when it is final, from any goroutine.

@@ -269,7 +269,7 @@ func TestStragglersKeepTheirPlaceInFlight(t *testing.T) {
 // uncombinable fails every body in the backend's own goroutine.
 type uncombinable struct{}
 
-func (uncombinable) Check(_ int, a *fanout.Answer) {
+func (uncombinable) Check(_ int, a *fanout.Answer, _ fanout.Memory) {
 	a.Outcome, a.Reason = fanout.Failed, fanout.Uncombinable
 }
 

@@ -100,7 +100,7 @@ func (f *flight) ask(ctx context.Context, i int, r Reservation) {
 		f.cancels[i](nil)
 	}
 	if a.Responded() {
-		f.d.Checker.Check(i, &a)
+		f.d.Checker.Check(i, &a, f.call.Memory)
 	}
 	a.Elapsed = time.Since(f.start)
 	f.arrivals <- arrival{i, a}
@@ -259,7 +259,10 @@ func (f *flight) finish() {
 
 // result copies the answers: stragglers must not change what is being written.
 func (f *flight) result(v verdict) *Result {
-	r := &Result{Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers), flight: f}
+	r := &Result{
+		Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers),
+		Memory: f.call.Memory, flight: f,
+	}
 	if v != met {
 		r.Outcome = Unmet
 		return r

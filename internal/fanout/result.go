@@ -9,6 +9,8 @@ type Result struct {
 	Unwanted bool
 	// Deciding is the index of the answer that decided, under Any; else -1.
 	Deciding int
+	// Memory is that of the call; nil for nobody counts.
+	Memory Memory
 
 	flight *flight
 }

@@ -109,7 +109,7 @@ func (o *observed) outcomes(t *testing.T, backends int) []fanout.Outcome {
 
 type noCheck struct{}
 
-func (noCheck) Check(int, *fanout.Answer) {}
+func (noCheck) Check(int, *fanout.Answer, fanout.Memory) {}
 
 // newDispatcher has a timeout of 1 s and room for 16 calls, unless o says more.
 func newDispatcher(o fanout.Options, backends ...*scripted) (*fanout.Dispatcher, *observed) {

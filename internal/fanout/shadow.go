@@ -20,18 +20,12 @@ type Shadow struct {
 // ShadowObserver is told each answer of a shadow, once it and the call's result are
 // known, from any goroutine. The reference is Pending where it came too late.
 type ShadowObserver interface {
-	Shadowed(shadow int, call *Call, a, reference *Answer)
+	// memory is what Room opened, or nil.
+	Shadowed(shadow int, call *Call, a, reference *Answer, memory Memory)
 	// Room opens the memory of a call with a shadow, which is none of the call's own:
 	// a shadow that hangs must not take the room of calls. ok is false where there is
 	// none left.
-	Room(call *Call) (memory ShadowMemory, ok bool)
-}
-
-// ShadowMemory counts the memory of one call with a shadow.
-type ShadowMemory interface {
-	Memory
-	// Add counts n bytes that are kept for the shadow.
-	Add(n int64)
+	Room(call *Call) (memory Memory, ok bool)
 }
 
 // shade is the shadows of one call under way.
@@ -48,7 +42,7 @@ type shade struct {
 // kept is the memory of a shadow that is to be compared by the body of its reference.
 type kept struct {
 	shadow int
-	memory ShadowMemory
+	memory Memory
 }
 
 // cast sends the call to shadows, if it is any's turn. What they reserve is taken here,
@@ -75,7 +69,7 @@ func (s *shade) ask(base context.Context, i int) {
 			s.d.shadowed.Add(-1)
 			memory.Close()
 		}
-		s.run(i, func() Answer { return Answer{Outcome: Rejected, Reason: Overloaded} }, func() {})
+		s.run(i, nil, func() Answer { return Answer{Outcome: Rejected, Reason: Overloaded} }, func() {})
 		return
 	}
 	release := func() {
@@ -87,29 +81,29 @@ func (s *shade) ask(base context.Context, i int) {
 	r, refusal := s.d.Shadows[i].Backend.Reserve(&call)
 	call.Input = nil // of which the call gives the room back
 	if r == nil {
-		s.run(i, func() Answer { return refusal }, release)
+		s.run(i, memory, func() Answer { return refusal }, release)
 		return
 	}
 	if s.d.Shadows[i].Body {
 		s.kept = append(s.kept, kept{i, memory})
 	}
-	s.run(i, func() Answer {
+	s.run(i, memory, func() Answer {
 		ctx, cancel := context.WithCancel(base)
 		defer cancel()
 		return r.Do(ctx, &call, nil)
 	}, release)
 }
 
-func (s *shade) run(i int, do func() Answer, release func()) {
+func (s *shade) run(i int, memory Memory, do func() Answer, release func()) {
 	s.d.running.Go(func() {
 		defer release()
 		a := do()
 		if a.Responded() {
-			s.d.Checker.Check(-1, &a)
+			s.d.Checker.Check(-1, &a, memory)
 		}
 		a.Elapsed = time.Since(s.start)
 		<-s.decided
-		s.d.ShadowObserver.Shadowed(i, s.call, &a, &s.references[s.d.Shadows[i].Reference])
+		s.d.ShadowObserver.Shadowed(i, s.call, &a, &s.references[s.d.Shadows[i].Reference], memory)
 	})
 }
 
@@ -126,8 +120,11 @@ func (s *shade) decide(answers []Answer) {
 	}
 	for _, k := range s.kept {
 		i := s.d.Shadows[k.shadow].Reference
-		s.references[i].Body = answers[i].Body
-		k.memory.Add(int64(len(answers[i].Body)))
+		if k.memory.Take(int64(len(answers[i].Body))) {
+			s.references[i].Body = answers[i].Body
+		} else {
+			s.references[i].Outcome = Pending // there is no room to compare with it
+		}
 	}
 	close(s.decided)
 }

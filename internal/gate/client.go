@@ -7,16 +7,22 @@ import (
 	"strings"
 )
 
-// client returns the address of the client: that of the connection, or behind
-// trusted proxies the rightmost one of X-Forwarded-For that is none of them.
-// Whatever stands left of it, the client could have written itself.
-func (g *Gate) client(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+// Peer is the address of a connection's other end, given with its port. It is not valid
+// where there is none.
+func Peer(remote string) netip.Addr {
+	peer, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Addr{}
 	}
-	addr := peer.Addr().Unmap().WithZone("")
-	if !g.trusts(addr) {
+	return peer.Addr().Unmap().WithZone("")
+}
+
+// Client returns the address of the client: that of the connection, or behind
+// trusted proxies the rightmost one of X-Forwarded-For that is none of them.
+// Whatever stands left of it, the client could have written itself.
+func (g *Gate) Client(r *http.Request) netip.Addr {
+	addr := Peer(r.RemoteAddr)
+	if !g.Trusts(addr) {
 		return addr
 	}
 	lines := r.Header["X-Forwarded-For"]
@@ -27,7 +33,7 @@ func (g *Gate) client(r *http.Request) netip.Addr {
 			if !ok {
 				return addr
 			}
-			if addr = next; !g.trusts(addr) {
+			if addr = next; !g.Trusts(addr) {
 				return addr
 			}
 		}
@@ -35,7 +41,8 @@ func (g *Gate) client(r *http.Request) netip.Addr {
 	return addr
 }
 
-func (g *Gate) trusts(addr netip.Addr) bool {
+// Trusts reports whether a peer is a proxy whose X-Forwarded-For is believed.
+func (g *Gate) Trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 

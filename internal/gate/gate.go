@@ -77,10 +77,13 @@ func (g *Gate) Groups() []*creds.Group {
 // Visit is one call on its way in. Whatever is known when it is refused is for the
 // access log.
 type Visit struct {
+	// Client is who calls, see Gate.Client; it is set before.
 	Client netip.Addr
 	Caller string
-	// Memory is what the call takes its body from.
+	// Memory is what the call takes its body from; it is set before.
 	Memory *body.Account
+	// Read says that nothing of the request is left to be read.
+	Read bool
 }
 
 // Admit reads a request and returns the call that it makes, or why it makes none.
@@ -94,7 +97,6 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, v *Visit) (*fanout.
 	if headers.HasVia(r.Header, g.via) {
 		return nil, loopDetected()
 	}
-	v.Client = g.client(r)
 	if refusal := limit(g.early, r, v.Client); refusal != nil {
 		return nil, refusal
 	}
@@ -108,7 +110,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, v *Visit) (*fanout.
 	if refusal := limit(g.late, r, v.Client); refusal != nil {
 		return nil, refusal
 	}
-	return call, g.validation.read(w, r, call, v.Memory)
+	return call, g.validation.read(w, r, call, v)
 }
 
 func limit(limiters []*Limiter, r *http.Request, client netip.Addr) *Refusal {

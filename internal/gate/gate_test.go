@@ -38,7 +38,7 @@ func admit(g *Gate, method, target string, modify ...func(*http.Request)) (*fano
 	for _, m := range modify {
 		m(r)
 	}
-	v := Visit{}
+	v := Visit{Client: g.Client(r)}
 	call, refusal := g.Admit(httptest.NewRecorder(), r, &v)
 	return call, refusal, v
 }

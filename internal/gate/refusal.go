@@ -18,8 +18,6 @@ type Refusal struct {
 	Detail string
 	// Field and Value are one more field of the response, if any.
 	Field, Value string
-	// Close ends the connection: what follows on it cannot be told from the body.
-	Close bool
 	// Gone is set where the client has left and nobody reads a response.
 	Gone bool
 }
@@ -42,9 +40,21 @@ func Overloaded() *Refusal {
 		Detail: "dispatch.maxInFlight calls of the route are under way", Field: "Retry-After", Value: "1"}
 }
 
+// TooManyFields refuses a request with more fields than limit.
+func TooManyFields(limit int) *Refusal {
+	return &Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Slug: "too-many-fields", Title: "Too many fields",
+		Detail: fmt.Sprintf("the request has more than %d fields", limit)}
+}
+
+// TooManyCalls refuses one of too many calls from one address, where others wait.
+func TooManyCalls() *Refusal {
+	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded",
+		Detail: "the client's address has its share of the proxy's connections", Field: "Retry-After", Value: "1"}
+}
+
 // OutOfMemory refuses a call for whose bodies there is no room.
 func OutOfMemory() *Refusal {
-	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded", Close: true,
+	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded",
 		Detail: "the proxy's memory for bodies is used up", Field: "Retry-After", Value: "1"}
 }
 
@@ -79,16 +89,16 @@ func unsupportedType(allowed []string) *Refusal {
 }
 
 func tooLarge(limit int64) *Refusal {
-	return &Refusal{Status: http.StatusRequestEntityTooLarge, Slug: "body-too-large", Title: "Body too large", Close: true,
+	return &Refusal{Status: http.StatusRequestEntityTooLarge, Slug: "body-too-large", Title: "Body too large",
 		Detail: fmt.Sprintf("the body exceeds validation.maxBodySize of %d bytes", limit)}
 }
 
 func bodyTimeout(limit time.Duration) *Refusal {
-	return &Refusal{Status: http.StatusRequestTimeout, Slug: "body-timeout", Title: "Body too slow", Close: true,
+	return &Refusal{Status: http.StatusRequestTimeout, Slug: "body-timeout", Title: "Body too slow",
 		Detail: fmt.Sprintf("the body did not arrive within validation.bodyTimeout of %s", limit)}
 }
 
 func brokenBody() *Refusal {
-	return &Refusal{Status: http.StatusBadRequest, Slug: "broken-body", Title: "Broken body", Close: true,
+	return &Refusal{Status: http.StatusBadRequest, Slug: "broken-body", Title: "Broken body",
 		Detail: "the body cannot be read to its end"}
 }

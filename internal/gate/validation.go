@@ -31,8 +31,9 @@ func newValidation(config *routeconfig.Validation) validation {
 
 // read reads the body into the call, and returns a refusal or nil. A call without
 // a body passes every rule about bodies.
-func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.Call, memory *body.Account) *Refusal {
+func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.Call, visit *Visit) *Refusal {
 	if r.ContentLength == 0 {
+		visit.Read = true
 		return nil
 	}
 	if r.ContentLength > 0 && !v.admits(r.Header.Get("Content-Type")) {
@@ -41,10 +42,20 @@ func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.C
 	control := http.NewResponseController(w)
 	// Not every writer has deadlines; the server's always do.
 	_ = control.SetReadDeadline(time.Now().Add(v.timeout))
-	content, err := body.Read(r.Body, r.ContentLength, v.maxSize, memory)
-	_ = control.SetReadDeadline(time.Time{})
+	var content []byte
+	var err error
+	yielded := visit.Memory.Receive(
+		func() { _ = control.SetReadDeadline(time.Now()) },
+		func() { content, err = body.Read(r.Body, r.ContentLength, v.maxSize, visit.Memory) },
+	)
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{})
+		visit.Read = true
+	}
 	switch {
 	case err == nil:
+	case yielded:
+		return OutOfMemory()
 	case errors.Is(err, body.ErrTooLarge):
 		return tooLarge(v.maxSize)
 	case errors.Is(err, body.ErrMemory):

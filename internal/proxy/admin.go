@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +16,12 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+// The admin port is for a kubelet, an operator and a few collectors of metrics.
+const (
+	adminConnections = 64
+	adminHead        = 8 << 10
 )
 
 // admin is the admin port. Nothing secret stands on it.
@@ -30,12 +38,16 @@ func (p *Proxy) startAdmin() (*admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on admin port: %w", err)
 	}
+	readers := newClients(adminConnections)
 	a := &admin{done: make(chan struct{}), http: &http.Server{
-		Handler: p.AdminHandler(), ReadHeaderTimeout: headTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: maxHead,
+		Handler: p.AdminHandler(), ReadTimeout: headTimeout, WriteTimeout: writeTimeout, IdleTimeout: keepAlive,
+		MaxHeaderBytes: adminHead, ConnState: readers.changed,
 	}}
 	go func() {
 		defer close(a.done)
-		_ = a.http.Serve(l) // ends by Close alone
+		_ = a.http.Serve(&listener{ // ends by Close alone
+			Listener: l, clients: readers, secure: func() *tls.Config { return nil }, trusts: func(netip.Addr) bool { return false },
+		})
 	}()
 	return a, nil
 }

@@ -1,19 +1,26 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/fanout-operator/fanout/internal/body"
 )
 
 // minCompressed is the size from which a combined body is worth the time, in bytes:
 // below it a response is one packet anyway.
 const minCompressed = 1400
+
+// encoderWindow is what zstd looks back on, in bytes.
+const encoderWindow = 256 << 10
 
 // compressor writes one content coding. It is used again.
 type compressor interface {
@@ -21,38 +28,57 @@ type compressor interface {
 	Reset(w io.Writer)
 }
 
-// compressors are those that are idle.
-type compressors struct{ gzip, zstd sync.Pool }
+// compressors are those that are idle, and slots for those at work: more at once than
+// there are processors would take memory, and no less time.
+type compressors struct {
+	gzip, zstd sync.Pool
+	slots      chan struct{}
+}
+
+func newCompressors() compressors {
+	return compressors{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+}
 
 // compress encodes a combined body as the client likes it best (RFC 9110, section
-// 12.5.3), and says so in the fields. Bodies of backends are passed as they are.
-func (p *Proxy) compress(h http.Header, request *http.Request, body, dst []byte) (encoded []byte, ok bool) {
+// 12.5.3), and says so in the fields. Bodies of backends are passed as they are, and one
+// is that for whose encoding there is no room.
+func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, memory *body.Account) []byte {
 	h["Vary"] = append(h["Vary"], "Accept-Encoding")
-	if len(body) < minCompressed {
-		return body, false
+	if len(content) < minCompressed {
+		return content
 	}
 	coding := preferred(request.Header["Accept-Encoding"])
-	pool := &p.compressors.gzip
-	switch coding {
-	case "":
-		return body, false
-	case "zstd":
-		pool = &p.compressors.zstd
+	if coding == "" || !memory.Take(int64(len(content))) {
+		return content
 	}
-	c, err := take(pool, coding)
-	if err != nil {
-		return body, false
-	}
-	out := &appender{dst}
-	c.Reset(out)
-	_, writeErr := c.Write(body)
-	closeErr := c.Close()
-	pool.Put(c)
-	if writeErr != nil || closeErr != nil || len(out.b) >= len(body) {
-		return body, false
+	encoded, ok := p.compressors.encode(coding, content)
+	if !ok {
+		memory.Give(int64(len(content)))
+		return content
 	}
 	h["Content-Encoding"] = []string{coding}
-	return out.b, true
+	return encoded
+}
+
+// encode encodes a body; ok is false where that makes it no shorter.
+func (c *compressors) encode(coding string, content []byte) (encoded []byte, ok bool) {
+	c.slots <- struct{}{}
+	defer func() { <-c.slots }()
+	pool := &c.gzip
+	if coding == "zstd" {
+		pool = &c.zstd
+	}
+	w, err := take(pool, coding)
+	if err != nil {
+		return nil, false
+	}
+	out := &shorter{make([]byte, 0, len(content))}
+	w.Reset(out)
+	_, writeErr := w.Write(content)
+	closeErr := w.Close()
+	w.Reset(nil)
+	pool.Put(w)
+	return out.b, writeErr == nil && closeErr == nil
 }
 
 func take(pool *sync.Pool, coding string) (compressor, error) {
@@ -60,16 +86,22 @@ func take(pool *sync.Pool, coding string) (compressor, error) {
 		return c, nil
 	}
 	if coding == "zstd" {
-		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20)) //nolint:wrapcheck // of constants
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow)) //nolint:wrapcheck // of constants
 	}
 	return gzip.NewWriterLevel(nil, gzip.BestSpeed) //nolint:wrapcheck // of constants
 }
 
-type appender struct{ b []byte }
+// shorter takes what has room in it.
+type shorter struct{ b []byte }
+
+var errNotShorter = errors.New("the encoding is no shorter")
 
 // Write implements io.Writer.
-func (a *appender) Write(b []byte) (int, error) {
-	a.b = append(a.b, b...)
+func (s *shorter) Write(b []byte) (int, error) {
+	if len(s.b)+len(b) > cap(s.b) {
+		return 0, errNotShorter
+	}
+	s.b = append(s.b, b...)
 	return len(b), nil
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -12,7 +13,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
-	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 const (
@@ -25,8 +25,9 @@ const (
 	indexed = 10
 	// statusClientClosed is what the log says of a call that its client left.
 	statusClientClosed = 499
-	// maxPooled keeps a single large response from holding its memory for ever.
-	maxPooled = 1 << 20
+	// maxPooled keeps a large response from holding its memory when it is written: what is
+	// pooled is nobody's.
+	maxPooled = 64 << 10
 )
 
 // handler takes the calls of one route: accept, match, authenticate, limit,
@@ -44,6 +45,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := &visit{proxy: h.proxy, route: route, start: time.Now(), writer: w, request: r}
+	v.client, _ = r.Context().Value(clientKey{}).(*client)
 	v.id = requestID(r.Header)
 	r.Header["X-Request-Id"] = []string{v.id} // backends get it too
 	w.Header()["X-Request-Id"] = []string{v.id}
@@ -84,6 +86,7 @@ type visit struct {
 
 	proxy   *Proxy
 	route   *route
+	client  *client // nil where the proxy does not listen itself
 	start   time.Time
 	writer  http.ResponseWriter
 	request *http.Request
@@ -95,12 +98,20 @@ type visit struct {
 }
 
 func (v *visit) serve() {
-	v.Memory = v.proxy.memory.Open()
-	defer v.Memory.Close()
+	leave, refusal := v.enter()
+	defer leave()
+	if refusal != nil {
+		v.refuse(refusal)
+		return
+	}
 	call, refusal := v.route.gate.Admit(v.writer, v.request, &v.Visit)
 	if refusal != nil {
 		v.refuse(refusal)
 		return
+	}
+	if v.client != nil {
+		v.client.calls.Add(1)
+		defer v.client.calls.Add(-1)
 	}
 	call.RequestID, call.Memory = v.id, v.Memory
 	if v.route.computes {
@@ -142,20 +153,15 @@ func (v *visit) respond() {
 		v.log(now)
 		hangUp()
 	}
-	room := v.bodies()
-	if v.combined() && !v.Memory.Take(room) {
-		v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
-		v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
-		v.route.combiner.Diagnose(v.result, v.writer.Header())
-		v.answer(gate.OutOfMemory())
-		return
-	}
 	buffer := v.proxy.buffer()
 	response := v.route.combiner.Combine(v.result, (*buffer)[:0])
-	v.Memory.Add(max(int64(cap(response.Body))-room, 0)) // strings may have grown by their escapes
+	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.request.Method != http.MethodHead
+	if response.Short || streams && !v.Memory.Take(streamChunk) {
+		v.short()
+		return
+	}
 	v.outcome = response.Outcome
-	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil
-	if streams && v.request.Method != http.MethodHead {
+	if streams {
 		v.result.Keep(response.Passed)
 		v.stream(&response)
 		return
@@ -171,37 +177,26 @@ func (v *visit) respond() {
 	v.proxy.buffers.Put(buffer)
 }
 
+// short answers a call for whose response there is no room.
+func (v *visit) short() {
+	v.result.Keep(-1)
+	now := time.Now()
+	v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
+	v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
+	v.route.combiner.Diagnose(v.result, v.writer.Header())
+	v.answer(gate.OutOfMemory())
+}
+
 // send writes a response whose body is whole.
 func (v *visit) send(response *combine.Response) {
 	if response.Passed >= 0 {
 		v.write(response.Status, response.Header, response.Body)
 		return
 	}
-	buffer := v.proxy.buffer()
-	encoded, ok := v.proxy.compress(response.Header, v.request, response.Body, (*buffer)[:0])
-	if ok {
-		v.Memory.Add(int64(cap(encoded)))
-	}
-	v.write(response.Status, response.Header, encoded)
-	if ok && cap(encoded) <= maxPooled {
-		*buffer = encoded
-	}
-	v.proxy.buffers.Put(buffer)
+	v.write(response.Status, response.Header, v.proxy.compress(response.Header, v.request, response.Body, v.Memory))
 }
 
 func (v *visit) combined() bool { return v.route.config.Response.Combined() }
-
-// bodies is about the size of a response that is made of all of them, with what a merge
-// knows of their members.
-func (v *visit) bodies() (n int64) {
-	for i := range v.result.Answers {
-		n += int64(len(v.result.Answers[i].Body))
-	}
-	if v.route.config.Response.Type == routeconfig.ResponseMerge {
-		n *= 5
-	}
-	return n
-}
 
 // buffer returns one for a combined body, which is on the wire when the handler
 // returns.
@@ -235,12 +230,33 @@ func (v *visit) answer(r *gate.Refusal) {
 	if r.Field != "" {
 		h[r.Field] = []string{r.Value}
 	}
-	if r.Close {
-		h["Connection"] = []string{"close"}
+	unread := !v.Read && v.request.Body != http.NoBody
+	if unread {
+		h["Connection"] = []string{"close"} // else net/http waits for the body first
 	}
 	p := combine.Problem{Slug: r.Slug, Title: r.Title, Status: r.Status, Detail: r.Detail}
 	v.write(r.Status, h, p.Append(nil))
 	v.log(time.Now())
+	// Over HTTP/2 the stream is reset, and the connection goes on; who was not told to
+	// continue sends nothing.
+	if unread && v.request.ProtoMajor == 1 && v.request.Header["Expect"] == nil {
+		v.linger()
+	}
+}
+
+// What a refused client still sends is taken for so long, and as many bytes.
+const (
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 1 << 20
+)
+
+// linger lets a refused client read why before its connection ends: one that is closed
+// with unread bytes is reset, and takes the response with it.
+func (v *visit) linger() {
+	control := http.NewResponseController(v.writer)
+	_ = control.Flush()
+	_ = control.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.Copy(io.Discard, io.LimitReader(v.request.Body, lingerBytes))
 }
 
 // write sends a response.

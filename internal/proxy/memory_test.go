@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,20 +27,12 @@ func TestMemoryBudget(t *testing.T) {
 		<-release
 		testkit.Respond(200, "application/json", large)(w, nil)
 	}
-	p := proxytest.Serve(t, proxy.Options{MemoryBudget: budget}, testkit.Route("orders", testkit.Receivers(
+	p := proxytest.Serve(t, proxy.Options{MemoryBudget: 2 * budget, MaxConnections: 64}, testkit.Route("orders", testkit.Receivers(
 		testkit.Receiver("one", testkit.NewBackend(t, hold).URL), testkit.Receiver("two", testkit.NewBackend(t, nil).URL),
 		testkit.Receiver("shadow", testkit.NewBackend(t, hold).URL, shadowing("Body")),
 	), policy("BestEffort", 0), func(r *routeconfig.Route) { r.Dispatch.Stragglers = routeconfig.StragglersFinish }))
 	defer once.Do(func() { close(release) })
-	used := func() int64 {
-		var n int64
-		for line := range strings.Lines(p.Ask("/metrics").Body) {
-			if value, ok := strings.CutPrefix(line, "fanout_body_memory_bytes "); ok {
-				n = parseGauge(t, value)
-			}
-		}
-		return n
-	}
+	used := func() int64 { return gauge(t, p, "fanout_body_memory_bytes") }
 	var calls sync.WaitGroup
 	var refused, answered atomic.Int32
 	for range 20 {
@@ -69,11 +62,19 @@ func TestMemoryBudget(t *testing.T) {
 	}
 }
 
-func parseGauge(t *testing.T, text string) int64 {
+// gaugeOf is the value of a metric without labels, 0 where there is none.
+func gaugeOf(t *testing.T, p *proxy.Proxy, name string) int64 {
 	t.Helper()
-	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	if err != nil {
-		t.Fatal(err)
+	w := httptest.NewRecorder()
+	p.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int64(n)
+		}
 	}
-	return int64(n)
+	return 0
 }

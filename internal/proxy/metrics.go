@@ -26,6 +26,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	process := metrics{out: out}
 	process.gauge("fanout_body_memory_bytes", "Memory taken by bodies.", float64(c.proxy.memory.Used()), nil)
+	process.gauge("fanout_client_connections", "Connections of clients.", float64(c.proxy.clients.now()), nil)
+	process.gauge("fanout_client_connections_limit", "Connections that clients may have.", float64(c.proxy.clients.max), nil)
+	process.counter("fanout_client_connections_refused_total", "Connections, and calls of trusted peers, for which there was no room.", c.proxy.clients.refusals.Load(), nil)
+	process.counter("fanout_client_connections_closed_total", "Connections that made room for others before they had a call.", c.proxy.clients.closed.Load(), nil)
 	process.gauge("fanout_body_memory_limit_bytes", "Memory that bodies may take.", float64(c.proxy.memory.Limit), nil)
 	for _, id := range current.order {
 		r := current.routes[id]

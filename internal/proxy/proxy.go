@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"strconv"
 	"sync"
@@ -19,47 +18,8 @@ import (
 	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
-	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
-
-// Options are those of a Proxy. Credentials, Guard and Log are required.
-type Options struct {
-	// Credentials is the tree of mounted Secrets, NAMESPACE/SECRET/KEY.
-	Credentials fs.FS
-	// Guard says which addresses may be dialled.
-	Guard *netguard.Guard
-	// Log takes what changes, and the access log.
-	Log *slog.Logger
-	// Listen opens the listener of a route. Default: its port on Address.
-	Listen func(route *routeconfig.Route) (net.Listener, error)
-	// Address is the host to listen on. Default: all.
-	Address string
-	// Admin is host:port of the admin port. Default: none.
-	Admin string
-	// Resolve replaces host:port of a backend's URL by another one.
-	Resolve map[string]string
-	// MemoryBudget bounds the bodies of all calls, in bytes. Default: 1 GiB.
-	MemoryBudget int64
-	// Resolver looks up the names of backends. Default: the machine's.
-	Resolver *net.Resolver
-	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
-	LookupEvery time.Duration
-	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
-	RequireAllowedHosts bool
-	// RequireMounts refuses documents that read a Secret without a folder. An
-	// absent Secret has one, since it is mounted as optional: without it this is a
-	// Pod of an older template, which goes on as it was until it is replaced.
-	RequireMounts bool
-	// DrainDelay is how long calls are still accepted after the stop was asked for,
-	// since endpoints are taken out of load balancers with a delay.
-	DrainDelay time.Duration
-	// DrainTimeout bounds the end of calls under way after that. Default: 10 m, the
-	// longest time that a call may take.
-	DrainTimeout time.Duration
-	// AccessLogSample logs one in so many complete calls; others always. Default: 1.
-	AccessLogSample int
-}
 
 // Proxy serves documents. Its methods are safe for concurrent use.
 type Proxy struct {
@@ -71,6 +31,7 @@ type Proxy struct {
 	sampled     atomic.Uint64
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
+	clients     *clients
 	memory      *body.Budget
 	// shadowMemory is an eighth of what calls have, on top of it.
 	shadowMemory *body.Budget
@@ -89,10 +50,14 @@ func New(o Options) *Proxy {
 	if o.AccessLogSample == 0 {
 		o.AccessLogSample = 1
 	}
-	budget := cmp.Or(o.MemoryBudget, 1<<30)
+	budget := o.budget()
+	connections := cmp.Or(o.MaxConnections, max(int(budget/4/maxHead), 16))
 	p := &Proxy{
 		options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{},
-		memory: &body.Budget{Limit: budget}, shadowMemory: &body.Budget{Limit: budget / 8},
+		clients: newClients(connections), compressors: newCompressors(),
+		// A head is in memory before anybody of ours sees it.
+		memory:       &body.Budget{Limit: budget - min(int64(connections)*maxHead, budget/2)},
+		shadowMemory: &body.Budget{Limit: budget / 8},
 	}
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen

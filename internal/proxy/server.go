@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -17,6 +18,12 @@ const (
 	keepAlive = 120 * time.Second
 	// maxHead bounds a request's head, in bytes; beyond it net/http answers 431.
 	maxHead = 64 << 10
+	// Of HTTP/2: what a connection may have sent that nobody has read yet, in bytes, and
+	// after how long a silent one is asked, and given up.
+	streamBuffer, connectionBuffer = 64 << 10, 128 << 10
+	frame                          = 16 << 10
+	maxStreams                     = 100
+	silence, patience              = 30 * time.Second, 15 * time.Second
 )
 
 // server is the listener of one route. It outlives the plans that have the route.
@@ -66,7 +73,10 @@ func (p *Proxy) secure(id string) *tls.Config {
 }
 
 func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
-	l := &listener{plain, func() *tls.Config { return p.secure(id) }}
+	l := &listener{
+		Listener: plain, clients: p.clients, secure: func() *tls.Config { return p.secure(id) },
+		trusts: func(peer netip.Addr) bool { r := p.current(id); return r != nil && r.gate.Trusts(peer) },
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -78,7 +88,16 @@ func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
 		IdleTimeout:       keepAlive,
 		MaxHeaderBytes:    maxHead,
 		Protocols:         protocols,
-		ErrorLog:          slog.NewLogLogger(p.options.Log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, MaxReadFrameSize: frame,
+			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connectionBuffer,
+			SendPingTimeout: silence, PingTimeout: patience,
+		},
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, clientKey{}, conn)
+		},
+		ConnState: p.clients.changed,
+		ErrorLog:  slog.NewLogLogger(p.options.Log.Handler(), slog.LevelDebug),
 	}
 	go func() {
 		defer close(s.done)
@@ -86,6 +105,9 @@ func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
 	}()
 	return s
 }
+
+// clientKey is that of a request's *client in its context.
+type clientKey struct{}
 
 // shutdown stops accepting and waits for the calls under way.
 func (s *server) shutdown(ctx context.Context) {

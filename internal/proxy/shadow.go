@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -68,8 +69,8 @@ func (s *shadow) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer) 
 }
 
 // Room implements fanout.ShadowObserver.
-func (r *route) Room(call *fanout.Call) (fanout.ShadowMemory, bool) {
-	account := r.shadowMemory.Open()
+func (r *route) Room(call *fanout.Call) (fanout.Memory, bool) {
+	account := r.shadowMemory.Open(netip.Addr{}) // shadows of all clients are one
 	if !account.Take(int64(len(call.Body))) {
 		account.Close()
 		return nil, false
@@ -78,13 +79,13 @@ func (r *route) Room(call *fanout.Call) (fanout.ShadowMemory, bool) {
 }
 
 // Shadowed implements fanout.ShadowObserver.
-func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer) {
+func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, memory fanout.Memory) {
 	s, now := r.shadows[i], time.Now()
 	s.answers.Record(now, a)
 	if s.config.Compare == routeconfig.CompareNone || a.Outcome == fanout.Skipped || a.Outcome == fanout.Rejected {
 		return
 	}
-	result, pointer := s.compare(a, reference)
+	result, pointer := s.compare(a, reference, memory)
 	s.results.count(result)
 	if result != resultSame && result != resultIncomparable && s.results.logged.Swap(now.Unix()) != now.Unix() {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
@@ -99,7 +100,7 @@ const maxPointer = 128
 
 // compare says how an answer stands to that of the reference, and where their bodies
 // part.
-func (s *shadow) compare(a, reference *fanout.Answer) (result, pointer string) {
+func (s *shadow) compare(a, reference *fanout.Answer, memory fanout.Memory) (result, pointer string) {
 	switch reference.Outcome {
 	case fanout.Succeeded, fanout.Failed:
 	default:
@@ -117,10 +118,10 @@ func (s *shadow) compare(a, reference *fanout.Answer) (result, pointer string) {
 	if !ok || !both {
 		return resultBody, ""
 	}
-	switch pointer, found := rawjson.Difference(ours, theirs, s.ignored); found {
+	switch pointer, found := rawjson.Difference(ours, theirs, s.ignored, memory); found {
 	case rawjson.Same:
 		return resultSame, ""
-	case rawjson.TooDeep:
+	case rawjson.Unknown:
 		return resultIncomparable, ""
 	default:
 		return resultBody, pointer[:min(len(pointer), maxPointer)]

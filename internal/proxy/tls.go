@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/gate"
 )
 
 const (
@@ -72,17 +74,27 @@ func (c *certificate) config() *tls.Config {
 // so that turning it on or off takes no new socket.
 type listener struct {
 	net.Listener
-	secure func() *tls.Config // nil for a plain one
+
+	clients *clients
+	secure  func() *tls.Config // nil for a plain one
+	// trusts reports whether a peer forwards for others.
+	trusts func(netip.Addr) bool
 }
 
-// Accept implements net.Listener.
+// Accept implements net.Listener. net/http takes what it returns for a plain
+// connection, and sees by the first bytes whether it is HTTP/2.
 func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err //nolint:wrapcheck // net/http looks at its type
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // net/http looks at its type
+		}
+		address := gate.Peer(conn.RemoteAddr().String())
+		if l.trusts(address) {
+			address = netip.Addr{} // it is counted by whom it forwards for
+		}
+		if c := l.clients.accept(conn, holder(address), l.secure()); c != nil {
+			return c, nil
+		}
 	}
-	if config := l.secure(); config != nil {
-		return tls.Server(conn, config), nil
-	}
-	return conn, nil
 }

@@ -14,9 +14,17 @@ type Finding uint8
 const (
 	Same Finding = iota
 	Different
-	// TooDeep: it would take more than maxLooks times the size of both to know.
-	TooDeep
+	// Unknown: it would take more than maxLooks times the size of both to know, or more
+	// memory than there is.
+	Unknown
 )
+
+// Memory is what a comparison takes what it makes from.
+type Memory interface {
+	// Take takes n bytes; false where there are not as many.
+	Take(n int64) bool
+	Give(n int64)
+}
 
 // maxLooks bounds a comparison: what is nested is looked at again with each of its
 // levels.
@@ -25,12 +33,13 @@ const maxLooks = 16
 // Difference finds the first place at which two valid values differ, as a JSON Pointer
 // (RFC 6901). Objects have no order, of several members with one key the last counts,
 // numbers are compared by value, and exactly. Places that ignored names are left out.
-func Difference(a, b []byte, ignored *Places) (pointer string, found Finding) {
-	c := comparison{ignored: ignored, left: maxLooks*(len(a)+len(b)) + 1<<16}
+// memory is nil for nobody counts.
+func Difference(a, b []byte, ignored *Places, memory Memory) (pointer string, found Finding) {
+	c := comparison{ignored: ignored, memory: memory, left: maxLooks*(len(a)+len(b)) + 1<<16}
 	same := c.same(a, b)
 	switch {
 	case c.left < 0:
-		return "", TooDeep
+		return "", Unknown
 	case same:
 		return "", Same
 	}
@@ -68,6 +77,7 @@ func (p *Places) has(path []string) bool {
 // difference.
 type comparison struct {
 	ignored *Places
+	memory  Memory
 	path    []string
 	left    int // bytes that may still be looked at
 }
@@ -120,6 +130,28 @@ func (c *comparison) at(segment string, a, b []byte) bool {
 }
 
 func (c *comparison) sameObjects(a, b []byte) bool {
+	taken := width(a) + width(b)
+	if c.memory != nil && !c.memory.Take(taken) {
+		c.left = -1
+		return false
+	}
+	same := c.sameMembers(a, b)
+	if c.memory != nil {
+		c.memory.Give(taken)
+	}
+	return same
+}
+
+// width is what the map and the list of an object's members take: of each its key, and
+// some 160 bytes.
+func width(object []byte) (n int64) {
+	for key := range Members(object) {
+		n += int64(len(key)) + 160
+	}
+	return n
+}
+
+func (c *comparison) sameMembers(a, b []byte) bool {
 	left, keys := members(a)
 	right, more := members(b)
 	for _, key := range keys {
@@ -149,20 +181,16 @@ func members(object []byte) (values map[string][]byte, keys []string) {
 }
 
 func (c *comparison) sameArrays(a, b []byte) bool {
-	left, right := slices.Collect(Elements(a)), slices.Collect(Elements(b))
-	for i := range max(len(left), len(right)) {
-		if !c.at(strconv.Itoa(i), element(left, i), element(right, i)) {
+	left, right := newElements(a), newElements(b)
+	for i := 0; ; i++ {
+		x, y := left.next(), right.next()
+		if x == nil && y == nil {
+			return true
+		}
+		if !c.at(strconv.Itoa(i), x, y) {
 			return false
 		}
 	}
-	return true
-}
-
-func element(list [][]byte, i int) []byte {
-	if i < len(list) {
-		return list[i]
-	}
-	return nil
 }
 
 // decimal is a number in the one form in which equal numbers are the same: 0.digits

@@ -94,6 +94,20 @@ func AppendString(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
+// StringLen is how many bytes AppendString appends.
+func StringLen(s []byte) int {
+	n := len(s) + 2
+	for _, c := range s {
+		switch {
+		case c == '"', c == '\\', c == '\n', c == '\r', c == '\t':
+			n++
+		case c < ' ':
+			n += len(`\u0000`) - 1
+		}
+	}
+	return n
+}
+
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':

@@ -45,14 +45,34 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 // Elements are those of a valid array.
 func Elements(array []byte) iter.Seq[[]byte] {
 	return func(yield func(element []byte) bool) {
-		s := Scanner{text: array}
-		i := SkipSpace(array, 1)
-		for more := array[i] != ']'; more; {
-			end := s.value(i, 1)
-			if !yield(array[i:end]) {
+		rest := newElements(array)
+		for e := rest.next(); e != nil; e = rest.next() {
+			if !yield(e) {
 				return
 			}
-			i, more = separator(array, end, ']')
 		}
 	}
+}
+
+// elements walks over a valid array.
+type elements struct {
+	scanner Scanner
+	at      int
+	more    bool
+}
+
+func newElements(array []byte) *elements {
+	i := SkipSpace(array, 1)
+	return &elements{scanner: Scanner{text: array}, at: i, more: array[i] != ']'}
+}
+
+// next is the element at hand, nil behind the last.
+func (e *elements) next() []byte {
+	if !e.more {
+		return nil
+	}
+	begin := e.at
+	end := e.scanner.value(begin, 1)
+	e.at, e.more = separator(e.scanner.text, end, ']')
+	return e.scanner.text[begin:end]
 }

@@ -57,7 +57,9 @@ func (p *Proxy) start(o proxy.Options, routes []routeconfig.Route) *Proxy {
 	if o.Guard == nil {
 		o.Guard = netguard.New(netguard.Options{AllowLoopback: true})
 	}
-	o.Listen = p.listen
+	if o.Listen == nil {
+		o.Listen = p.listen
+	}
 	p.Proxy = proxy.New(o)
 	p.Load(routes...)
 	ctx, stop := context.WithCancel(context.Background())

@@ -1,0 +1,228 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clients are the connections of all clients: at most max of them, and while there are
+// as many, at most half of them from one address that is not alone in wanting some. A
+// connection that waits for its client's next request is closed for a new one. It is
+// safe for concurrent use.
+type clients struct {
+	max int
+
+	mu   sync.Mutex
+	open map[*client]struct{}
+	by   map[netip.Addr]int // connections, or calls of trusted peers, by address
+	// wanting was refused last, at refused.
+	wanting netip.Addr
+	refused time.Time
+
+	refusals, closed atomic.Uint64
+}
+
+func newClients(limit int) *clients {
+	return &clients{max: limit, open: map[*client]struct{}{}, by: map[netip.Addr]int{}}
+}
+
+// client is the connection of one client.
+type client struct {
+	net.Conn
+
+	raw     net.Conn // below TLS
+	clients *clients
+	address netip.Addr // not valid where the connection is not counted by one
+	head    heads
+	// calls are those under way whose requests have come.
+	calls atomic.Int32
+	// idle is since when it waits for a request; guarded by clients.
+	idle time.Time
+}
+
+// holder is the address by which a client is counted: an IPv6 one owns its /64, and
+// whoever is on loopback is the host itself, or speaks for many.
+func holder(addr netip.Addr) netip.Addr {
+	switch {
+	case !addr.IsValid() || addr.IsLoopback():
+		return netip.Addr{}
+	case addr.Is6():
+		if prefix, err := addr.Prefix(64); err == nil {
+			return prefix.Addr()
+		}
+	}
+	return addr
+}
+
+// accept takes a connection in, or closes it and returns nil. Where address is not
+// valid, it has no share. Where secure is nil, it is a plain one.
+func (c *clients) accept(conn net.Conn, address netip.Addr, secure *tls.Config) *client {
+	fresh := &client{Conn: conn, raw: conn, clients: c, address: address}
+	if secure != nil {
+		fresh.Conn = tls.Server(conn, secure)
+	}
+	c.mu.Lock()
+	room := c.room(address)
+	if room {
+		c.open[fresh] = struct{}{}
+		c.count(address, 1)
+	}
+	c.mu.Unlock()
+	if room {
+		return fresh
+	}
+	c.refusals.Add(1)
+	_ = conn.Close()
+	return nil
+}
+
+// room makes sure that there is room for one more of an address.
+func (c *clients) room(address netip.Addr) bool {
+	now := time.Now()
+	over := address.IsValid() && c.by[address] >= c.share()
+	if over && c.wanting != address && now.Sub(c.refused) < shareBinds {
+		return false
+	}
+	if len(c.open) < c.max {
+		return true
+	}
+	if v := c.victim(address, over); v != nil {
+		c.closed.Add(1)
+		c.drop(v)
+		_ = v.raw.Close()
+		return true
+	}
+	if !over {
+		c.wanting, c.refused = address, now
+	}
+	return false
+}
+
+// shareBinds is how long after a refusal nobody else may have more than a share. It is
+// as long as the head of a request may take.
+const shareBinds = headTimeout
+
+func (c *clients) share() int { return (c.max + 1) / 2 }
+
+// victim is the connection that makes room for another one of an address: one that
+// holds no call and is of an address beyond its share, or else the one that has been
+// idle for longest. Who is beyond its own share gets but its own.
+func (c *clients) victim(address netip.Addr, over bool) (longest *client) {
+	for v := range c.open {
+		if v.calls.Load() > 0 || over && v.address != address {
+			continue
+		}
+		if v.address.IsValid() && v.address != address && c.by[v.address] > c.share() {
+			return v
+		}
+		if !v.idle.IsZero() && (longest == nil || v.idle.Before(longest.idle)) {
+			longest = v
+		}
+	}
+	return longest
+}
+
+func (c *clients) drop(v *client) {
+	if _, known := c.open[v]; known {
+		delete(c.open, v)
+		c.count(v.address, -1)
+	}
+}
+
+func (c *clients) count(address netip.Addr, n int) {
+	if !address.IsValid() {
+		return
+	}
+	if c.by[address] += n; c.by[address] <= 0 {
+		delete(c.by, address)
+	}
+}
+
+// forwarded counts a call that a trusted peer forwards by the address that it names,
+// until done is called; ok is false where that address has its share already and
+// another one was refused.
+func (c *clients) forwarded(address netip.Addr) (done func(), ok bool) {
+	if !address.IsValid() {
+		return func() {}, true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by[address] >= c.share() && c.wanting != address && time.Since(c.refused) < shareBinds {
+		c.refusals.Add(1)
+		return nil, false
+	}
+	c.count(address, 1)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.count(address, -1)
+	}, true
+}
+
+// now is how many connections there are.
+func (c *clients) now() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
+}
+
+// changed follows the states of a connection, as http.Server tells them.
+func (c *clients) changed(conn net.Conn, state http.ConnState) {
+	v, ok := conn.(*client)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v.idle = time.Time{}
+	if state == http.StateIdle {
+		v.idle = time.Now()
+		v.head.next()
+	}
+}
+
+// Read implements net.Conn. It looks at the heads of requests as they pass.
+func (c *client) Read(b []byte) (int, error) {
+	if c.head.flooded() {
+		return fill(b), nil
+	}
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.greet(err)
+	}
+	c.head.see(b[:n])
+	return n, err //nolint:wrapcheck // net/http looks at its type
+}
+
+// Close implements net.Conn.
+func (c *client) Close() error {
+	c.clients.mu.Lock()
+	c.clients.drop(c)
+	c.clients.mu.Unlock()
+	return c.Conn.Close() //nolint:wrapcheck // nobody reads it
+}
+
+// greet tells a client that speaks plainly where TLS is asked for.
+func (c *client) greet(err error) {
+	var odd tls.RecordHeaderError
+	if errors.As(err, &odd) && odd.Conn != nil && bytes.ContainsAny(odd.RecordHeader[:1], "CDGHOPT") {
+		_, _ = io.WriteString(c.raw, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis listener speaks TLS: ask it by https\n")
+	}
+}
+
+// CloseWrite lets a client read the last response though it goes on writing: net/http
+// closes so where a request was refused.
+func (c *client) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite() //nolint:wrapcheck // nobody reads it
+	}
+	return nil
+}

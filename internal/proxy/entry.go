@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"net/http"
+
+	"github.com/fanout-operator/fanout/internal/gate"
+)
+
+// fieldWidth is what a field takes in a map, beside its bytes.
+const fieldWidth = 100
+
+// width is what the head of a request takes: as it was received, and once more for each
+// backend the map of its fields, which share their bytes.
+func width(r *http.Request, backends int) (bytes int64, fields int) {
+	size := len(r.RequestURI)
+	for name, values := range r.Header {
+		size += len(name)
+		fields += len(values)
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return int64(size + fields*fieldWidth*(1+backends)), fields
+}
+
+// enter is what happens to a request before it is looked at: it is counted by who sent
+// it, and its head is paid for. leave is to be called at the end, refused or not.
+func (v *visit) enter() (leave func(), refusal *gate.Refusal) {
+	v.Client = v.route.gate.Client(v.request)
+	address := holder(v.Client)
+	v.Memory = v.proxy.memory.Open(address)
+	leave = v.Memory.Close
+	if v.client != nil {
+		v.client.head.over()
+		if v.client.head.ambiguous(v.request) {
+			v.writer.Header()["Connection"] = []string{"close"}
+		}
+		if v.route.gate.Trusts(gate.Peer(v.request.RemoteAddr)) {
+			done, ok := v.proxy.clients.forwarded(address)
+			if !ok {
+				return leave, gate.TooManyCalls()
+			}
+			leave = func() {
+				done()
+				v.Memory.Close()
+			}
+		}
+	}
+	bytes, fields := width(v.request, len(v.route.backends)+len(v.route.shadows))
+	switch {
+	case fields > maxFields:
+		return leave, gate.TooManyFields(maxFields)
+	case !v.Memory.Take(bytes):
+		return leave, gate.OutOfMemory()
+	}
+	return leave, nil
+}

@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"bytes"
+	"net/http"
+	"sync/atomic"
+)
+
+const (
+	// maxFields bounds the fields of a request, since each takes some 100 bytes however
+	// short it is; more are 431.
+	maxFields = 256
+	// maxLines is where a head is not even read to its end.
+	maxLines = 2 * maxFields
+	// seen is as much of a line as tells the fields that are looked for.
+	seen = len("transfer-encoding:")
+)
+
+// heads looks at the lines of HTTP/1 heads as they pass, for what net/http does not
+// tell: how many lines there are while they still come, and whether a length stands
+// beside Transfer-Encoding. Bodies pass here, too; what looks like such lines in them is
+// taken for lines, which costs a connection and no more. see, flooded and next are for the
+// goroutine that reads, the others for any.
+type heads struct {
+	line    [seen]byte // the beginning of the line that comes
+	n       int
+	coded   bool // the head at hand has Transfer-Encoding
+	sized   bool // it has Content-Length
+	begun   bool // a first line has come
+	lines   int
+	binary  atomic.Bool // it is HTTP/2
+	passed  atomic.Bool // the head has come, and what comes is a body
+	anyCode atomic.Bool // some head had Transfer-Encoding
+	both    atomic.Bool // some head had both
+}
+
+// see looks at bytes.
+func (h *heads) see(b []byte) {
+	for len(b) > 0 && !h.binary.Load() {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			h.keep(b)
+			return
+		}
+		h.keep(b[:i])
+		h.end()
+		b = b[i+1:]
+	}
+}
+
+func (h *heads) keep(b []byte) {
+	if h.n < seen {
+		h.n += copy(h.line[h.n:], b)
+	}
+}
+
+// end looks at a line that is over.
+func (h *heads) end() {
+	line := bytes.TrimSuffix(h.line[:h.n], []byte("\r"))
+	h.n = 0
+	if !h.begun {
+		h.begun = true
+		h.binary.Store(string(line) == "PRI * HTTP/2.0")
+	}
+	if h.passed.Load() {
+		h.lines = 0
+	}
+	h.lines++
+	name, _, _ := bytes.Cut(line, []byte(":"))
+	switch {
+	case len(line) == 0:
+		h.coded, h.sized = false, false
+	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+		h.coded = true
+		h.anyCode.Store(true)
+	case bytes.EqualFold(name, []byte("Content-Length")):
+		h.sized = true
+	}
+	if h.coded && h.sized {
+		h.both.Store(true)
+	}
+}
+
+// flooded reports whether the head that comes has more lines than anybody needs.
+func (h *heads) flooded() bool {
+	return h.lines > maxLines && !h.passed.Load() && !h.binary.Load()
+}
+
+// over says that a head was read.
+func (h *heads) over() { h.passed.Store(true) }
+
+// next says that another head comes. It is for the goroutine that reads.
+func (h *heads) next() {
+	if !h.binary.Load() { // whose frames another goroutine reads
+		h.lines = 0
+		h.passed.Store(false)
+	}
+}
+
+// ambiguous reports whether it was not certain where the body of a request ends: a
+// length beside Transfer-Encoding, or a coding that HTTP/1.0 does not know. What
+// follows on the connection may then be another party's request (RFC 9112, section 6.1).
+func (h *heads) ambiguous(r *http.Request) bool {
+	if r.ProtoAtLeast(1, 1) {
+		return len(r.TransferEncoding) > 0 && h.both.Load()
+	}
+	return h.anyCode.Load()
+}
+
+// fill makes the rest of a flooded head one field too long for net/http, which answers
+// 431 and closes.
+func fill(b []byte) int {
+	for i := range b {
+		b[i] = 'x'
+	}
+	return len(b)
+}

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Options are those of a Proxy. Credentials, Guard and Log are required.
+type Options struct {
+	// Credentials is the tree of mounted Secrets, NAMESPACE/SECRET/KEY.
+	Credentials fs.FS
+	// Guard says which addresses may be dialled.
+	Guard *netguard.Guard
+	// Log takes what changes, and the access log.
+	Log *slog.Logger
+	// Listen opens the listener of a route. Default: its port on Address.
+	Listen func(route *routeconfig.Route) (net.Listener, error)
+	// Address is the host to listen on. Default: all.
+	Address string
+	// Admin is host:port of the admin port. Default: none.
+	Admin string
+	// Resolve replaces host:port of a backend's URL by another one.
+	Resolve map[string]string
+	// MemoryBudget bounds the bodies of all calls, in bytes, and the heads of all
+	// connections. Default: 1 GiB.
+	MemoryBudget int64
+	// MaxConnections bounds the connections of clients. Default: as many as have heads in
+	// a quarter of MemoryBudget, 64 KiB each, and at least 16. See Check.
+	MaxConnections int
+	// Resolver looks up the names of backends. Default: the machine's.
+	Resolver *net.Resolver
+	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
+	LookupEvery time.Duration
+	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
+	RequireAllowedHosts bool
+	// RequireMounts refuses documents that read a Secret without a folder. An
+	// absent Secret has one, since it is mounted as optional: without it this is a
+	// Pod of an older template, which goes on as it was until it is replaced.
+	RequireMounts bool
+	// DrainDelay is how long calls are still accepted after the stop was asked for,
+	// since endpoints are taken out of load balancers with a delay.
+	DrainDelay time.Duration
+	// DrainTimeout bounds the end of calls under way after that. Default: 10 m, the
+	// longest time that a call may take.
+	DrainTimeout time.Duration
+	// AccessLogSample logs one in so many complete calls; others always. Default: 1.
+	AccessLogSample int
+}
+
+// budget is MemoryBudget or its default.
+func (o *Options) budget() int64 { return cmp.Or(o.MemoryBudget, 1<<30) }
+
+// Check returns an error that names the flag where the options do not go together.
+func (o *Options) Check() error {
+	if most := o.budget() / 2 / maxHead; int64(o.MaxConnections) > most || o.MaxConnections < 0 {
+		return fmt.Errorf("max-connections is %d: the memory budget of %d bytes has room for 0 to %d (more memory, or fewer connections)",
+			o.MaxConnections, o.budget(), most)
+	}
+	return nil
+}
+
