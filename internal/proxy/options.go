@@ -65,4 +65,3 @@ func (o *Options) Check() error {
 	}
 	return nil
 }
-
