@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -17,25 +18,26 @@ func limit5(key, header string) routeconfig.RateLimit {
 
 func TestBucketRefillsEvenly(t *testing.T) {
 	t.Parallel()
-	l, now := NewLimiter(limit5("", "")), time.Unix(1000, 0)
+	l := NewLimiter(limit5("", ""))
+	now := l.start
 	for i := range 5 {
-		if _, ok := l.allow(now, ""); !ok {
+		if _, ok := l.allow(now, bucketKey{}); !ok {
 			t.Fatalf("call %d of a burst of 5 was refused", i)
 		}
 	}
-	wait, ok := l.allow(now, "")
+	wait, ok := l.allow(now, bucketKey{})
 	if ok || wait != 100*time.Millisecond {
 		t.Errorf("beyond the burst: %v after %v, want a wait of 100 ms", ok, wait)
 	}
-	if _, ok := l.allow(now.Add(99*time.Millisecond), ""); ok {
+	if _, ok := l.allow(now.Add(99*time.Millisecond), bucketKey{}); ok {
 		t.Error("admitted 1 ms early")
 	}
-	if _, ok := l.allow(now.Add(100*time.Millisecond), ""); !ok {
+	if _, ok := l.allow(now.Add(100*time.Millisecond), bucketKey{}); !ok {
 		t.Error("refused after the wait it had named")
 	}
 	admitted := 0
 	for i := range 10_000 {
-		if _, ok := l.allow(now.Add(time.Second+time.Duration(i)*time.Millisecond), ""); ok {
+		if _, ok := l.allow(now.Add(time.Second+time.Duration(i)*time.Millisecond), bucketKey{}); ok {
 			admitted++
 		}
 	}
@@ -53,25 +55,27 @@ func TestKeys(t *testing.T) {
 	if !same("2001:db8::1", "2001:db8::ffff") || same("2001:db8::1", "2001:db8:0:1::1") || same("1.1.1.1", "1.1.1.2") {
 		t.Error("an IPv6 client does not count by its /64, or IPv4 clients count together")
 	}
-	if got := byHeader.key(http.Header{"X-Tenant": {"a", "b"}}, netip.Addr{}); got != "a" {
-		t.Errorf("key is %q, want the first value", got)
+	tenant := func(values ...string) bucketKey { return byHeader.key(http.Header{"X-Tenant": values}, netip.Addr{}) }
+	if tenant("a", "b") != tenant("a") || tenant("a") == tenant("b") || tenant() != tenant("") {
+		t.Error("the key is not the first value")
 	}
 }
 
 // A flood of keys shares one bucket, and refreshes nobody's limit.
 func TestFloodOfKeys(t *testing.T) {
 	t.Parallel()
-	l, now := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant")), time.Unix(1000, 0)
+	l := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"))
+	now := l.start
 	for range 5 {
-		l.allow(now, "victim")
+		l.allow(now, l.hash("victim"))
 	}
 	admitted := 0
 	for i := range 2 * maxKeys {
-		if _, ok := l.allow(now, fmt.Sprint("flood-", i)); ok {
+		if _, ok := l.allow(now, l.hash(fmt.Sprint("flood-", i))); ok {
 			admitted++
 		}
 	}
-	if _, ok := l.allow(now, "victim"); ok {
+	if _, ok := l.allow(now, l.hash("victim")); ok {
 		t.Error("a flood of keys gave a caller a fresh bucket")
 	}
 	held := 0
@@ -81,7 +85,62 @@ func TestFloodOfKeys(t *testing.T) {
 	if held > maxKeys || admitted > maxKeys+5 {
 		t.Errorf("%d buckets held, %d calls admitted, want at most %d", held, admitted, maxKeys)
 	}
-	if _, ok := l.allow(now.Add(time.Minute), "new"); !ok {
+	if _, ok := l.allow(now.Add(time.Minute), l.hash("new")); !ok {
 		t.Error("no room was made when all buckets were full again")
+	}
+}
+
+// K2: of what a client sent as its key nothing is kept, however long it is.
+func TestK2LongKeysKeepNoMemory(t *testing.T) {
+	// Not parallel: other tests' memory would be measured too.
+	l := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"))
+	const keys, size = 2000, 60_000
+	before := heap()
+	for i := range keys {
+		value := fmt.Sprintf("%0*d", size, i)
+		l.allow(l.start, l.key(http.Header{"X-Tenant": {value}}, netip.Addr{}))
+	}
+	if kept := heap() - before; kept > 2<<20 {
+		t.Errorf("%d keys of %d bytes keep %d bytes", keys, size, kept)
+	}
+	runtime.KeepAlive(l)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what finalizers and pools held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // far less
+}
+
+// K6: at each edge of the schema the burst is admitted, to the call, and after the wait
+// that a refusal names there is one more.
+func TestK6EdgesOfLimits(t *testing.T) {
+	t.Parallel()
+	for _, requests := range []int{1, 2, 999_999, 1_000_000} {
+		for _, per := range []time.Duration{time.Millisecond, time.Second, 24 * time.Hour} {
+			for _, burst := range []int{1, 106_751, 106_752, 1_000_000} {
+				config := routeconfig.RateLimit{Requests: requests, Per: testkit.Span(per), Burst: burst}
+				l := NewLimiter(config)
+				now, admitted := l.start.Add(365*24*time.Hour+7), 0
+				for admitted <= burst {
+					if _, ok := l.allow(now, bucketKey{}); !ok {
+						break
+					}
+					admitted++
+				}
+				wait, _ := l.allow(now, bucketKey{})
+				if admitted != burst || wait != l.interval {
+					t.Errorf("%+v: %d calls at once, then a wait of %v, want %d and %v", config, admitted, wait, burst, l.interval)
+				}
+				if _, ok := l.allow(now.Add(wait-1), bucketKey{}); ok {
+					t.Errorf("%+v: admitted before the wait was over", config)
+				}
+				if _, ok := l.allow(now.Add(wait), bucketKey{}); !ok {
+					t.Errorf("%+v: refused after the wait", config)
+				}
+			}
+		}
 	}
 }

@@ -8,6 +8,12 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
+// maxLogged bounds, in bytes, what of a method or path a line holds: both are the
+// client's, and a head has room for 64 KiB of them.
+const maxLogged = 1024
+
+func logged(s string) string { return s[:min(len(s), maxLogged)] }
+
 // log writes the line of a call. Complete calls are sampled; the path stands
 // there without its query, which may hold secrets.
 func (v *visit) log(now time.Time) {
@@ -20,8 +26,8 @@ func (v *visit) log(now time.Time) {
 	attrs = append(attrs,
 		slog.String("route", v.route.id),
 		slog.String("requestId", v.id),
-		slog.String("method", v.request.Method),
-		slog.String("path", path),
+		slog.String("method", logged(v.request.Method)),
+		slog.String("path", logged(path)),
 		slog.Int("status", v.status),
 		slog.Int64("ms", now.Sub(v.start).Milliseconds()),
 		slog.Int("bytes", v.bytes),

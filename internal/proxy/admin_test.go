@@ -48,6 +48,23 @@ func TestAccessLogHasTheOutcomeOfEachBackend(t *testing.T) {
 	}
 }
 
+// K2: what a client chose is in a line within a bound.
+func TestK2LinesOfTheLogAreBounded(t *testing.T) {
+	t.Parallel()
+	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", testkit.NewBackend(t, nil).URL))))
+	for _, method := range []string{"GET", strings.Repeat("M", 20_000)} {
+		p.Do(method, "orders", "/"+strings.Repeat("p", 40_000), "")
+	}
+	for _, line := range p.Log.Lines(t, "call") {
+		if text, _ := json.Marshal(line); len(text) > 4096 || !strings.Contains(string(text), `"path":"/ppp`) {
+			t.Errorf("a line of %d bytes: %.200s", len(text), text)
+		}
+	}
+	if n := len(p.Log.Lines(t, "call")); n != 2 {
+		t.Errorf("%d lines, want 2", n)
+	}
+}
+
 func TestAccessLogIsSampled(t *testing.T) {
 	t.Parallel()
 	b := testkit.NewBackend(t, func(w http.ResponseWriter, r *http.Request) {
