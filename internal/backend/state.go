@@ -55,8 +55,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		return newTransport(dial, config.Protocol, tlsOptions(config.TLS, s.authority, s.client))
 	})
 	if limit := config.RateLimit; limit != nil {
-		every := time.Duration(limit.Per) / time.Duration(limit.Requests)
-		s.limiter = rate.NewLimiter(rate.Every(every), limit.Burst)
+		s.limiter = rate.NewLimiter(callsPerSecond(limit), limit.Burst)
 	}
 	c := config.Credential
 	if c == nil {
@@ -74,6 +73,12 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		})
 	}
 	return s
+}
+
+// callsPerSecond divides without a rest: of 600,000 in 1 ms, whole nanoseconds between
+// two calls make 1,000,000.
+func callsPerSecond(limit *routeconfig.RateLimit) rate.Limit {
+	return rate.Limit(float64(limit.Requests) / time.Duration(limit.Per).Seconds())
 }
 
 func parameters(list []routeconfig.NameValue) url.Values {
