@@ -2,12 +2,10 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +16,7 @@ import (
 )
 
 // apply makes the children what they are to be, and deletes those that the route
-// does not ask for any more.
+// does not ask for any more. What is not to be written yet comes with scope.again.
 func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 	if s.halted() {
 		return nil
@@ -27,59 +25,88 @@ func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 		live, intent := s.live[kind.name], kind.intent(s.children)
 		switch {
 		case intent != nil:
-			if err := r.applyChild(ctx, s, kind.name, intent, live); err != nil {
+			if err := r.applyChild(ctx, s, kind, intent, live); err != nil {
 				return err
 			}
 		case live != nil && live.GetDeletionTimestamp() == nil:
-			if err := r.Client.Delete(ctx, live, client.Preconditions{UID: new(live.GetUID())}); client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("delete %s of %s: %w", kind.name, s.key, err)
+			if err := r.deleteChild(ctx, s, kind, live); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// applyChild writes unless the live object is what an earlier write of the same
-// intent left: a foreign edit changes the object and is repaired, a change of its
-// status is none.
+// applyChild writes unless the live object holds what is intended: what an earlier
+// operator applied is told by the fields that the API server says are ours, a foreign
+// edit is one of those and is repaired, and what others add is theirs.
 func (r *RouteReconciler) applyChild(
-	ctx context.Context, s *scope, kind string, intent runtime.ApplyConfiguration, live client.Object,
+	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
 ) error {
-	id := appliedID{s.key, kind}
+	id := appliedID{s.key, kind.name}
 	wanted, err := digest(intent)
 	if err != nil {
-		return fmt.Errorf("encode %s of %s: %w", kind, s.key, err)
+		return fmt.Errorf("encode %s of %s: %w", kind.name, s.key, err)
 	}
-	if live != nil {
-		seen, err := fingerprint(live)
+	if live != nil && !asleep(s, live) {
+		stands, err := r.applied.stands(id, wanted, live.GetResourceVersion(), func() (sum, error) { return kind.ours(live) })
 		if err != nil {
-			return fmt.Errorf("encode live %s of %s: %w", kind, s.key, err)
+			return fmt.Errorf("read what is applied of %s of %s: %w", kind.name, s.key, err)
 		}
-		if r.applied.stands(id, wanted, live.GetResourceVersion(), seen) {
+		if stands {
 			return nil
 		}
 	}
-	if err := r.handOver(ctx, s, live); err != nil {
+	if wait := r.applied.wait(id, wanted, s.now); wait > 0 {
+		s.again = sooner(s.again, wait)
+		return nil
+	}
+	version, err := r.writeChild(ctx, s, kind, intent, live)
+	if err != nil || version == "" {
 		return err
 	}
-	err = r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
+	r.applied.record(id, wanted, version, s.now)
+	return nil
+}
+
+// writeChild returns the version that it left; none where there is no writing any more.
+func (r *RouteReconciler) writeChild(
+	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
+) (string, error) {
+	if err := r.handOver(ctx, s, live); err != nil {
+		return "", err
+	}
+	err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
 	if apierrors.IsInvalid(err) && live != nil {
 		err = r.overwrite(ctx, intent, live)
 	}
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return nil // the route is about to go with its namespace
+		return "", nil // the route is about to go with its namespace
 	}
 	if err != nil {
-		return fmt.Errorf("apply %s of %s: %w", kind, s.key, err)
+		return "", fmt.Errorf("apply %s of %s: %w", kind.name, s.key, err)
 	}
 	version, err := resourceVersion(intent)
 	if err != nil {
-		return fmt.Errorf("read applied %s of %s: %w", kind, s.key, err)
+		return "", fmt.Errorf("read applied %s of %s: %w", kind.name, s.key, err)
 	}
-	r.applied.record(id, wanted, version)
 	if live == nil {
-		return r.begin(ctx, s, kind, version)
+		return version, r.begin(ctx, s, kind.name, version)
 	}
+	return version, nil
+}
+
+// deleteChild keeps the pace of writes: whoever brings it back may do so for ever.
+func (r *RouteReconciler) deleteChild(ctx context.Context, s *scope, kind childKind, live client.Object) error {
+	id := appliedID{s.key, kind.name}
+	if wait := r.applied.wait(id, sum{}, s.now); wait > 0 {
+		s.again = sooner(s.again, wait)
+		return nil
+	}
+	if err := r.Client.Delete(ctx, live, client.Preconditions{UID: new(live.GetUID())}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete %s of %s: %w", kind.name, s.key, err)
+	}
+	r.applied.record(id, sum{}, "", s.now)
 	return nil
 }
 
@@ -125,84 +152,6 @@ func refusal(err error) string {
 	default:
 		return ""
 	}
-}
-
-type appliedID struct {
-	route types.NamespacedName
-	kind  string
-}
-
-// applied is what one write left.
-type applied struct {
-	intent  [sha256.Size]byte
-	version string // resourceVersion that the write returned
-	// content is that of the object at this version, once it was seen in the cache.
-	content  [sha256.Size]byte
-	complete bool
-}
-
-// appliedIntents remembers the last write of each child. It is lost at a restart,
-// after which each child is written once, to no effect.
-type appliedIntents struct {
-	mu   sync.Mutex
-	last map[appliedID]applied
-}
-
-// stands reports whether the live object is still what the same intent left.
-func (a *appliedIntents) stands(id appliedID, intent [sha256.Size]byte, version string, content [sha256.Size]byte) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	last, ok := a.last[id]
-	if !ok || last.intent != intent {
-		return false
-	}
-	if last.version == version {
-		last.content, last.complete = content, true
-		a.last[id] = last
-		return true
-	}
-	return last.complete && last.content == content
-}
-
-func (a *appliedIntents) record(id appliedID, intent [sha256.Size]byte, version string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.last == nil {
-		a.last = map[appliedID]applied{}
-	}
-	a.last[id] = applied{intent: intent, version: version}
-}
-
-func (a *appliedIntents) forget(route types.NamespacedName) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for id := range a.last {
-		if id.route == route {
-			delete(a.last, id)
-		}
-	}
-}
-
-func digest(value any) ([sha256.Size]byte, error) {
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("encode: %w", err)
-	}
-	return sha256.Sum256(encoded), nil
-}
-
-// fingerprint covers what of an object somebody asked for, and leaves out what the
-// API server and controllers note on it.
-func fingerprint(live client.Object) ([sha256.Size]byte, error) {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
-	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("convert: %w", err)
-	}
-	delete(content, "status")
-	content["metadata"] = map[string]any{
-		"labels": live.GetLabels(), "annotations": live.GetAnnotations(), "owners": live.GetOwnerReferences(),
-	}
-	return digest(content)
 }
 
 // resourceVersion reads the version that the API server answered with: Apply

@@ -14,6 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
+	autoscalingapply "k8s.io/client-go/applyconfigurations/autoscaling/v2"
+	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
+	networkingapply "k8s.io/client-go/applyconfigurations/networking/v1"
+	policyapply "k8s.io/client-go/applyconfigurations/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -25,6 +30,9 @@ type childKind struct {
 	name   string
 	empty  func() client.Object
 	intent func(desired.Children) runtime.ApplyConfiguration // nil where the route asks for none
+	// ours names what of a live object our field manager has applied, by its managed fields,
+	// in the form of an intent.
+	ours func(client.Object) (sum, error)
 }
 
 // childKinds are all kinds, in the order in which they are applied: what closes the
@@ -32,17 +40,37 @@ type childKind struct {
 func childKinds() []childKind {
 	return []childKind{
 		{"NetworkPolicy", func() client.Object { return &networkingv1.NetworkPolicy{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.NetworkPolicy) }},
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.NetworkPolicy) },
+			extracted(networkingapply.ExtractNetworkPolicy)},
 		{"ConfigMap", func() client.Object { return &corev1.ConfigMap{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.ConfigMap) }},
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.ConfigMap) },
+			extracted(coreapply.ExtractConfigMap)},
 		{"Service", func() client.Object { return &corev1.Service{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Service) }},
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Service) },
+			extracted(coreapply.ExtractService)},
 		{"Deployment", func() client.Object { return &appsv1.Deployment{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Deployment) }},
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Deployment) },
+			extracted(appsapply.ExtractDeployment)},
 		{"PodDisruptionBudget", func() client.Object { return &policyv1.PodDisruptionBudget{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.DisruptionBudget) }},
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.DisruptionBudget) },
+			extracted(policyapply.ExtractPodDisruptionBudget)},
 		{"HorizontalPodAutoscaler", func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
-			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Autoscaler) }},
+			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Autoscaler) },
+			extracted(autoscalingapply.ExtractHorizontalPodAutoscaler)},
+	}
+}
+
+func extracted[O client.Object, C runtime.ApplyConfiguration](extract func(O, string) (C, error)) func(client.Object) (sum, error) {
+	return func(object client.Object) (sum, error) {
+		typed, ok := object.(O)
+		if !ok {
+			return sum{}, fmt.Errorf("extract: is a %T", object)
+		}
+		ours, err := extract(typed, string(fieldManager))
+		if err != nil {
+			return sum{}, fmt.Errorf("extract: %w", err)
+		}
+		return digest(ours)
 	}
 }
 

@@ -31,6 +31,13 @@ func (r *RouteReconciler) handOver(ctx context.Context, s *scope, live client.Ob
 	return r.hand(ctx, s, deployment.ResourceVersion, number)
 }
 
+// asleep reports whether a Deployment with an autoscaler has no proxy: however it came
+// to that, its autoscaler does not wake it up.
+func asleep(s *scope, live client.Object) bool {
+	deployment, ok := live.(*appsv1.Deployment)
+	return ok && s.route.Spec.Proxy.Autoscaling != nil && deployment.Spec.Replicas != nil && *deployment.Spec.Replicas == 0
+}
+
 // begin gives a Deployment that was just made, at that version, its first number.
 func (r *RouteReconciler) begin(ctx context.Context, s *scope, kind, version string) error {
 	if kind != "Deployment" || s.route.Spec.Proxy.Autoscaling == nil {

@@ -112,14 +112,15 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Pod, now time.Time) (time.Duration, error) {
 	t := r.nudges.get(pod.UID)
 	if t.document != s.hash {
-		t = told{route: s.key, document: s.hash}
+		t = recall(pod, s.key, s.hash, now)
+		r.nudges.set(pod.UID, t)
+	}
+	if t.count == maxNudges {
+		return 0, nil
 	}
 	pause := nudgeAgain << max(t.count-1, 0)
 	if t.count > 0 && now.Before(t.at.Add(pause)) {
 		return t.at.Add(pause).Sub(now), nil
-	}
-	if t.count == maxNudges {
-		return 0, nil
 	}
 	t.count++
 	t.at = now
@@ -129,6 +130,17 @@ func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Po
 	}
 	r.nudges.set(pod.UID, t)
 	return nudgeAgain << (t.count - 1), nil
+}
+
+// recall reads from a Pod how often it was told of a document before anybody here knows:
+// an operator that starts does not begin anew.
+func recall(pod *corev1.Pod, route types.NamespacedName, document string, now time.Time) told {
+	t := told{route: route, document: document}
+	if pod.Annotations[v1alpha1.DocumentAnnotation] == document {
+		count, _ := strconv.Atoi(pod.Annotations[v1alpha1.NudgeAnnotation])
+		t.count, t.at = min(max(count, 0), maxNudges), now
+	}
+	return t
 }
 
 // annotate sets annotations, given as keys and values, on a Pod that may be gone.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,6 +22,7 @@ import (
 // scope is everything that one pass has seen and decided.
 type scope struct {
 	key   types.NamespacedName
+	now   time.Time
 	route *v1alpha1.FanoutRoute
 
 	live   map[string]client.Object // children, by kind
@@ -35,12 +37,16 @@ type scope struct {
 	children desired.Children
 	// refused is what the API server has against a child.
 	refused string
+	// asked is the number of proxies that are polled.
+	asked int
+	// again is when to come again for what was left undone; 0 for not at all.
+	again time.Duration
 }
 
 // observe reads everything about a route. There is no scope where the route is
 // gone or going: its children are the garbage collector's.
 func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName) (*scope, error) {
-	s := &scope{key: key, route: &v1alpha1.FanoutRoute{}}
+	s := &scope{key: key, now: time.Now(), route: &v1alpha1.FanoutRoute{}}
 	err := r.Client.Get(ctx, key, s.route)
 	if apierrors.IsNotFound(err) || err == nil && s.route.DeletionTimestamp != nil {
 		return nil, nil //nolint:nilnil // see above

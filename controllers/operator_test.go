@@ -79,6 +79,14 @@ func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
 // startOperator runs an operator until the end of the test, or its stop.
 func startOperator(t *testing.T, namespaces ...string) *operator {
 	t.Helper()
+	return startOperatorWith(t, rates.NewHTTPFetcher(), func(*controllers.RouteReconciler) {}, namespaces...)
+}
+
+// startOperatorWith runs one that asks proxies its own way, or is another one.
+func startOperatorWith(
+	t *testing.T, fetcher rates.Fetcher, modify func(*controllers.RouteReconciler), namespaces ...string,
+) *operator {
+	t.Helper()
 	o := &operator{writes: &writes{}}
 	restricted := rest.CopyConfig(config)
 	restricted.Impersonate = rest.ImpersonationConfig{UserName: operatorUser}
@@ -95,11 +103,12 @@ func startOperator(t *testing.T, namespaces ...string) *operator {
 		t.Fatal(err)
 	}
 	moved := make(controllers.Events, 1024)
-	poller := rates.New(rates.NewHTTPFetcher(), 500*time.Millisecond, moved.Moved)
+	poller := rates.New(fetcher, 500*time.Millisecond, moved.Moved)
 	o.reconciler = &controllers.RouteReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("fanout-operator"), Rates: poller,
 		Compile: compile.Options{ListenPort: desired.CallsPort}, Proxies: desired.Options{Image: "fanout:test"},
 	}
+	modify(o.reconciler)
 	if err := o.reconciler.SetUp(mgr, moved, 4); err != nil {
 		t.Fatal(err)
 	}

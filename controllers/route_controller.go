@@ -74,12 +74,11 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
 	}
 	r.poll(s)
-	now := time.Now()
-	again, err := r.tell(ctx, s, now)
+	again, err := r.tell(ctx, s, s.now)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	figures, err := r.report(ctx, s, now)
+	figures, err := r.report(ctx, s, s.now)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("report: %w", err)
 	}
@@ -89,7 +88,7 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if s.conflict != "" {
 		again = lookAgain
 	}
-	return ctrl.Result{RequeueAfter: sooner(again, figures)}, nil
+	return ctrl.Result{RequeueAfter: sooner(s.again, sooner(again, figures))}, nil
 }
 
 // tell tells kubelets of what their Pods do not hold yet. It returns when to look

@@ -116,6 +116,39 @@ func TestD3FiveHundredRoutes(t *testing.T) {
 	if list := o.writes.take(); len(list) > 0 {
 		t.Errorf("a second pass over %d routes wrote %d times: %v", len(routes), len(list), list[:min(len(list), 5)])
 	}
+	o.stop()
+	restarted(t, namespaces)
+}
+
+// restarted runs the operator's own process beside what another one left: L5 over 500
+// routes, and the memory that it takes.
+func restarted(t *testing.T, namespaces []string) {
+	t.Helper()
+	before := map[string]string{}
+	for _, namespace := range namespaces {
+		for name, version := range everything(t, namespace) {
+			before[namespace+" "+name] = version
+		}
+	}
+	p := runOperator(t, namespaces)
+	for end := time.Now().Add(time.Minute); p.passes() < len(before)/5; time.Sleep(100 * time.Millisecond) { // five objects a route
+		if time.Now().After(end) {
+			t.Fatalf("the operator made %d passes within a minute, want one of each route", p.passes())
+		}
+	}
+	waitFor(2 * time.Second)
+	t.Logf("the operator's process took %s at most", p.memory())
+	written := 0
+	for _, namespace := range namespaces {
+		for name, version := range everything(t, namespace) {
+			if before[namespace+" "+name] != version {
+				written++
+			}
+		}
+	}
+	if written > 0 {
+		t.Errorf("a restart wrote %d of %d objects", written, len(before))
+	}
 }
 
 func eachAnswersFromItsOwnBackend(t *testing.T, documents []routeconfig.Route) {

@@ -22,12 +22,14 @@ import (
 	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/report"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // poll says which proxies are to be asked from now on.
 func (r *RouteReconciler) poll(s *scope) {
-	if len(s.errors) > 0 {
-		return // the proxies go on with the last document, and so does the poll
+	document := s.hash
+	if len(s.errors) > 0 { // the proxies go on with the last document
+		document = lastDocument(s)
 	}
 	var targets []rates.Target
 	for i := range s.pods {
@@ -37,7 +39,16 @@ func (r *RouteReconciler) poll(s *scope) {
 			targets = append(targets, rates.Target{Name: pod.Name, URL: "http://" + host + "/status"})
 		}
 	}
-	r.Rates.Set(s.key, targets, s.hash)
+	s.asked = len(targets)
+	r.Rates.Set(s.key, targets, document)
+}
+
+// lastDocument is the hash of the document that the route had when it was accepted.
+func lastDocument(s *scope) string {
+	if c, ok := s.live["ConfigMap"].(*corev1.ConfigMap); ok {
+		return routeconfig.Hash([]byte(c.Data[desired.DocumentKey]))
+	}
+	return ""
 }
 
 func adminPort(pod *corev1.Pod) int32 {
@@ -63,6 +74,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
 		Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}
+	in.Unasked = s.asked > 0 && in.Seen == nil
 	if d, ok := s.live["Deployment"].(*appsv1.Deployment); ok {
 		in.Replicas, in.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
 	}

@@ -5,12 +5,9 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -22,32 +19,6 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/report"
 )
-
-// CacheOptions are those of the manager's cache: of Pods and children only those
-// with our label, so that its size is that of the routes and not of the cluster.
-func CacheOptions(namespaces []string) (cache.Options, error) {
-	ours, err := labels.NewRequirement(v1alpha1.RouteLabel, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("select by label: %w", err)
-	}
-	labelled := cache.ByObject{Label: labels.NewSelector().Add(*ours)}
-	o := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}: labelled,
-		},
-	}
-	for _, kind := range childKinds() {
-		o.ByObject[kind.empty()] = labelled
-	}
-	if len(namespaces) > 0 {
-		o.DefaultNamespaces = map[string]cache.Config{}
-		for _, namespace := range namespaces {
-			o.DefaultNamespaces[namespace] = cache.Config{}
-		}
-	}
-	return o, nil
-}
 
 // Events are routes of which something new is to be shown.
 type Events chan event.TypedGenericEvent[types.NamespacedName]

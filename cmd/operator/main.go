@@ -92,6 +92,7 @@ func run(args []string) error {
 		return err
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil)))
+	leaveATenth()
 	ctx := ctrl.SetupSignalHandler()
 	mgr, err := newManager(ctx, s)
 	if err != nil {

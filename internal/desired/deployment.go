@@ -96,11 +96,13 @@ func container(in Input) *corev1.ContainerApplyConfiguration {
 		WithPorts(corev1.ContainerPort().WithName(AdminPortName).WithContainerPort(AdminPort).WithProtocol("TCP")).
 		WithStartupProbe(probe("/livez").WithFailureThreshold(30).WithPeriodSeconds(1)).
 		WithLivenessProbe(probe("/livez").WithFailureThreshold(3).WithPeriodSeconds(10)).
-		WithResources(corev1.ResourceRequirements().WithRequests(resources.Requests).WithLimits(resources.Limits)).
 		WithSecurityContext(corev1.SecurityContext().
 			WithAllowPrivilegeEscalation(false).WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1.Capabilities().WithDrop("ALL"))).
 		WithVolumeMounts(mounts(in)...)
+	if len(resources.Requests)+len(resources.Limits) > 0 { // the API server drops an empty one, and it would differ for ever
+		c.WithResources(corev1.ResourceRequirements().WithRequests(resources.Requests).WithLimits(resources.Limits))
+	}
 	if limit, ok := resources.Limits[corev1api.ResourceMemory]; ok {
 		c.WithEnv(corev1.EnvVar().WithName("GOMEMLIMIT").WithValue(memoryLimit(limit)))
 	}

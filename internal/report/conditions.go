@@ -45,7 +45,7 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 		{v1alpha1.ConditionResolvedRefs, refs},
 		{v1alpha1.ConditionProgrammed, programmed},
 		{v1alpha1.ConditionReady, ready},
-		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(counted(in, states))},
+		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(in, counted(in, states))},
 		{v1alpha1.ConditionSidecarsInjected, injected},
 		{v1alpha1.ConditionReconciling, reconciling(accepted, ready)},
 		{v1alpha1.ConditionStalled, stalled(accepted)},
@@ -100,9 +100,26 @@ func sidecarsInjected(in Input) verdict {
 	return yes(v1alpha1.ReasonSidecarsInjected, "Every Pod with the route's label has its sidecar")
 }
 
+// holds reports whether what the status says of proxies stays as it is: a new operator
+// that has not asked any knows no better than the one before.
+func holds(in Input) bool {
+	return in.Unasked && in.Route.Status.ObservedGeneration == in.Route.Generation
+}
+
+// held is the verdict that stays, if any.
+func held(in Input, kind string) (verdict, bool) {
+	if c := meta.FindStatusCondition(in.Route.Status.Conditions, kind); c != nil && holds(in) {
+		return verdict{c.Status, c.Reason, c.Message}, true
+	}
+	return verdict{}, false
+}
+
 func resolvedRefs(in Input) verdict {
 	if sidecars(in) && len(in.Pods) == 0 {
 		return yes(v1alpha1.ReasonNoPods, "No Pod has the sidecar yet")
+	}
+	if v, ok := held(in, v1alpha1.ConditionResolvedRefs); ok {
+		return v
 	}
 	if in.Seen == nil || !slices.ContainsFunc(in.Seen.Proxies, func(p rates.Proxy) bool { return p.Reached }) {
 		return unknown(v1alpha1.ReasonPending, "No proxy has told yet which Secrets it holds")
@@ -146,6 +163,9 @@ func programmed(in Input) verdict {
 	}
 	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 && !sidecars(in) && in.Route.Spec.Proxy.Autoscaling == nil {
 		return no(v1alpha1.ReasonNoProxies, "spec.proxy.replicas is 0")
+	}
+	if v, ok := held(in, v1alpha1.ConditionProgrammed); ok {
+		return v
 	}
 	seen := asked(in)
 	if len(seen) == 0 {
@@ -205,7 +225,10 @@ func ready(parts ...verdict) verdict {
 	return yes(v1alpha1.ReasonReady, "The route serves the spec")
 }
 
-func backendsHealthy(states []v1alpha1.BackendStatus) verdict {
+func backendsHealthy(in Input, states []v1alpha1.BackendStatus) verdict {
+	if v, ok := held(in, v1alpha1.ConditionBackendsHealthy); ok {
+		return v
+	}
 	var ill []string
 	idle := true
 	for _, b := range states {

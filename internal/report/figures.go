@@ -11,21 +11,29 @@ import (
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-func traffic(seen *rates.Observation) *v1alpha1.Traffic {
-	if seen == nil {
+func traffic(in Input) *v1alpha1.Traffic {
+	before := in.Route.Status.Traffic
+	if holds(in) {
+		return before
+	}
+	if in.Seen == nil {
 		return nil
 	}
-	w := seen.Sum.Windows[rates.Window]
+	w := in.Seen.Sum.Windows[rates.Window]
 	rate, ok := w.Calls.SuccessRate()
 	if !ok {
 		return nil
 	}
-	return &v1alpha1.Traffic{
+	now := &v1alpha1.Traffic{
 		Window:      rates.Window,
 		RequestRate: stats.PerSecond(w.Calls.Decided(), w.Seconds),
 		SuccessRate: stats.Percent(rate, ok),
 		Latency:     latency(w.Duration),
 	}
+	if before != nil && before.Window == now.Window && near(trafficFigures(before), trafficFigures(now)) {
+		return before
+	}
+	return now
 }
 
 func latency(h stats.Histogram) *v1alpha1.Latency {
@@ -58,6 +66,9 @@ func previous(route *v1alpha1.FanoutRoute, name v1alpha1.BackendName) *v1alpha1.
 
 func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus) v1alpha1.BackendStatus {
 	out := v1alpha1.BackendStatus{Name: name, State: v1alpha1.BackendIdle}
+	if holds(in) && before.Name != "" {
+		return *before
+	}
 	if in.Seen == nil {
 		return out
 	}
@@ -81,6 +92,9 @@ func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus
 	}
 	if keeps(before, &out) {
 		out.LastFailure = before.LastFailure
+	}
+	if before.State == out.State && near(backendFigures(before), backendFigures(&out)) {
+		out.SuccessRate, out.RequestRate, out.Latency = before.SuccessRate, before.RequestRate, before.Latency
 	}
 	return out
 }

@@ -36,6 +36,9 @@ type Input struct {
 	Missed int
 	// Seen is what the proxies said; nil where nothing is known.
 	Seen *rates.Observation
+	// Unasked is set where there are proxies and none has answered yet since the operator
+	// started. What the status says of them then stays, if it speaks of this generation.
+	Unasked bool
 	// Now is for what has changed.
 	Now metav1.Time
 }
@@ -48,7 +51,7 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 		ReadyReplicas:      &in.ReadyReplicas,
 		Selector:           labels.SelectorFromSet(in.Selector).String(),
 		URL:                in.URL,
-		Traffic:            traffic(in.Seen),
+		Traffic:            traffic(in),
 		Backends:           backends(in),
 	}
 	status.HealthyBackends = healthy(counted(in, status.Backends))

@@ -1,0 +1,93 @@
+package controllers
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+// CacheOptions are those of the manager's cache: of Pods and children only those
+// with our label, so that its size is that of the routes and not of the cluster, and of
+// each object only what a pass reads.
+func CacheOptions(namespaces []string) (cache.Options, error) {
+	ours, err := labels.NewRequirement(v1alpha1.RouteLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select by label: %w", err)
+	}
+	selector := labels.NewSelector().Add(*ours)
+	o := cache.Options{
+		DefaultTransform: slimmed(func(object client.Object) { object.SetManagedFields(nil) }),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}:           {Label: selector, Transform: slimmed(slimPod)},
+			&v1alpha1.FanoutRoute{}: {Transform: slimmed(slimRoute)},
+		},
+	}
+	for _, kind := range childKinds() {
+		o.ByObject[kind.empty()] = cache.ByObject{Label: selector, Transform: slimmed(slimChild)}
+	}
+	if len(namespaces) > 0 {
+		o.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range namespaces {
+			o.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return o, nil
+}
+
+func slimmed(slim func(client.Object)) func(any) (any, error) {
+	return func(content any) (any, error) {
+		if object, ok := content.(client.Object); ok { // else the tombstone of one
+			slim(object)
+		}
+		return content, nil
+	}
+}
+
+// slimChild keeps of the managed fields those that we have applied, by which a pass knows
+// what is to be written. Other managers' may be longer than the object.
+func slimChild(object client.Object) {
+	var kept []metav1.ManagedFieldsEntry
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager == string(fieldManager) && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
+			kept = append(kept, entry)
+		}
+	}
+	object.SetManagedFields(kept)
+}
+
+// slimRoute drops kubectl's copy of the whole route, too.
+func slimRoute(object client.Object) {
+	object.SetManagedFields(nil)
+	annotations := object.GetAnnotations()
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	object.SetAnnotations(annotations)
+}
+
+// slimPod keeps labels, annotations, the names and ports of containers, and the status: a
+// Pod of an application may be many times that. What is written to a Pod is a patch of
+// annotations, which does not touch what is missing here.
+func slimPod(object client.Object) {
+	object.SetManagedFields(nil)
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	pod.Spec = corev1.PodSpec{
+		InitContainers: slimContainers(pod.Spec.InitContainers), Containers: slimContainers(pod.Spec.Containers),
+	}
+}
+
+func slimContainers(list []corev1.Container) []corev1.Container {
+	var out []corev1.Container
+	for i := range list {
+		out = append(out, corev1.Container{Name: list[i].Name, Ports: list[i].Ports})
+	}
+	return out
+}

@@ -1,0 +1,69 @@
+package report
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+const (
+	// Figures that stand in a status stay while the new ones differ by less than these: a
+	// fifth, or nine tenths of a point of success. Package rates shows what has moved by
+	// a quarter or a point, and texts are rounded; what is left between is what an
+	// operator that has just started would write of every route, to tell nothing new.
+	nearShare = 0.2
+	nearRate  = 0.9
+)
+
+// shownFigures are those of a status: percent, calls a second and seconds, -1 where one
+// is absent.
+type shownFigures struct {
+	success float64
+	shares  [4]float64 // rate, p50, p95 and p99
+}
+
+func trafficFigures(t *v1alpha1.Traffic) shownFigures {
+	return parsed(t.SuccessRate, t.RequestRate, t.Latency)
+}
+
+func backendFigures(b *v1alpha1.BackendStatus) shownFigures {
+	return parsed(b.SuccessRate, b.RequestRate, b.Latency)
+}
+
+func parsed(success, rate string, l *v1alpha1.Latency) shownFigures {
+	f := shownFigures{success: number(success, "%"), shares: [4]float64{number(rate, "/s"), -1, -1, -1}}
+	if l != nil {
+		for i, text := range [...]string{l.P50, l.P95, l.P99} {
+			if d, err := time.ParseDuration(text); err == nil {
+				f.shares[i+1] = d.Seconds()
+			}
+		}
+	}
+	return f
+}
+
+func number(text, unit string) float64 {
+	x, err := strconv.ParseFloat(strings.TrimSuffix(text, unit), 64)
+	if err != nil {
+		return -1
+	}
+	return x
+}
+
+// near reports whether figures are not worth a write. 100% means that nothing failed, and
+// is no neighbour of anything.
+func near(a, b shownFigures) bool {
+	if (a.success < 0) != (b.success < 0) || (a.success == 100) != (b.success == 100) || math.Abs(a.success-b.success) >= nearRate {
+		return false
+	}
+	for i := range a.shares {
+		x, y := a.shares[i], b.shares[i]
+		if (x < 0) != (y < 0) || math.Abs(x-y) >= nearShare*max(x, y) && x != y {
+			return false
+		}
+	}
+	return true
+}
