@@ -106,6 +106,12 @@ func (s *scope) halted() bool { return len(s.errors) > 0 || s.conflict != "" }
 
 // forget drops what is kept in memory of a route that is gone.
 func (r *RouteReconciler) forget(key types.NamespacedName) {
+	r.drop(key)
+	r.others.remove(key)
+}
+
+// drop drops what is kept in memory of a route that is gone, or another operator's.
+func (r *RouteReconciler) drop(key types.NamespacedName) {
 	r.Rates.Forget(key)
 	r.applied.forget(key)
 	r.nudges.forget(key)

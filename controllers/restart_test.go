@@ -162,7 +162,7 @@ func everything(t *testing.T, namespace string) map[string]string {
 	return out
 }
 
-// settled is a namespace with a route of each kind that an operator has made Ready, in
+// settledRoutes is a namespace with a route of each kind that an operator has made Ready, in
 // which one document is refused by its Pod, and one spec is not accepted.
 type settledRoutes struct {
 	namespace string
@@ -170,6 +170,9 @@ type settledRoutes struct {
 	routes    []*v1alpha1.FanoutRoute
 	conds     map[types.NamespacedName][]metav1.Condition
 }
+
+// underLease makes an operator one that has been elected.
+func underLease(r *controllers.RouteReconciler) { r.Proxies.Operator = "fanout-system/fanout-operator" }
 
 func settledOperator(t *testing.T, n int) *settledRoutes {
 	t.Helper()
@@ -179,7 +182,7 @@ func settledOperator(t *testing.T, n int) *settledRoutes {
 		create(t, route)
 		s.routes = append(s.routes, route)
 	}
-	o := startOperatorWith(t, s.fleet, func(*controllers.RouteReconciler) {}, s.namespace)
+	o := startOperatorWith(t, s.fleet, underLease, s.namespace)
 	for i, route := range s.routes {
 		child := &corev1.ConfigMap{}
 		testkit.Eventually(t, route.Name+" has its document", func() bool { return exists(t, route, child) })
@@ -218,7 +221,7 @@ func TestL5RestartWritesNothing(t *testing.T) {
 		s.fleet.says[address] = calls(get(t, s.namespace, name, &v1alpha1.FanoutRoute{}), report.Document, 1040)
 	}
 	s.fleet.mu.Unlock()
-	second := startOperatorWith(t, s.fleet, func(*controllers.RouteReconciler) {}, s.namespace)
+	second := startOperatorWith(t, s.fleet, underLease, s.namespace)
 	var writes []string
 	for _, route := range s.routes {
 		second.pass(t, keyOf(route))

@@ -51,6 +51,8 @@ type RouteReconciler struct {
 	nudges    nudges
 	rotations rotations
 	writes    writes
+	leases    leases
+	others    others
 }
 
 // Reconcile makes one pass over a route.
@@ -62,6 +64,13 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if s == nil {
 		r.forget(request.NamespacedName)
 		return ctrl.Result{}, nil
+	}
+	mine, err := r.own(ctx, s)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("own: %w", err)
+	}
+	if !mine {
+		return ctrl.Result{RequeueAfter: s.again}, nil
 	}
 	if err := r.desire(s); err != nil {
 		return ctrl.Result{}, fmt.Errorf("build: %w", err)

@@ -70,7 +70,7 @@ func adminPort(pod *corev1.Pod) int32 {
 // when to come again with what may wait; 0 for not at all.
 func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (time.Duration, error) {
 	in := report.Input{
-		Route: s.route, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
+		Route: s.route, Operator: r.Proxies.Operator, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
 		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
 		Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}

@@ -12,6 +12,10 @@ const (
 	// RotationAnnotation counts, on a Pod, how often it was told that a Secret of its
 	// has changed, where the operator watches the metadata of Secrets.
 	RotationAnnotation = "fanout.dev/rotation"
+	// OperatorAnnotation names, on a child, the operator that the route belongs to, by
+	// namespace and name of its Lease. Another one leaves the route alone while that Lease
+	// is renewed, or, where it may not read it, while a child has the annotation.
+	OperatorAnnotation = "fanout.dev/operator"
 	// InjectionLabel, with the value enabled, lets the Pods of a namespace get
 	// sidecars.
 	InjectionLabel = "fanout.dev/injection"

@@ -19,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -33,6 +34,22 @@ func main() {
 		fmt.Fprintln(os.Stderr, "fanout-operator:", err)
 		os.Exit(1)
 	}
+}
+
+// leaseName is that of the Lease by which one of several operators leads. Other operators
+// may read Leases of this name alone.
+const leaseName = "fanout-operator"
+
+// identity names the operator's Lease, whichever of its Pods leads; nothing without one.
+func (s *settings) identity() string {
+	namespace := s.leaderNamespace
+	if namespace == "" {
+		namespace = s.proxies.Namespace
+	}
+	if !s.leaderElect || namespace == "" {
+		return ""
+	}
+	return namespace + "/" + leaseName
 }
 
 // settings are the flags.
@@ -131,7 +148,7 @@ func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 		Scheme:                        scheme,
 		Cache:                         cacheOptions,
 		LeaderElection:                s.leaderElect,
-		LeaderElectionID:              "fanout-operator",
+		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       s.leaderNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		Metrics:                       server.Options{BindAddress: s.metricsAddress},
@@ -151,6 +168,7 @@ func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 // setUp wires the parts together.
 func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 	s.proxies.Namespace = os.Getenv("POD_NAMESPACE")
+	s.proxies.Operator = s.identity()
 	if s.proxies.Image == "" {
 		image, err := controllers.OwnImage(ctx, mgr.GetAPIReader(), s.proxies.Namespace, os.Getenv("POD_NAME"))
 		if err != nil {
@@ -175,7 +193,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 			return err
 		}
 	}
-	if err := r.SetUp(mgr, moved, s.workers); err != nil {
+	if err := errors.Join(r.SetUp(mgr, moved, s.workers), metrics.Registry.Register(r.Collector())); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
 	if err := mgr.Add(manager.RunnableFunc(poller.Run)); err != nil {

@@ -31,6 +31,7 @@ const (
 func deployment(in Input) *appsv1.DeploymentApplyConfiguration {
 	d := appsv1.Deployment(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
+		WithAnnotations(marks(in)).
 		WithOwnerReferences(owner(in.Route))
 	spec := appsv1.DeploymentSpec().
 		WithSelector(metav1.LabelSelector().WithMatchLabels(Selector(in.Route))).

@@ -38,6 +38,9 @@ const (
 type Options struct {
 	// Image is the proxy's.
 	Image string
+	// Operator is the namespace and name of the operator's Lease, which every child bears;
+	// empty for none.
+	Operator string
 	// Namespace is the operator's own.
 	Namespace string
 	// Args are added to those of every proxy.
@@ -91,6 +94,15 @@ func Labels(route *v1alpha1.FanoutRoute) map[string]string {
 	}
 }
 
+// marks are the annotations of every child. They are not on Pods, which must not roll
+// when a route changes hands.
+func marks(in Input) map[string]string {
+	if in.Options.Operator == "" {
+		return nil
+	}
+	return map[string]string{v1alpha1.OperatorAnnotation: in.Options.Operator}
+}
+
 // Selector selects a route's Pods.
 func Selector(route *v1alpha1.FanoutRoute) map[string]string {
 	if route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
@@ -109,6 +121,7 @@ func owner(route *v1alpha1.FanoutRoute) *metav1.OwnerReferenceApplyConfiguration
 func configMap(in Input) *corev1.ConfigMapApplyConfiguration {
 	return corev1.ConfigMap(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
+		WithAnnotations(marks(in)).
 		WithOwnerReferences(owner(in.Route)).
 		WithData(map[string]string{DocumentKey: string(in.Document)})
 }
@@ -117,7 +130,7 @@ func service(in Input) *corev1.ServiceApplyConfiguration {
 	s, scheme := in.Route.Spec.Proxy.Service, Scheme(in.Route)
 	return corev1.Service(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
-		WithAnnotations(s.Annotations).
+		WithAnnotations(s.Annotations).WithAnnotations(marks(in)).
 		WithOwnerReferences(owner(in.Route)).
 		WithSpec(corev1.ServiceSpec().
 			WithType(serviceType(s.Type)).

@@ -25,6 +25,7 @@ func disruptionBudget(in Input) *policyv1.PodDisruptionBudgetApplyConfiguration 
 	}
 	return policyv1.PodDisruptionBudget(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
+		WithAnnotations(marks(in)).
 		WithOwnerReferences(owner(in.Route)).
 		WithSpec(policyv1.PodDisruptionBudgetSpec().
 			WithMaxUnavailable(intstr.FromInt32(1)).
@@ -48,6 +49,7 @@ func autoscaler(in Input) *autoscalingv2.HorizontalPodAutoscalerApplyConfigurati
 			WithTarget(autoscalingv2.MetricTarget().WithType("Utilization").WithAverageUtilization(a.TargetCPUUtilizationPercent)))
 	return autoscalingv2.HorizontalPodAutoscaler(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
+		WithAnnotations(marks(in)).
 		WithOwnerReferences(owner(in.Route)).
 		WithSpec(autoscalingv2.HorizontalPodAutoscalerSpec().
 			WithScaleTargetRef(autoscalingv2.CrossVersionObjectReference().
@@ -77,6 +79,7 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicyApplyConfiguration {
 	}
 	return networkingv1.NetworkPolicy(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
+		WithAnnotations(marks(in)).
 		WithOwnerReferences(owner(in.Route)).
 		WithSpec(networkingv1.NetworkPolicySpec().
 			WithPodSelector(metav1.LabelSelector().WithMatchLabels(Selector(in.Route))).

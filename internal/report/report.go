@@ -17,6 +17,8 @@ import (
 // Input is everything that was observed.
 type Input struct {
 	Route *v1alpha1.FanoutRoute
+	// Operator is the one that the route belongs to, empty for none.
+	Operator string
 	// Errors are those of the compiler.
 	Errors field.ErrorList
 	// Conflict names an object that stands in the way of a child, if any.
@@ -47,6 +49,7 @@ type Input struct {
 func Status(in Input) v1alpha1.FanoutRouteStatus {
 	status := v1alpha1.FanoutRouteStatus{
 		ObservedGeneration: in.Route.Generation,
+		Operator:           in.Operator,
 		Replicas:           &in.Replicas,
 		ReadyReplicas:      &in.ReadyReplicas,
 		Selector:           labels.SelectorFromSet(in.Selector).String(),

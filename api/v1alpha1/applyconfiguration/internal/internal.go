@@ -388,6 +388,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: operator
+      type:
+        scalar: string
     - name: readyReplicas
       type:
         scalar: numeric

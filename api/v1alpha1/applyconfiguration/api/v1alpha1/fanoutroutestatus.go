@@ -13,6 +13,11 @@ import (
 type FanoutRouteStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// operator is the one that the route belongs to: the namespace and name of its Lease,
+	// such as fanout-system/fanout-operator. Another operator that sees the route writes
+	// neither its children nor its status while that Lease is renewed. Absent before an
+	// operator has seen the route, and where it runs without leader election.
+	Operator *string `json:"operator,omitempty"`
 	// conditions are Accepted, ResolvedRefs, Programmed, Ready, BackendsHealthy,
 	// Reconciling and Stalled, and SidecarsInjected with proxy.mode Sidecar.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
@@ -44,6 +49,14 @@ func FanoutRouteStatus() *FanoutRouteStatusApplyConfiguration {
 // If called multiple times, the ObservedGeneration field is set to the value of the last call.
 func (b *FanoutRouteStatusApplyConfiguration) WithObservedGeneration(value int64) *FanoutRouteStatusApplyConfiguration {
 	b.ObservedGeneration = &value
+	return b
+}
+
+// WithOperator sets the Operator field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Operator field is set to the value of the last call.
+func (b *FanoutRouteStatusApplyConfiguration) WithOperator(value string) *FanoutRouteStatusApplyConfiguration {
+	b.Operator = &value
 	return b
 }
 
