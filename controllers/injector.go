@@ -9,6 +9,8 @@ import (
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -17,6 +19,7 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // Injector gives Pods their sidecar when they are created. It never refuses one: an
@@ -58,9 +61,9 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 	if route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod) {
 		return admission.Allowed("")
 	}
-	compiled, errs := compile.Route(route, i.Compile)
-	if len(errs) > 0 {
-		return without("the FanoutRoute " + key.Name + " is not accepted: " + errs.ToAggregate().Error())
+	compiled, why := i.accepted(route)
+	if why != "" {
+		return without("the FanoutRoute " + key.Name + " is not accepted: " + why)
 	}
 	sidecar, volumes := desired.Sidecar(desired.Input{
 		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: i.Proxies,
@@ -69,6 +72,20 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 		return without(why)
 	}
 	return admission.Patched("", injection(pod, sidecar, volumes)...)
+}
+
+// accepted compiles all of a route but its expressions: a Pod must not wait for those, and
+// what is wrong with them stands in the route's status. It says what is wrong, or nothing.
+func (i *Injector) accepted(route *v1alpha1.FanoutRoute) (compiled *routeconfig.Route, why string) {
+	compiled, _, errs := compile.Unchecked(route, i.Compile)
+	if len(errs) > 0 {
+		return nil, errs.ToAggregate().Error()
+	}
+	c := meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionAccepted)
+	if c != nil && c.Status == metav1.ConditionFalse && c.ObservedGeneration == route.Generation {
+		return nil, c.Message
+	}
+	return compiled, ""
 }
 
 // without lets a Pod through and tells whoever creates it.

@@ -70,6 +70,11 @@ func (l *leases) state(ctx context.Context, reader client.Reader, operator strin
 		l.seen = map[string]leaseSeen{}
 	}
 	l.seen[operator] = last
+	for name, other := range l.seen { // of whom no route asks any more
+		if now.Sub(other.asked) > 2*leaseGrace {
+			delete(l.seen, name)
+		}
+	}
 	return last.state, nil
 }
 

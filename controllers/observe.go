@@ -84,21 +84,26 @@ func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
 }
 
 // desire compiles the route and builds its children. A spec that does not compile
-// has none: the children that are there stay as they are.
-func (r *RouteReconciler) desire(s *scope) error {
-	compiled, errs := compile.Route(s.route, r.Compile)
-	if s.errors = errs; len(errs) > 0 {
-		return nil
+// has none: the children that are there stay as they are. It reports false where it is not
+// known yet whether it does: then everything stays.
+func (r *RouteReconciler) desire(s *scope) (bool, error) {
+	compiled, expressions, errs := compile.Unchecked(s.route, r.Compile)
+	faults, known := r.verdicts.of(s.route, expressions)
+	if !known {
+		return false, nil
+	}
+	if s.errors = append(errs, faults...); len(s.errors) > 0 {
+		return true, nil
 	}
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: []routeconfig.Route{*compiled}})
 	if err != nil {
-		return fmt.Errorf("encode document of %s: %w", s.key, err)
+		return false, fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
 	s.hash, s.secrets = routeconfig.Hash(encoded), compiled.Secrets()
 	s.children = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Secrets: s.secrets, Document: encoded, Options: r.Proxies,
 	})
-	return nil
+	return true, nil
 }
 
 // halted reports whether the children are left alone.
@@ -117,4 +122,5 @@ func (r *RouteReconciler) drop(key types.NamespacedName) {
 	r.nudges.forget(key)
 	r.rotations.forget(key)
 	r.writes.forget(key)
+	r.verdicts.forget(key)
 }

@@ -53,6 +53,7 @@ type RouteReconciler struct {
 	writes    writes
 	leases    leases
 	others    others
+	verdicts  *verdicts
 }
 
 // Reconcile makes one pass over a route.
@@ -72,8 +73,12 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if !mine {
 		return ctrl.Result{RequeueAfter: s.again}, nil
 	}
-	if err := r.desire(s); err != nil {
+	known, err := r.desire(s)
+	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("build: %w", err)
+	}
+	if !known {
+		return ctrl.Result{}, nil
 	}
 	if err := r.findConflicts(ctx, s); err != nil {
 		return ctrl.Result{}, fmt.Errorf("observe: %w", err)

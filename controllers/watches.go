@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -30,6 +31,14 @@ func (e Events) Moved(route types.NamespacedName) {
 
 // SetUp adds the controller to a manager.
 func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) error {
+	check, err := compiling()
+	if err != nil {
+		return err
+	}
+	r.verdicts = newVerdicts(check, moved.Moved)
+	if err := mgr.Add(manager.RunnableFunc(r.verdicts.run)); err != nil {
+		return fmt.Errorf("add compiler: %w", err)
+	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("fanoutroute").
 		For(&v1alpha1.FanoutRoute{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).

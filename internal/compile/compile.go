@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -25,8 +24,19 @@ type Options struct {
 	AllowCrossNamespace bool
 }
 
-// Route compiles a route. Where the list has errors there is no document.
+// Route compiles a route. Where the list has errors there is no document. It takes as
+// long as its expressions do: up to some seconds.
 func Route(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, field.ErrorList) {
+	out, expressions, errs := Unchecked(route, o)
+	if errs = append(errs, checkAll(expressions)...); len(errs) > 0 {
+		return nil, errs
+	}
+	return out, nil
+}
+
+// Unchecked compiles a route but for its expressions, which are returned to be checked,
+// and takes no time worth mentioning. Where the list has errors there is no document.
+func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Expression, field.ErrorList) {
 	c := &compiler{route: route, options: o}
 	out := &routeconfig.Route{
 		Namespace:      route.Namespace,
@@ -42,13 +52,14 @@ func Route(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, field.Er
 		out.Backends = append(out.Backends, c.backend(i))
 	}
 	c.networkPolicy()
+	c.sumExpressions()
 	if len(c.errs) > 0 {
-		return nil, c.errs
+		return nil, c.expressions, c.errs
 	}
 	if err := check(out); err != nil {
-		return nil, field.ErrorList{field.Invalid(spec(), route.Name, err.Error())}
+		return nil, c.expressions, field.ErrorList{field.Invalid(spec(), route.Name, err.Error())}
 	}
-	return out, nil
+	return out, c.expressions, nil
 }
 
 // check reads the document as the proxy will, and holds it to a ConfigMap's size.
@@ -70,11 +81,10 @@ func check(out *routeconfig.Route) error {
 
 // compiler holds one compilation and what it found wrong.
 type compiler struct {
-	route   *v1alpha1.FanoutRoute
-	options Options
-	errs    field.ErrorList
-	// expressions is made for the first of them.
-	expressions *expression.Compiler
+	route       *v1alpha1.FanoutRoute
+	options     Options
+	errs        field.ErrorList
+	expressions []Expression
 }
 
 func (c *compiler) refuse(path *field.Path, value any, detail string) {

@@ -125,3 +125,37 @@ func TestSizesAreWholeBytes(t *testing.T) {
 		}
 	}
 }
+
+// L1: the expressions of a route are bounded in sum, by an error that names the longest
+// one and the fix, and none of them is compiled then.
+func TestL1ExpressionsAreBoundedInSum(t *testing.T) {
+	t.Parallel()
+	of := func(n, length int) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			for range n {
+				r.Spec.Backends[0].Request.Query.Set = append(r.Spec.Backends[0].Request.Query.Set,
+					v1alpha1.QueryValue{Name: "a", Expression: v1alpha1.Expression("'" + strings.Repeat("ä", length-2) + "'")})
+			}
+		}
+	}
+	for name, row := range map[string]struct {
+		n, length int
+		refused   bool
+	}{
+		"as much as there may be": {8, 4096, false},
+		"more of long ones":       {9, 4096, true},
+		"more of short ones":      {9000, 4, true},
+	} {
+		out, expressions, errs := compile.Unchecked(route(of(row.n, row.length)), compile.Options{})
+		if !row.refused {
+			if len(errs) > 0 || out == nil || len(expressions) != row.n {
+				t.Errorf("%s: refused: %v", name, errs)
+			}
+			continue
+		}
+		if len(errs) != 1 || len(expressions) != 0 || errs[0].Field != "spec.backends[0].request.query.set[0].expression" ||
+			!strings.Contains(errs[0].Error(), "at most 32768 characters together") {
+			t.Errorf("%s: %v, and %d expressions to compile", name, errs, len(expressions))
+		}
+	}
+}
