@@ -38,8 +38,6 @@ type Options struct {
 	// Expressions compiles those of the backend; MaxBody bounds the body that one yields.
 	Expressions *expression.Compiler
 	MaxBody     int
-	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
-	RequireAllowedHosts bool
 }
 
 // Backend is one receiver of calls, compiled. It is safe for concurrent use.

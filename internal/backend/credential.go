@@ -20,8 +20,7 @@ type credential struct {
 	tokens *creds.TokenSource
 	// receivers are the authorities that the Secret, or a token got with it, is
 	// sent to.
-	receivers  []*url.URL
-	restricted bool
+	receivers []*url.URL
 }
 
 func newCredential(o Options, base *url.URL) *credential {
@@ -33,7 +32,6 @@ func newCredential(o Options, base *url.URL) *credential {
 		group:      o.State.secret,
 		tokens:     o.State.tokens,
 		receivers:  []*url.URL{base},
-		restricted: o.RequireAllowedHosts,
 	}
 	c.Header = http.CanonicalHeaderKey(c.Header)
 	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
@@ -52,9 +50,6 @@ func (c *credential) ready() bool {
 }
 
 func (c *credential) allowed(secret *creds.Snapshot) bool {
-	if c.restricted && !secret.Restricted() {
-		return false
-	}
 	for _, u := range c.receivers {
 		if !secret.Allows(u.Hostname(), port(u)) {
 			return false

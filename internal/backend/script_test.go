@@ -89,7 +89,7 @@ func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScr
 	}
 	config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 	config.Request.Path = routeconfig.PathURL
-	state := NewState("shop", &config, creds.NewStore(os.DirFS(t.TempDir())), Dialer{})
+	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), Dialer{})
 	state.connections = &transport{scripts: scripts}
 	expressions, err := expression.NewCompiler()
 	if err != nil {

@@ -46,10 +46,10 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		s.repeats.percent = config.Retry.BudgetPercent
 	}
 	if config.TLS != nil && config.TLS.CASecret != "" {
-		s.authority = store.Group(namespace, config.TLS.CASecret, "ca.crt")
+		s.authority = store.Authorities(namespace, config.TLS.CASecret)
 	}
 	if config.TLS != nil && config.TLS.ClientCertificateSecret != "" {
-		s.client = store.Group(namespace, config.TLS.ClientCertificateSecret, "tls.crt", "tls.key")
+		s.client = store.KeyPair(namespace, config.TLS.ClientCertificateSecret)
 	}
 	s.connections = newConnections(config.URL, dial, func() *http.Transport {
 		return newTransport(dial, config.Protocol, tlsOptions(config.TLS, s.authority, s.client))

@@ -149,7 +149,7 @@ func tlsOptions(config *routeconfig.TLS, authority, client *creds.Group) func() 
 	if config != nil {
 		name = config.ServerName
 	}
-	pools, pairs := &parsed[*x509.CertPool]{group: authority, parse: parsePool}, &parsed[*tls.Certificate]{group: client, parse: parsePair}
+	pools, pairs := &parsed[*x509.CertPool]{group: authority, parse: (*creds.Snapshot).Pool}, &parsed[*tls.Certificate]{group: client, parse: (*creds.Snapshot).KeyPair}
 	return func() (*tls.Config, error) {
 		out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}
 		var err error
@@ -194,22 +194,6 @@ func (p *parsed[T]) get() (value T, err error) {
 	}
 	p.of, p.value = secret, value
 	return value, nil
-}
-
-func parsePool(secret *creds.Snapshot) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM([]byte(secret.Value("ca.crt").Reveal())) {
-		return nil, errors.New("there is no certificate in ca.crt")
-	}
-	return pool, nil
-}
-
-func parsePair(secret *creds.Snapshot) (*tls.Certificate, error) {
-	pair, err := tls.X509KeyPair([]byte(secret.Value("tls.crt").Reveal()), []byte(secret.Value("tls.key").Reveal()))
-	if err != nil {
-		return nil, errors.New("tls.crt and tls.key are no certificate with its key") // the error may hold parts of them
-	}
-	return &pair, nil
 }
 
 // classify turns an error of a transport into a reason. connected says that the

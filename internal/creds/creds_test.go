@@ -38,7 +38,7 @@ func TestExactlyOneNewlineIsCut(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	for content, want := range map[string]string{"v": "v", "v\n": "v", "v\n\n": "v\n", "v\r\n": "v\r", " v ": " v "} {
 		secrets.Mount("shop", "s", map[string]string{"k": content})
-		s, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s", "k").Snapshot()
+		s, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "s", "k").Snapshot()
 		if err != nil || s.Value("k").Reveal() != want {
 			t.Errorf("%q is read as %q (%v), want %q", content, s.Value("k").Reveal(), err, want)
 		}
@@ -48,7 +48,7 @@ func TestExactlyOneNewlineIsCut(t *testing.T) {
 func TestGroupsChangeTogether(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
-	store := creds.NewStore(os.DirFS(secrets.Dir))
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 	pair := store.Group("shop", "s", "username", "password")
 	if _, err := pair.Snapshot(); !errors.Is(err, creds.ErrMissing) {
 		t.Errorf("error %v without files, want ErrMissing", err)
@@ -92,7 +92,7 @@ func TestPlainFilesSettle(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
 	secrets.Write("shop", "s", "k", "one")
-	store := creds.NewStore(os.DirFS(secrets.Dir))
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 	g := store.Group("shop", "s", "k")
 	value := func() string {
 		s, err := g.Snapshot()
@@ -119,7 +119,7 @@ func TestWholeSecretsAndAllowedHosts(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount("shop", "s", map[string]string{"a": "1", "b": "2", "allowedHosts": "API.example.com\n\n other.example.com:8443 \r\n"})
-	s, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s").Snapshot()
+	s, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Callers("shop", "s").Snapshot()
 	if err != nil || len(s.Values()) != 2 {
 		t.Fatalf("values are %v (%v), want a and b", s.Values(), err)
 	}
@@ -137,10 +137,10 @@ func TestForgetDropsWhatIsNotInUse(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount("shop", "s", map[string]string{"k": "1"})
-	store := creds.NewStore(os.DirFS(secrets.Dir))
-	kept, dropped := store.Group("shop", "s", "k"), store.Group("shop", "s")
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+	kept, dropped := store.Group("shop", "s", "k"), store.Callers("shop", "s")
 	store.Forget([]*creds.Group{kept})
-	if store.Group("shop", "s", "k") != kept || store.Group("shop", "s") == dropped {
+	if store.Group("shop", "s", "k") != kept || store.Callers("shop", "s") == dropped {
 		t.Error("a group in use was dropped, or another one kept")
 	}
 }
@@ -150,8 +150,8 @@ func TestLargeKeysAreRefused(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount("shop", "s", map[string]string{"k": strings.Repeat("x", 1<<20+1)})
 	start := time.Now()
-	if _, err := creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "s", "k").Snapshot(); !errors.Is(err, creds.ErrMissing) {
-		t.Errorf("error %v after %v, want ErrMissing", err, time.Since(start))
+	if _, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "s", "k").Snapshot(); !errors.Is(err, creds.ErrUnfit) {
+		t.Errorf("error %v after %v, want ErrUnfit", err, time.Since(start))
 	}
 }
 
@@ -168,7 +168,7 @@ func TestTokenErrorsKeepNothingThatAnEndpointMadeUp(t *testing.T) {
 		endpoint := testkit.NewBackend(t, testkit.Respond(http.StatusUnauthorized, "application/json", body))
 		source := creds.NewTokenSource(creds.TokenOptions{
 			TokenURL: endpoint.URL, Transport: http.DefaultTransport,
-			Client: creds.NewStore(os.DirFS(secrets.Dir)).Group("shop", "client", "client_id", "client_secret"),
+			Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "client", "client_id", "client_secret"),
 		})
 		if _, err := source.Token(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", body, err, want)

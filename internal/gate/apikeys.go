@@ -26,7 +26,7 @@ type callerKeys struct {
 func newCallerKeys(namespace string, config *routeconfig.CallerAPIKeys, store *creds.Store) *callerKeys {
 	k := &callerKeys{
 		header: http.CanonicalHeaderKey(config.Header),
-		group:  store.Group(namespace, config.Secret),
+		group:  store.Callers(namespace, config.Secret),
 		salt:   make([]byte, sha256.Size),
 	}
 	_, _ = rand.Read(k.salt) // never fails, see its documentation

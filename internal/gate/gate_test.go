@@ -24,7 +24,7 @@ func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
 	for _, config := range route.RateLimits {
 		limiters = append(limiters, NewLimiter(config))
 	}
-	g, err := New(Options{Config: &route, Store: creds.NewStore(os.DirFS(secrets.Dir)), Limiters: limiters, Via: "fanout-x"})
+	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x"})
 	if err != nil {
 		t.Fatal(err)
 	}

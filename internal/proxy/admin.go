@@ -111,7 +111,7 @@ func (r *route) report(now time.Time) stats.RouteReport {
 	report := stats.RouteReport{
 		Namespace: r.config.Namespace,
 		Name:      r.config.Name,
-		Missing:   r.missing(),
+		Missing:   r.missing(now),
 		Windows:   r.calls.Windows(now),
 	}
 	for i, b := range r.answers {
@@ -130,29 +130,22 @@ func (r *route) report(now time.Time) stats.RouteReport {
 	return report
 }
 
-// missing lists the keys of Secrets that cannot be read now.
-func (r *route) missing() []stats.MissingKey {
+// missing lists the keys of Secrets that cannot be used now.
+func (r *route) missing(now time.Time) []stats.MissingKey {
 	var list []stats.MissingKey
-	if r.certificate != nil {
-		if err := r.certificate.problem(); err != nil {
-			list = append(list, stats.MissingKey{
-				Secret: r.certificate.group.Secret, Key: privateKey, Stale: r.certificate.current().pair != nil, Message: err.Error(),
-			})
-		}
-	}
 	for _, d := range r.groups {
 		problem := d.group.Problem()
 		if problem == nil {
 			continue
 		}
-		_, err := d.group.Snapshot()
 		keys := problem.Keys
 		if len(keys) == 0 {
 			keys = []string{""}
 		}
 		for _, key := range keys {
 			list = append(list, stats.MissingKey{
-				Secret: d.group.Secret, Key: key, Backend: d.backend, Stale: err == nil, Message: problem.Message,
+				Secret: d.group.Secret, Key: key, Backend: d.backend, Message: problem.Message,
+				Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
 			})
 		}
 	}

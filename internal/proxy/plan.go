@@ -58,7 +58,7 @@ type route struct {
 // without one must not take the place of another that has.
 func (p *plan) greets() bool {
 	for _, r := range p.routes {
-		if r.certificate != nil && r.certificate.current().pair == nil {
+		if r.certificate != nil && r.certificate.current() == nil {
 			return false
 		}
 	}
@@ -141,7 +141,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	}
 	if config.Listener.TLSSecret != "" {
 		r.certificate = keep(c.old.certificates, c.fresh.certificates, r.id+"\n"+config.Listener.TLSSecret, func() *certificate {
-			return &certificate{group: c.store.Group(config.Namespace, config.Listener.TLSSecret, certificateKey, privateKey)}
+			return &certificate{group: c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)}
 		})
 		r.secure = r.certificate.config()
 		r.groups = append(r.groups, dependency{group: r.certificate.group})
@@ -191,15 +191,14 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 			})
 	})
 	b, err := backend.New(backend.Options{
-		Config:              config,
-		State:               state,
-		Combined:            r.config.Response.Combined(),
-		IdleTimeout:         idleTimeout(&r.config.Response, config),
-		CallerFields:        callerFields(r.config),
-		Via:                 via,
-		RequireAllowedHosts: c.options.RequireAllowedHosts,
-		Expressions:         c.expressions,
-		MaxBody:             int(r.config.Validation.MaxBodySize),
+		Config:       config,
+		State:        state,
+		Combined:     r.config.Response.Combined(),
+		IdleTimeout:  idleTimeout(&r.config.Response, config),
+		CallerFields: callerFields(r.config),
+		Via:          via,
+		Expressions:  c.expressions,
+		MaxBody:      int(r.config.Validation.MaxBodySize),
 	})
 	if err != nil {
 		return fmt.Errorf("compile backend: %w", err)

@@ -53,7 +53,8 @@ func New(o Options) *Proxy {
 	budget := o.budget()
 	connections := cmp.Or(o.MaxConnections, max(int(budget/4/maxHead), 16))
 	p := &Proxy{
-		options: o, store: creds.NewStore(o.Credentials), servers: map[string]*server{},
+		options: o, servers: map[string]*server{},
+		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts}),
 		clients: newClients(connections), compressors: newCompressors(),
 		// A head is in memory before anybody of ours sees it.
 		memory:       &body.Budget{Limit: budget - min(int64(connections)*maxHead, budget/2)},

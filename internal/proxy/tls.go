@@ -11,48 +11,36 @@ import (
 	"github.com/fanout-operator/fanout/internal/gate"
 )
 
-const (
-	certificateKey = "tls.crt"
-	privateKey     = "tls.key"
-)
-
-// certificate is what a route shows its clients. It follows its Secret; a pair that
-// does not fit together keeps the last good one.
+// certificate is what a route shows its clients. It follows its Secret, whose group keeps
+// the last pair that fits together.
 type certificate struct {
 	group *creds.Group
-	good  atomic.Pointer[keyPair]
+	last  atomic.Pointer[keyPair]
 }
 
 // keyPair is a parsed snapshot of the Secret.
 type keyPair struct {
 	from *creds.Snapshot
-	pair *tls.Certificate // nil where none ever fitted
-	err  error            // what is wrong with from
+	pair *tls.Certificate
 }
 
-// current parses the Secret where it is another one than the last time.
-func (c *certificate) current() *keyPair {
-	last := c.good.Load()
-	if last == nil {
-		last = &keyPair{}
-	}
+// current parses the Secret where it is another one than the last time; nil where there
+// never was a pair.
+func (c *certificate) current() *tls.Certificate {
 	s, err := c.group.Snapshot()
-	if err != nil || s == last.from {
-		return last
-	}
-	next := &keyPair{from: s, pair: last.pair}
-	pair, err := tls.X509KeyPair([]byte(s.Value(certificateKey).Reveal()), []byte(s.Value(privateKey).Reveal()))
 	if err != nil {
-		next.err = errors.New("tls.crt and tls.key are no certificate with its key")
-	} else {
-		next.pair = &pair
+		return nil
 	}
-	c.good.Store(next)
-	return next
+	if last := c.last.Load(); last != nil && last.from == s {
+		return last.pair
+	}
+	pair, err := s.KeyPair()
+	if err != nil {
+		return nil // the group has none that does not fit
+	}
+	c.last.Store(&keyPair{from: s, pair: pair})
+	return pair
 }
-
-// problem says what is wrong with the pair of the Secret, or nothing.
-func (c *certificate) problem() error { return c.current().err }
 
 // errNoCertificate ends the handshakes of a route whose Secret has no pair yet.
 var errNoCertificate = errors.New("the route's certificate is missing")
@@ -62,7 +50,7 @@ func (c *certificate) config() *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if pair := c.current().pair; pair != nil {
+			if pair := c.current(); pair != nil {
 				return pair, nil
 			}
 			return nil, errNoCertificate

@@ -37,6 +37,7 @@ func (all *RouteReport) addMissing(missing []MissingKey) {
 			}
 		}
 		if !known {
+			m.Seconds = 0 // each proxy has its own, and none is news
 			all.Missing = append(all.Missing, m)
 		}
 	}

@@ -30,8 +30,10 @@ type MissingKey struct {
 	Secret  string `json:"secret"`
 	Key     string `json:"key"`
 	Backend string `json:"backend,omitempty"`
-	// Stale is true where the proxy goes on with the value that it had.
-	Stale bool `json:"stale,omitempty"`
+	// Stale is true where the proxy goes on with the value that it had. Seconds is for
+	// how long the key has been missing.
+	Stale   bool  `json:"stale,omitempty"`
+	Seconds int64 `json:"seconds"`
 	// Message is set where more than the key's absence is wrong.
 	Message string `json:"message,omitempty"`
 }

@@ -1,0 +1,88 @@
+package proxy_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
+)
+
+// keyed lets callers in by the Secret callers.
+func keyed(r *routeconfig.Route) {
+	r.Authentication = &routeconfig.Authentication{APIKeys: &routeconfig.CallerAPIKeys{Secret: "callers", Header: "X-API-Key"}}
+}
+
+// M2: a caller whose key is emptied is out, all others are in with what they have now,
+// and a proxy that starts later says the same.
+func TestM2RevokedKeysAdmitNobody(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, nil)
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount(testkit.Namespace, "callers", map[string]string{"till": "till-key", "web": "web-old"})
+	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL)), keyed)
+	p := proxytest.ServeWith(t, secrets, proxy.Options{}, route)
+	in := func(p *proxytest.Proxy, key string) bool {
+		return p.Do("POST", "orders", "/", "{}", "X-API-Key", key).Status == 200
+	}
+	if !in(p, "till-key") || !in(p, "web-old") {
+		t.Fatal("nobody gets in to begin with")
+	}
+	secrets.Mount(testkit.Namespace, "callers", map[string]string{"till": "", "web": "web-new"})
+	testkit.Eventually(t, "the key is revoked", func() bool { return !in(p, "till-key") })
+	for when, p := range map[string]*proxytest.Proxy{"running": p, "restarted": proxytest.ServeWith(t, secrets, proxy.Options{}, route)} {
+		if in(p, "till-key") || in(p, "web-old") || !in(p, "web-new") {
+			t.Errorf("%s: till-key %v, web-old %v, web-new %v; want the last alone", when, in(p, "till-key"), in(p, "web-old"), in(p, "web-new"))
+		}
+		if got := p.Ask("/status").Body; strings.Contains(got, "missing") {
+			t.Errorf("%s: who revokes a key is told that it is missing: %s", when, got)
+		}
+	}
+	secrets.Mount(testkit.Namespace, "callers", map[string]string{})
+	testkit.Eventually(t, "the Secret is gone", func() bool { return !in(p, "web-new") })
+	if got := p.Ask("/status").Body; !strings.Contains(got, `"missing":[{"secret":"callers","key":"","seconds":`) {
+		t.Errorf("/status does not tell that nobody can get in: %s", got)
+	}
+}
+
+// M7: a client's pair and an authority that stop fitting fail no connection, and /status
+// says so.
+func TestM7PairThatStopsFittingFailsNoConnection(t *testing.T) {
+	t.Parallel()
+	one, two := newPair(t, "one"), newPair(t, "two")
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // each call is a new connection
+		_, _ = io.WriteString(w, "{}")
+	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(server)})
+	secrets.Mount(testkit.Namespace, "me", one)
+	p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", server.URL, func(b *routeconfig.Backend) {
+			b.TLS = &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"}
+		}))))
+	if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
+		t.Fatalf("with a pair that fits: %d %s", r.Status, r.Body)
+	}
+	secrets.Mount(testkit.Namespace, "me", map[string]string{"tls.crt": two["tls.crt"], "tls.key": one["tls.key"]})
+	secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": "no PEM"})
+	testkit.Eventually(t, "both faults are reported", func() bool {
+		status := p.Ask("/status").Body
+		return strings.Contains(status, `{"secret":"me","key":"tls.key","backend":"one","stale":true,"seconds":`) &&
+			strings.Contains(status, `{"secret":"ca","key":"ca.crt","backend":"one","stale":true,"seconds":`)
+	})
+	for range 3 {
+		if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
+			t.Errorf("with the last good ones: %d %s", r.Status, r.Body)
+		}
+	}
+}
