@@ -145,7 +145,7 @@ func (b *Backend) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer)
 	if err != nil {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
 	}
-	if !b.credential.ready() {
+	if !b.credential.ready(b.authority(call)) {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential}
 	}
 	r, refusal := b.state.admit()

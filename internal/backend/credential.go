@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,8 +19,8 @@ type credential struct {
 
 	group  *creds.Group
 	tokens *creds.TokenSource
-	// receivers are the authorities that the Secret, or a token got with it, is
-	// sent to.
+	// receivers are the authorities that the Secret, or a token got with it, is sent to:
+	// that which is dialled, and the token endpoint.
 	receivers []*url.URL
 }
 
@@ -40,22 +41,25 @@ func newCredential(o Options, base *url.URL) *credential {
 	return c
 }
 
-// ready reports whether the Secret is there and may be sent to the backend.
-func (c *credential) ready() bool {
+// ready reports whether the Secret is there and may be sent to the backend under a Host;
+// empty for the backend's own. It may have changed when an attempt is sent, see show.
+func (c *credential) ready(host string) bool {
 	if c == nil {
 		return true
 	}
 	secret, err := c.group.Snapshot()
-	return err == nil && c.allowed(secret)
+	return err == nil && c.allowed(secret, host)
 }
 
-func (c *credential) allowed(secret *creds.Snapshot) bool {
+// allowed asks for the Host too: behind one address it picks who gets the request.
+func (c *credential) allowed(secret *creds.Snapshot, host string) bool {
 	for _, u := range c.receivers {
 		if !secret.Allows(u.Hostname(), port(u)) {
 			return false
 		}
 	}
-	return true
+	seen := &url.URL{Scheme: c.receivers[0].Scheme, Host: host}
+	return host == "" || secret.Allows(seen.Hostname(), port(seen))
 }
 
 func port(u *url.URL) string {
@@ -68,18 +72,26 @@ func port(u *url.URL) string {
 	return "80"
 }
 
-// show writes the credential into the fields or the query. The token is that of
-// OAuth 2.0, if any.
-func (c *credential) show(ctx context.Context, h http.Header, query string) (token creds.Value, changed string, err error) {
-	secret, err := c.group.Snapshot()
-	if err != nil {
-		return token, query, fmt.Errorf("show credential: %w", err)
-	}
-	switch c.Type {
-	case routeconfig.CredentialOAuth2:
+var errForbidden = errors.New("the secret may not be sent to this backend under this Host")
+
+// show writes the credential into the fields or the query of a request with this Host,
+// unless the very value that would be sent may not go there. The token is that of OAuth
+// 2.0, if any.
+func (c *credential) show(ctx context.Context, host string, h http.Header, query string) (token creds.Token, changed string, err error) {
+	if c.Type == routeconfig.CredentialOAuth2 {
 		if token, err = c.tokens.Token(ctx); err != nil {
 			return token, query, fmt.Errorf("show credential: %w", err)
 		}
+	}
+	secret, err := c.group.Snapshot() // now: a token may have taken its time
+	if err != nil {
+		return token, query, fmt.Errorf("show credential: %w", err)
+	}
+	if !c.allowed(secret, host) || token.Client != nil && !c.allowed(token.Client, host) {
+		return creds.Token{}, query, errForbidden
+	}
+	switch c.Type {
+	case routeconfig.CredentialOAuth2:
 		h["Authorization"] = []string{"Bearer " + token.Reveal()}
 	case routeconfig.CredentialBearer:
 		h["Authorization"] = []string{"Bearer " + secret.Value("token").Reveal()}

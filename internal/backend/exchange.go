@@ -25,7 +25,7 @@ type exchange struct {
 	ctx       context.Context //nolint:containedctx // that of this exchange alone, see cancel
 	cancel    context.CancelCauseFunc
 	answer    fanout.Answer
-	token     creds.Value // the OAuth 2.0 token shown, if any
+	token     creds.Token // the OAuth 2.0 token shown, if any
 
 	conn   *countedConn
 	before int64 // bytes written to conn before this exchange
@@ -118,7 +118,7 @@ func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Reques
 	}
 	if b.credential != nil {
 		var err error
-		if query, err = e.show(ctx, out.Header, query); err != nil {
+		if query, err = e.show(ctx, out, query); err != nil {
 			return nil, err
 		}
 		hasQuery = hasQuery || query != ""
@@ -130,8 +130,8 @@ func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Reques
 }
 
 // show puts the credential where the backend expects it.
-func (e *exchange) show(ctx context.Context, h http.Header, query string) (string, error) {
-	token, query, err := e.backend.credential.show(ctx, h, query)
+func (e *exchange) show(ctx context.Context, out *http.Request, query string) (string, error) {
+	token, query, err := e.backend.credential.show(ctx, out.Host, out.Header, query)
 	e.token = token
 	return query, err
 }

@@ -121,7 +121,7 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 	}
 	if e.answer.Status == 401 && e.token.Reveal() != "" && !r.renewed {
 		r.renewed = true
-		r.backend.state.tokens.Refuse(e.token)
+		r.backend.state.tokens.Refuse(e.token.Value)
 		return 0, true
 	}
 	if e.stale() {

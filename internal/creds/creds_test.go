@@ -175,3 +175,40 @@ func TestTokenErrorsKeepNothingThatAnEndpointMadeUp(t *testing.T) {
 		}
 	}
 }
+
+// M4: a renewal that no call waits for sends the client's secret as little to an endpoint
+// that the Secret does not name any more.
+func TestM4TokenRequestsAreJudged(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	endpoint := testkit.NewBackend(t, testkit.Respond(http.StatusOK, "application/json", `{"access_token":"t1","token_type":"Bearer","expires_in":3600}`))
+	host := strings.TrimPrefix(endpoint.URL, "http://")
+	client := map[string]string{"client_id": "me", "client_secret": "hunter2", "allowedHosts": "elsewhere\n" + host}
+	secrets.Mount("shop", "client", client)
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+	source := creds.NewTokenSource(creds.TokenOptions{
+		TokenURL: endpoint.URL, Transport: http.DefaultTransport, Client: store.Group("shop", "client", "client_id", "client_secret"),
+	})
+	first, err := source.Token(t.Context())
+	if err != nil || first.Reveal() != "t1" || !first.Client.Allows("elsewhere", "1") {
+		t.Fatalf("token %v of %v (%v)", first, first.Client, err)
+	}
+	client["client_secret"], client["allowedHosts"] = "hunter3", "elsewhere"
+	secrets.Mount("shop", "client", client)
+	store.Reload()
+	for range 3 {
+		token, err := source.Token(t.Context())
+		if err == nil && token.Client != first.Client {
+			t.Errorf("token of the new client: its secret went where it may not go")
+		}
+	}
+	if n := endpoint.Count(); n != 1 {
+		t.Errorf("%d token requests, want the first alone", n)
+	}
+	strict := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), RequireAllowedHosts: true})
+	delete(client, "allowedHosts")
+	secrets.Mount("shop", "open", client)
+	if s, err := strict.Group("shop", "open", "client_id").Snapshot(); err != nil || s.Allows("elsewhere", "1") {
+		t.Errorf("a Secret without allowedHosts may be sent (%v), where that key is required", err)
+	}
+}

@@ -1,6 +1,7 @@
 package creds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,8 @@ type TokenOptions struct {
 type TokenSource struct {
 	options TokenOptions
 	client  *http.Client
+	// host and port are the authority of the endpoint.
+	host, port string
 
 	mu      sync.Mutex
 	current token
@@ -56,10 +59,18 @@ type TokenSource struct {
 	refused *Snapshot // the client for which failed holds
 }
 
-// token is an access token and the client that it was issued to.
+// Token is an access token, with the Secret of the client that it was issued to: both may
+// be sent to the same hosts.
+type Token struct {
+	Value
+
+	Client *Snapshot
+}
+
+// token is a Token and its life.
 type token struct {
-	value            string
-	issuedTo         *Snapshot
+	Token
+
 	renewAt, endsAt  time.Time
 	refusedByBackend bool
 }
@@ -73,32 +84,36 @@ type fetch struct {
 
 // NewTokenSource returns a TokenSource. It asks for nothing yet.
 func NewTokenSource(o TokenOptions) *TokenSource {
-	return &TokenSource{options: o, client: &http.Client{
+	t := &TokenSource{options: o, client: &http.Client{
 		Transport:     o.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+	if u, err := url.Parse(o.TokenURL); err == nil {
+		t.host, t.port = u.Hostname(), cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	}
+	return t
 }
 
 // Token returns a valid access token, fetching one where needed. The error is that
 // of ctx, of the Secret, or of the token endpoint.
-func (t *TokenSource) Token(ctx context.Context) (Value, error) {
+func (t *TokenSource) Token(ctx context.Context) (Token, error) {
 	client, err := t.options.Client.Snapshot()
 	if err != nil {
-		return Value{}, err
+		return Token{}, err
 	}
 	current, pending, err := t.lookUp(client) //nolint:contextcheck // a fetch serves all callers, and must not end with one
 	if err != nil || pending == nil {
-		return Value{current.value}, err
+		return current.Token, err
 	}
 	select {
 	case <-pending.done:
 	case <-ctx.Done():
-		return Value{}, context.Cause(ctx)
+		return Token{}, context.Cause(ctx)
 	}
-	if pending.err != nil && current.value != "" {
-		return Value{current.value}, nil
+	if pending.err != nil && current.secret != "" {
+		return current.Token, nil
 	}
-	return Value{pending.token.value}, pending.err
+	return pending.token.Token, pending.err
 }
 
 // lookUp returns the token to use, and the fetch to wait for where it is not the
@@ -111,12 +126,12 @@ func (t *TokenSource) lookUp(client *Snapshot) (token, *fetch, error) {
 	if !now.Before(usable.endsAt) || usable.refusedByBackend {
 		usable = token{}
 	}
-	fresh := usable.value != "" && usable.issuedTo == client
+	fresh := usable.secret != "" && usable.Client == client
 	if fresh && now.Before(usable.renewAt) {
 		return usable, nil, nil
 	}
 	if t.fetch == nil && t.refused == client && now.Before(t.retryAt) {
-		if usable.value == "" {
+		if usable.secret == "" {
 			return token{}, nil, t.failed
 		}
 		return usable, nil, nil
@@ -136,7 +151,7 @@ func (t *TokenSource) lookUp(client *Snapshot) (token, *fetch, error) {
 func (t *TokenSource) Refuse(v Value) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.current.value == v.secret {
+	if t.current.secret == v.secret {
 		t.current.refusedByBackend = true
 	}
 }
@@ -158,7 +173,12 @@ func (t *TokenSource) run(f *fetch, client *Snapshot) {
 	close(f.done)
 }
 
+// request sends the client's secret, and judges the very one that it sends: the Secret may
+// have changed since a call asked for a token, and renewals are nobody's call.
 func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, error) {
+	if !client.Allows(t.host, t.port) {
+		return token{}, errors.New("the secret may not be sent to the token endpoint")
+	}
 	config := clientcredentials.Config{
 		ClientID:       client.Value("client_id").secret,
 		ClientSecret:   client.Value("client_secret").secret,
@@ -180,10 +200,9 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 		life = defaultLife
 	}
 	return token{
-		value:    issued.AccessToken,
-		issuedTo: client,
-		renewAt:  asked.Add(life - min(life/10, maxMargin)),
-		endsAt:   asked.Add(life),
+		Token:   Token{Value{issued.AccessToken}, client},
+		renewAt: asked.Add(life - min(life/10, maxMargin)),
+		endsAt:  asked.Add(life),
 	}, nil
 }
 

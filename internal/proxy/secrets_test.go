@@ -86,3 +86,34 @@ func TestM7PairThatStopsFittingFailsNoConnection(t *testing.T) {
 		}
 	}
 }
+
+// M4: a Secret that names a backend's address is not sent to another virtual host there.
+func TestM4AllowedHostsCoverTheHost(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, nil)
+	address := strings.TrimPrefix(b.URL, "http://")
+	for name, row := range map[string]struct {
+		allowed string
+		modify  func(*routeconfig.Request)
+		sent    bool
+	}{
+		"Value that nobody allowed":       {address, func(r *routeconfig.Request) { r.Host = "other.example.com" }, false},
+		"Value that is allowed":           {address + "\nother.example.com:80", func(r *routeconfig.Request) { r.Host = "other.example.com" }, true},
+		"Value allowed, the address not":  {"other.example.com", func(r *routeconfig.Request) { r.Host = "other.example.com" }, false},
+		"Forward of what nobody allowed":  {address, func(r *routeconfig.Request) { r.ForwardHost = true }, false},
+		"Forward of one that is allowed":  {address + "\nshop.example.com", func(r *routeconfig.Request) { r.ForwardHost = true }, true},
+		"the backend's own, as it is now": {address, func(*routeconfig.Request) {}, true},
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount(testkit.Namespace, "key", map[string]string{"key": "v", "allowedHosts": row.allowed})
+		p := proxytest.ServeWith(t, secrets, proxy.Options{},
+			testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL, apiKey(), request(row.modify)))))
+		before := b.Count()
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+p.Address("orders")+"/", nil)
+		r.Host = "shop.example.com"
+		status := p.Send(r).Status
+		if sent := b.Count() > before; sent != row.sent || (status == 200) != row.sent {
+			t.Errorf("%s: sent %v, status %d; want sent %v", name, sent, status, row.sent)
+		}
+	}
+}

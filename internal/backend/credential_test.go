@@ -1,0 +1,110 @@
+package backend
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// watched calls back when a request is on its way, before its answer.
+type watched struct {
+	http.RoundTripper
+
+	sent func()
+}
+
+func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.sent()
+	return w.RoundTripper.RoundTrip(r) //nolint:wrapcheck // in tests
+}
+
+// M4: what is sent is judged when it is sent. A value that is rotated between two attempts
+// and may not go to the backend does not go there, nor by a hedge.
+func TestM4EachAttemptIsJudged(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]routeconfig.Backend{
+		"a retry": {Retry: &routeconfig.Retry{Attempts: 3, Methods: routeconfig.RetryAll, RetryOn: []string{"503"}, BudgetPercent: 100}},
+		"a hedge": {
+			Hedge: &routeconfig.Hedge{Delay: testkit.Span(20 * time.Millisecond), Max: 1, BudgetPercent: 100},
+			Retry: &routeconfig.Retry{Attempts: 1, Methods: routeconfig.RetryAll, BudgetPercent: 100},
+		},
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount("shop", "key", map[string]string{"key": "old", "allowedHosts": "one.example.com"})
+		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+		config.Credential = &routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Secret: "key", Key: "key", Header: "X-Key"}
+		config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
+		config.Timeout, config.Request.Path = testkit.Span(10*time.Second), routeconfig.PathURL
+		script := &transport{scripts: []exchangeScript{{status: 503, after: 200 * time.Millisecond}, {status: 200}}}
+		state := NewState("shop", &config, store, Dialer{})
+		state.connections = &watched{script, func() {
+			secrets.Mount("shop", "key", map[string]string{"key": "new", "allowedHosts": "two.example.com"})
+			store.Reload()
+		}}
+		expressions, err := expression.NewCompiler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ask(t, b, newCall("POST"))
+		if len(script.seen) != 1 || script.seen[0].Header.Get("X-Key") != "old" {
+			t.Errorf("%s: %d requests, the last with key %q; want the first alone", name, len(script.seen), script.seen[len(script.seen)-1].Header.Get("X-Key"))
+		}
+		if a.Outcome != fanout.Failed {
+			t.Errorf("%s: answer %+v, want it failed", name, a)
+		}
+		if _, refusal := b.Reserve(newCall("POST")); refusal.Reason != fanout.Credential {
+			t.Errorf("%s: the next call is reserved: %+v", name, refusal)
+		}
+	}
+}
+
+// M4: the Host picks the receiver behind an address, so it is judged as the address is.
+func TestM4TheHostIsJudged(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		allowed, url, host string
+		want               bool
+	}{
+		{"one.example.com", "https://one.example.com", "", true},
+		{"one.example.com", "https://one.example.com", "ONE.example.com", true},
+		{"one.example.com", "https://one.example.com", "two.example.com", false},
+		{"one.example.com\ntwo.example.com:443", "https://one.example.com", "two.example.com", true},
+		{"one.example.com\ntwo.example.com:443", "https://one.example.com", "two.example.com:443", true},
+		{"one.example.com\ntwo.example.com:443", "https://one.example.com", "two.example.com:8443", false},
+		{"one.example.com\ntwo.example.com", "https://one.example.com", "two.example.com:80@evil", false},
+		{"one.example.com\ntwo.example.com", "https://one.example.com", "two.example.com.evil", false},
+		{"two.example.com", "https://one.example.com", "two.example.com", false},
+		{"[fd00::1]:8080", "http://[fd00::1]:8080", "", true},
+		{"fd00::1", "http://[fd00::1]:8080", "[fd00::1]", true},
+		{"[fd00::1]", "http://[fd00::1]:8080", "", true},
+		{"[fd00::1]:80", "http://[fd00::1]:8080", "", false},
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount("shop", "key", map[string]string{"key": "v", "allowedHosts": row.allowed})
+		group := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "key", "key")
+		base, err := url.Parse(row.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &credential{
+			Credential: routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Key: "key", Header: "X-Key"},
+			group:      group, receivers: []*url.URL{base},
+		}
+		h := http.Header{}
+		if _, _, err := c.show(t.Context(), row.host, h, ""); (err == nil) != row.want || (h.Get("X-Key") != "") != row.want || c.ready(row.host) != row.want {
+			t.Errorf("allowed %q, dialled %s, Host %q: shown %v (%v), ready %v; want %v", row.allowed, row.url, row.host, h, err, c.ready(row.host), row.want)
+		}
+	}
+}
