@@ -72,18 +72,6 @@ type HeaderValue struct {
 	Expression Expression `json:"expression,omitempty"`
 }
 
-// ForwardedCredential is a credential of the caller.
-//
-// +kubebuilder:validation:Enum=Authorization;Cookie;APIKey
-type ForwardedCredential string
-
-// The credentials of a caller.
-const (
-	ForwardAuthorization ForwardedCredential = "Authorization"
-	ForwardCookie        ForwardedCredential = "Cookie"
-	ForwardAPIKey        ForwardedCredential = "APIKey"
-)
-
 // Request says what a backend is sent.
 type Request struct {
 	// method replaces the call's; GET and HEAD drop the body. Default: the call's.
@@ -108,13 +96,14 @@ type Request struct {
 	// +optional
 	Headers *RequestHeaders `json:"headers,omitempty"`
 
-	// forwardCredentials are the caller's credentials that the backend gets to see.
-	// Default: none.
+	// forwardCredentials are the fields with credentials of the caller that the backend
+	// gets to see, in any case: Authorization, Cookie, the route's API-key field or any
+	// other that is held back. 1 to 16. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=3
-	ForwardCredentials []ForwardedCredential `json:"forwardCredentials,omitempty"`
+	// +kubebuilder:validation:MaxItems=16
+	ForwardCredentials []HeaderName `json:"forwardCredentials,omitempty"`
 
 	// body says which body is sent. Default: the call's.
 	// +optional

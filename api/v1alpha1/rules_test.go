@@ -227,7 +227,11 @@ func TestBackendRules(t *testing.T) {
 		bad("a line break in a value", backend(`request: {headers: {set: [{name: X-A, value: "a\nb"}]}}`), "spec.backends[0].request.headers.set[0].value"),
 		ok("Host by value", backend("request: {host: {type: Value, value: a.internal}}")),
 		bad("Host by value without one", backend("request: {host: {type: Value}}"), "backends.request.host.value goes with type Value"),
-		ok("forwarded credentials", backend("request: {forwardCredentials: [Cookie, APIKey]}")),
+		ok("forwarded credentials (M8)", backend("request: {forwardCredentials: [Cookie, authorization, X-Anything, APIKey]}")),
+		bad("too many of them (M8)", backend("request: {forwardCredentials: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]}"), "must have at most 16 items"),
+		bad("one that is no name (M8)", backend("request: {forwardCredentials: ['X Key']}"), "forwardCredentials[0]"),
+		ok("credential fields of an open route (M8)", "authentication: {credentialHeaders: [X-Till]}\n"+one),
+		bad("too many credential fields (M8)", "authentication: {credentialHeaders: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]}\n"+one, "must have at most 16 items"),
 	})
 }
 

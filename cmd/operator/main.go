@@ -61,6 +61,7 @@ type settings struct {
 	workers                     int
 	pollInterval                time.Duration
 	crossNamespace              bool
+	credentialHeaders           []string
 	proxies                     desired.Options
 	injector                    string
 	watchSecrets                bool
@@ -80,6 +81,11 @@ func parse(args []string) (*settings, error) {
 	flags.IntVar(&s.workers, "workers", 4, "how many routes are reconciled at once")
 	flags.DurationVar(&s.pollInterval, "poll-interval", 5*time.Second, "how often proxies are asked for their statistics")
 	flags.BoolVar(&s.crossNamespace, "allow-cross-namespace", false, "let backends be Services of other namespaces, by url")
+	flags.Func("credential-headers", "comma-separated `list` of fields that carry callers' credentials, beyond those that do by custom; repeatable", func(value string) error {
+		names, err := compile.HeaderNames(value)
+		s.credentialHeaders = append(s.credentialHeaders, names...)
+		return err //nolint:wrapcheck // shown with the flag's name
+	})
 	flags.StringVar(&s.proxies.Image, "proxy-image", "", "`image` of the proxies; that of the operator's own Pod by default")
 	flags.StringVar(&s.injector, "injector", "", "`name` of the Service and of the webhook that inject sidecars; none by default")
 	flags.BoolVar(&s.watchSecrets, "watch-secrets", false, "watch the metadata of Secrets, so that a rotated one reaches its proxies at once")
@@ -183,7 +189,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Live:     mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorder("fanout-operator"),
 		Rates:    poller,
-		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace},
+		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace, CredentialHeaders: s.credentialHeaders},
 		Proxies:  s.proxies,
 
 		WatchSecrets: s.watchSecrets,

@@ -31,8 +31,8 @@ type Options struct {
 	// streamed, and IdleTimeout bounds how long a backend may be silent.
 	Combined    bool
 	IdleTimeout time.Duration
-	// CallerFields are the fields in which callers send the route's credentials.
-	CallerFields []string
+	// Credentials are the fields in which callers of the route send theirs.
+	Credentials *headers.Credentials
 	// Via is the route's pseudonym for the loop guard.
 	Via string
 	// Expressions compiles those of the backend; MaxBody bounds the body that one yields.
@@ -89,8 +89,9 @@ func New(o Options) (*Backend, error) {
 		success:     newSuccesses(o.Config.SuccessStatusCodes),
 	}
 	b.headers = headers.Compile(headers.Options{
-		Credentials: o.CallerFields,
+		Credentials: o.Credentials,
 		Forward:     request.ForwardCredentials,
+		Shown:       b.credential.field(),
 		Remove:      append(slices.Clip(request.RemoveHeaders), rewrites.headerNames()...),
 		Set:         fields(static(request.SetHeaders)),
 		Combined:    o.Combined,

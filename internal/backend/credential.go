@@ -41,6 +41,17 @@ func newCredential(o Options, base *url.URL) *credential {
 	return c
 }
 
+// field is that in which the credential is shown, or none.
+func (c *credential) field() string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Type == routeconfig.CredentialAPIKey:
+		return c.Header
+	}
+	return "Authorization"
+}
+
 // ready reports whether the Secret is there and may be sent to the backend under a Host;
 // empty for the backend's own. It may have changed when an attempt is sent, see show.
 func (c *credential) ready(host string) bool {

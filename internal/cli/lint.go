@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fanout-operator/fanout/internal/compile"
 )
 
 func newLint() *cobra.Command {
@@ -21,7 +23,7 @@ func newLint() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		m := readManifests(s, cmd.InOrStdin(), *paths)
+		m := readManifests(s, compile.Options{}, cmd.InOrStdin(), *paths)
 		if err := writeFaults(cmd.OutOrStdout(), *output, m); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -110,7 +111,7 @@ func FuzzManifests(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
-		m := readManifests(s, strings.NewReader(content), []string{"-"})
+		m := readManifests(s, compile.Options{}, strings.NewReader(content), []string{"-"})
 		if len(m.faults) == 0 && len(m.routes) == 0 {
 			t.Error("neither a route nor a fault")
 		}

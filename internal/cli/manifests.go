@@ -62,16 +62,17 @@ type manifests struct {
 
 // reader reads manifests.
 type reader struct {
-	schema *schema
-	stdin  io.Reader
-	out    *manifests
-	seen   map[string]string // kind and name to file
+	schema  *schema
+	options compile.Options
+	stdin   io.Reader
+	out     *manifests
+	seen    map[string]string // kind and name to file
 }
 
 // readManifests reads files, folders (all of their YAML and JSON, in the order of
 // names) and - for standard input.
-func readManifests(s *schema, stdin io.Reader, paths []string) *manifests {
-	r := &reader{schema: s, stdin: stdin, seen: map[string]string{},
+func readManifests(s *schema, o compile.Options, stdin io.Reader, paths []string) *manifests {
+	r := &reader{schema: s, options: o, stdin: stdin, seen: map[string]string{},
 		out: &manifests{secrets: map[string][]byte{}}}
 	for _, path := range paths {
 		r.path(path)
@@ -265,7 +266,7 @@ func (r *reader) route(f Fault, raw []byte) {
 		r.fault(f)
 		return
 	}
-	compiled, errs := compile.Route(route, compile.Options{})
+	compiled, errs := compile.Route(route, r.options)
 	if len(errs) > 0 {
 		r.refuse(f, errs)
 		return

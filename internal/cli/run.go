@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -30,6 +31,7 @@ type runner struct {
 	resolve []string
 	watch   bool
 	sample  int
+	compile compile.Options
 
 	schema  *schema
 	secrets *memory
@@ -57,6 +59,11 @@ func newRun() *cobra.Command {
 	flags.StringVar(&r.address, "address", "127.0.0.1", "host to listen on")
 	flags.StringVar(&r.admin, "admin", "127.0.0.1:9091", "host:port of /livez, /readyz, /metrics and /status; empty for none")
 	flags.StringArrayVar(&r.resolve, "resolve", nil, "NAMESPACE/SERVICE:PORT=HOST:PORT of a backend that is a Service; repeatable")
+	flags.Func("credential-headers", "comma-separated fields that carry callers' credentials, as the operator's flag", func(value string) error {
+		names, err := compile.HeaderNames(value)
+		r.compile.CredentialHeaders = append(r.compile.CredentialHeaders, names...)
+		return err //nolint:wrapcheck // shown with the flag's name
+	})
 	flags.BoolVar(&r.watch, "watch", false, "take over changed files; a bad edit keeps the last good state")
 	flags.IntVar(&r.sample, "access-log-sample", 1, "log one in so many complete calls; others always")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.run(cmd) }
@@ -80,7 +87,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	m := readManifests(r.schema, cmd.InOrStdin(), *r.paths)
+	m := readManifests(r.schema, r.compile, cmd.InOrStdin(), *r.paths)
 	if r.report(m) {
 		return ErrReported
 	}
@@ -180,7 +187,7 @@ func (r *runner) newWatcher(log *slog.Logger) (*proxy.Watcher, error) {
 
 // reload keeps the last good state where anything is wrong.
 func (r *runner) reload() {
-	m := readManifests(r.schema, strings.NewReader(""), *r.paths)
+	m := readManifests(r.schema, r.compile, strings.NewReader(""), *r.paths)
 	if r.report(m) {
 		return
 	}

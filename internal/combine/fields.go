@@ -26,8 +26,9 @@ func passable(names []string) []string {
 // speaksOfCombined tells fields that can be true of a combined response from those
 // that speak about one connection (RFC 9110, section 7.6.1), one body or us.
 func speaksOfCombined(name string) bool {
+	name = headers.Fold(name)
 	switch name {
-	case "Date", "Etag", "Location":
+	case "Date", "Etag", "Location", "X-Request-Id": // the last is the call's
 		return false
 	}
 	return !headers.IsHopByHop(name) && !strings.HasPrefix(name, "Content-") && !headers.Own(name)
@@ -36,7 +37,7 @@ func speaksOfCombined(name string) bool {
 // lines returns the lines of a field, unless the backend's Connection made it one
 // of the connection.
 func lines(h http.Header, name string) []string {
-	if len(h["Connection"]) > 0 && slices.Contains(headers.Named(h), name) {
+	if len(h["Connection"]) > 0 && slices.Contains(headers.Named(h), headers.Fold(name)) {
 		return nil
 	}
 	return h[name]

@@ -16,6 +16,7 @@ import (
 
 func (c *compiler) backend(i int) routeconfig.Backend {
 	b, path := &c.route.Spec.Backends[i], spec().Child("backends").Index(i)
+	c.settable(path.Child("request", "headers"), b)
 	out := routeconfig.Backend{
 		Name:                  string(b.Name),
 		URL:                   c.address(path, b),
@@ -133,7 +134,7 @@ func (c *compiler) request(path *field.Path, r *v1alpha1.Request) routeconfig.Re
 		Path:               string(or(r.Path.Type, v1alpha1.PathURL)),
 		DropQuery:          r.Query.Type == v1alpha1.QueryDrop,
 		RemoveQuery:        r.Query.Remove,
-		ForwardCredentials: c.forwarded(r.ForwardCredentials),
+		ForwardCredentials: c.forwarded(path.Child("forwardCredentials"), r.ForwardCredentials),
 		DropBody:           r.Body.Type == v1alpha1.BodyNone,
 		PathExpression:     c.expression(path.Child("path", "expression"), r.Path.Expression, expression.Text),
 		BodyExpression:     c.expression(path.Child("body", "expression"), r.Body.Expression, expression.JSON),
@@ -154,19 +155,6 @@ func (c *compiler) request(path *field.Path, r *v1alpha1.Request) routeconfig.Re
 			out.SetHeaders = append(out.SetHeaders, routeconfig.NameValue{
 				Name: string(f.Name), Value: value(f.Value), Expression: c.expression(at, f.Expression, expression.Text),
 			})
-		}
-	}
-	return out
-}
-
-// forwarded names the fields that carry the caller's credentials.
-func (c *compiler) forwarded(list []v1alpha1.ForwardedCredential) []string {
-	var out []string
-	for _, credential := range list {
-		if credential != v1alpha1.ForwardAPIKey {
-			out = append(out, string(credential))
-		} else if a := c.authentication(); a != nil {
-			out = append(out, a.APIKeys.Header)
 		}
 	}
 	return out

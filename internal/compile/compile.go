@@ -22,6 +22,9 @@ type Options struct {
 	ListenPort int
 	// AllowCrossNamespace admits urls of Services in other namespaces.
 	AllowCrossNamespace bool
+	// CredentialHeaders are fields that carry credentials of callers, for all routes, in
+	// addition to those that do by custom.
+	CredentialHeaders []string
 }
 
 // Route compiles a route. Where the list has errors there is no document. It takes as
@@ -47,6 +50,8 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 		Validation:     c.validation(),
 		Dispatch:       c.dispatch(),
 		Response:       c.response(),
+
+		CredentialHeaders: c.credentialHeaders(),
 	}
 	for i := range route.Spec.Backends {
 		out.Backends = append(out.Backends, c.backend(i))

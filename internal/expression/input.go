@@ -3,7 +3,6 @@ package expression
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/google/cel-go/common/types"
@@ -33,8 +32,8 @@ type Request struct {
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
 	Header http.Header
-	// Hidden are fields that expressions do not see: credentials.
-	Hidden []string
+	// Hidden says which fields expressions do not see: credentials. Nil hides none.
+	Hidden func(name string) bool
 	Body   []byte
 }
 
@@ -96,7 +95,7 @@ func (in *Input) parseQuery() ref.Val {
 func (in *Input) parseHeaders() ref.Val {
 	out := make(map[string]string, len(in.request.Header))
 	for name, lines := range in.request.Header {
-		if !slices.Contains(in.request.Hidden, name) {
+		if in.request.Hidden == nil || !in.request.Hidden(name) {
 			out[strings.ToLower(name)] = strings.Join(lines, ", ")
 		}
 	}

@@ -10,7 +10,7 @@ import (
 func TestRules(t *testing.T) {
 	t.Parallel()
 	in := http.Header{
-		"Accept": {"a"}, "Authorization": {"Bearer x"}, "Cookie": {"c"}, "X-Api-Key": {"k"}, "Connection": {"close, X-Hop", "x-other"},
+		"Accept": {"a"}, "Authorization": {"Bearer x"}, "Cookie": {"c"}, "X-Api-Key": {"k"}, "X-Caller": {"k"}, "Connection": {"close, X-Hop", "x-other"},
 		"X-Hop": {"1"}, "X-Other": {"1"}, "Keep-Alive": {"1"}, "Te": {"trailers"}, "Trailer": {"X"}, "Transfer-Encoding": {"chunked"},
 		"Upgrade": {"h2c"}, "Http2-Settings": {"x"}, "Proxy-Authorization": {"x"}, "Proxy-Connection": {"x"}, "Forwarded": {"for=x"},
 		"X-Forwarded-For": {"x"}, "X-Forwarded-Proto": {"x"}, "X-Real-Ip": {"x"}, "Fanout-Outcome": {"x"}, "Content-Length": {"3"},
@@ -21,15 +21,15 @@ func TestRules(t *testing.T) {
 		options Options
 		want    []string
 	}{
-		"one body": {Options{Credentials: []string{"x-api-key"}, Via: "me"},
+		"one body": {Options{Credentials: NewCredentials([]string{"x-caller"}), Via: "me"},
 			[]string{"Accept", "Accept-Encoding", "Content-Type", "If-Match", "Range", "User-Agent", "Via", "X-Many", "idempotency-key"}},
-		"combined": {Options{Credentials: []string{"x-api-key"}, Combined: true},
+		"combined": {Options{Credentials: NewCredentials([]string{"x-caller"}), Combined: true},
 			[]string{"Accept", "Accept-Encoding", "Content-Type", "User-Agent", "Via", "X-Many", "idempotency-key"}},
-		"forwarded credentials": {Options{Credentials: []string{"X-API-Key"}, Forward: []string{"authorization", "cookie", "x-api-key"}, Combined: true},
-			[]string{"Accept", "Accept-Encoding", "Authorization", "Content-Type", "Cookie", "User-Agent", "Via", "X-Api-Key", "X-Many", "idempotency-key"}},
-		"no body": {Options{DropBody: true, Combined: true, Credentials: []string{"x-api-key"}},
+		"forwarded credentials": {Options{Credentials: NewCredentials([]string{"X-Caller"}), Forward: []string{"authorization", "cookie", "x-api-key", "x-caller"}, Combined: true},
+			[]string{"Accept", "Accept-Encoding", "Authorization", "Content-Type", "Cookie", "User-Agent", "Via", "X-Api-Key", "X-Caller", "X-Many", "idempotency-key"}},
+		"no body": {Options{DropBody: true, Combined: true, Credentials: NewCredentials([]string{"x-caller"})},
 			[]string{"Accept", "Accept-Encoding", "User-Agent", "Via", "X-Many", "idempotency-key"}},
-		"rules": {Options{Remove: []string{"accept", "via"}, Set: []Field{{"x-many", "3"}, {"x-new", "4"}}, Combined: true, Credentials: []string{"x-api-key"}},
+		"rules": {Options{Remove: []string{"accept", "via"}, Set: []Field{{"x-many", "3"}, {"x-new", "4"}}, Combined: true, Credentials: NewCredentials([]string{"x-caller"})},
 			[]string{"Accept-Encoding", "Content-Type", "User-Agent", "Via", "X-Many", "X-New", "idempotency-key"}},
 	} {
 		before := in.Clone()

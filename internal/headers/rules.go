@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,10 +12,13 @@ type Field struct{ Name, Value string }
 
 // Options are what Rules are made of. Names may have any case.
 type Options struct {
-	// Credentials are the fields in which callers may send credentials.
-	Credentials []string
+	// Credentials are the fields in which callers may send credentials; the built-in list
+	// where it is nil.
+	Credentials *Credentials
 	// Forward are those of them that pass all the same.
 	Forward []string
+	// Shown is the field of the backend's own credential, which is put in after the rules.
+	Shown string
 	// Remove and Set are the rules of the route, in this order.
 	Remove []string
 	Set    []Field
@@ -28,7 +32,11 @@ type Options struct {
 
 // Rules make the fields for a backend out of those of a call. They are immutable.
 type Rules struct {
-	drop               map[string]bool
+	credentials *Credentials
+	// withheld has the folded names of what a caller cannot send: credentials, and what
+	// rules remove or set.
+	withheld           map[string]bool
+	forward            map[string]bool
 	set                []field
 	combined, dropBody bool
 	via                string
@@ -41,41 +49,41 @@ type field struct {
 
 // Compile makes Rules.
 func Compile(o Options) *Rules {
-	r := &Rules{drop: map[string]bool{}, combined: o.Combined, dropBody: o.DropBody, via: "1.1 " + o.Via}
-	forward := canonical(o.Forward)
-	for _, name := range canonical(append([]string{"Authorization", "Cookie"}, o.Credentials...)) {
-		if !slices.Contains(forward, name) {
-			r.drop[name] = true
-		}
+	r := &Rules{
+		credentials: o.Credentials, forward: folded(o.Forward), withheld: map[string]bool{requestID: true},
+		combined: o.Combined, dropBody: o.DropBody, via: "1.1 " + o.Via,
 	}
-	for _, name := range canonical(o.Remove) {
-		r.drop[name] = true
+	if r.credentials == nil {
+		r.credentials = NewCredentials(nil)
+	}
+	for name := range r.credentials.names {
+		if !r.forward[name] {
+			r.withheld[name] = true
+		}
 	}
 	for _, f := range o.Set {
 		r.set = append(r.set, field{http.CanonicalHeaderKey(f.Name), []string{f.Value}})
 	}
+	maps.Copy(r.withheld, folded(o.Remove, set(o.Set), []string{o.Shown}))
 	return r
 }
 
-func canonical(names []string) []string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = http.CanonicalHeaderKey(name)
+func set(fields []Field) []string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
 	}
-	return out
+	return names
 }
 
 // Apply returns the fields for the backend, with those computed for this call. The
 // values are shared with in.
 func (r *Rules) Apply(in http.Header, computed []Field) http.Header {
-	out := make(http.Header, len(in)+len(r.set)+4)
+	out, named := make(http.Header, len(in)+len(r.set)+4), Named(in)
 	for name, values := range in {
-		if r.passes(name) {
+		if r.passes(name, named) {
 			out[name] = values
 		}
-	}
-	for _, name := range Named(in) {
-		delete(out, name)
 	}
 	r.addVia(in, out)
 	// Without an entry net/http would send a User-Agent of its own.
@@ -107,18 +115,28 @@ func (r *Rules) Sends(in http.Header, computed []Field, name string) bool {
 			return true
 		}
 	}
-	return len(in[name]) > 0 && r.passes(name) && !slices.Contains(Named(in), name)
+	return len(in[name]) > 0 && r.passes(name, Named(in))
 }
 
 func identity() []string { return []string{"identity"} }
 
-func (r *Rules) passes(name string) bool {
+// passes judges a field by what receivers may take it for. Named are those that
+// Connection names; the id of the call is ours, whatever the caller says.
+func (r *Rules) passes(name string, named []string) bool {
+	if name == requestID {
+		return true
+	}
+	folded := Fold(name)
 	switch {
-	case IsHopByHop(name), untrusted(name), r.drop[name]:
+	case hopByHop(folded), untrusted(folded), r.withheld[folded]:
 		return false
-	case r.combined && IsConditional(name):
+	case len(named) > 0 && slices.Contains(named, folded):
 		return false
-	case r.dropBody && strings.HasPrefix(name, "Content-"):
+	case r.credentials.ends(folded) && !r.forward[folded]:
+		return false
+	case r.combined && IsConditional(folded):
+		return false
+	case r.dropBody && strings.HasPrefix(folded, "Content-"):
 		return false
 	}
 	return true

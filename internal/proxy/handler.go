@@ -126,7 +126,7 @@ func (v *visit) serve() {
 		}
 		call.Input = expression.NewInput(&expression.Request{
 			Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller,
-			Header: call.Header, Hidden: v.route.hidden, Body: call.Body,
+			Header: call.Header, Hidden: v.route.credentials.Has, Body: call.Body,
 		})
 	}
 	for _, b := range v.route.backends {

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
@@ -17,6 +17,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -33,19 +34,20 @@ type plan struct {
 
 // route is one compiled route.
 type route struct {
-	id         string // namespace/name
-	config     *routeconfig.Route
-	gate       *gate.Gate
-	backends   []*backend.Backend
-	computes   bool     // a backend has expressions
-	hidden     []string // fields that expressions do not see
-	names      []string
-	dispatcher *fanout.Dispatcher
-	combiner   *combine.Combiner
-	calls      *stats.Route
-	answers    []*stats.Backend
-	shadows    []*shadow
-	log        *slog.Logger
+	id       string // namespace/name
+	config   *routeconfig.Route
+	gate     *gate.Gate
+	backends []*backend.Backend
+	computes bool // a backend has expressions
+	// credentials are the fields of callers that expressions do not see, nor backends.
+	credentials *headers.Credentials
+	names       []string
+	dispatcher  *fanout.Dispatcher
+	combiner    *combine.Combiner
+	calls       *stats.Route
+	answers     []*stats.Backend
+	shadows     []*shadow
+	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
 	shadowMemory *body.Budget
 	groups       []dependency
@@ -127,6 +129,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	r := &route{id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory}
+	r.credentials = headers.NewCredentials(callerFields(config))
 	via := pseudonym(r.id)
 	limiters, err := c.limiters(r.id, config.RateLimits)
 	if err != nil {
@@ -152,10 +155,6 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		}
 	}
 	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
-	r.hidden = []string{"Authorization", "Proxy-Authorization", "Cookie"}
-	for _, name := range callerFields(config) {
-		r.hidden = append(r.hidden, http.CanonicalHeaderKey(name))
-	}
 	response := config.Response
 	response.Primary = counted(config, response.Primary)
 	r.combiner = combine.New(combine.Options{
@@ -191,14 +190,14 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 			})
 	})
 	b, err := backend.New(backend.Options{
-		Config:       config,
-		State:        state,
-		Combined:     r.config.Response.Combined(),
-		IdleTimeout:  idleTimeout(&r.config.Response, config),
-		CallerFields: callerFields(r.config),
-		Via:          via,
-		Expressions:  c.expressions,
-		MaxBody:      int(r.config.Validation.MaxBodySize),
+		Config:      config,
+		State:       state,
+		Combined:    r.config.Response.Combined(),
+		IdleTimeout: idleTimeout(&r.config.Response, config),
+		Credentials: r.credentials,
+		Via:         via,
+		Expressions: c.expressions,
+		MaxBody:     int(r.config.Validation.MaxBodySize),
 	})
 	if err != nil {
 		return fmt.Errorf("compile backend: %w", err)
@@ -250,11 +249,12 @@ func idleTimeout(r *routeconfig.Response, b *routeconfig.Backend) time.Duration 
 	return time.Duration(r.IdleTimeout)
 }
 
+// callerFields are those of the route beyond the built-in list.
 func callerFields(config *routeconfig.Route) []string {
 	if config.Authentication == nil || config.Authentication.APIKeys == nil {
-		return nil
+		return config.CredentialHeaders
 	}
-	return []string{config.Authentication.APIKeys.Header}
+	return append(slices.Clip(config.CredentialHeaders), config.Authentication.APIKeys.Header)
 }
 
 // pseudonym is what Via shows of a route: enough to know itself, and nothing to

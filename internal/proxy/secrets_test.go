@@ -3,8 +3,10 @@ package proxy_test
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +116,44 @@ func TestM4AllowedHostsCoverTheHost(t *testing.T) {
 		status := p.Send(r).Status
 		if sent := b.Count() > before; sent != row.sent || (status == 200) != row.sent {
 			t.Errorf("%s: sent %v, status %d; want sent %v", name, sent, status, row.sent)
+		}
+	}
+}
+
+// M5, M8: a caller's credentials and odd spellings of what is ours reach no backend, and
+// those of a backend no client.
+func TestM5M8FieldsOnTheWire(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Fanout_Outcome"] = []string{"forged"}
+		w.Header()["X_Order"] = []string{"7"}
+		_, _ = io.WriteString(w, "{}")
+	})
+	route := testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("none", b.URL+"/none"),
+		testkit.Receiver("some", b.URL+"/some", request(func(r *routeconfig.Request) {
+			r.ForwardCredentials = []string{"x-api-key", "X-TILL", "Api-Key"}
+		}))), response(routeconfig.ResponseFirst), func(r *routeconfig.Route) {
+		r.CredentialHeaders, r.Dispatch.Stragglers = []string{"x-till"}, routeconfig.StragglersWait
+	})
+	p := proxytest.Serve(t, proxy.Options{}, route)
+	r := p.Do("POST", "orders", "/", "{}", "X-API-Key", "1", "X_Api_Key", "1", "X-Till", "1", "Api-Key", "1", "X-Auth-Token", "1",
+		"X_Forwarded_For", "1", "Fanout_Outcome", "1", "X_Request_Id", "1", "Proxy", "1", "X_Tenant", "1")
+	if r.Status != 200 || r.Header["Fanout_outcome"] != nil || r.Header.Get("X_order") != "7" { //nolint:staticcheck // as net/http reads them
+		t.Errorf("%d %v", r.Status, r.Header)
+	}
+	want := map[string][]string{
+		"/none": {"X_tenant"}, "/some": {"Api-Key", "X-Api-Key", "X-Till", "X_api_key", "X_tenant"},
+	}
+	for _, got := range b.Seen() {
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(got.Header)) {
+			if name != "X-Request-Id" && (strings.HasPrefix(name, "X") || strings.HasPrefix(name, "Api") || strings.HasPrefix(name, "Fanout") || name == "Proxy") {
+				names = append(names, name)
+			}
+		}
+		if !slices.Equal(names, want[got.Target]) {
+			t.Errorf("%s got %q, want %q", got.Target, names, want[got.Target])
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool)
 func trailers(all http.Header) http.Header {
 	out := http.Header{}
 	for name, values := range all {
-		if !headers.IsHopByHop(name) && !headers.Own(name) && !strings.HasPrefix(name, "Content-") {
+		if !headers.IsHopByHop(name) && !headers.Own(name) && !strings.HasPrefix(headers.Fold(name), "Content-") {
 			out[name] = values
 		}
 	}

@@ -64,7 +64,9 @@ func TestConditions(t *testing.T) {
 		words  string
 	}{
 		"all is well": {func(*report.Input) {}, t1, "anyone may call"},
-		"with callers' keys": {func(in *report.Input) { in.Route.Spec.Authentication = &v1alpha1.CallerAuthentication{} },
+		"with callers' keys": {func(in *report.Input) {
+			in.Route.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{}}
+		},
 			replace("AcceptedUnauthenticated", "Accepted"), ""},
 		"a spec that does not compile": {
 			func(in *report.Input) {

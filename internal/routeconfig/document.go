@@ -38,11 +38,14 @@ type Route struct {
 	Name           string          `json:"name"`
 	Listener       Listener        `json:"listener"`
 	Authentication *Authentication `json:"authentication,omitempty"`
-	RateLimits     []RateLimit     `json:"rateLimits,omitempty"`
-	Validation     Validation      `json:"validation"`
-	Dispatch       Dispatch        `json:"dispatch"`
-	Backends       []Backend       `json:"backends"`
-	Response       Response        `json:"response"`
+	// CredentialHeaders are fields that carry callers' credentials, beyond those that the
+	// proxy knows by itself.
+	CredentialHeaders []string    `json:"credentialHeaders,omitempty"`
+	RateLimits        []RateLimit `json:"rateLimits,omitempty"`
+	Validation        Validation  `json:"validation"`
+	Dispatch          Dispatch    `json:"dispatch"`
+	Backends          []Backend   `json:"backends"`
+	Response          Response    `json:"response"`
 }
 
 // Duration is written as a string such as "1.5s".

@@ -232,6 +232,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: apiKeys
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerAPIKeys
+    - name: credentialHeaders
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
+          elementRelationship: associative
 - name: com.github.fanout-operator.fanout.api.v1alpha1.CircuitBreaker
   map:
     fields:
@@ -406,8 +412,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
-- name: com.github.fanout-operator.fanout.api.v1alpha1.ForwardedCredential
-  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.HeaderValue
@@ -720,7 +724,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.fanout-operator.fanout.api.v1alpha1.ForwardedCredential
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
           elementRelationship: associative
     - name: headers
       type:

@@ -10,7 +10,8 @@ import (
 // with apply.
 //
 // CallerAPIKeys admits callers that send one of the keys in a Secret; others are
-// answered 401. The header never reaches a backend.
+// answered 401. The header reaches no backend whose request.forwardCredentials does not
+// name it.
 type CallerAPIKeysApplyConfiguration struct {
 	// secretName is the Secret with the keys. Each of its keys is a caller's name
 	// as the access log shows it, each line of the value one valid API key: two

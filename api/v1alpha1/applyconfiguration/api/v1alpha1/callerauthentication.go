@@ -2,13 +2,24 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
 // CallerAuthenticationApplyConfiguration represents a declarative configuration of the CallerAuthentication type for use
 // with apply.
 //
 // CallerAuthentication says who may call.
 type CallerAuthenticationApplyConfiguration struct {
-	// apiKeys admits callers that send one of the keys in a Secret.
+	// apiKeys admits callers that send one of the keys in a Secret. Default: anyone may
+	// call.
 	APIKeys *CallerAPIKeysApplyConfiguration `json:"apiKeys,omitempty"`
+	// credentialHeaders are fields that carry callers' credentials, in any case, beyond
+	// those that do by custom (X-API-Key, Authorization, Cookie and others, see the docs)
+	// and those of the operator's --credential-headers. They reach no backend whose
+	// request.forwardCredentials does not name them, and no expression. 1 to 16. Default:
+	// none.
+	CredentialHeaders []apiv1alpha1.HeaderName `json:"credentialHeaders,omitempty"`
 }
 
 // CallerAuthenticationApplyConfiguration constructs a declarative configuration of the CallerAuthentication type for use with
@@ -22,5 +33,15 @@ func CallerAuthentication() *CallerAuthenticationApplyConfiguration {
 // If called multiple times, the APIKeys field is set to the value of the last call.
 func (b *CallerAuthenticationApplyConfiguration) WithAPIKeys(value *CallerAPIKeysApplyConfiguration) *CallerAuthenticationApplyConfiguration {
 	b.APIKeys = value
+	return b
+}
+
+// WithCredentialHeaders adds the given value to the CredentialHeaders field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the CredentialHeaders field.
+func (b *CallerAuthenticationApplyConfiguration) WithCredentialHeaders(values ...apiv1alpha1.HeaderName) *CallerAuthenticationApplyConfiguration {
+	for i := range values {
+		b.CredentialHeaders = append(b.CredentialHeaders, values[i])
+	}
 	return b
 }

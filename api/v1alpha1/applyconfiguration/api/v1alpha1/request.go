@@ -21,9 +21,10 @@ type RequestApplyConfiguration struct {
 	Query *RequestQueryApplyConfiguration `json:"query,omitempty"`
 	// headers are rules for the fields, applied to the call's end-to-end fields.
 	Headers *RequestHeadersApplyConfiguration `json:"headers,omitempty"`
-	// forwardCredentials are the caller's credentials that the backend gets to see.
-	// Default: none.
-	ForwardCredentials []apiv1alpha1.ForwardedCredential `json:"forwardCredentials,omitempty"`
+	// forwardCredentials are the fields with credentials of the caller that the backend
+	// gets to see, in any case: Authorization, Cookie, the route's API-key field or any
+	// other that is held back. 1 to 16. Default: none.
+	ForwardCredentials []apiv1alpha1.HeaderName `json:"forwardCredentials,omitempty"`
 	// body says which body is sent. Default: the call's.
 	Body *RequestBodyApplyConfiguration `json:"body,omitempty"`
 }
@@ -77,7 +78,7 @@ func (b *RequestApplyConfiguration) WithHeaders(value *RequestHeadersApplyConfig
 // WithForwardCredentials adds the given value to the ForwardCredentials field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the ForwardCredentials field.
-func (b *RequestApplyConfiguration) WithForwardCredentials(values ...apiv1alpha1.ForwardedCredential) *RequestApplyConfiguration {
+func (b *RequestApplyConfiguration) WithForwardCredentials(values ...apiv1alpha1.HeaderName) *RequestApplyConfiguration {
 	for i := range values {
 		b.ForwardCredentials = append(b.ForwardCredentials, values[i])
 	}

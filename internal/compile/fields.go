@@ -1,0 +1,73 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/headers"
+)
+
+// HeaderNames reads names of fields, separated by commas.
+func HeaderNames(list string) ([]string, error) {
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) }) {
+			return nil, fmt.Errorf("read %q: %q is no name of a field", list, name)
+		}
+	}
+	return names, nil
+}
+
+// forwarded are the fields of the caller's credentials that a backend gets.
+func (c *compiler) forwarded(path *field.Path, names []v1alpha1.HeaderName) []string {
+	for i, name := range names {
+		if headers.Withheld(string(name)) {
+			c.refuse(path.Index(i), string(name), "must not name a field that reaches no backend in any case")
+		}
+	}
+	return texts(names)
+}
+
+// credentialHeaders are those of the route and of the operator, sorted, so that the order
+// in which either names them moves no document.
+func (c *compiler) credentialHeaders() []string {
+	out := slices.Clone(c.options.CredentialHeaders)
+	if a := c.route.Spec.Authentication; a != nil {
+		out = append(out, texts(a.CredentialHeaders)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// settable refuses rules for fields that are set elsewhere, in any spelling that a receiver
+// may take for theirs: the schema knows their plain names alone.
+func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend) {
+	if b.Request.Headers == nil {
+		return
+	}
+	own := shownField(b.Authentication)
+	for i, f := range b.Request.Headers.Set {
+		at, name := path.Child("set").Index(i).Child("name"), string(f.Name)
+		if headers.Reserved(name) {
+			c.refuse(at, name, "must not name Host, Via, Fanout-* or a field of the connection, with _ read as -")
+		}
+		if own != "" && headers.Same(name, own) {
+			c.refuse(at, name, "must not name the field of the backend's own credential, with _ read as -")
+		}
+	}
+}
+
+// shownField is the field in which a backend's credential is shown, or none.
+func shownField(a *v1alpha1.BackendAuthentication) string {
+	switch {
+	case a == nil:
+		return ""
+	case a.APIKey != nil:
+		return string(a.APIKey.Header)
+	}
+	return "Authorization"
+}

@@ -1,0 +1,89 @@
+package compile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/compile"
+)
+
+// M8: what the route and the operator name is added up, whatever the order; callers' keys
+// stand beside it.
+func TestM8CredentialHeadersAddUp(t *testing.T) {
+	t.Parallel()
+	for name, modify := range map[string]func(*v1alpha1.FanoutRoute){
+		"an open route": func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Authentication = &v1alpha1.CallerAuthentication{CredentialHeaders: []v1alpha1.HeaderName{"X-Till", "X-Badge"}}
+		},
+		"one with keys": func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Authentication = &v1alpha1.CallerAuthentication{
+				APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}, CredentialHeaders: []v1alpha1.HeaderName{"X-Badge", "X-Till"},
+			}
+		},
+	} {
+		out, errs := compile.Route(route(modify, func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.ForwardCredentials = []v1alpha1.HeaderName{"X-API-Key", "x-till"}
+		}), compile.Options{CredentialHeaders: []string{"X-Till", "X-Corp"}})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		if want := []string{"X-Badge", "X-Corp", "X-Till"}; !slices.Equal(out.CredentialHeaders, want) {
+			t.Errorf("%s: fields are %q, want %q", name, out.CredentialHeaders, want)
+		}
+		if got := out.Backends[0].Request.ForwardCredentials; !slices.Equal(got, []string{"X-API-Key", "x-till"}) {
+			t.Errorf("%s: forwarded are %q", name, got)
+		}
+	}
+}
+
+// M5, M8: rules may not name what is ours or never passes, in whatever spelling.
+func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
+	t.Parallel()
+	set := func(names ...v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			h := &v1alpha1.RequestHeaders{}
+			for _, name := range names {
+				h.Set = append(h.Set, v1alpha1.HeaderValue{Name: name, Value: new("v")})
+			}
+			r.Spec.Backends[0].Request.Headers = h
+		}
+	}
+	shown := func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+			Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "s", Key: "k", Header: "X-Key"}}
+	}
+	forward := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.ForwardCredentials = []v1alpha1.HeaderName{"Cookie", name}
+		}
+	}
+	for name, row := range map[string]struct {
+		modify []func(*v1alpha1.FanoutRoute)
+		field  string
+	}{
+		"Fanout_Outcome":            {[]func(*v1alpha1.FanoutRoute){set("X-A", "Fanout_Outcome")}, "spec.backends[0].request.headers.set[1].name"},
+		"content_length":            {[]func(*v1alpha1.FanoutRoute){set("content_length")}, "spec.backends[0].request.headers.set[0].name"},
+		"the credential's field":    {[]func(*v1alpha1.FanoutRoute){set("x_key"), shown}, "spec.backends[0].request.headers.set[0].name"},
+		"another one with _":        {[]func(*v1alpha1.FanoutRoute){set("X_Key")}, ""},
+		"forwarding of X-Forwarded": {[]func(*v1alpha1.FanoutRoute){forward("x-forwarded-for")}, "spec.backends[0].request.forwardCredentials[1]"},
+		"of Proxy-Authorization":    {[]func(*v1alpha1.FanoutRoute){forward("Proxy-Authorization")}, "spec.backends[0].request.forwardCredentials[1]"},
+		"of a key":                  {[]func(*v1alpha1.FanoutRoute){forward("X-API-Key")}, ""},
+	} {
+		_, errs := compile.Route(route(row.modify...), compile.Options{})
+		if row.field == "" && len(errs) > 0 || row.field != "" && (len(errs) != 1 || errs[0].Field != row.field) {
+			t.Errorf("%s: %v, want %q", name, errs, row.field)
+		}
+	}
+}
+
+func TestM8HeaderNames(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]string{"X-A": "X-A", "X-A,x_b": "X-A x_b", "": "!", "X-A,": "!", "X A": "!", "X:A": "!", "Ü": "!"} {
+		got, err := compile.HeaderNames(list)
+		if (err != nil) != (want == "!") || err == nil && strings.Join(got, " ") != want {
+			t.Errorf("%q is read as %q (%v), want %s", list, got, err, want)
+		}
+	}
+}
