@@ -16,7 +16,9 @@ type Backend struct {
 	Name BackendName `json:"name,omitempty"`
 
 	// url is the backend's address: http or https, a host, an optional port and
-	// path; no user, query or fragment.
+	// path; no user, query or fragment. The host is an address, localhost, or a name
+	// of two labels at least, which no search list completes; one that ends in .svc is
+	// in the cluster's domain, and of the route's namespace.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048

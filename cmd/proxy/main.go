@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/proxy"
 
@@ -76,6 +77,9 @@ func parse(args []string) (*settings, error) {
 	return s, nil
 }
 
+// resolvConf holds the search list of the Pod.
+const resolvConf = "/etc/resolv.conf"
+
 // half of the memory that a limit of the runtime stands for, which is nine tenths of it;
 // 0, for the default, where there is none.
 func half(limit int64) int64 {
@@ -97,6 +101,7 @@ func run(ctx context.Context, args []string) error {
 	s.options.Log = log
 	s.options.Guard = netguard.New(s.guard)
 	s.options.Credentials = os.DirFS(s.credentials)
+	s.options.ClusterDomain = backend.ClusterDomain(resolvConf)
 	p := proxy.New(s.options)
 	watcher, err := proxy.NewWatcher(log, filepath.Dir(s.document), s.credentials)
 	if err != nil {

@@ -47,7 +47,7 @@ func newConnections(address string, dial Dialer, create func() *http.Transport) 
 	}
 	u, err := url.Parse(address)
 	if _, literal := netip.ParseAddr(u.Hostname()); err == nil && literal != nil && len(dial.Resolve) == 0 {
-		c.host = u.Hostname()
+		c.host = dial.absolute(u.Hostname())
 	}
 	return c
 }

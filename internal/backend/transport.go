@@ -37,8 +37,10 @@ const (
 // Dialer says how connections are made.
 type Dialer struct {
 	Guard *netguard.Guard
-	// Resolve replaces host:port of a URL by another one.
+	// Resolve replaces host:port of a URL by another one, which is dialled as it is.
 	Resolve map[string]string
+	// ClusterDomain is what hosts that end in .svc are completed with; empty for nothing.
+	ClusterDomain string
 	// Resolver looks names up; nil for the machine's.
 	Resolver *net.Resolver
 	// LookupEvery is how often a name in use is looked up again; 0 for every 30 s.
@@ -46,11 +48,8 @@ type Dialer struct {
 }
 
 func (d Dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if other, ok := d.Resolve[address]; ok {
-		address = other
-	}
 	dialer := net.Dialer{Timeout: dialTimeout, Control: d.Guard.Control, Resolver: d.Resolver}
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := dialer.DialContext(ctx, network, d.place(address))
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}

@@ -48,7 +48,7 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 		"another rule":     {good + "  dispatch: {successPolicy: {type: Quorum, quorum: {count: 2}}}\n", "dispatch.successPolicy.quorum.count must not exceed the number of backends"},
 		"an unknown field": {edit("name: one,", "name: one, urll: x,"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].urll: "},
 		"a wrong type":     {edit("spec:", "spec:\n  listener: {port: eighty}"), "f.yaml: FanoutRoute shop/orders: spec.listener.port: "},
-		"the compiler":     {edit("https://one.example.com/data", "http://api.lab.svc/"), `spec.backends[0].url: Invalid value: "http://api.lab.svc/": must not name a Service of namespace "lab"`},
+		"the compiler":     {edit("https://one.example.com/data", "http://api.lab.svc/"), `spec.backends[0].url: Invalid value: "http://api.lab.svc/": must not name a Service or Pod of namespace "lab"`},
 		"a double key":     {edit("spec:", "spec:\n  proxy: {}\n  proxy: {}"), `f.yaml: FanoutRoute shop/orders: read YAML: `},
 		"a double object":  {good + "---" + good, "f.yaml: FanoutRoute shop/orders: appears twice, first in "},
 		"a version":        {edit("v1alpha1", "v1"), "f.yaml: FanoutRoute shop/orders: apiVersion: must be fanout.dev/v1alpha1"},

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -69,23 +68,7 @@ func (c *compiler) checkURL(path *field.Path, raw string) {
 			c.refuse(path, raw, "must have a port between 1 and 65535")
 		}
 	}
-	if namespace, ok := serviceNamespace(u.Hostname()); ok && namespace != c.route.Namespace && !c.options.AllowCrossNamespace {
-		c.refuse(path, raw, fmt.Sprintf("must not name a Service of namespace %q: "+
-			"a route reaches only those of its own, unless the operator runs with --allow-cross-namespace", namespace))
-	}
-}
-
-// serviceNamespace returns the namespace of a host that is a Service's name in the
-// cluster's DNS: SERVICE.NAMESPACE.svc, with or without a cluster domain, whatever
-// its case and trailing dot.
-func serviceNamespace(host string) (string, bool) {
-	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
-	for i := len(labels) - 1; i >= 2; i-- {
-		if labels[i] == "svc" {
-			return labels[i-1], true
-		}
-	}
-	return "", false
+	c.checkHost(path, raw, strings.ToLower(u.Hostname()))
 }
 
 func (c *compiler) credential(path *field.Path, a *v1alpha1.BackendAuthentication) *routeconfig.Credential {

@@ -49,10 +49,26 @@ func TestRefusals(t *testing.T) {
 		field   string
 		words   string
 	}{
-		"a Service of another namespace":        {at("http://api.lab.svc:80/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
-		"by its full name":                      {at("http://api.lab.svc.cluster.local/"), compile.Options{}, "spec.backends[0].url", "--allow-cross-namespace"},
-		"in another spelling":                   {at("http://API.Lab.SVC./"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
-		"a Pod of another namespace":            {at("http://pod-0.api.lab.svc/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"a Service of another namespace":             {at("http://api.lab.svc:80/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"by its full name":                           {at("http://api.lab.svc.cluster.local/"), compile.Options{}, "spec.backends[0].url", "--allow-cross-namespace"},
+		"in another spelling":                        {at("http://API.Lab.SVC./"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"a Pod of another namespace":                 {at("http://pod-0.api.lab.svc/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"M1: a Pod by its address":                   {at("http://10-0-0-1.lab.pod:80/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"M1: with the cluster's domain":              {at("http://10-0-0-1.Lab.pod.cluster.local./"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"M1: another namespace before its own":       {at("http://api.lab.svc.shop.svc/"), compile.Options{}, "spec.backends[0].url", `namespace "lab"`},
+		"M1: a Pod of its own namespace":             {at("http://10-0-0-1.shop.pod/"), compile.Options{}, "", ""},
+		"M1: a Pod of another, where that is let":    {at("http://10-0-0-1.lab.pod/"), compile.Options{AllowCrossNamespace: true}, "", ""},
+		"M1: one label":                              {at("http://api:8080/"), compile.Options{}, "spec.backends[0].url", `use service for the Service "api"`},
+		"M1: one label, whoever may what":            {at("https://API/"), compile.Options{AllowCrossNamespace: true}, "spec.backends[0].url", `use service for the Service "api"`},
+		"M1: two labels, which are looked up so":     {at("http://api.lab/"), compile.Options{}, "", ""},
+		"M1: one label and a dot, which is absolute": {at("http://intranet./"), compile.Options{}, "", ""},
+		"M1: this machine":                           {at("http://localhost:8080/"), compile.Options{}, "", ""},
+		"M1: an address":                             {at("http://10.0.0.1:8080/"), compile.Options{}, "", ""},
+		"M1: an IPv6 address":                        {at("http://[fd00::1]:8080/"), compile.Options{}, "", ""},
+		"M1: a token endpoint of one label": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+				Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "https://idp/", SecretName: "s"}}
+		}, compile.Options{}, "spec.backends[0].authentication.oauth2.tokenURL", `use service`},
 		"of its own namespace":                  {at("http://api.shop.svc:80/"), compile.Options{}, "", ""},
 		"of another, where the operator allows": {at("http://api.lab.svc:80/"), compile.Options{AllowCrossNamespace: true}, "", ""},
 		"a host that only looks like one":       {at("http://svc.example.com/"), compile.Options{}, "", ""},
@@ -105,7 +121,7 @@ func TestSecretsAreThoseOfCallersAndBackends(t *testing.T) {
 		r.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}}
 		r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca"}
 		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{Type: "Basic", Basic: &v1alpha1.SecretReference{SecretName: "b"}}
-		r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{Name: "b", URL: "https://b/", TLS: &v1alpha1.BackendTLS{CASecretName: "ca"}})
+		r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{Name: "b", URL: "https://b.example.com/", TLS: &v1alpha1.BackendTLS{CASecretName: "ca"}})
 	}), compile.Options{})
 	if len(errs) > 0 {
 		t.Fatal(errs)

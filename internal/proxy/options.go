@@ -28,6 +28,8 @@ type Options struct {
 	Admin string
 	// Resolve replaces host:port of a backend's URL by another one.
 	Resolve map[string]string
+	// ClusterDomain completes the hosts of backends that end in .svc. Default: nothing.
+	ClusterDomain string
 	// MemoryBudget bounds the bodies of all calls, in bytes, and the heads of all
 	// connections. Default: 1 GiB.
 	MemoryBudget int64

@@ -186,7 +186,8 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 	state := keep(c.old.states, c.fresh.states, id+"\n"+hash, func() *backend.State {
 		return backend.NewState(r.config.Namespace, config, c.store,
 			backend.Dialer{
-				Guard: c.options.Guard, Resolve: c.options.Resolve, Resolver: c.options.Resolver, LookupEvery: c.options.LookupEvery,
+				Guard: c.options.Guard, Resolve: c.options.Resolve, ClusterDomain: c.options.ClusterDomain,
+				Resolver: c.options.Resolver, LookupEvery: c.options.LookupEvery,
 			})
 	})
 	b, err := backend.New(backend.Options{

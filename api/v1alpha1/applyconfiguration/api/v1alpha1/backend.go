@@ -15,7 +15,9 @@ type BackendApplyConfiguration struct {
 	// name tells the backend apart, in the response, the status and metrics.
 	Name *apiv1alpha1.BackendName `json:"name,omitempty"`
 	// url is the backend's address: http or https, a host, an optional port and
-	// path; no user, query or fragment.
+	// path; no user, query or fragment. The host is an address, localhost, or a name
+	// of two labels at least, which no search list completes; one that ends in .svc is
+	// in the cluster's domain, and of the route's namespace.
 	URL *string `json:"url,omitempty"`
 	// service is a Service in the route's namespace, instead of a url.
 	Service *ServiceReferenceApplyConfiguration `json:"service,omitempty"`

@@ -1,0 +1,156 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/fanout-operator/fanout/internal/netguard"
+)
+
+// M1: no search list completes a name.
+func TestM1NamesAreAbsolute(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"api.shop.svc":               "api.shop.svc.cluster.example.",
+		"API.Shop.SVC":               "API.Shop.SVC.cluster.example.",
+		"0.api.shop.svc":             "0.api.shop.svc.cluster.example.",
+		"api.shop.svc.cluster.local": "api.shop.svc.cluster.local.",
+		"api.lab":                    "api.lab.",
+		"10-0-0-1.lab.pod":           "10-0-0-1.lab.pod.",
+		"a.b.example.com":            "a.b.example.com.",
+		"api":                        "api.",
+		"notsvc":                     "notsvc.",
+		"api.shop.svc.":              "api.shop.svc.",
+		"intranet.":                  "intranet.",
+		"localhost":                  "localhost",
+		"LocalHost":                  "LocalHost",
+		"10.0.0.1":                   "10.0.0.1",
+		"fd00::1":                    "fd00::1",
+		"fe80::1%eth0":               "fe80::1%eth0",
+		"127.1":                      "127.1.",
+	} {
+		if got := (Dialer{ClusterDomain: "cluster.example"}).absolute(host); got != want {
+			t.Errorf("%s is looked up as %s, want %s", host, got, want)
+		}
+	}
+	if got := (Dialer{}).absolute("api.shop.svc"); got != "api.shop.svc." {
+		t.Errorf("without a cluster: %s", got)
+	}
+}
+
+func TestM1ClusterDomain(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"nameserver 10.0.0.10\nsearch shop.svc.cluster.local svc.cluster.local cluster.local corp.example\noptions ndots:5\n": "cluster.local",
+		"search svc.svc.cluster.local svc.cluster.local cluster.local":                                                        "cluster.local", // a namespace named svc
+		"search shop.svc.K8s.Example. SVC.K8s.Example. k8s.example.":                                                          "k8s.example",
+		"search old.svc.old svc.old old\nsearch corp.example\n":                                                               "",
+		"search corp.example": "",
+		"nameserver 1.1.1.1":  "", "search": "", "": "",
+	} {
+		name := filepath.Join(t.TempDir(), "resolv.conf")
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := ClusterDomain(name); got != want {
+			t.Errorf("%q has domain %q, want %q", content, got, want)
+		}
+	}
+	if got := ClusterDomain(filepath.Join(t.TempDir(), "none")); got != "" {
+		t.Errorf("no file has domain %q", got)
+	}
+}
+
+// questions is a name server that knows nothing but keeps what it is asked.
+type questions struct {
+	net.PacketConn
+
+	mu    sync.Mutex
+	names []string
+}
+
+func newQuestions(t *testing.T) (*questions, *net.Resolver) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &questions{PacketConn: conn}
+	t.Cleanup(func() { _ = conn.Close() })
+	go func() {
+		buffer := make([]byte, 1500)
+		for {
+			n, from, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			if answer, err := q.answer(buffer[:n]); err == nil {
+				_, _ = conn.WriteTo(answer, from)
+			}
+		}
+	}()
+	return q, &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+	}}
+}
+
+func (q *questions) answer(question []byte) ([]byte, error) {
+	var m dnsmessage.Message
+	if err := m.Unpack(question); err != nil {
+		return nil, err //nolint:wrapcheck // in tests
+	}
+	q.mu.Lock()
+	q.names = append(q.names, m.Questions[0].Name.String())
+	q.mu.Unlock()
+	m.Response, m.RCode, m.Additionals = true, dnsmessage.RCodeNameError, nil
+	return m.Pack() //nolint:wrapcheck // in tests
+}
+
+// M1: what goes to the name server is the absolute name and nothing else; what a flag
+// resolves is dialled as it is.
+func TestM1QuestionsToTheNameServer(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	q, resolver := newQuestions(t)
+	d := Dialer{
+		Guard: netguard.New(netguard.Options{AllowLoopback: true}), Resolver: resolver, ClusterDomain: "cluster.example",
+		Resolve: map[string]string{"orders.shop.svc:80": listener.Addr().String()},
+	}
+	for host, want := range map[string]string{
+		"api.shop.svc": "api.shop.svc.cluster.example.", "api.lab": "api.lab.", "a.b.example.com": "a.b.example.com.", "api": "api.", "api.lab.svc.": "api.lab.svc.",
+	} {
+		q.mu.Lock()
+		q.names = nil
+		q.mu.Unlock()
+		if _, err := d.dial(t.Context(), "tcp", host+":80"); err == nil {
+			t.Fatalf("%s: there is something", host)
+		}
+		q.mu.Lock()
+		asked := slices.Compact(slices.Sorted(slices.Values(q.names)))
+		q.mu.Unlock()
+		if !slices.Equal(asked, []string{want}) {
+			t.Errorf("for %s the name server is asked %q, want %s alone", host, asked, want)
+		}
+	}
+	conn, err := d.dial(t.Context(), "tcp", "orders.shop.svc:80")
+	if err != nil {
+		t.Fatalf("what --resolve names: %v", err)
+	}
+	_ = conn.Close()
+	if conn, err = d.dial(t.Context(), "tcp", fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)); err != nil {
+		t.Fatalf("localhost: %v", err)
+	}
+	_ = conn.Close()
+}
