@@ -99,23 +99,6 @@ func (t *target) check(call *fanout.Call) error {
 	return nil
 }
 
-// hasDotSegment reports whether a raw path has a segment that some server takes
-// for . or .. (RFC 3986, section 5.2.4): encoded dots and backslashes included.
-func hasDotSegment(path string) bool {
-	if !strings.Contains(path, ".") && !strings.ContainsAny(path, "%") {
-		return false
-	}
-	lower := strings.ToLower(path)
-	plain := strings.NewReplacer("%2e", ".", "%2f", "/", "%5c", "/", `\`, "/").Replace(lower)
-	for segment := range strings.SplitSeq(plain, "/") {
-		segment, _, _ = strings.Cut(segment, ";") // some servers cut path parameters first
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
-}
-
 // decoded holds a path in the two fields of which net/url makes the raw one again
 // where it is encoded as net/url would have.
 func decoded(path string) *url.URL {

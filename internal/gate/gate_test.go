@@ -84,6 +84,22 @@ func TestMatching(t *testing.T) {
 	}
 }
 
+// M3: receivers that cut a target at # see another path than we do: there is none in HTTP.
+func TestM3FragmentsAreRefused(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, func(*routeconfig.Route) {})
+	for _, target := range []string{"/#", "/..#x", "/a#/../b", "/a?x#y", "/a?#", "#", "#/a", "http://shop/..#x", "http://shop#x", "http://shop#/../a", "http://shop?#"} {
+		for _, method := range []string{"GET", "OPTIONS", "TRACE"} {
+			if _, refusal, _ := admit(g, method, target); refusal == nil || refusal.Status != 400 {
+				t.Errorf("%s %s: %+v, want 400", method, target, refusal)
+			}
+		}
+	}
+	if _, refusal, _ := admit(g, "GET", "/a%23b?c%23"); refusal != nil {
+		t.Errorf("an encoded one: %+v", refusal)
+	}
+}
+
 func TestEveryMethodButTwoByDefault(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, func(*routeconfig.Route) {})

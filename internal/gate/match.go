@@ -62,6 +62,10 @@ func (m *match) covers(path string) bool {
 
 // match finds the most specific match of a call and notes the prefix.
 func (g *Gate) match(call *fanout.Call) *Refusal {
+	// A receiver that cuts there sees another path than we do: in /..#x, a dot segment.
+	if strings.Contains(call.Path, "#") || strings.Contains(call.Query, "#") {
+		return badPath("the request-target has a fragment")
+	}
 	never := call.Method == http.MethodTrace || call.Method == http.MethodConnect
 	if !strings.HasPrefix(call.Path, "/") && !never {
 		return badPath("the request-target is neither a path nor a URL with one")
@@ -89,9 +93,9 @@ func (g *Gate) match(call *fanout.Call) *Refusal {
 }
 
 // split cuts a request-target into raw path and raw query. The absolute form (RFC
-// 9112, section 3.2.2) loses its scheme and authority.
+// 9112, section 3.2.2) loses its scheme and authority; one with a fragment is not cut.
 func split(target string) (path, query string, hasQuery bool) {
-	if !strings.HasPrefix(target, "/") {
+	if !strings.HasPrefix(target, "/") && !strings.Contains(target, "#") {
 		if _, rest, ok := strings.Cut(target, "://"); ok {
 			target = "/"
 			if i := strings.IndexAny(rest, "/?"); i >= 0 {
