@@ -6,6 +6,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 // Circuit is the state of a circuit breaker.
@@ -31,6 +32,7 @@ type breaker struct {
 	slow time.Duration
 
 	mu         sync.Mutex
+	begun      time.Time // when the first result came: slots are counted from it
 	state      Circuit
 	generation uint64
 	until      time.Time // when it may be probed, while open
@@ -152,7 +154,10 @@ func (b *breaker) count(now time.Time, v verdict) {
 }
 
 func (b *breaker) add(now time.Time, results, faulty int) {
-	number := now.UnixNano() / int64(b.slot)
+	if b.begun.IsZero() {
+		b.begun = now
+	}
+	number := stats.Spans(b.begun, now, b.slot)
 	s := &b.results[number%breakerSlots]
 	if s.number != number {
 		*s = slotOfResults{number: number}

@@ -14,6 +14,7 @@ import (
 // event that happened, and nothing that was computed before.
 type breakerModel struct {
 	config  routeconfig.CircuitBreaker
+	begun   time.Time // when the first result came
 	state   Circuit
 	since   int // number of the change of state that began it
 	openAt  time.Time
@@ -62,6 +63,9 @@ func (m *breakerModel) report(now time.Time, p modelPermit, v verdict) {
 			m.turn(Closed)
 		}
 	case v != noVerdict:
+		if m.begun.IsZero() {
+			m.begun = now
+		}
 		m.results = append(m.results, modelResult{now, v == fault})
 		if m.tripped(now) {
 			m.turn(Open)
@@ -73,7 +77,7 @@ func (m *breakerModel) report(now time.Time, p modelPermit, v verdict) {
 // tripped counts the results of the current tenth of the window and the nine before.
 func (m *breakerModel) tripped(now time.Time) bool {
 	tenth := time.Duration(m.config.Window) / 10
-	from := now.Truncate(tenth).Add(-9 * tenth)
+	from := m.begun.Add(now.Sub(m.begun).Truncate(tenth) - 9*tenth)
 	total, faults := 0, 0
 	for _, r := range m.results {
 		if r.at.Before(from) {

@@ -3,6 +3,8 @@ package backend
 import (
 	"sync"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 const (
@@ -19,6 +21,7 @@ type budget struct {
 	percent int
 
 	mu    sync.Mutex
+	begun time.Time // when it was first used: seconds are counted from it
 	slots [budgetSpan]budgetSlot
 }
 
@@ -55,7 +58,10 @@ func (b *budget) spend(now time.Time) bool {
 }
 
 func (b *budget) at(now time.Time) *budgetSlot {
-	second := now.Unix()
+	if b.begun.IsZero() {
+		b.begun = now
+	}
+	second := stats.Spans(b.begun, now, time.Second)
 	s := &b.slots[second%budgetSpan]
 	if s.second != second {
 		*s = budgetSlot{second: second}

@@ -28,7 +28,8 @@ type connections struct {
 	make     func() *http.Transport
 
 	current atomic.Pointer[http.Transport]
-	looked  atomic.Int64 // when, in Unix nanoseconds
+	begun   time.Time
+	looked  atomic.Int64 // when, in nanoseconds since begun
 	lookups sync.WaitGroup
 	closing context.Context //nolint:containedctx // of lookups, which no call waits for
 	cancel  context.CancelFunc
@@ -39,7 +40,8 @@ type connections struct {
 }
 
 func newConnections(address string, dial Dialer, create func() *http.Transport) *connections {
-	c := &connections{make: create, resolver: dial.Resolver, every: cmp.Or(dial.LookupEvery, lookupEvery)}
+	c := &connections{make: create, resolver: dial.Resolver, every: cmp.Or(dial.LookupEvery, lookupEvery), begun: time.Now()}
+	c.looked.Store(-int64(c.every)) // the first call looks up what the next ones compare with
 	c.closing, c.cancel = context.WithCancel(context.Background())
 	c.current.Store(create())
 	if c.resolver == nil {
@@ -60,8 +62,8 @@ func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // refresh begins a lookup where it is time for one. No call waits for it.
 func (c *connections) refresh(now time.Time) {
-	last := c.looked.Load()
-	if c.host == "" || now.UnixNano()-last < int64(c.every) || !c.looked.CompareAndSwap(last, now.UnixNano()) {
+	last, passed := c.looked.Load(), int64(now.Sub(c.begun))
+	if c.host == "" || passed-last < int64(c.every) || !c.looked.CompareAndSwap(last, passed) {
 		return
 	}
 	if c.closing.Err() != nil {

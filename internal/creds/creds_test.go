@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,24 @@ func TestPlainFilesSettle(t *testing.T) {
 	testkit.Eventually(t, "the file settles", store.Reload)
 	if value() != "two" {
 		t.Errorf("the settled value is %q", value())
+	}
+}
+
+// K7: a file written while the clock was ahead is believed once the clock is right.
+func TestK7FilesOfTheFutureSettle(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Write("shop", "s", "k", "one")
+	store := creds.NewStore(os.DirFS(secrets.Dir))
+	g := store.Group("shop", "s", "k")
+	secrets.Write("shop", "s", "k", "two")
+	ahead := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(secrets.Dir, "shop", "s", "k"), ahead, ahead); err != nil {
+		t.Fatal(err)
+	}
+	store.Reload()
+	if s, err := g.Snapshot(); err != nil || s.Value("k").Reveal() != "two" {
+		t.Errorf("the value is %q (%v), want the one that was written", s.Value("k").Reveal(), err)
 	}
 }
 

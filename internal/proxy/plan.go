@@ -227,7 +227,7 @@ func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *b
 	}
 	r.shadows = append(r.shadows, &shadow{
 		Backend: b, name: config.Name, config: config.Shadow, ignored: ignored, answers: answers,
-		results: keep(c.old.results, c.fresh.results, id, func() *comparisons { return &comparisons{} }),
+		results: keep(c.old.results, c.fresh.results, id, func() *comparisons { return &comparisons{begun: c.now} }),
 	})
 	return nil
 }

@@ -36,8 +36,15 @@ type shadow struct {
 // comparisons counts the results of one shadow. They outlive a reload, as statistics.
 type comparisons struct {
 	same, outcome, body, incomparable atomic.Uint64
-	// logged is the second in which a difference was last logged.
+	begun                             time.Time
+	// logged is the second after begun, from 1, in which a difference was last logged.
 	logged atomic.Int64
+}
+
+// mayLog is true once a second.
+func (c *comparisons) mayLog(now time.Time) bool {
+	second := 1 + stats.Spans(c.begun, now, time.Second)
+	return c.logged.Swap(second) != second
 }
 
 func (c *comparisons) count(result string) {
@@ -87,7 +94,7 @@ func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, 
 	}
 	result, pointer := s.compare(a, reference, memory)
 	s.results.count(result)
-	if result != resultSame && result != resultIncomparable && s.results.logged.Swap(now.Unix()) != now.Unix() {
+	if result != resultSame && result != resultIncomparable && s.results.mayLog(now) {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
 			slog.String("differs", result), slog.String("at", pointer),
 			slog.String("outcome", a.Outcome.String()), slog.Int("status", a.Status),

@@ -27,7 +27,7 @@ const (
 type Backend struct {
 	series  *series
 	median  atomic.Int64 // of the last five minutes
-	renewed atomic.Int64 // number of the span of renewal in which it was
+	renewed atomic.Int64 // number of the span of renewal in which it was, from 1
 	failure atomic.Pointer[Failure]
 }
 
@@ -76,7 +76,7 @@ const renewal = 5 * time.Second
 
 // ownMedian is the backend's median duration; 0 while there is none.
 func (b *Backend) ownMedian(now time.Time) time.Duration {
-	number := now.UnixNano() / int64(renewal)
+	number := 1 + Spans(b.series.started, now, renewal)
 	if b.renewed.Swap(number) != number {
 		total, _ := b.series.sum(now, fiveMinutes)
 		h := total.histogram()
@@ -87,7 +87,12 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 
 // Report returns the backend's part of a Report.
 func (b *Backend) Report(now time.Time, name string) BackendReport {
-	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, LastFailure: b.failure.Load()}
+	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}}
+	if f := b.failure.Load(); f != nil {
+		report.LastFailure = &Failure{
+			Reason: f.Reason, Status: f.Status, Time: f.Time, AgeSeconds: max(now.Sub(f.Time), 0).Seconds(),
+		}
+	}
 	for i, w := range windows() {
 		total, seconds := b.series.sum(now, i)
 		report.Windows[w.name] = AnswersWindow{

@@ -1,71 +1,76 @@
 package stats
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // severity orders the states of circuit breakers: each proxy has its own, and the
 // worst is shown.
-func severity(circuit string) int {
-	return slices.Index([]string{"", "closed", "halfOpen", "open"}, circuit)
+func severity(circuit string) int { return slices.Index(circuits(), circuit) }
+
+// circuits are the states of circuit breakers, the worst last; the first is that of a
+// backend without one.
+func circuits() []string { return []string{"", "closed", "halfOpen", "open"} }
+
+// merger adds up reports. Its maps are places in the lists of all.
+type merger struct {
+	all      RouteReport
+	missing  map[MissingKey]int
+	backends map[string]int
 }
 
 // Merge adds up the reports of one route by several proxies. Backends stand in the
-// order of the first report that names them; the newest failure stays, and the worst
-// circuit. Missing
-// keys are those that any proxy lacks.
+// order of the first report that names them; the youngest failure stays, and the worst
+// circuit. Missing keys are those that any proxy lacks. The reports are left as they
+// are, and the work grows with their length alone.
 func Merge(reports []RouteReport) RouteReport {
-	var all RouteReport
+	m := merger{missing: map[MissingKey]int{}, backends: map[string]int{}}
 	for i := range reports {
 		r := &reports[i]
-		all.Namespace, all.Name = r.Namespace, r.Name
-		all.addMissing(r.Missing)
-		all.addWindows(r.Windows)
+		m.all.Namespace, m.all.Name = r.Namespace, r.Name
+		m.addMissing(r.Missing)
+		m.addWindows(r.Windows)
 		for j := range r.Backends {
-			all.addBackend(&r.Backends[j])
+			m.addBackend(&r.Backends[j])
 		}
 	}
-	return all
+	return m.all
 }
 
-func (all *RouteReport) addMissing(missing []MissingKey) {
-	for _, m := range missing {
-		known := false
-		for i := range all.Missing {
-			k := &all.Missing[i]
-			if k.Secret == m.Secret && k.Key == m.Key && k.Backend == m.Backend {
-				known = true
-				k.Stale = k.Stale && m.Stale
-			}
+func (m *merger) addMissing(missing []MissingKey) {
+	for _, key := range missing {
+		id := MissingKey{Secret: key.Secret, Key: key.Key, Backend: key.Backend}
+		if at, known := m.missing[id]; known {
+			k := &m.all.Missing[at]
+			k.Stale = k.Stale && key.Stale
+			continue
 		}
-		if !known {
-			m.Seconds = 0 // each proxy has its own, and none is news
-			all.Missing = append(all.Missing, m)
-		}
+		m.missing[id] = len(m.all.Missing)
+		key.Seconds = 0 // each proxy has its own, and none is news
+		m.all.Missing = append(m.all.Missing, key)
 	}
 }
 
-func (all *RouteReport) addWindows(windows map[string]CallsWindow) {
-	if all.Windows == nil {
-		all.Windows = map[string]CallsWindow{}
+func (m *merger) addWindows(windows map[string]CallsWindow) {
+	if m.all.Windows == nil {
+		m.all.Windows = map[string]CallsWindow{}
 	}
 	for name, w := range windows {
-		sum := all.Windows[name]
+		sum := m.all.Windows[name]
 		sum.Add(w)
-		all.Windows[name] = sum
+		m.all.Windows[name] = sum
 	}
 }
 
-func (all *RouteReport) addBackend(b *BackendReport) {
-	at := -1
-	for i := range all.Backends {
-		if all.Backends[i].Name == b.Name {
-			at = i
-		}
+func (m *merger) addBackend(b *BackendReport) {
+	at, known := m.backends[b.Name]
+	if !known {
+		at = len(m.all.Backends)
+		m.backends[b.Name] = at
+		m.all.Backends = append(m.all.Backends, BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}})
 	}
-	if at < 0 {
-		at = len(all.Backends)
-		all.Backends = append(all.Backends, BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}})
-	}
-	sum := &all.Backends[at]
+	sum := &m.all.Backends[at]
 	for name, w := range b.Windows {
 		window := sum.Windows[name]
 		window.Add(w)
@@ -76,7 +81,22 @@ func (all *RouteReport) addBackend(b *BackendReport) {
 	if severity(b.Circuit) > severity(sum.Circuit) {
 		sum.Circuit = b.Circuit
 	}
-	if b.LastFailure != nil && (sum.LastFailure == nil || b.LastFailure.Time.After(sum.LastFailure.Time)) {
+	if b.LastFailure != nil && (sum.LastFailure == nil || b.LastFailure.AgeSeconds < sum.LastFailure.AgeSeconds) {
 		sum.LastFailure = b.LastFailure
 	}
+}
+
+// Aged returns the report as one that was made some time ago: its failures are older
+// by that. What has no age is shared with the report.
+func (r *RouteReport) Aged(by time.Duration) RouteReport {
+	aged := *r
+	aged.Backends = slices.Clone(r.Backends)
+	for i := range aged.Backends {
+		if f := aged.Backends[i].LastFailure; f != nil {
+			older := *f
+			older.AgeSeconds += by.Seconds()
+			aged.Backends[i].LastFailure = &older
+		}
+	}
+	return aged
 }

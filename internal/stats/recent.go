@@ -10,7 +10,7 @@ import (
 // ready; it is safe for concurrent use.
 type Recent struct {
 	mu          sync.Mutex
-	minute      int64
+	turned      time.Time // when the current minute began
 	now, before [buckets]uint32
 }
 
@@ -43,12 +43,15 @@ func (r *Recent) Quantile(now time.Time, q float64) (d time.Duration, n uint64) 
 
 // turn begins a new minute.
 func (r *Recent) turn(now time.Time) {
-	minute := now.Unix() / 60
-	if minute == r.minute {
+	if r.turned.IsZero() {
+		r.turned = now
+	}
+	minutes := Spans(r.turned, now, time.Minute)
+	if minutes == 0 {
 		return
 	}
-	if r.before = r.now; minute != r.minute+1 {
+	if r.before = r.now; minutes > 1 {
 		r.before = [buckets]uint32{}
 	}
-	r.now, r.minute = [buckets]uint32{}, minute
+	r.now, r.turned = [buckets]uint32{}, r.turned.Add(time.Duration(minutes)*time.Minute)
 }

@@ -55,9 +55,14 @@ type BackendReport struct {
 
 // Failure is a failed answer.
 type Failure struct {
-	Reason string    `json:"reason"`
-	Status int       `json:"status,omitempty"`
-	Time   time.Time `json:"time"`
+	Reason string `json:"reason"`
+	Status int    `json:"status,omitempty"`
+	// Time is the proxy's wall clock at the failure: the one of a Report, for people.
+	Time time.Time `json:"time"`
+	// AgeSeconds is how long ago it was when the Report was made, by the proxy's
+	// monotonic clock. Failures of several proxies are compared by it, since their wall
+	// clocks differ.
+	AgeSeconds float64 `json:"ageSeconds"`
 }
 
 // The windows of a Report.

@@ -6,8 +6,16 @@ import (
 )
 
 // Each window is the sum of twelve slots, the current one included: it covers eleven
-// twelfths of its name and more. Slots are aligned with the wall clock.
+// twelfths of its name and more. Slots are counted from the series' start.
 const slots = 12
+
+// Spans returns how many whole spans have passed from start to now, none where now is
+// the earlier one. Both are readings of time.Now, so that the monotonic clock counts: a
+// wall clock is set, forth and back, and what was counted by one that was ahead would be
+// hidden for as long as it had been. A span is above 0.
+func Spans(start, now time.Time, span time.Duration) int64 {
+	return int64(max(now.Sub(start), 0) / span)
+}
 
 // window is a span that is summed.
 type window struct {
@@ -25,7 +33,7 @@ const fiveMinutes = 1
 // slot counts what happened within one span of time. A slot is never emptied: a
 // new one takes its place in the ring, so that a late writer cannot spoil it.
 type slot struct {
-	number int64 // how many slots since 1970
+	number int64 // how many slots since the series' start
 	counts [counters]atomic.Uint32
 	spread [buckets]atomic.Uint32
 	micros atomic.Uint64
@@ -34,9 +42,8 @@ type slot struct {
 // ring holds the newest slots of one width. Slots are made at first use.
 type ring [slots]atomic.Pointer[slot]
 
-// at returns the slot for now.
-func (r *ring) at(now time.Time, width time.Duration) *slot {
-	number := now.UnixNano() / int64(width)
+// at returns the slot of a number.
+func (r *ring) at(number int64) *slot {
 	place := &r[number%slots]
 	for {
 		s := place.Load()
@@ -50,9 +57,8 @@ func (r *ring) at(now time.Time, width time.Duration) *slot {
 	}
 }
 
-// recent sums the slots and returns how much time they cover.
-func (r *ring) recent(now time.Time, width time.Duration) (sums, time.Duration) {
-	current := now.UnixNano() / int64(width)
+// recent sums the slots up to the current one.
+func (r *ring) recent(current int64) sums {
 	var total sums
 	for i := range r {
 		s := r[i].Load()
@@ -60,8 +66,7 @@ func (r *ring) recent(now time.Time, width time.Duration) (sums, time.Duration) 
 			total.add(s)
 		}
 	}
-	into := time.Duration(now.UnixNano() % int64(width))
-	return total, (slots-1)*width + into
+	return total
 }
 
 // sums are the counts of several slots.
@@ -109,7 +114,7 @@ func newSeries(started time.Time) *series { return &series{started: started} }
 
 func (s *series) count(now time.Time, counter int, n uint32) {
 	for i, w := range windows() {
-		s.windows[i].at(now, w.slot).counts[counter].Add(n)
+		s.windows[i].at(Spans(s.started, now, w.slot)).counts[counter].Add(n)
 	}
 	s.counts[counter].Add(uint64(n))
 }
@@ -117,7 +122,7 @@ func (s *series) count(now time.Time, counter int, n uint32) {
 func (s *series) observe(now time.Time, d time.Duration) {
 	b, micros := bucket(d), uint64(max(d, 0).Microseconds()) //nolint:gosec // not negative
 	for i, w := range windows() {
-		slot := s.windows[i].at(now, w.slot)
+		slot := s.windows[i].at(Spans(s.started, now, w.slot))
 		slot.spread[b].Add(1)
 		slot.micros.Add(micros)
 	}
@@ -127,9 +132,9 @@ func (s *series) observe(now time.Time, d time.Duration) {
 
 // sum adds up one of the windows and returns the seconds that it covers.
 func (s *series) sum(now time.Time, i int) (sums, float64) {
-	w := windows()[i]
-	total, covered := s.windows[i].recent(now, w.slot)
-	return total, min(covered, max(now.Sub(s.started), time.Second)).Seconds()
+	width, age := windows()[i].slot, max(now.Sub(s.started), 0)
+	covered := (slots-1)*width + age%width
+	return s.windows[i].recent(int64(age / width)), min(covered, max(age, time.Second)).Seconds()
 }
 
 // total sums everything since the start.

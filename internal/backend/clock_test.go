@@ -1,0 +1,84 @@
+package backend
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// K7: what the breaker counted while the wall clock was ahead leaves its window in time.
+func TestK7BreakerOutlivesAWallClockThatIsSetRight(t *testing.T) {
+	t.Parallel()
+	b := newBreaker(&routeconfig.CircuitBreaker{
+		FailurePercent: 50, MinimumRequests: 3, Window: testkit.Span(30 * time.Second), OpenFor: testkit.Span(time.Minute), HalfOpenRequests: 1,
+	})
+	begun := time.Now()
+	b.report(testkit.Ahead(begun, 6*time.Minute+3*time.Second), permit{}, fault)
+	b.report(testkit.Ahead(begun.Add(time.Second), 6*time.Minute+3*time.Second), permit{}, fault)
+	b.report(begun.Add(time.Minute), permit{}, fault)
+	if b.state != Closed {
+		t.Errorf("after one fault in a window of 30 s the breaker is %s, want closed", b.state)
+	}
+}
+
+// K7: the same for a clock that is set forth: the results before count on.
+func TestK7BreakerOutlivesAWallClockThatIsSetForth(t *testing.T) {
+	t.Parallel()
+	b := newBreaker(&routeconfig.CircuitBreaker{
+		FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(30 * time.Second), OpenFor: testkit.Span(time.Minute), HalfOpenRequests: 1,
+	})
+	begun := time.Now()
+	b.report(begun, permit{}, fault)
+	b.report(testkit.Ahead(begun.Add(time.Second), 6*time.Minute), permit{}, fault)
+	if b.state != Open {
+		t.Errorf("after 2 faults within a second the breaker is %s, want open", b.state)
+	}
+}
+
+// K7: what was spent of a budget stays spent for ten seconds, and no longer, whatever
+// the wall clock does.
+func TestK7BudgetOutlivesAWallClockThatIsSet(t *testing.T) {
+	t.Parallel()
+	begun := time.Now()
+	for name, row := range map[string]struct {
+		now  time.Time
+		want bool
+	}{
+		"forth, a second later":  {testkit.Ahead(begun.Add(time.Second), time.Hour), false},
+		"back, a second later":   {testkit.Ahead(begun.Add(time.Second), -time.Hour), false},
+		"back, 12 seconds later": {testkit.Ahead(begun.Add(12*time.Second), -time.Hour), true},
+	} {
+		b := &budget{}
+		for range budgetFloor {
+			if !b.spend(begun) {
+				t.Fatal("the budget is empty from the start")
+			}
+		}
+		if got := b.spend(row.now); got != row.want {
+			t.Errorf("%s: spent %v, want %v", name, got, row.want)
+		}
+	}
+}
+
+// K7: a name is looked up again after the same time.
+func TestK7LookupsOutliveAWallClockThatIsSet(t *testing.T) {
+	t.Parallel()
+	c := newConnections("http://127.0.0.1/", Dialer{LookupEvery: time.Minute}, func() *http.Transport { return &http.Transport{} })
+	defer c.close()
+	c.cancel() // nothing is really looked up
+	c.host = "name.invalid"
+	begun := time.Now()
+	c.refresh(begun)
+	first := c.looked.Load()
+	c.refresh(testkit.Ahead(begun.Add(time.Second), time.Hour))
+	if c.looked.Load() != first {
+		t.Error("a second later the name was looked up again")
+	}
+	c.refresh(testkit.Ahead(begun.Add(2*time.Minute), -time.Hour))
+	if c.looked.Load() == first {
+		t.Error("two minutes later the name was not looked up again")
+	}
+}
