@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -27,10 +25,6 @@ import (
 
 // poll says which proxies are to be asked from now on.
 func (r *RouteReconciler) poll(s *scope) {
-	document := s.hash
-	if len(s.errors) > 0 { // the proxies go on with the last document
-		document = lastDocument(s)
-	}
 	var targets []rates.Target
 	for i := range s.pods {
 		pod := &s.pods[i]
@@ -40,7 +34,20 @@ func (r *RouteReconciler) poll(s *scope) {
 		}
 	}
 	s.asked = len(targets)
-	r.Rates.Set(s.key, targets, document)
+	r.Rates.Set(s.key, targets, wanted(s))
+}
+
+// wanted is what the proxies are to serve, and the names that they may speak of. Where
+// the spec is refused, they go on with the last document, whose names nobody knows any more.
+func wanted(s *scope) rates.Want {
+	if len(s.errors) > 0 {
+		return rates.Want{Document: lastDocument(s)}
+	}
+	w := rates.Want{Document: s.hash, Backends: []string{}, Secrets: slices.Concat([]string{}, s.secrets)}
+	for i := range s.route.Spec.Backends {
+		w.Backends = append(w.Backends, string(s.route.Spec.Backends[i].Name))
+	}
+	return w
 }
 
 // lastDocument is the hash of the document that the route had when it was accepted.
@@ -90,10 +97,8 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
 		return 0, nil
 	}
-	if report.SameConditions(&status, &s.route.Status) {
-		if wait := r.writes.wait(s.key, now); wait > 0 {
-			return wait, nil
-		}
+	if wait := r.writes.wait(s.key, toldBy(&status, &s.route.Status), now); wait > 0 {
+		return wait, nil
 	}
 	intent, err := statusIntent(s.route, &status)
 	if err != nil {
@@ -104,37 +109,6 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	}
 	r.announce(s.route, status.Conditions)
 	return 0, nil
-}
-
-// writeSpan is the span in which a route's status is written at most twice, unless a
-// condition changes: a Job's Pods come and go by the dozen.
-const writeSpan = time.Minute
-
-// writes remembers the last two of such writes of each route, newest first.
-type writes struct {
-	mu   sync.Mutex
-	last map[types.NamespacedName][2]time.Time
-}
-
-// wait returns how long a write has to wait, and counts one that has not.
-func (w *writes) wait(route types.NamespacedName, now time.Time) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	last := w.last[route]
-	if wait := last[1].Add(writeSpan).Sub(now); wait > 0 {
-		return wait
-	}
-	if w.last == nil {
-		w.last = map[types.NamespacedName][2]time.Time{}
-	}
-	w.last[route] = [2]time.Time{now, last[0]}
-	return 0
-}
-
-func (w *writes) forget(route types.NamespacedName) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.last, route)
 }
 
 // statusIntent is the status as an apply configuration, which is the same JSON.

@@ -2,9 +2,8 @@ package rates
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -14,37 +13,58 @@ import (
 const (
 	// A proxy may take this much of the operator, and no more.
 	fetchTimeout = 2 * time.Second
-	fetchLimit   = 1 << 20
+	maxHead      = 16 << 10
+	// decoders bounds how many reports are decoded at once, of which each may take some
+	// ten times its length.
+	decoders = 4
 )
 
 // HTTPFetcher asks proxies over HTTP. Redirects are not followed, and no proxy of
-// the environment is used.
-type HTTPFetcher struct{ transport *http.Transport }
+// the environment is used. It is safe for concurrent use.
+type HTTPFetcher struct {
+	transport *http.Transport
+	decoding  chan struct{}
+}
 
 // NewHTTPFetcher returns an HTTPFetcher.
 func NewHTTPFetcher() *HTTPFetcher {
-	return &HTTPFetcher{&http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, DisableCompression: true}}
+	return &HTTPFetcher{
+		transport: &http.Transport{
+			MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, DisableCompression: true, MaxResponseHeaderBytes: maxHead,
+		},
+		decoding: make(chan struct{}, decoders),
+	}
 }
 
-// Fetch implements Fetcher.
-func (f *HTTPFetcher) Fetch(ctx context.Context, url string) (*stats.Report, error) {
+// Fetch implements Fetcher. It takes 2 s at most, and as much memory as bounds allow.
+func (f *HTTPFetcher) Fetch(ctx context.Context, url string, bounds *stats.Bounds) (*stats.Report, error) {
+	raw, err := f.read(ctx, url, bounds)
+	if err != nil {
+		return nil, fmt.Errorf("ask proxy: %w", err)
+	}
+	f.decoding <- struct{}{} // for milliseconds: nothing is waited for within
+	defer func() { <-f.decoding }()
+	report, err := bounds.Decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("ask proxy: %w", err)
+	}
+	return report, nil
+}
+
+func (f *HTTPFetcher) read(ctx context.Context, url string, bounds *stats.Bounds) (raw []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask proxy: %w", err)
+		return nil, fmt.Errorf("make request: %w", err)
 	}
 	response, err := f.transport.RoundTrip(request)
 	if err != nil {
-		return nil, fmt.Errorf("ask proxy: %w", err)
+		return nil, fmt.Errorf("send request: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }()
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask proxy: status %d", response.StatusCode)
+		return nil, fmt.Errorf("status %d", response.StatusCode)
 	}
-	report := &stats.Report{}
-	if err := json.NewDecoder(io.LimitReader(response.Body, fetchLimit)).Decode(report); err != nil {
-		return nil, fmt.Errorf("read proxy's report: %w", err)
-	}
-	return report, nil
+	return bounds.Read(response.Body) //nolint:wrapcheck // wrapped above
 }

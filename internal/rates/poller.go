@@ -12,19 +12,8 @@ import (
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-const (
-	// hurry is the pace at which a route is polled whose proxies do not serve its
-	// document yet.
-	hurry = 500 * time.Millisecond
-	// maxHurried bounds it: a proxy that refuses a document may do so for days.
-	maxHurried = 120
-	// Of a route, changed figures are shown at this pace, and no more than two
-	// changes of figures or of a backend's state within this span.
-	figuresEvery = 30 * time.Second
-	budgetSpan   = time.Minute
-	// workers bounds the requests under way.
-	workers = 16
-)
+// breath is the least time between two looks at who is due.
+const breath = 50 * time.Millisecond
 
 // Target is a proxy to poll.
 type Target struct {
@@ -34,67 +23,77 @@ type Target struct {
 	URL string
 }
 
-// Fetcher asks a proxy. It obeys ctx and bounds what it reads.
-type Fetcher interface {
-	Fetch(ctx context.Context, url string) (*stats.Report, error)
+// Want is what a route's proxies are to serve.
+type Want struct {
+	// Document is the hash of the route's document.
+	Document string
+	// Backends and Secrets are the names in the route's spec: a proxy may speak of no
+	// others. Where they are nil it may speak of any that are well-formed.
+	Backends, Secrets []string
 }
 
-// Poller polls proxies. Its methods are safe for concurrent use.
+// Fetcher asks a proxy. It obeys ctx, and reads and returns no more than bounds allow.
+// It is called from many goroutines at once.
+type Fetcher interface {
+	Fetch(ctx context.Context, url string, bounds *stats.Bounds) (*stats.Report, error)
+}
+
+// Poller polls proxies, side by side. Its methods are safe for concurrent use.
 type Poller struct {
 	fetcher Fetcher
 	every   time.Duration
 	moved   func(types.NamespacedName)
+	wake    chan struct{}
 
 	mu     sync.Mutex
 	routes map[types.NamespacedName]*watched
-}
-
-// watched is one route.
-type watched struct {
-	targets  []Target
-	document string
-	polling  bool
-	hurried  int // polls in a hurry since targets or document changed
-	nextPoll time.Time
-	heard    map[string]*heard // by Pod
-	latest   *Observation
-	shown    *Observation
-	shownAt  [2]time.Time // the last two times within the budget, newest first
-}
-
-// heard is what one proxy said last.
-type heard struct {
-	proxy  Proxy
-	report *stats.RouteReport
+	lanes  [lanes]*lane
+	looks  time.Time // when Run looks again
 }
 
 // New returns a Poller that calls moved, from its own goroutines, when what it
-// shows of a route has changed.
+// shows of a route has changed. Proxies that answer are asked at the pace of every.
 func New(fetcher Fetcher, every time.Duration, moved func(types.NamespacedName)) *Poller {
-	return &Poller{fetcher: fetcher, every: every, moved: moved, routes: map[types.NamespacedName]*watched{}}
+	return &Poller{
+		fetcher: fetcher, every: every, moved: moved, wake: make(chan struct{}, 1),
+		routes: map[types.NamespacedName]*watched{}, lanes: newLanes(),
+	}
 }
 
-// Set says which proxies a route has now, and which document they are to serve.
-func (p *Poller) Set(route types.NamespacedName, targets []Target, document string) {
+// Set says which proxies a route has now, and what they are to serve. A proxy that is
+// new, and all where the document is, are asked at once.
+func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 	slices.SortFunc(targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
+	bounds := &stats.Bounds{Namespace: route.Namespace, Name: route.Name, Backends: among(want.Backends), Secrets: among(want.Secrets)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w, ok := p.routes[route]
 	if !ok {
-		w = &watched{heard: map[string]*heard{}}
+		w = &watched{key: route}
 		p.routes[route] = w
 	}
-	if w.document == document && slices.Equal(w.targets, targets) {
-		return
+	w.bounds = bounds
+	if w.set(targets, want.Document) {
+		p.stir()
 	}
-	w.targets, w.document, w.nextPoll, w.hurried = targets, document, time.Time{}, 0
-	if len(targets) == 0 { // what is said of proxies goes with the last of them
-		w.shown = nil
+}
+
+func among(names []string) map[string]bool {
+	if names == nil {
+		return nil
 	}
-	for name := range w.heard {
-		if !slices.ContainsFunc(targets, func(t Target) bool { return t.Name == name }) {
-			delete(w.heard, name)
-		}
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}
+
+// stir makes Run look at once.
+func (p *Poller) stir() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it is about to
 	}
 }
 
@@ -106,7 +105,7 @@ func (p *Poller) Forget(route types.NamespacedName) {
 }
 
 // Shown returns what was last found worth showing of a route. It is not to be
-// changed, and nil before anything is known.
+// changed, and nil before every proxy was heard or found unreachable.
 func (p *Poller) Shown(route types.NamespacedName) *Observation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,140 +117,107 @@ func (p *Poller) Shown(route types.NamespacedName) *Observation {
 
 // Run polls until ctx ends.
 func (p *Poller) Run(ctx context.Context) error {
-	slots := make(chan struct{}, workers)
-	ticker := time.NewTicker(hurry)
-	defer ticker.Stop()
 	var running sync.WaitGroup
 	defer running.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		for _, route := range p.due(time.Now()) {
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return nil
-			}
-			running.Go(func() {
-				defer func() { <-slots }()
-				p.poll(ctx, route)
-			})
-		}
 		select {
-		case <-ticker.C:
 		case <-ctx.Done():
 			return nil
+		case <-p.wake:
+		case <-timer.C:
 		}
+		begun, stale, wait := p.look(time.Now())
+		for _, poll := range begun {
+			running.Go(func() { p.work(ctx, poll) })
+		}
+		for _, w := range stale {
+			running.Go(func() { p.add(w) })
+		}
+		timer.Reset(wait)
 	}
 }
 
-// due returns the routes whose time has come and marks them as being polled.
-func (p *Poller) due(now time.Time) []types.NamespacedName {
+// look queues what is due, and returns the polls that may begin, the routes to add up,
+// and when to look again.
+func (p *Poller) look(now time.Time) (begun []*poll, stale []*watched, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var due []types.NamespacedName
-	for name, w := range p.routes {
-		if w.polling || now.Before(w.nextPoll) || len(w.targets) == 0 {
+	soonest := now.Add(p.every)
+	for _, w := range p.routes {
+		if len(w.contacts) == 0 {
 			continue
 		}
-		w.polling = true
-		due = append(due, name)
+		due, next := w.due(now, p.every)
+		soonest = earlier(soonest, next)
+		for _, poll := range due {
+			p.lanes[poll.lane].add(poll)
+		}
+		if w.stale && !w.adding {
+			w.adding = true
+			stale = append(stale, w)
+		}
 	}
-	return due
+	for _, l := range p.lanes {
+		for poll, ok := l.next(); ok; poll, ok = l.next() {
+			begun = append(begun, poll)
+		}
+	}
+	wait = max(soonest.Sub(now), breath)
+	p.looks = now.Add(wait)
+	return begun, stale, wait
 }
 
-// poll asks all proxies of a route, one after another.
-func (p *Poller) poll(ctx context.Context, route types.NamespacedName) {
-	p.mu.Lock()
-	w, ok := p.routes[route]
-	if !ok {
-		p.mu.Unlock()
-		return
+// work makes a poll, and then those that wait in its lane.
+func (p *Poller) work(ctx context.Context, next *poll) {
+	for next != nil {
+		report, err := p.fetcher.Fetch(ctx, next.contact.target.URL, next.bounds)
+		if err != nil {
+			report = nil
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		next = p.take(next, report)
 	}
-	targets := slices.Clone(w.targets)
+}
+
+// take keeps what a poll brought and returns another one of its lane, if any may begin.
+func (p *Poller) take(done *poll, report *stats.Report) (next *poll) {
+	p.mu.Lock()
+	w, l := done.route, p.lanes[done.lane]
+	l.done(done)
+	next, _ = l.next()
+	w.stale = w.take(done, report, time.Now(), p.every) || w.stale
+	add := w.stale && !w.adding
+	w.adding = w.adding || add
+	if done.contact.next.Before(p.looks) {
+		p.stir()
+	}
 	p.mu.Unlock()
-	answers := make([]*heard, len(targets))
-	for i, t := range targets {
-		answers[i] = p.ask(ctx, route, t)
+	if add {
+		p.add(w)
 	}
-	if ctx.Err() == nil && p.take(route, targets, answers, time.Now()) {
-		p.moved(route)
-	}
+	return next
 }
 
-func (p *Poller) ask(ctx context.Context, route types.NamespacedName, t Target) *heard {
-	h := &heard{proxy: Proxy{Name: t.Name}}
-	report, err := p.fetcher.Fetch(ctx, t.URL)
-	if err != nil {
-		return h
-	}
-	h.proxy.Reached, h.proxy.Document, h.proxy.Refused = true, report.Document, report.Refused
-	for i := range report.Routes {
-		if r := &report.Routes[i]; r.Namespace == route.Namespace && r.Name == route.Name {
-			h.report = r
+// add adds up what was heard of a route, without the lock, until nothing newer is there.
+func (p *Poller) add(w *watched) {
+	for again := true; again; {
+		p.mu.Lock()
+		heard := w.heard()
+		w.stale = false
+		p.mu.Unlock()
+		now := time.Now()
+		o := add(heard, now)
+		p.mu.Lock()
+		moved := p.routes[w.key] == w && w.show(o, now)
+		again = w.stale
+		w.adding = again
+		p.mu.Unlock()
+		if moved {
+			p.moved(w.key)
 		}
 	}
-	return h
-}
-
-// take keeps what the proxies said and reports whether it is worth showing.
-func (p *Poller) take(route types.NamespacedName, targets []Target, answers []*heard, now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w, ok := p.routes[route]
-	if !ok {
-		return false
-	}
-	w.polling = false
-	for i, t := range targets {
-		if slices.Contains(w.targets, t) {
-			w.heard[t.Name] = answers[i]
-		}
-	}
-	w.latest = w.sum()
-	w.nextPoll = now.Add(p.every)
-	if !w.settled() && w.hurried < maxHurried {
-		w.nextPoll = now.Add(hurry)
-		w.hurried++
-	}
-	return w.show(now)
-}
-
-// sum adds up what is known of the current proxies.
-func (w *watched) sum() *Observation {
-	o := &Observation{}
-	var reports []stats.RouteReport
-	for _, t := range w.targets {
-		h, ok := w.heard[t.Name]
-		if !ok {
-			continue
-		}
-		o.Proxies = append(o.Proxies, h.proxy)
-		if h.report != nil {
-			reports = append(reports, *h.report)
-		}
-	}
-	o.Sum = stats.Merge(reports)
-	return o
-}
-
-// settled reports whether every proxy serves the document.
-func (w *watched) settled() bool {
-	return !slices.ContainsFunc(w.latest.Proxies, func(p Proxy) bool { return p.Document != w.document })
-}
-
-// show decides whether the latest is worth showing: who serves what and what is
-// missing at once, since conditions hang on it; how backends stand at once too, but
-// twice a minute at most, and figures at their pace.
-func (w *watched) show(now time.Time) bool {
-	spare := now.Sub(w.shownAt[1]) >= budgetSpan
-	switch {
-	case w.shown == nil, w.latest.changed(w.shown):
-		w.shown = w.latest
-		return true
-	case spare && w.latest.standsOtherwise(w.shown):
-	case spare && now.Sub(w.shownAt[0]) >= figuresEvery && w.latest.moved(w.shown):
-	default:
-		return false
-	}
-	w.shown, w.shownAt = w.latest, [2]time.Time{now, w.shownAt[0]}
-	return true
 }

@@ -204,12 +204,14 @@ func asked(in Input) []rates.Proxy {
 	if in.Seen == nil {
 		return nil
 	}
+	ready := map[string]bool{}
+	for i := range in.Pods {
+		ready[in.Pods[i].Name] = Ready(&in.Pods[i])
+	}
 	var list []rates.Proxy
 	for _, p := range in.Seen.Proxies {
-		for i := range in.Pods {
-			if in.Pods[i].Name == p.Name && Ready(&in.Pods[i]) {
-				list = append(list, p)
-			}
+		if ready[p.Name] {
+			list = append(list, p)
 		}
 	}
 	return list

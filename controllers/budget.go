@@ -1,0 +1,86 @@
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/report"
+)
+
+// A route's status may be written twice a minute on average: each write takes one from
+// a bucket of six, so that the first failures of a quiet route show at once. All writes
+// count, whatever they tell.
+const (
+	writeEvery = 30 * time.Second
+	writeBurst = 6
+	// reserved is what figures leave in the bucket, for conditions that people and their
+	// tools wait for.
+	reserved = 2
+	// earned is what there is at least when somebody has edited the spec: for the edit
+	// itself, and for what becomes of it. Edits are bounded by those who make them.
+	earned = 3
+)
+
+// news is what a write of the status tells.
+type news uint8
+
+const (
+	figures    news = iota // figures, counts and words
+	condition              // a condition that has become another
+	generation             // of the spec, of which the status says nothing yet
+)
+
+// toldBy says what a status tells beyond the one that is there.
+func toldBy(status, before *v1alpha1.FanoutRouteStatus) news {
+	switch {
+	case status.ObservedGeneration != before.ObservedGeneration:
+		return generation
+	case !report.SameConditions(status, before):
+		return condition
+	}
+	return figures
+}
+
+// writes is the budget of status writes of each route. It is safe for concurrent use.
+type writes struct {
+	mu   sync.Mutex
+	full map[types.NamespacedName]time.Time // when the bucket is full again
+}
+
+// wait returns how long a write has to wait, and counts one that has not.
+func (w *writes) wait(route types.NamespacedName, tells news, now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	full := w.full[route]
+	if full.Before(now) {
+		full = now
+	}
+	room := writeBurst
+	switch tells {
+	case figures:
+		room -= reserved
+	case condition:
+	case generation:
+		if most := now.Add((writeBurst - earned) * writeEvery); full.After(most) {
+			full = most
+		}
+	}
+	full = full.Add(writeEvery)
+	if wait := full.Sub(now) - time.Duration(room)*writeEvery; wait > 0 {
+		return wait
+	}
+	if w.full == nil {
+		w.full = map[types.NamespacedName]time.Time{}
+	}
+	w.full[route] = full
+	return 0
+}
+
+func (w *writes) forget(route types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.full, route)
+}

@@ -1,0 +1,234 @@
+package stats
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// A report comes from a Pod, and whoever may create Pods writes what it says. What it
+// may say follows from its route: so many bytes and values for what is the same for
+// all, and so many for each backend. A full one of a proxy has up to 20 KiB and 2,100
+// values a backend. Decoding takes memory by the value.
+const (
+	baseBytes    = 64 << 10
+	backendBytes = 32 << 10
+	maxBytes     = 1 << 20
+
+	baseValues    = 12_000
+	backendValues = 3_000
+
+	// A window has twelve slots of 32 bits a counter.
+	maxCount = slots << 32
+	// An hour of a million calls a second that take a day each is less.
+	maxSeconds = 1e15
+	// maxBackends is what the CRD allows.
+	maxBackends = 32
+	// maxMissing is beyond what a spec can name.
+	maxMissing = 512
+	// Keys of Secrets have 253 characters, messages of ours are shorter than this.
+	maxKey, maxMessage = 253, 256
+	// A hash has 64 characters.
+	maxHash = 64
+)
+
+// ErrUnbounded is the error of a report that says more than a proxy can.
+var ErrUnbounded = errors.New("the report says more than a proxy can of this route")
+
+// Bounds are what a report may speak of: everything else in it is overlooked.
+type Bounds struct {
+	// Namespace and Name are the route's.
+	Namespace, Name string
+	// Backends and Secrets are the names that the route's spec knows. Where they are nil
+	// nobody has told them: any well-formed ones, as many as a spec may have.
+	Backends, Secrets map[string]bool
+}
+
+// backends is how many the route has, at most.
+func (b *Bounds) backends() int {
+	if b.Backends == nil {
+		return maxBackends
+	}
+	return len(b.Backends)
+}
+
+// Read reads what a foreign proxy says. It takes at most 1 MiB, and fails with
+// ErrUnbounded before it decodes more than the route's proxy can have to say.
+func (b *Bounds) Read(in io.Reader) ([]byte, error) {
+	limit := min(baseBytes+backendBytes*b.backends(), maxBytes)
+	raw, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("read report: %w", err)
+	}
+	if len(raw) > limit || values(raw) > baseValues+backendValues*b.backends() {
+		return nil, ErrUnbounded
+	}
+	return raw, nil
+}
+
+// values counts the values of a JSON text, the names among them, or a few more.
+func values(raw []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == ':' || c == '{' || c == '['):
+			n++
+		}
+	}
+	return n
+}
+
+// Decode decodes a report that Read has read. The result has at most the one route, and
+// of it what is in bounds: no name, reason, bucket or length but those that its own proxy
+// can report, counters that cannot overflow when a million of them are added up.
+func (b *Bounds) Decode(raw []byte) (*Report, error) {
+	foreign := &Report{}
+	if err := json.Unmarshal(raw, foreign); err != nil {
+		return nil, fmt.Errorf("decode report: %w", err)
+	}
+	report := &Report{Ready: foreign.Ready, Refused: cut(foreign.Refused, maxMessage), Document: cut(foreign.Document, maxHash)}
+	for i := range foreign.Routes {
+		if r := &foreign.Routes[i]; r.Namespace == b.Namespace && r.Name == b.Name {
+			report.Routes = []RouteReport{b.route(r)}
+			break
+		}
+	}
+	return report, nil
+}
+
+func (b *Bounds) route(r *RouteReport) RouteReport {
+	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: map[string]CallsWindow{}}
+	for i := range r.Missing {
+		m := &r.Missing[i]
+		if known(b.Secrets, m.Secret) && (m.Backend == "" || known(b.Backends, m.Backend)) && len(m.Key) <= maxKey && len(out.Missing) < maxMissing {
+			out.Missing = append(out.Missing, MissingKey{
+				Secret: m.Secret, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
+			})
+		}
+	}
+	for _, w := range windows() {
+		if c, ok := r.Windows[w.name]; ok {
+			out.Windows[w.name] = CallsWindow{Seconds: w.seconds(c.Seconds), Calls: c.Calls.bounded(), Duration: c.Duration.bounded()}
+		}
+	}
+	had := map[string]bool{}
+	for i := range r.Backends {
+		if of := &r.Backends[i]; known(b.Backends, of.Name) && !had[of.Name] && len(had) < maxBackends {
+			had[of.Name] = true
+			out.Backends = append(out.Backends, of.bounded())
+		}
+	}
+	return out
+}
+
+// known reports whether a name is one of those, or well-formed where there are none.
+func known(names map[string]bool, name string) bool {
+	if names != nil {
+		return names[name]
+	}
+	return len(name) <= maxKey && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
+	})
+}
+
+// bounded is what of a backend's report a proxy can say.
+func (b *BackendReport) bounded() BackendReport {
+	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Shadow: b.Shadow, Compared: only(b.Compared, comparisons())}
+	for _, w := range windows() {
+		if a, ok := b.Windows[w.name]; ok {
+			out.Windows[w.name] = AnswersWindow{Seconds: w.seconds(a.Seconds), Answers: a.Answers.bounded(), Duration: a.Duration.bounded()}
+		}
+	}
+	if slices.Contains(circuits(), b.Circuit) {
+		out.Circuit = b.Circuit
+	}
+	if f := b.LastFailure; f != nil && slices.Contains(reasons(), f.Reason) && f.Status >= 0 && f.Status <= 999 {
+		out.LastFailure = &Failure{Reason: f.Reason, Status: f.Status, Time: f.Time, AgeSeconds: min(max(f.AgeSeconds, 0), maxSeconds)}
+	}
+	return out
+}
+
+// seconds bounds what a window covers: a second at least, and not more than its slots.
+func (w window) seconds(covered float64) float64 {
+	return min(max(covered, 1), slots*w.slot.Seconds())
+}
+
+func (c Calls) bounded() Calls {
+	return Calls{
+		Complete: min(c.Complete, maxCount), Partial: min(c.Partial, maxCount), Failed: min(c.Failed, maxCount),
+		ClientClosed: min(c.ClientClosed, maxCount), Refused: min(c.Refused, maxCount),
+	}
+}
+
+func (a Answers) bounded() Answers {
+	return Answers{
+		Succeeded: min(a.Succeeded, maxCount), Failed: only(a.Failed, reasons()), Rejected: only(a.Rejected, reasons()),
+		Canceled: min(a.Canceled, maxCount), Skipped: min(a.Skipped, maxCount), Faulty: min(a.Faulty, maxCount),
+		Late: min(a.Late, maxCount), Attempts: min(a.Attempts, maxCount),
+	}
+}
+
+func (h *Histogram) bounded() Histogram {
+	out := Histogram{Counts: maps.Clone(h.Counts), Seconds: min(max(h.Seconds, 0), maxSeconds)}
+	for i, n := range out.Counts {
+		if i < firstBucket || i > lastBucket {
+			delete(out.Counts, i)
+			continue
+		}
+		out.Counts[i] = min(n, maxCount)
+	}
+	return out
+}
+
+// otherWord stands for all words that only a newer proxy can mean: what failed has
+// failed, whatever it is called.
+const otherWord = "other"
+
+// only returns counts by known words.
+func only(counts map[string]uint64, words []string) map[string]uint64 {
+	var out map[string]uint64
+	for word, n := range counts {
+		if !slices.Contains(words, word) {
+			word = otherWord
+		}
+		if out == nil {
+			out = map[string]uint64{}
+		}
+		out[word] = min(out[word]+min(n, maxCount), maxCount)
+	}
+	return out
+}
+
+// reasons are the words for why an answer failed or was rejected.
+func reasons() []string {
+	var list []string
+	for r := fanout.NoReason + 1; r < fanout.Reason(fanout.Reasons); r++ {
+		list = append(list, r.String())
+	}
+	return list
+}
+
+// comparisons are the words for what became of a shadow's answer.
+func comparisons() []string { return []string{"same", "outcome", "body", "incomparable"} }
+
+// cut returns the beginning of a text, whole characters and no control ones: it may be
+// shown on a terminal.
+func cut(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, text[:min(len(text), limit)])
+	return strings.ToValidUTF8(text, "")
+}

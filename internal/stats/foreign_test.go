@@ -1,0 +1,162 @@
+package stats
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// ofOrders bounds reports on a route with some backends and one Secret.
+func ofOrders(backends int) *Bounds {
+	b := &Bounds{Namespace: "shop", Name: "orders", Backends: map[string]bool{}, Secrets: map[string]bool{"partner": true}}
+	for i := range backends {
+		b.Backends[fmt.Sprintf("b%d", i)] = true
+	}
+	return b
+}
+
+// fullest is the longest report that a proxy can make of a route with 32 backends.
+func fullest() *Report {
+	spread := Histogram{Counts: map[int]uint64{}, Seconds: 123456789.123456}
+	for i := firstBucket; i <= lastBucket; i++ {
+		spread.Counts[i] = 1<<32 - 1
+	}
+	answers := Answers{Succeeded: 1 << 35, Failed: map[string]uint64{}, Canceled: 1 << 35, Skipped: 1 << 35, Faulty: 1 << 35, Late: 1 << 35, Attempts: 1 << 35}
+	for r := fanout.NoReason + 1; r < fanout.RateLimited; r++ {
+		answers.Failed[r.String()] = 1 << 35
+	}
+	of := BackendReport{Windows: map[string]AnswersWindow{}, Circuit: "halfOpen", Shadow: true,
+		Compared:    map[string]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
+		LastFailure: &Failure{Reason: "forbiddenAddress", Status: 599, Time: start, AgeSeconds: 3599.123456789}}
+	r := RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]CallsWindow{}}
+	for _, w := range windows() {
+		of.Windows[w.name] = AnswersWindow{Seconds: w.slot.Seconds() * slots, Answers: answers, Duration: spread}
+		r.Windows[w.name] = CallsWindow{Seconds: w.slot.Seconds() * slots, Calls: Calls{Complete: 1 << 35}, Duration: spread}
+	}
+	for i := range maxBackends {
+		of.Name = fmt.Sprintf("b%d", i)
+		r.Backends = append(r.Backends, of)
+		for _, key := range []string{"ca.crt", "tls.crt", "tls.key", "token"} {
+			r.Missing = append(r.Missing, MissingKey{Secret: "partner", Key: key, Backend: of.Name, Stale: true, Message: strings.Repeat("m", maxMessage)})
+		}
+	}
+	return &Report{Document: strings.Repeat("f", maxHash), Ready: true, Refused: "no", Routes: []RouteReport{r}}
+}
+
+func encode(t *testing.T, r *Report) string {
+	t.Helper()
+	raw, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func read(b *Bounds, text string) (*Report, error) {
+	raw, err := b.Read(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return b.Decode(raw)
+}
+
+// L2: what a proxy can say passes as it is, the longest too.
+func TestL2ProxysReportIsInBounds(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string]*Bounds{"known names": ofOrders(maxBackends), "unknown names": {Namespace: "shop", Name: "orders"}} {
+		want := fullest()
+		got, err := read(b, encode(t, want))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if g, w := encode(t, got), encode(t, want); g != w {
+			t.Errorf("%s: the report has changed to\n%s", name, g)
+		}
+	}
+}
+
+// L2: what no proxy can say of its route is overlooked, and counters cannot overflow.
+func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 5000)
+	text := `{"document": "` + long + `", "ready": true, "refused": "\u001b[2Jno` + long + `", "routes": [
+		{"namespace": "other", "name": "orders", "backends": [{"name": "b0", "circuit": "open"}]},
+		{"namespace": "shop", "name": "orders",
+		 "missing": [{"secret": "stranger", "key": "k"}, {"secret": "partner", "key": "` + long + `"}, {"secret": "partner", "key": "k", "backend": "nobody"},
+			{"secret": "partner", "key": "k", "backend": "b0", "message": "` + long + `"}],
+		 "windows": {"9h": {"seconds": 5}, "5m": {"seconds": 1e-300, "calls": {"complete": 18446744073709551615}, "duration": {"counts": {"99999": 5, "0": 18446744073709551615}, "seconds": -5}}},
+		 "backends": [
+			{"name": "nobody", "circuit": "open"},
+			{"name": "b0", "circuit": "ajar", "compared": {"same": 1, "odd": 2, "odder": 3},
+			 "windows": {"5m": {"seconds": 1e300, "answers": {"succeeded": 1, "failed": {"timeout": 2, "boredom": 3}}}},
+			 "lastFailure": {"reason": "` + long + `", "time": "2026-01-02T03:04:05Z"}},
+			{"name": "b0", "circuit": "open"},
+			{"name": "b1", "lastFailure": {"reason": "status", "status": 503, "time": "2026-01-02T03:04:05Z", "ageSeconds": -7}}]},
+		{"namespace": "shop", "name": "orders", "backends": [{"name": "b1", "circuit": "open"}]}]}`
+	got, err := read(ofOrders(2), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Report{Document: long[:maxHash], Ready: true, Refused: "[2Jno" + long[:maxMessage-6], Routes: []RouteReport{{
+		Namespace: "shop", Name: "orders",
+		Missing: []MissingKey{{Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
+		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: map[int]uint64{0: maxCount}}}},
+		Backends: []BackendReport{
+			{Name: "b0", Compared: map[string]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
+				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[string]uint64{"timeout": 2, "other": 3}}}}},
+			{Name: "b1", Windows: map[string]AnswersWindow{}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second)}},
+		},
+	}}}
+	if g, w := encode(t, got), encode(t, want); g != w {
+		t.Errorf("the report is\n%s\nwant\n%s", g, w)
+	}
+}
+
+// L2: a megabyte of short entries is refused before it becomes a hundred, whichever
+// list or map they stand in.
+func TestL2LongReportsAreRefusedBeforeTheyAreDecoded(t *testing.T) {
+	t.Parallel()
+	fill := func(head, entry, tail string) string {
+		n := (maxBytes - 2000) / len(entry)
+		return head + strings.Repeat(entry, n) + tail
+	}
+	route := `{"routes":[{"namespace":"shop","name":"orders",`
+	for name, text := range map[string]string{
+		"routes":   fill(`{"routes":[{}`, `,{}`, `]}`),
+		"missing":  fill(route+`"missing":[{}`, `,{}`, `]}]}`),
+		"backends": fill(route+`"backends":[{}`, `,{}`, `]}]}`),
+		"windows":  fill(route+`"windows":{"a":{}`, `,"a":{}`, `}}]}`),
+		"nested":   fill(`{"a":`, `[`, `1`),
+		"quoted":   fill(`{"a":"`, `\"`, `","routes":[`+strings.Repeat(`{},`, 200_000)+`{}]}`),
+		"too long": strings.Repeat(" ", maxBytes+1),
+	} {
+		_, err := read(ofOrders(maxBackends), text)
+		if !errors.Is(err, ErrUnbounded) {
+			t.Errorf("%s: %v, want %v", name, err, ErrUnbounded)
+		}
+	}
+}
+
+// L2: adding up takes as many steps as there are entries.
+func TestL2AddingUpIsLinear(t *testing.T) {
+	t.Parallel()
+	const entries = 100_000 // each with each, minutes
+	r := RouteReport{}
+	for i := range entries {
+		r.Missing = append(r.Missing, MissingKey{Secret: "s", Key: fmt.Sprint(i)})
+		r.Backends = append(r.Backends, BackendReport{Name: fmt.Sprint(i)})
+	}
+	begun := time.Now()
+	sum := Merge([]RouteReport{r, r})
+	if len(sum.Missing) != entries || len(sum.Backends) != entries {
+		t.Errorf("the sum has %d missing keys and %d backends, want %d", len(sum.Missing), len(sum.Backends), entries)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("adding up took %v", took)
+	}
+}
