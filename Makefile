@@ -13,6 +13,9 @@ CLUSTER = bin/cluster -dir .cluster
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
 KEEP ?=
+BASE ?=
+ROUNDS ?=
+SPAN ?=
 
 .PHONY: help demo build generate manifests image install.yaml bin/cluster cluster-up cluster-load cluster-down \
   images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
@@ -139,8 +142,8 @@ soak: ## half an hour of mixed load: does the proxy grow?
 memory: build ## what the proxy takes at its worst, beside docs/operations/memory.md
 	$(GO) run ./hack/soak -memory bin/fanout-proxy
 
-bench: ## measure beside nginx mirror, net/http and Node (installs nginx and wrk from Debian)
-	cd hack/bench && $(GO) run .
+bench: ## measure beside nginx mirror, net/http and Node (installs nginx and wrk); BASE=commit: the tree beside a commit, fails where slower
+	cd hack/bench && $(GO) run . $(if $(BASE),-base '$(BASE)') $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SPAN),-span $(SPAN))
 
 clean: ## remove what was built
 	rm -rf bin dist

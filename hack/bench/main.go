@@ -2,35 +2,51 @@
 // loopback alone: nginx mirror, a plain net/http program, a Node program. All of
 // them take turns in one run, since only a ratio means something on a machine that
 // others use too. It writes docs/benchmarks.md.
+//
+// With -base it measures instead the proxy of the working tree beside that of another
+// commit, and fails where the tree is slower.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
 func main() {
-	rounds := flag.Int("rounds", 5, "how often each contender has its turn")
-	span := flag.Duration("span", 3*time.Second, "how long a turn takes")
-	out := flag.String("out", filepath.Join("..", "..", "docs", "benchmarks.md"), "file to write")
+	rounds := flag.Int("rounds", 0, "how often each contender has its turn; 5, with -base 9, which are the fewest")
+	span := flag.Duration("span", 0, "how long a turn takes; 3s, with -base 1s")
+	out := flag.String("out", "", "`file` to write; docs/benchmarks.md, with -base dist/bench.md")
+	base := flag.String("base", "", "`commit` whose proxy the working tree's is measured beside")
 	backends := flag.Bool("backends", false, "be the two backends")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	run := func() error { return bench(ctx, *rounds, *span, *out) }
-	if *backends {
+	run := func() error {
+		return bench(ctx, cmp.Or(*rounds, 5), cmp.Or(*span, 3*time.Second), cmp.Or(*out, filepath.Join(root, "docs", "benchmarks.md")))
+	}
+	switch {
+	case *backends:
 		run = serveBackends
+	case *base != "":
+		run = func() error {
+			return compare(ctx, *base, cmp.Or(*rounds, fewestRounds), cmp.Or(*span, time.Second), cmp.Or(*out, filepath.Join(root, "dist", "bench.md")))
+		}
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
+
+// root is that of the repository, as seen from here.
+const root = "../.."
 
 func bench(ctx context.Context, rounds int, span time.Duration, out string) error {
 	if err := install(ctx); err != nil {

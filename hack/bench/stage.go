@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -32,6 +33,7 @@ type stage struct {
 	dir        string
 	contenders []*contender
 	processes  []*exec.Cmd
+	log        *os.File // takes what processes write to stderr; ours does where it is nil
 }
 
 func (s *stage) stop() {
@@ -45,7 +47,7 @@ func (s *stage) stop() {
 
 func (s *stage) spawn(name string, args ...string) (int, error) {
 	cmd := exec.Command(name, args...)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr = cmp.Or(s.log, os.Stderr)
 	if strings.HasSuffix(name, "fanoutctl") {
 		cmd.Stderr = nil // the access log
 	}
