@@ -17,7 +17,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/compile"
 )
 
-func generation(name string, n int64) *v1alpha1.FanoutRoute {
+func ofGeneration(name string, n int64) *v1alpha1.FanoutRoute {
 	return &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name), Generation: n}}
 }
 
@@ -67,9 +67,9 @@ func TestL1ExpressionsAreCompiledOnceAGeneration(t *testing.T) {
 		list   []compile.Expression
 		faults int
 	}{
-		{generation("a", 1), expressions("x", "bad", "y", "defect"), 2},
-		{generation("a", 2), expressions("x"), 0},
-		{generation("b", 1), expressions("z"), 0},
+		{ofGeneration("a", 1), expressions("x", "bad", "y", "defect"), 2},
+		{ofGeneration("a", 2), expressions("x"), 0},
+		{ofGeneration("b", 1), expressions("z"), 0},
 	} {
 		if _, known := v.of(row.route, row.list); known {
 			t.Errorf("%s is known before it was compiled", row.route.Name)
@@ -88,10 +88,10 @@ func TestL1ExpressionsAreCompiledOnceAGeneration(t *testing.T) {
 	if !slices.Equal(j.told, []string{"a", "a", "b"}) {
 		t.Errorf("told of %v", j.told)
 	}
-	if _, known := v.of(generation("c", 1), nil); !known || len(v.routes) != 2 {
+	if _, known := v.of(ofGeneration("c", 1), nil); !known || len(v.routes) != 2 {
 		t.Errorf("a route without expressions is known: %v; kept %d", known, len(v.routes))
 	}
-	v.of(generation("b", 2), expressions("z")) // goes while it waits
+	v.of(ofGeneration("b", 2), expressions("z")) // goes while it waits
 	v.forget(types.NamespacedName{Name: "a"})
 	v.forget(types.NamespacedName{Name: "b"})
 	work()
@@ -114,10 +114,10 @@ func TestL1LeastWorkFirst(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error)
-		v.of(generation("heavy", 1), expressions(heavy...))
+		v.of(ofGeneration("heavy", 1), expressions(heavy...))
 		go func() { stopped <- v.run(ctx) }()
 		synctest.Wait() // both slots have one of the heavy route
-		v.of(generation("light", 1), expressions("x", "y"))
+		v.of(ofGeneration("light", 1), expressions("x", "y"))
 		for range verdictSlots + 2 {
 			j.begin <- struct{}{}
 			synctest.Wait()

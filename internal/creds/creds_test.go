@@ -121,7 +121,7 @@ func TestK7FilesOfTheFutureSettle(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
 	secrets.Write("shop", "s", "k", "one")
-	store := creds.NewStore(os.DirFS(secrets.Dir))
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 	g := store.Group("shop", "s", "k")
 	secrets.Write("shop", "s", "k", "two")
 	ahead := time.Now().Add(time.Hour)
