@@ -145,7 +145,7 @@ func TestL2LongReportsAreRefusedBeforeTheyAreDecoded(t *testing.T) {
 // L2: adding up takes as many steps as there are entries.
 func TestL2AddingUpIsLinear(t *testing.T) {
 	t.Parallel()
-	const entries = 100_000 // each with each, minutes
+	const entries = 50_000 // each with each, minutes
 	r := RouteReport{}
 	for i := range entries {
 		r.Missing = append(r.Missing, MissingKey{Secret: "s", Key: fmt.Sprint(i)})
@@ -159,4 +159,40 @@ func TestL2AddingUpIsLinear(t *testing.T) {
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("adding up took %v", took)
 	}
+}
+
+// L2: whatever a Pod says, what is taken of it is in bounds, and taken again it is the
+// same.
+func FuzzForeignReport(f *testing.F) {
+	full, err := json.Marshal(fullest())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(full)
+	f.Add([]byte(`{"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"b0","windows":{"5m":{"duration":{"counts":{"9999":1}}}}}]}]}`))
+	f.Add([]byte(`{"document":"\u0000\ud800","refused":"\u001b","routes":[null,{"namespace":"shop","name":"orders","missing":[{"secret":"partner","message":"\u0007"}]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		b := ofOrders(maxBackends)
+		first, err := read(b, string(text))
+		if err != nil {
+			return
+		}
+		if len(first.Routes) > 1 || len(first.Document) > maxHash || len(first.Refused) > maxMessage {
+			t.Errorf("the report is out of bounds: %+v", first)
+		}
+		for i := range first.Routes {
+			for j := range first.Routes[i].Backends {
+				if name := first.Routes[i].Backends[j].Name; !b.Backends[name] {
+					t.Errorf("backend %q is none of the route's", name)
+				}
+			}
+		}
+		again, err := read(b, encode(t, first))
+		if err != nil {
+			t.Fatalf("what was taken is not taken again: %v", err)
+		}
+		if g, w := encode(t, again), encode(t, first); g != w {
+			t.Errorf("taken again it is\n%s\nwant\n%s", g, w)
+		}
+	})
 }
