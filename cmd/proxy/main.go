@@ -103,15 +103,18 @@ func run(ctx context.Context, args []string) error {
 	s.options.Credentials = os.DirFS(s.credentials)
 	s.options.ClusterDomain = backend.ClusterDomain(resolvConf)
 	p := proxy.New(s.options)
-	watcher, err := proxy.NewWatcher(log, filepath.Dir(s.document), s.credentials)
+	folder := filepath.Dir(s.document)
+	watcher, err := proxy.NewWatcher(log, folder, s.credentials)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	d := &documentFile{path: filepath.Clean(s.document), proxy: p, log: log}
-	d.load()                          //nolint:contextcheck // retired routes drain at their own pace
-	go watcher.Run(ctx, func() bool { //nolint:contextcheck // as above
-		d.load()
-		return p.ReloadCredentials()
+	d.load()                                         //nolint:contextcheck // retired routes drain at their own pace
+	go watcher.Run(ctx, func(c proxy.Changes) bool { //nolint:contextcheck // as above
+		if len(c.Below(folder)) > 0 {
+			d.load()
+		}
+		return p.ReloadCredentials(c.Below(s.credentials))
 	})
 	if err := p.Run(ctx); err != nil {
 		return fmt.Errorf("serve: %w", err)

@@ -47,7 +47,7 @@ func TestM4EachAttemptIsJudged(t *testing.T) {
 		state := NewState("shop", &config, store, Dialer{})
 		state.connections = &watched{script, func() {
 			secrets.Mount("shop", "key", map[string]string{"key": "new", "allowedHosts": "two.example.com"})
-			store.Reload()
+			store.Reload([]string{"."})
 		}}
 		expressions, err := expression.NewCompiler()
 		if err != nil {

@@ -103,7 +103,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 		return err
 	}
 	if watcher != nil {
-		go watcher.Run(ctx, func() bool {
+		go watcher.Run(ctx, func(proxy.Changes) bool {
 			r.reload()
 			return true
 		})
@@ -194,7 +194,7 @@ func (r *runner) reload() {
 		return
 	}
 	r.secrets.swap(m.secrets)
-	r.proxy.ReloadCredentials()
+	r.proxy.ReloadCredentials([]string{"."})
 	if err := r.load(m); err != nil {
 		_, _ = fmt.Fprintln(r.errOut, "fanoutctl:", err)
 	}

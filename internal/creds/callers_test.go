@@ -56,7 +56,7 @@ func TestM2CallersKeysStandAlone(t *testing.T) {
 	} {
 		if row.keys != nil {
 			secrets.Mount("shop", "callers", row.keys)
-			if !store.Reload() {
+			if !store.Reload([]string{"."}) {
 				t.Errorf("%s: an atomic mount is not believed", row.name)
 			}
 		}
@@ -102,7 +102,7 @@ func TestM2UnreadableIsNotRevoked(t *testing.T) {
 	group := store.Callers("shop", "callers")
 	tree.names = []string{"shop/callers/till"}
 	tree.MapFS["shop/callers/web"] = &fstest.MapFile{Data: []byte("w2")}
-	store.Reload()
+	store.Reload([]string{"."})
 	if got := valuesOf(group); !maps.Equal(got, map[string]string{"till": "a", "web": "w2"}) {
 		t.Errorf("with a key that cannot be read: %q", got)
 	}
@@ -111,12 +111,12 @@ func TestM2UnreadableIsNotRevoked(t *testing.T) {
 		t.Fatalf("problem is %+v, want the key, stale, with its age", first)
 	}
 	tree.names = []string{"shop/callers"}
-	store.Reload()
+	store.Reload([]string{"."})
 	if got, p := valuesOf(group), group.Problem(); len(got) != 2 || !p.Stale || !p.Since.Equal(first.Since) {
 		t.Errorf("with a folder that cannot be read: %q, %+v; want what there was, and the age of the first", got, p)
 	}
 	tree.names = nil
-	store.Reload()
+	store.Reload([]string{"."})
 	if p := group.Problem(); p != nil {
 		t.Errorf("healed, and the problem is %+v", p)
 	}
@@ -147,10 +147,10 @@ func TestM2SwappedVolumeRevokesNobody(t *testing.T) {
 	group := store.Callers("shop", "callers")
 	tree.MapFS = fstest.MapFS{"shop/callers/..v2/till": {Data: []byte("b")}}
 	tree.links = []string{"..v1", "..v2"} // as it was when the read began, and at its end
-	if store.Reload() || !maps.Equal(valuesOf(group), map[string]string{"till": "a"}) || group.Problem() != nil {
+	if store.Reload([]string{"."}) || !maps.Equal(valuesOf(group), map[string]string{"till": "a"}) || group.Problem() != nil {
 		t.Errorf("after half a read: %q, %+v; want what there was, and to be asked again", valuesOf(group), group.Problem())
 	}
-	if !store.Reload() || !maps.Equal(valuesOf(group), map[string]string{"till": "b"}) {
+	if !store.Reload([]string{"."}) || !maps.Equal(valuesOf(group), map[string]string{"till": "b"}) {
 		t.Errorf("after the next: %q", valuesOf(group))
 	}
 }
@@ -186,7 +186,7 @@ func TestM7WhatStopsFittingKeepsTheLastGood(t *testing.T) {
 	}
 	secrets.Mount("shop", "pair", map[string]string{"tls.crt": two["tls.crt"], "tls.key": one["tls.key"]})
 	secrets.Mount("shop", "ca", map[string]string{"ca.crt": "no PEM"})
-	store.Reload()
+	store.Reload([]string{"."})
 	if now, err := pair.Snapshot(); err != nil || now != good {
 		t.Errorf("a pair that does not fit took the place of one that does (%v)", err)
 	}
@@ -196,7 +196,7 @@ func TestM7WhatStopsFittingKeepsTheLastGood(t *testing.T) {
 		}
 	}
 	secrets.Mount("shop", "pair", two)
-	store.Reload()
+	store.Reload([]string{"."})
 	if now, err := pair.Snapshot(); err != nil || now == good || pair.Problem() != nil {
 		t.Errorf("the next pair is not taken (%v), problem %+v", err, pair.Problem())
 	}

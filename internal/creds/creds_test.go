@@ -69,7 +69,7 @@ func TestGroupsChangeTogether(t *testing.T) {
 		{map[string]string{"username": "b", "password": "2"}, "b2", nil},
 	} {
 		secrets.Mount("shop", "s", row.keys)
-		store.Reload()
+		store.Reload([]string{"."})
 		s, err := pair.Snapshot()
 		if err != nil {
 			t.Fatal(err)
@@ -106,11 +106,11 @@ func TestPlainFilesSettle(t *testing.T) {
 		t.Errorf("the first value is %q", value())
 	}
 	secrets.Write("shop", "s", "k", "tw")
-	if store.Reload() || value() != "one" {
+	if store.Reload([]string{"."}) || value() != "one" {
 		t.Errorf("a file that was just written is believed: %q", value())
 	}
 	secrets.Write("shop", "s", "k", "two")
-	testkit.Eventually(t, "the file settles", store.Reload)
+	testkit.Eventually(t, "the file settles", func() bool { return store.Reload([]string{"."}) })
 	if value() != "two" {
 		t.Errorf("the settled value is %q", value())
 	}
@@ -214,7 +214,7 @@ func TestM4TokenRequestsAreJudged(t *testing.T) {
 	}
 	client["client_secret"], client["allowedHosts"] = "hunter3", "elsewhere"
 	secrets.Mount("shop", "client", client)
-	store.Reload()
+	store.Reload([]string{"."})
 	for range 3 {
 		token, err := source.Token(t.Context())
 		if err == nil && token.Client != first.Client {

@@ -3,6 +3,7 @@ package creds
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -29,11 +30,13 @@ type Store struct {
 
 	mu     sync.Mutex
 	groups map[string]*Group
+	// folders are the groups of each NAMESPACE/SECRET.
+	folders map[string][]*Group
 }
 
 // NewStore returns a Store.
 func NewStore(o Options) *Store {
-	return &Store{options: o, groups: map[string]*Group{}}
+	return &Store{options: o, groups: map[string]*Group{}, folders: map[string][]*Group{}}
 }
 
 // Group returns the handle on keys that belong together and are shown to others: they
@@ -69,21 +72,44 @@ func (s *Store) group(namespace, secret, kind string, take func(*folder, *Snapsh
 	if !ok {
 		g = &Group{Secret: secret, dir: dir, take: take}
 		s.groups[id] = g
+		s.folders[dir] = append(s.folders[dir], g)
 		g.reload(s.options.Tree, s.options.RequireAllowedHosts)
 	}
 	return g
 }
 
-// Reload reads all groups again. It returns false where a file has changed so
-// lately that it may still be being written; the caller reloads once more then.
-func (s *Store) Reload() (settled bool) {
+// Reload reads again what may have changed: paths within the tree, of which NAMESPACE/SECRET
+// counts; a shorter one stands for everything below it, "." for all. It returns false where
+// a file has changed so lately that it may still be being written; the caller reloads the
+// same once more then.
+func (s *Store) Reload(changed []string) (settled bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	settled = true
-	for _, g := range s.groups {
+	for g := range s.below(changed) {
 		settled = g.reload(s.options.Tree, s.options.RequireAllowedHosts) && settled
 	}
 	return settled
+}
+
+// below are the groups of some paths, each once.
+func (s *Store) below(paths []string) map[*Group]bool {
+	found := map[*Group]bool{}
+	for _, path := range paths {
+		parts := strings.SplitN(path, "/", 3)
+		if len(parts) > 1 {
+			for _, g := range s.folders[parts[0]+"/"+parts[1]] {
+				found[g] = true
+			}
+			continue
+		}
+		for _, g := range s.groups {
+			if path == "." || strings.HasPrefix(g.dir, path+"/") {
+				found[g] = true
+			}
+		}
+	}
+	return found
 }
 
 // Forget drops the groups that are not among those in use, and their values.
@@ -97,6 +123,12 @@ func (s *Store) Forget(inUse []*Group) {
 	for id, g := range s.groups {
 		if !used[g] {
 			delete(s.groups, id)
+		}
+	}
+	for dir, list := range s.folders {
+		s.folders[dir] = slices.DeleteFunc(list, func(g *Group) bool { return !used[g] })
+		if len(s.folders[dir]) == 0 {
+			delete(s.folders, dir)
 		}
 	}
 }

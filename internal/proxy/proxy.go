@@ -184,9 +184,10 @@ func (p *Proxy) forget(current *plan) {
 	p.store.Forget(inUse)
 }
 
-// ReloadCredentials reads the mounted Secrets again. It returns false where one
-// may still be being written, and has to be read again a moment later.
-func (p *Proxy) ReloadCredentials() (settled bool) { return p.store.Reload() }
+// ReloadCredentials reads mounted Secrets again, those of some paths below Credentials; "."
+// is all. It returns false where one may still be being written, and has to be read again a
+// moment later.
+func (p *Proxy) ReloadCredentials(changed []string) (settled bool) { return p.store.Reload(changed) }
 
 // Ready reports whether calls are served: a document is loaded, and no stop was
 // asked for.

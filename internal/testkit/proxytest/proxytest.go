@@ -70,7 +70,9 @@ func (p *Proxy) start(o proxy.Options, routes []routeconfig.Route) *Proxy {
 		p.t.Fatal(err)
 	}
 	var running sync.WaitGroup
-	running.Go(func() { watcher.Run(ctx, p.ReloadCredentials) })
+	running.Go(func() {
+		watcher.Run(ctx, func(c proxy.Changes) bool { return p.ReloadCredentials(c.Below(p.Secrets.Dir)) })
+	})
 	running.Go(func() {
 		if err := p.Run(ctx); err != nil {
 			p.t.Error(err)
