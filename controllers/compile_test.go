@@ -76,3 +76,23 @@ func TestL1InjectorCompilesNothing(t *testing.T) {
 		t.Errorf("no sidecar although the spec is another one: %s", warning)
 	}
 }
+
+// L3: a spec with as many long and wrong expressions as there may be has its status and
+// its event.
+func TestL3ManyLongFaultsAreTold(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	route := newRoute(namespace, "orders", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+		for i := range 12 {
+			r.Spec.Backends[0].Request.Query.Set = append(r.Spec.Backends[0].Request.Query.Set, v1alpha1.QueryValue{
+				Name: fmt.Sprintf("a%d", i), Expression: v1alpha1.Expression("'" + strings.Repeat("\\u0001", 450) + "' +")})
+		}
+	})
+	create(t, route)
+	startOperator(t, namespace)
+	c := becomes(t, keyOf(route), "Accepted", metav1.ConditionFalse, "Invalid")
+	if !strings.HasPrefix(c.Message, "spec.backends[0].request.query.set[0].expression: ") || len(c.Message) > 4096 {
+		t.Errorf("message is %q", c.Message)
+	}
+	testkit.Eventually(t, "there is an event", func() bool { return eventsOf(t, route, "Invalid") == 1 })
+}

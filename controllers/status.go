@@ -143,6 +143,6 @@ func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Con
 		if after.Status == metav1.ConditionFalse {
 			eventType = corev1.EventTypeWarning
 		}
-		r.Recorder.Eventf(route, nil, eventType, after.Reason, action, "%s", after.Message)
+		r.Recorder.Eventf(route, nil, eventType, after.Reason, action, "%s", report.Cut(after.Message, report.MaxNote))
 	}
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,7 +53,7 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 			continue // of another mode
 		}
 		meta.SetStatusCondition(&list, metav1.Condition{
-			Type: c.kind, Status: c.v.status, Reason: c.v.reason, Message: c.v.message,
+			Type: c.kind, Status: c.v.status, Reason: c.v.reason, Message: Cut(c.v.message, maxMessage),
 			ObservedGeneration: in.Route.Generation, LastTransitionTime: in.Now,
 		})
 	}
@@ -74,10 +73,9 @@ func accepted(in Input) verdict {
 	if len(in.Errors) > 0 {
 		var lines []string
 		for _, err := range in.Errors {
-			lines = append(lines, err.Error())
+			lines = append(lines, fault(err))
 		}
-		slices.Sort(lines)
-		return no(v1alpha1.ReasonInvalid, strings.Join(lines, "; "))
+		return no(v1alpha1.ReasonInvalid, joined(lines, "; "))
 	}
 	if in.Conflict != "" {
 		return no(v1alpha1.ReasonNameConflict, in.Conflict+" exists and does not belong to this route: delete or rename it")
@@ -131,8 +129,7 @@ func resolvedRefs(in Input) verdict {
 	if len(lines) == 0 {
 		return yes(v1alpha1.ReasonResolvedRefs, "The proxies hold every Secret that the spec names")
 	}
-	slices.Sort(lines)
-	return no(v1alpha1.ReasonSecretMissing, strings.Join(slices.Compact(lines), "; "))
+	return no(v1alpha1.ReasonSecretMissing, joined(lines, "; "))
 }
 
 func missing(m stats.MissingKey) string {
@@ -180,7 +177,7 @@ func programmed(in Input) verdict {
 		current = current && p.Document == in.Document
 	}
 	if len(unreachable) > 0 {
-		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+strings.Join(unreachable, ", "))
+		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+joined(unreachable, ", "))
 	}
 	if !current {
 		return no(v1alpha1.ReasonPending, behind(in, seen))
@@ -193,7 +190,7 @@ func programmed(in Input) verdict {
 func behind(in Input, seen []rates.Proxy) string {
 	for _, p := range seen {
 		if p.Refused != "" && sidecars(in) {
-			return fmt.Sprintf("The sidecar of Pod %s refuses the spec: %s; create its Pod again", p.Name, p.Refused)
+			return fmt.Sprintf("The sidecar of Pod %s refuses the spec: %s; create its Pod again", p.Name, Cut(p.Refused, maxLine))
 		}
 	}
 	return "Not every ready proxy serves the spec yet"
@@ -241,7 +238,7 @@ func backendsHealthy(in Input, states []v1alpha1.BackendStatus) verdict {
 	}
 	switch {
 	case len(ill) > 0:
-		return no(v1alpha1.ReasonBackendsFailing, strings.Join(ill, ", "))
+		return no(v1alpha1.ReasonBackendsFailing, joined(ill, ", "))
 	case idle:
 		return unknown(v1alpha1.ReasonNoTraffic, "No calls in the last minutes")
 	}

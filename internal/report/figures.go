@@ -26,8 +26,8 @@ func traffic(in Input) *v1alpha1.Traffic {
 	}
 	now := &v1alpha1.Traffic{
 		Window:      rates.Window,
-		RequestRate: stats.PerSecond(w.Calls.Decided(), w.Seconds),
-		SuccessRate: stats.Percent(rate, ok),
+		RequestRate: within(stats.PerSecond(w.Calls.Decided(), w.Seconds), 32),
+		SuccessRate: within(stats.Percent(rate, ok), 8),
 		Latency:     latency(w.Duration),
 	}
 	if before != nil && before.Window == now.Window && near(trafficFigures(before), trafficFigures(now)) {
@@ -40,9 +40,8 @@ func latency(h stats.Histogram) *v1alpha1.Latency {
 	if h.Total() == 0 {
 		return nil
 	}
-	return &v1alpha1.Latency{
-		P50: stats.Short(h.Quantile(0.50)), P95: stats.Short(h.Quantile(0.95)), P99: stats.Short(h.Quantile(0.99)),
-	}
+	at := func(q float64) string { return within(stats.Short(h.Quantile(q)), 16) }
+	return &v1alpha1.Latency{P50: at(0.50), P95: at(0.95), P99: at(0.99)}
 }
 
 // backends are those of the spec, in its order.
@@ -77,9 +76,9 @@ func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus
 			w := b.Windows[rates.Window]
 			out.State = rates.Judge(b)
 			rate, ok := w.Answers.SuccessRate()
-			out.SuccessRate = stats.Percent(rate, ok)
+			out.SuccessRate = within(stats.Percent(rate, ok), 8)
 			if w.Answers.Total() > 0 {
-				out.RequestRate = stats.PerSecond(w.Answers.Total(), w.Seconds)
+				out.RequestRate = within(stats.PerSecond(w.Answers.Total(), w.Seconds), 32)
 			}
 			out.Latency = latency(w.Duration)
 			out.LastFailure = lastFailure(b.LastFailure)
@@ -118,11 +117,12 @@ func lastFailure(f *stats.Failure) *v1alpha1.LastFailure {
 	if f == nil {
 		return nil
 	}
-	message := f.Reason
+	reason := Cut(f.Reason, 32)
+	message := reason
 	if f.Status != 0 {
-		message = fmt.Sprintf("%s %d", f.Reason, f.Status)
+		message = fmt.Sprintf("%s %d", reason, f.Status)
 	}
-	return &v1alpha1.LastFailure{Reason: f.Reason, Message: message, Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
+	return &v1alpha1.LastFailure{Reason: reason, Message: message, Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
 }
 
 // counted are the states of those backends that are no shadows.
