@@ -23,7 +23,7 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 	}
 	selector := labels.NewSelector().Add(*ours)
 	o := cache.Options{
-		DefaultTransform: slimmed(func(object client.Object) { object.SetManagedFields(nil) }),
+		DefaultTransform: slimmed(slimOther),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}:           {Label: selector, Transform: slimmed(slimPod)},
 			&v1alpha1.FanoutRoute{}: {Transform: slimmed(slimRoute)},
@@ -60,6 +60,13 @@ func slimChild(object client.Object) {
 		}
 	}
 	object.SetManagedFields(kept)
+}
+
+// slimOther is for the metadata of Secrets, of which a name and a version are read: kubectl's
+// copy of a whole Secret, which is an annotation, must not stay in our memory.
+func slimOther(object client.Object) {
+	object.SetManagedFields(nil)
+	object.SetAnnotations(nil)
 }
 
 // slimRoute drops kubectl's copy of the whole route, too.

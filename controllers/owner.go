@@ -16,8 +16,6 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=fanout-operator,verbs=get
-
 const (
 	// ownAgain is when to look again at a route that is another operator's: no watch tells
 	// of the end of its Lease.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -90,6 +91,9 @@ func TestL8OneOwner(t *testing.T) {
 	if n := eventsOf(t, route, "OtherOperator"); n != 1 {
 		t.Errorf("%d events of one route", n)
 	}
+	if n := ofOthers(t, second); n != 2 {
+		t.Errorf("the metric says %v routes of others", n)
+	}
 	if got, want := get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status.Operator, lease.Namespace+"/fanout-operator"; got != want {
 		t.Errorf("the route is %q's, want %q's", got, want)
 	}
@@ -102,6 +106,24 @@ func TestL8OneOwner(t *testing.T) {
 		second.pass(t, keyOf(route))
 		return image(t, route) == "second"
 	})
+	second.pass(t, keyOf(broken))
+	if n := ofOthers(t, second); n != 0 {
+		t.Errorf("the metric says %v routes of others that are gone", n)
+	}
+}
+
+// ofOthers is an operator's metric.
+func ofOthers(t *testing.T, o *operator) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(o.reconciler.Collector()); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatalf("metrics %v: %v", families, err)
+	}
+	return families[0].GetMetric()[0].GetGauge().GetValue()
 }
 
 // L8: where the other's Lease may not be read, its mark counts until it is taken off.

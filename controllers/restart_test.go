@@ -18,6 +18,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -91,7 +92,9 @@ func ofEveryKind(i int) func(*v1alpha1.FanoutRoute) {
 			r.Spec.Proxy.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 5}
 		case 1:
 			r.Spec.Proxy.NetworkPolicy = &v1alpha1.ProxyNetworkPolicy{From: []networkingv1.NetworkPolicyPeer{
-				{PodSelector: &metav1.LabelSelector{}}, {IPBlock: &networkingv1.IPBlock{CIDR: "10.0.0.0/8"}}}}
+				{PodSelector: &metav1.LabelSelector{}}, {NamespaceSelector: &metav1.LabelSelector{}, PodSelector: &metav1.LabelSelector{}},
+				{IPBlock: &networkingv1.IPBlock{CIDR: "10.0.0.0/8", Except: []string{"10.1.0.0/16"}}}},
+				MetricsFrom: []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{}}}}
 		case 2:
 			r.Spec.Proxy.Mode = v1alpha1.ModeSidecar
 		case 3:
@@ -103,7 +106,17 @@ func ofEveryKind(i int) func(*v1alpha1.FanoutRoute) {
 			r.Spec.Proxy.Template = &v1alpha1.PodTemplate{Tolerations: []corev1.Toleration{{Key: "spot", Operator: corev1.TolerationOpExists}},
 				Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
 					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{
-						Key: "zone", Operator: corev1.NodeSelectorOpExists}}}}}}}}
+						Key: "zone", Operator: corev1.NodeSelectorOpExists}}}}}},
+					PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{
+						Weight: 1, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: "zone", LabelSelector: &metav1.LabelSelector{},
+							NamespaceSelector: &metav1.LabelSelector{}}}}}},
+				NodeSelector: map[string]string{"disk": "ssd"}, PriorityClassName: "system-cluster-critical",
+				Labels: map[string]string{"team": "orders"}, Annotations: map[string]string{"a": ""},
+				TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule,
+					LabelSelector: &metav1.LabelSelector{}}}}
+			r.Spec.Proxy.Service.Type = "LoadBalancer"
+			r.Spec.Proxy.Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("1000m"), "memory": resource.MustParse("0.5Gi")}
+			r.Spec.Proxy.Resources.Limits = corev1.ResourceList{"cpu": resource.MustParse("2500m"), "memory": resource.MustParse("1048576Ki")}
 		case 5:
 			r.Spec.Proxy.Resources.Limits = corev1.ResourceList{}
 			r.Spec.Proxy.Replicas = new(int32(1))
@@ -112,7 +125,7 @@ func ofEveryKind(i int) func(*v1alpha1.FanoutRoute) {
 }
 
 // standIn makes a Pod that is ready and has an address of its own.
-func standIn(t *testing.T, route *v1alpha1.FanoutRoute, i int) (address string) {
+func standIn(t *testing.T, route *v1alpha1.FanoutRoute, i int, annotations map[string]string) (address string) {
 	t.Helper()
 	address = fmt.Sprintf("10.9.%d.%d", i/250, i%250+1)
 	proxy := corev1.Container{Name: v1alpha1.ProxyName, Image: "fanout:test", Ports: []corev1.ContainerPort{
@@ -131,6 +144,7 @@ func standIn(t *testing.T, route *v1alpha1.FanoutRoute, i int) (address string) 
 		pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: v1alpha1.SidecarName, Started: new(true), Image: "x", ImageID: "x",
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 	}
+	pod.Annotations = annotations
 	status := pod.Status
 	create(t, pod)
 	pod.Status = status
@@ -186,10 +200,12 @@ func settledOperator(t *testing.T, n int) *settledRoutes {
 	for i, route := range s.routes {
 		child := &corev1.ConfigMap{}
 		testkit.Eventually(t, route.Name+" has its document", func() bool { return exists(t, route, child) })
-		address, document := standIn(t, route, i), routeconfig.Hash([]byte(child.Data[desired.DocumentKey]))
-		if i == n-1 {
-			document = "older" // it is nudged, to no avail
+		document, told := routeconfig.Hash([]byte(child.Data[desired.DocumentKey])), map[string]string(nil)
+		if i == n-1 { // it was nudged as often as it may be, to no avail
+			told = map[string]string{v1alpha1.DocumentAnnotation: document, v1alpha1.NudgeAnnotation: "5"}
+			document = "older"
 		}
+		address := standIn(t, route, i, told)
 		s.fleet.mu.Lock()
 		s.fleet.says[address] = calls(route, document, 1000)
 		s.fleet.mu.Unlock()

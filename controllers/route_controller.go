@@ -26,6 +26,7 @@ const fieldManager = client.FieldOwner("fanout-operator")
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;patch;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;patch;create;delete;watch
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=fanout-operator,verbs=get
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

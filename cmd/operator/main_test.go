@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -48,6 +49,21 @@ func TestL5ATenthIsLeft(t *testing.T) {
 	for limit, want := range map[int64]int64{256 << 20: 241591905, 0: 0, math.MaxInt64: math.MaxInt64} {
 		if got := nineTenths(limit); got != want {
 			t.Errorf("of %d the runtime gets %d, want %d", limit, got, want)
+		}
+	}
+}
+
+// L8: an operator is known by its Lease, whichever Pod of it leads; without one it has no
+// name by which others could tell that it is gone.
+func TestL8Identity(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]settings{
+		"fanout-system/fanout-operator": {leaderElect: true, proxies: desired.Options{Namespace: "fanout-system"}},
+		"other/fanout-operator":         {leaderElect: true, leaderNamespace: "other", proxies: desired.Options{Namespace: "fanout-system"}},
+		"":                              {proxies: desired.Options{Namespace: "fanout-system"}},
+	} {
+		if got := s.identity(); got != want {
+			t.Errorf("the identity is %q, want %q", got, want)
 		}
 	}
 }
