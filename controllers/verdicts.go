@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"unicode/utf8"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
-	"github.com/fanout-operator/fanout/internal/expression"
 )
 
 // verdictSlots is how many expressions are compiled at once. Workers never compile, so
@@ -25,7 +23,7 @@ const verdictSlots = 2
 // bounded by its spec. Its methods are safe for concurrent use.
 type verdicts struct {
 	// check compiles an expression.
-	check func(compile.Expression) *field.Error
+	check compile.Checker
 	// moved is told when a verdict is there.
 	moved func(types.NamespacedName)
 
@@ -44,17 +42,8 @@ type verdict struct {
 	faults     field.ErrorList
 }
 
-func newVerdicts(check func(compile.Expression) *field.Error, moved func(types.NamespacedName)) *verdicts {
+func newVerdicts(check compile.Checker, moved func(types.NamespacedName)) *verdicts {
 	return &verdicts{check: check, moved: moved, routes: map[types.NamespacedName]*verdict{}, wake: make(chan struct{}, verdictSlots)}
-}
-
-// compiling returns a check that compiles.
-func compiling() (func(compile.Expression) *field.Error, error) {
-	c, err := expression.NewCompiler()
-	if err != nil {
-		return nil, fmt.Errorf("set up compiler: %w", err)
-	}
-	return func(e compile.Expression) *field.Error { return e.Check(c) }, nil
 }
 
 // of returns the faults of a route's expressions. Where they are not known yet, moved

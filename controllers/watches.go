@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/report"
 )
 
@@ -31,7 +32,7 @@ func (e Events) Moved(route types.NamespacedName) {
 
 // SetUp adds the controller to a manager.
 func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) error {
-	check, err := compiling()
+	check, err := compile.NewChecker()
 	if err != nil {
 		return err
 	}

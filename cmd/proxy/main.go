@@ -17,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/proxy"
 
@@ -101,7 +100,7 @@ func run(ctx context.Context, args []string) error {
 	s.options.Log = log
 	s.options.Guard = netguard.New(s.guard)
 	s.options.Credentials = os.DirFS(s.credentials)
-	s.options.ClusterDomain = backend.ClusterDomain(resolvConf)
+	s.options.ClusterDomain = netguard.ClusterDomain(resolvConf)
 	p := proxy.New(s.options)
 	folder := filepath.Dir(s.document)
 	watcher, err := proxy.NewWatcher(log, folder, s.credentials)

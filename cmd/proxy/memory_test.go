@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -28,7 +29,7 @@ import (
 const podLimit = 256 << 20
 
 // program builds the proxy once: the race detector's own memory would hide what it takes.
-var program = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // built once for all rows
+var program = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "fanout-proxy-")
 	if err != nil {
 		return "", err //nolint:wrapcheck // in tests
@@ -164,9 +165,7 @@ func (l load) one(ctx context.Context, transport http.RoundTripper, address stri
 	if err != nil {
 		return 0
 	}
-	for name, values := range l.fields {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, l.fields)
 	response, err := transport.RoundTrip(r)
 	if err != nil {
 		return 0
@@ -220,7 +219,7 @@ func numbers(from int) []byte {
 // differing ends in another digit for each i.
 func differing(body []byte, i int) []byte {
 	at := bytes.LastIndexByte(body, '0')
-	body[at] += byte(i) //nolint:gosec // of two backends
+	body[at] += byte(i)
 	return body
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/netguard"
 )
 
 const (
@@ -49,7 +51,7 @@ func newConnections(address string, dial Dialer, create func() *http.Transport) 
 	}
 	u, err := url.Parse(address)
 	if _, literal := netip.ParseAddr(u.Hostname()); err == nil && literal != nil && len(dial.Resolve) == 0 {
-		c.host = dial.absolute(u.Hostname())
+		c.host = netguard.Absolute(u.Hostname(), dial.ClusterDomain)
 	}
 	return c
 }

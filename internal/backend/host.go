@@ -2,51 +2,9 @@ package backend
 
 import (
 	"net"
-	"net/netip"
-	"os"
-	"strings"
+
+	"github.com/fanout-operator/fanout/internal/netguard"
 )
-
-// ClusterDomain returns the domain of the cluster whose Pod this is, such as cluster.local:
-// what the search list of a resolv.conf completes NAME.NAMESPACE.svc with. It is empty where
-// there is none.
-//
-// The kubelet lists NAMESPACE.svc.DOMAIN, svc.DOMAIN and DOMAIN. In a namespace named svc two
-// of these begin with svc, the shorter of which is meant.
-func ClusterDomain(resolvConf string) string {
-	content, err := os.ReadFile(resolvConf) //nolint:gosec // the path is the program's own
-	if err != nil {
-		return ""
-	}
-	domain := ""
-	for line := range strings.Lines(string(content)) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != "search" {
-			continue
-		}
-		domain = "" // the last list counts
-		for _, entry := range fields[1:] {
-			entry = strings.ToLower(strings.TrimSuffix(entry, "."))
-			if rest, ok := strings.CutPrefix(entry, "svc."); ok && (domain == "" || len(rest) < len(domain)) {
-				domain = rest
-			}
-		}
-	}
-	return domain
-}
-
-// absolute is the host to look up for one of a URL. No search list may complete it: to that
-// of a Pod https://a.b is first the Service a of namespace b, and then the a.b of the world.
-// Addresses, localhost and what ends in a dot are what they are.
-func (d Dialer) absolute(host string) string {
-	if _, err := netip.ParseAddr(host); err == nil || host == "" || strings.HasSuffix(host, ".") || strings.EqualFold(host, "localhost") {
-		return host
-	}
-	if d.ClusterDomain != "" && strings.HasSuffix(strings.ToLower(host), ".svc") {
-		host += "." + d.ClusterDomain
-	}
-	return host + "."
-}
 
 // place is what is dialled for host:port of a URL.
 func (d Dialer) place(address string) string {
@@ -57,5 +15,5 @@ func (d Dialer) place(address string) string {
 	if err != nil {
 		return address // the dial says what is wrong
 	}
-	return net.JoinHostPort(d.absolute(host), port)
+	return net.JoinHostPort(netguard.Absolute(host, d.ClusterDomain), port)
 }

@@ -57,7 +57,7 @@ func decodeEnd(b []byte) ([]byte, bool) {
 	}
 	if n >= 3 && b[n-3] == '%' {
 		if c, ok := hex(b[n-2:]); ok {
-			return append(b[:n-3], byte(c)), true
+			return append(b[:n-3], byte(c)), true //nolint:gosec // two digits
 		}
 	}
 	if n < 2 || b[n-1]&0xc0 != 0x80 {

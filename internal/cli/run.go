@@ -17,7 +17,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/proxy"
@@ -96,7 +95,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 	r.proxy = proxy.New(proxy.Options{
 		Credentials: r.secrets, Log: log, Listen: r.listen, Admin: r.admin, Resolve: resolve,
 		Guard:           netguard.New(netguard.Options{AllowLoopback: true}),
-		ClusterDomain:   backend.ClusterDomain("/etc/resolv.conf"),
+		ClusterDomain:   netguard.ClusterDomain("/etc/resolv.conf"),
 		AccessLogSample: r.sample,
 	})
 	if err := r.load(m); err != nil {

@@ -21,13 +21,22 @@ type Expression struct {
 	Want   expression.Want
 }
 
-// Check compiles an expression as the proxy will. It returns what is wrong with it, nil
-// for nothing, and takes up to a second.
-func (e Expression) Check(c *expression.Compiler) *field.Error {
-	if _, err := c.Compile(e.Source, e.Want); err != nil {
-		return field.Invalid(e.Path, e.Source, err.Error())
+// Checker compiles an expression as the proxy will. It returns what is wrong with it, nil
+// for nothing, takes up to a second, and is safe for concurrent use.
+type Checker func(Expression) *field.Error
+
+// NewChecker returns a Checker. An error is a defect of ours.
+func NewChecker() (Checker, error) {
+	c, err := expression.NewCompiler()
+	if err != nil {
+		return nil, fmt.Errorf("set up compiler: %w", err)
 	}
-	return nil
+	return func(e Expression) *field.Error {
+		if _, err := c.Compile(e.Source, e.Want); err != nil {
+			return field.Invalid(e.Path, e.Source, err.Error())
+		}
+		return nil
+	}, nil
 }
 
 // expression gathers one.
@@ -61,12 +70,12 @@ func checkAll(list []Expression) (errs field.ErrorList) {
 	if len(list) == 0 {
 		return nil
 	}
-	compiler, err := expression.NewCompiler()
+	check, err := NewChecker()
 	if err != nil {
 		return field.ErrorList{field.InternalError(spec(), err)}
 	}
 	for _, e := range list {
-		if err := e.Check(compiler); err != nil {
+		if err := check(e); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -128,7 +128,7 @@ func TestK7FilesOfTheFutureSettle(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(secrets.Dir, "shop", "s", "k"), ahead, ahead); err != nil {
 		t.Fatal(err)
 	}
-	store.Reload()
+	store.Reload([]string{"."})
 	if s, err := g.Snapshot(); err != nil || s.Value("k").Reveal() != "two" {
 		t.Errorf("the value is %q (%v), want the one that was written", s.Value("k").Reveal(), err)
 	}

@@ -101,7 +101,7 @@ func TestM5OddSpellings(t *testing.T) {
 	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) {
 		t.Errorf("fields are\n%q, want\n%q", names, want)
 	}
-	if got.Get("X-Source") != "ours" || got["X_many"][0] != "ours" { //nolint:staticcheck // the point
+	if got.Get("X-Source") != "ours" || got["X_many"][0] != "ours" {
 		t.Errorf("fields are %v", got)
 	}
 	named := Compile(Options{}).Apply(http.Header{"Connection": {"X_Hop, X-Request-Id"}, "X-Hop": {"1"}, "X-Request-Id": {"id"}}, nil)

@@ -139,7 +139,7 @@ func TestM5M8FieldsOnTheWire(t *testing.T) {
 	p := proxytest.Serve(t, proxy.Options{}, route)
 	r := p.Do("POST", "orders", "/", "{}", "X-API-Key", "1", "X_Api_Key", "1", "X-Till", "1", "Api-Key", "1", "X-Auth-Token", "1",
 		"X_Forwarded_For", "1", "Fanout_Outcome", "1", "X_Request_Id", "1", "Proxy", "1", "X_Tenant", "1")
-	if r.Status != 200 || r.Header["Fanout_outcome"] != nil || r.Header.Get("X_order") != "7" { //nolint:staticcheck // as net/http reads them
+	if r.Status != 200 || r.Header["Fanout_outcome"] != nil || r.Header.Get("X_order") != "7" {
 		t.Errorf("%d %v", r.Status, r.Header)
 	}
 	want := map[string][]string{

@@ -50,7 +50,7 @@ func (s *stranger) write(text string) {
 }
 
 // response is the next one, which has come within patience.
-func (s *stranger) response() (status int, close bool) {
+func (s *stranger) response() (status int, closing bool) {
 	s.t.Helper()
 	r, err := http.ReadResponse(s.reader, nil)
 	if err != nil {
@@ -79,9 +79,7 @@ func strict(t *testing.T) *proxytest.Proxy {
 		}}
 	}))
 	p.Secrets.Write(testkit.Namespace, "callers", "a", "key")
-	if !p.ReloadCredentials() {
-		testkit.Eventually(t, "the keys are read", p.ReloadCredentials)
-	}
+	testkit.Eventually(t, "the keys are read", func() bool { return p.ReloadCredentials([]string{"."}) })
 	return p
 }
 

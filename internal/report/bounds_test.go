@@ -107,7 +107,7 @@ func (l luck) input() report.Input {
 	}
 	if l.IntN(2) == 0 {
 		for i := range l.length(60) + 1 {
-			path := field.NewPath("spec", "backends").Index(i % 32).Child("request", "query", "set").Index(i).Child("expression")
+			path := field.NewPath("spec", "backends").Index(i%32).Child("request", "query", "set").Index(i).Child("expression")
 			in.Errors = append(in.Errors, field.Invalid(path, l.text(4096), l.text(4096)))
 		}
 	}

@@ -72,7 +72,7 @@ func TestImports(t *testing.T) {
 		"cmd/fanoutctl":        "internal/cli",
 		"controllers":          "api/v1alpha1 api/v1alpha1/applyconfiguration/api/v1alpha1 internal/compile internal/desired internal/rates internal/report internal/routeconfig internal/selfsigned",
 		"internal/cli":         "api/v1alpha1 config/crd internal/compile internal/netguard internal/proxy internal/routeconfig internal/stats",
-		"internal/compile":     "api/v1alpha1 internal/expression internal/routeconfig",
+		"internal/compile":     "api/v1alpha1 internal/expression internal/headers internal/routeconfig",
 		"internal/desired":     "api/v1alpha1 internal/routeconfig",
 		"internal/report":      "api/v1alpha1 internal/rates internal/stats",
 		"internal/rates":       "api/v1alpha1 internal/stats",
