@@ -9,14 +9,13 @@
 package backend
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -131,20 +130,17 @@ func (b *Backend) Computes() bool { return b.rewrites.any() }
 
 // Reserve implements fanout.Backend: the call is for the backend, the credential is
 // there and may be sent, the limits admit the call.
-func (b *Backend) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	takes, err := b.rewrites.takes(call)
+func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	takes, err := b.rewrites.takes(ctx, call)
 	if err != nil {
-		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
+		return nil, unevaluated(ctx, err)
 	}
 	if !takes {
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
-	rewritten, err := b.rewrites.apply(call, b.bodiless(call))
-	if errors.Is(err, body.ErrMemory) {
-		return nil, overloaded()
-	}
+	rewritten, err := b.rewrites.apply(ctx, call, b.bodiless(call))
 	if err != nil {
-		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
+		return nil, unevaluated(ctx, err)
 	}
 	if !b.credential.ready(b.authority(call)) {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential}

@@ -113,7 +113,7 @@ func TestHedgesStopWithTheDecision(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, seen := newBackend(t, hedged(80*ms), exchangeScript{after: time.Second, status: 200})
-		r, _ := b.Reserve(newCall("GET"))
+		r, _ := b.Reserve(t.Context(), newCall("GET"))
 		decided := make(chan struct{})
 		time.AfterFunc(50*ms, func() { close(decided) })
 		if a := r.Do(t.Context(), newCall("GET"), decided); a.Outcome != fanout.Succeeded || len(seen.seen) != 1 {
@@ -128,7 +128,7 @@ func TestLimitsAreGivenBack(t *testing.T) {
 	config := routeconfig.Backend{RateLimit: &routeconfig.RateLimit{Requests: 1, Per: testkit.Span(time.Hour), Burst: 1}}
 	b, _ := newBackend(t, config, exchangeScript{status: 200})
 	for i := range 3 {
-		r, refusal := b.Reserve(newCall("GET"))
+		r, refusal := b.Reserve(t.Context(), newCall("GET"))
 		if r == nil {
 			t.Fatalf("reservation %d is refused: %v", i, refusal.Reason)
 		}
@@ -153,7 +153,7 @@ func TestCircuitOfABackendThatIsAlwaysTooLate(t *testing.T) {
 		for range 2 {
 			ctx, decide := context.WithCancelCause(t.Context())
 			time.AfterFunc(10*ms, func() { decide(fanout.ErrDecided) })
-			r, _ := b.Reserve(newCall("GET"))
+			r, _ := b.Reserve(t.Context(), newCall("GET"))
 			if a := r.Do(ctx, newCall("GET"), nil); a.Outcome != fanout.Canceled {
 				t.Errorf("the answer is %v", a.Outcome)
 			}
@@ -234,7 +234,7 @@ func TestQueue(t *testing.T) {
 		results := make([]result, 3)
 		done := make(chan int)
 		for i := range results {
-			r, refusal := b.Reserve(newCall("GET"))
+			r, refusal := b.Reserve(t.Context(), newCall("GET"))
 			if r == nil {
 				t.Fatalf("call %d is refused: %+v", i, refusal)
 			}
@@ -245,7 +245,7 @@ func TestQueue(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		if r, refusal := b.Reserve(newCall("GET")); r != nil || refusal.Reason != fanout.Overloaded || refusal.RetryAfter != time.Second {
+		if r, refusal := b.Reserve(t.Context(), newCall("GET")); r != nil || refusal.Reason != fanout.Overloaded || refusal.RetryAfter != time.Second {
 			t.Errorf("the queue is full and takes a call: %+v", refusal)
 		}
 		for i := range results {
@@ -275,15 +275,15 @@ func TestQueueThatTakesAllTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := routeconfig.Backend{MaxConcurrentRequests: 1, MaxQueuedRequests: 1, Timeout: testkit.Span(time.Second)}
 		b, _ := newBackend(t, config, exchangeScript{after: time.Minute, status: 200})
-		first, _ := b.Reserve(newCall("GET"))
-		second, _ := b.Reserve(newCall("GET"))
+		first, _ := b.Reserve(t.Context(), newCall("GET"))
+		second, _ := b.Reserve(t.Context(), newCall("GET"))
 		third := make(chan fanout.Answer, 1)
 		go func() { third <- second.Do(t.Context(), newCall("GET"), nil) }()
 		if a := <-third; a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
 			t.Errorf("%v %v, want rejected overloaded", a.Outcome, a.Reason)
 		}
 		first.Cancel()
-		r, _ := b.Reserve(newCall("GET"))
+		r, _ := b.Reserve(t.Context(), newCall("GET"))
 		if r == nil {
 			t.Fatal("the slot was not given back")
 		}
@@ -321,8 +321,8 @@ func TestCircuit(t *testing.T) {
 		if c := b.Circuit(time.Now()); c != HalfOpen {
 			t.Errorf("the circuit is %s when it may be probed", c)
 		}
-		probe, _ := b.Reserve(newCall("GET"))
-		if r, refusal := b.Reserve(newCall("GET")); r != nil || refusal.Reason != fanout.CircuitOpen {
+		probe, _ := b.Reserve(t.Context(), newCall("GET"))
+		if r, refusal := b.Reserve(t.Context(), newCall("GET")); r != nil || refusal.Reason != fanout.CircuitOpen {
 			t.Error("a second probe is admitted")
 		}
 		probe.Cancel()

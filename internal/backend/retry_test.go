@@ -161,8 +161,8 @@ func TestLimitsGiveBack(t *testing.T) {
 		b, _ := newBackend(t, routeconfig.Backend{
 			MaxConcurrentRequests: 1, RateLimit: &routeconfig.RateLimit{Requests: 2, Per: testkit.Span(time.Second), Burst: 2},
 		}, exchangeScript{status: 200})
-		first, _ := b.Reserve(newCall("GET"))
-		if _, a := b.Reserve(newCall("GET")); a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
+		first, _ := b.Reserve(t.Context(), newCall("GET"))
+		if _, a := b.Reserve(t.Context(), newCall("GET")); a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
 			t.Errorf("second at once: %v/%v, want rejected/overloaded", a.Outcome, a.Reason)
 		}
 		first.Cancel()
@@ -171,7 +171,7 @@ func TestLimitsGiveBack(t *testing.T) {
 				t.Errorf("call %d after a reservation that was given back: %v/%v", i, a.Outcome, a.Reason)
 			}
 		}
-		_, a := b.Reserve(newCall("GET"))
+		_, a := b.Reserve(t.Context(), newCall("GET"))
 		if a.Reason != fanout.RateLimited || a.RetryAfter != 500*time.Millisecond {
 			t.Errorf("third within a second: %v after %v, want rateLimited for 500 ms", a.Reason, a.RetryAfter)
 		}

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -80,11 +81,11 @@ func (r *rewrites) headerNames() []string {
 }
 
 // takes reports whether the backend gets the call.
-func (r *rewrites) takes(call *fanout.Call) (bool, error) {
+func (r *rewrites) takes(ctx context.Context, call *fanout.Call) (bool, error) {
 	if r.when == nil {
 		return true, nil
 	}
-	return r.when.Bool(input(call)) //nolint:wrapcheck // shown as the reason alone
+	return r.when.Bool(ctx, input(call)) //nolint:wrapcheck // shown as the reason alone
 }
 
 // input is what the proxy made of the call, once for all backends.
@@ -93,61 +94,79 @@ func input(call *fanout.Call) *expression.Input {
 	return in
 }
 
+// unevaluated is the answer of a backend whose expressions came to no end.
+func unevaluated(ctx context.Context, err error) fanout.Answer {
+	switch {
+	case errors.Is(err, expression.ErrMemory):
+		return overloaded()
+	case ctx.Err() != nil:
+		return ended(ctx, failure(ctx, fanout.Timeout))
+	}
+	return fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
+}
+
 var errPath = errors.New("the expression of the path yields none")
 
 // apply evaluates what the request is made of.
-func (r *rewrites) apply(call *fanout.Call, bodiless bool) (*rewritten, error) {
+func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (*rewritten, error) {
 	if !r.any() {
 		return &rewritten{}, nil
 	}
+	memory, _ := call.Memory.(*body.Account)
 	in, out := input(call), &rewritten{}
 	for _, c := range r.headers {
-		text, ok, err := c.program.Text(in)
+		text, ok, err := value(ctx, c.program, in, memory)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // shown as the reason alone
+			return nil, err
 		}
 		if ok {
 			out.headers = append(out.headers, headers.Field{Name: c.name, Value: text})
 		}
 	}
 	for _, c := range r.query {
-		text, ok, err := c.program.Text(in)
+		text, ok, err := value(ctx, c.program, in, memory)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // shown as the reason alone
+			return nil, err
 		}
 		if ok {
 			out.query = appendParameter(out.query, c.name, text)
 		}
 	}
-	if err := r.applyPath(in, out); err != nil {
-		return nil, err
+	if r.path != nil {
+		path, _, err := value(ctx, r.path, in, memory)
+		if err != nil {
+			return nil, err
+		}
+		if out.path = path; !sendable(path) {
+			return nil, errPath
+		}
 	}
 	if r.body == nil || bodiless {
 		return out, nil
 	}
-	content, err := r.body.JSON(in, nil, r.maxBody)
-	out.body, out.hasBody = content, true
-	if memory, ok := call.Memory.(*body.Account); ok && !memory.Take(int64(cap(content))) {
-		return nil, body.ErrMemory
-	}
+	var err error
+	out.body, err = r.body.JSON(ctx, in, memory, r.maxBody)
+	out.hasBody = true
 	return out, err //nolint:wrapcheck // shown as the reason alone
 }
 
-// applyPath wants what may stand in a request line as it is.
-func (r *rewrites) applyPath(in *expression.Input, out *rewritten) error {
-	if r.path == nil {
-		return nil
+// escaped is how many times longer a parameter may be with its escapes.
+const escaped = 3
+
+// value is that of a field, a parameter or the path, which the call keeps.
+func value(ctx context.Context, p *expression.Program, in *expression.Input, memory *body.Account) (text string, ok bool, err error) {
+	text, ok, err = p.Text(ctx, in)
+	if err == nil && !memory.Take(escaped*int64(len(text))) {
+		err = expression.ErrMemory
 	}
-	path, _, err := r.path.Text(in)
-	if err != nil {
-		return err //nolint:wrapcheck // shown as the reason alone
-	}
-	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c > '~' || c == '?' || c == '#' }) ||
-		hasDotSegment(path) || strings.HasPrefix(path, "//") && (&url.URL{Path: path}).EscapedPath() != path {
-		return errPath
-	}
-	out.path = path
-	return nil
+	return text, ok, err //nolint:wrapcheck // shown as the reason alone
+}
+
+// sendable reports whether a path may stand in a request line as it is.
+func sendable(path string) bool {
+	outside := func(c rune) bool { return c <= ' ' || c > '~' || c == '?' || c == '#' }
+	return strings.HasPrefix(path, "/") && !strings.ContainsFunc(path, outside) && !hasDotSegment(path) &&
+		(!strings.HasPrefix(path, "//") || (&url.URL{Path: path}).EscapedPath() == path)
 }
 
 // static are those values that no expression yields.

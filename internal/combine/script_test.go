@@ -96,7 +96,7 @@ func (s *script) fail(t *testing.T, word, rest string) {
 	t.Fatalf("no reason: %q", word)
 }
 
-func (s *script) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
+func (s *script) Reserve(context.Context, *fanout.Call) (fanout.Reservation, fanout.Answer) {
 	if o := s.answer.Outcome; o == fanout.Rejected || o == fanout.Skipped {
 		return nil, s.answer
 	}

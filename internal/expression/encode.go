@@ -28,31 +28,77 @@ var (
 // expression made in the order of their keys, so that the same request makes the same
 // bytes.
 type encoder struct {
-	dst   []byte
-	limit int
+	meter  *meter
+	memory Memory
+	dst    []byte
+	limit  int
+}
+
+// room has n more bytes fit in, and takes them first.
+func (e *encoder) room(n int) error {
+	if n > e.limit-len(e.dst) {
+		return errTooLarge
+	}
+	need := len(e.dst) + n
+	if need <= cap(e.dst) {
+		return nil
+	}
+	size := min(max(2*cap(e.dst), need, minEncoded), max(e.limit, need))
+	if e.memory != nil && !e.memory.Take(int64(size)) {
+		return ErrMemory
+	}
+	dst := make([]byte, len(e.dst), size)
+	copy(dst, e.dst)
+	e.give()
+	e.dst = dst
+	return nil
+}
+
+const minEncoded = 256
+
+// give gives the memory back that was taken.
+func (e *encoder) give() {
+	if e.memory != nil {
+		e.memory.Give(int64(cap(e.dst)))
+	}
 }
 
 func (e *encoder) append(b ...byte) error {
-	if len(e.dst)+len(b) > e.limit {
-		return errTooLarge
+	if err := e.room(len(b)); err != nil {
+		return err
 	}
 	e.dst = append(e.dst, b...)
 	return nil
 }
 
 func (e *encoder) text(s string) error {
-	if len(e.dst)+len(s) > e.limit {
-		return errTooLarge
+	if err := e.room(quotedSize(s)); err != nil {
+		return err
 	}
-	if e.dst = rawjson.AppendString(e.dst, []byte(s)); len(e.dst) > e.limit { // escapes take more
-		return errTooLarge
-	}
+	e.dst = rawjson.AppendString(e.dst, s)
 	return nil
+}
+
+// quotedSize is the length of a text with quotes and escapes.
+func quotedSize(s string) int {
+	n := len(s) + 2
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+			n++
+		case c < ' ':
+			n += 5
+		}
+	}
+	return n
 }
 
 func (e *encoder) value(v ref.Val, depth int) error {
 	if depth > rawjson.MaxDepth {
 		return errTooDeep
+	}
+	if !e.meter.take(1) {
+		return e.meter.fault
 	}
 	switch v := v.(type) {
 	case *object:
@@ -131,7 +177,7 @@ func (e *encoder) object(m traits.Mapper, depth int) error {
 	var names []string
 	for it := m.Iterator(); it.HasNext() == types.True; {
 		key := it.Next()
-		name, ok := scalar(key).ConvertToType(types.StringType).(types.String)
+		name, ok := plain(key).ConvertToType(types.StringType).(types.String)
 		if !ok {
 			return fmt.Errorf("yields an object with a key of type %s", key.Type())
 		}

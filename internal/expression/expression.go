@@ -1,6 +1,7 @@
 // Package expression compiles and evaluates the expressions of a route, in CEL
 // (https://cel.dev). They see one request, cannot loop for ever and cannot reach
-// anything else: an evaluation that costs more than a limit is cut off.
+// anything else: an evaluation that costs more than a limit is cut off, and it ends with
+// its context.
 //
 // The body of a request is JSON to them. It is scanned once, by the first expression
 // that reads it, and never decoded as a whole: what an expression only passes on keeps
@@ -8,6 +9,8 @@
 package expression
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,16 +21,8 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 )
 
-const (
-	// MaxCost bounds an evaluation: a step costs one, and so do ten bytes looked at. CEL's
-	// own bookkeeping grows with the square of it (measured: 1,000,000 took two minutes,
-	// 100,000 at most a second).
-	MaxCost = 100_000
-	// MaxCallCost bounds all evaluations for one call together.
-	MaxCallCost = 300_000
-	// MaxLength bounds an expression, in characters.
-	MaxLength = 4096
-)
+// MaxLength bounds an expression, in characters.
+const MaxLength = 4096
 
 // Want is what an expression is to yield.
 type Want uint8
@@ -44,8 +39,10 @@ const (
 
 // Program is a compiled expression. It is safe for concurrent use.
 type Program struct {
-	program cel.Program
-	body    bool
+	program  cel.Program
+	patterns map[string]*pattern // by their source
+	steps    int                 // what an evaluation costs that goes through nothing
+	body     bool
 }
 
 // Error says what is wrong with an expression, and where: lines and columns count
@@ -130,6 +127,10 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if err := refuse(checked.NativeRep()); err != nil {
 		return nil, err
 	}
+	patterns, refused := patternsOf(checked.NativeRep())
+	if refused != nil {
+		return nil, refused
+	}
 	optimizer, err := cel.NewStaticOptimizer(rewriter{})
 	if err != nil {
 		return nil, fmt.Errorf("set up optimizer: %w", err)
@@ -138,12 +139,11 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if issues != nil && issues.Err() != nil {
 		return nil, &Error{1, 1, issues.Err().Error()}
 	}
-	program, err := c.env.Program(rewritten,
-		cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxCost), cel.CostTracking(costs{}))
+	program, err := c.env.Program(rewritten, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
-		return nil, &Error{1, 1, err.Error()} // a pattern that does not compile, for example
+		return nil, &Error{1, 1, err.Error()} // a literal that does not convert, for example
 	}
-	return &Program{program, readsBody(checked.NativeRep())}, nil
+	return &Program{program, patterns, steps(checked.NativeRep().Expr()), readsBody(checked.NativeRep())}, nil
 }
 
 // fits reports whether a type may become what is wanted.
@@ -179,13 +179,14 @@ func readsBody(a *ast.AST) bool {
 // ReadsBody reports whether an expression reads the request's body.
 func (p *Program) ReadsBody() bool { return p.body }
 
-func (p *Program) eval(in *Input) (ref.Val, error) {
-	if in.spent > MaxCallCost {
-		return nil, errSpent
+// eval evaluates, before ctx ends. What it returns holds until the meter's end.
+func (p *Program) eval(ctx context.Context, in *Input) (ref.Val, error) {
+	if err := in.meter.begin(ctx, p); err != nil {
+		return nil, err
 	}
-	out, details, err := p.program.Eval(in)
-	if cost := details.ActualCost(); cost != nil {
-		in.spent += *cost
+	out, _, err := p.program.Eval(in)
+	if ended := in.meter.outcome(ctx); ended != nil {
+		return nil, ended
 	}
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %w", err)
@@ -193,11 +194,10 @@ func (p *Program) eval(in *Input) (ref.Val, error) {
 	return out, nil
 }
 
-var errSpent = fmt.Errorf("evaluate: the expressions of the call have cost over %d", MaxCallCost)
-
 // Bool evaluates an expression that wants Bool.
-func (p *Program) Bool(in *Input) (bool, error) {
-	out, err := p.eval(in)
+func (p *Program) Bool(ctx context.Context, in *Input) (bool, error) {
+	defer in.meter.end()
+	out, err := p.eval(ctx, in)
 	if err != nil {
 		return false, err
 	}
@@ -212,8 +212,9 @@ var errControl = errors.New("evaluate: yields CR, LF, NUL or another control cha
 
 // Text evaluates an expression that wants Text. ok is false where it yields null.
 // Control characters are an error: what is written may become a line of its own.
-func (p *Program) Text(in *Input) (text string, ok bool, err error) {
-	out, err := p.eval(in)
+func (p *Program) Text(ctx context.Context, in *Input) (text string, ok bool, err error) {
+	defer in.meter.end()
+	out, err := p.eval(ctx, in)
 	if err != nil {
 		return "", false, err
 	}
@@ -235,16 +236,19 @@ func (p *Program) Text(in *Input) (text string, ok bool, err error) {
 	return text, true, nil
 }
 
-// JSON evaluates an expression that wants JSON and appends what it yields. More than
-// limit bytes are an error.
-func (p *Program) JSON(in *Input, dst []byte, limit int) ([]byte, error) {
-	out, err := p.eval(in)
+// JSON evaluates an expression that wants JSON and returns what it yields, with its
+// capacity taken from memory; a nil memory has no limit. More than limit bytes are an
+// error.
+func (p *Program) JSON(ctx context.Context, in *Input, memory Memory, limit int) ([]byte, error) {
+	defer in.meter.end()
+	out, err := p.eval(ctx, in)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
-	e := encoder{dst: dst, limit: len(dst) + limit}
+	e := encoder{meter: &in.meter, memory: memory, limit: limit}
 	if err := e.value(out, 0); err != nil {
-		return dst, fmt.Errorf("evaluate: %w", err)
+		e.give()
+		return nil, cmp.Or(in.meter.outcome(ctx), fmt.Errorf("evaluate: %w", err))
 	}
 	return e.dst, nil
 }

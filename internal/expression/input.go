@@ -21,6 +21,8 @@ const (
 	varQuery   = "request.query"
 	varHeaders = "request.headers"
 	varBody    = "request.body"
+	// varMeter is none of an expression's own: @ is not part of a name.
+	varMeter = "@meter"
 )
 
 // Request is what expressions see.
@@ -41,12 +43,21 @@ type Request struct {
 // asks. It is for one goroutine at a time.
 type Input struct {
 	request              *Request
-	spent                uint64 // cost so far
+	meter                meter
 	query, headers, body ref.Val
 }
 
-// NewInput returns the Input of a request, which must not change any more.
-func NewInput(r *Request) *Input { return &Input{request: r} }
+// NewInput returns the Input of a request, which must not change any more. A nil memory
+// has no limit.
+func NewInput(r *Request, memory Memory) *Input {
+	return &Input{request: r, meter: meter{
+		memory: memory, scans: maxScans*len(r.Body) + 1<<16, most: maxKept*int64(len(r.Body)) + keptFree,
+	}}
+}
+
+// Close gives back the memory of what was found out about the request. Nothing is
+// evaluated any more.
+func (in *Input) Close() { in.meter.drop(in.meter.kept) }
 
 // Parent implements the activation of CEL.
 func (*Input) Parent() interpreter.Activation { return nil }
@@ -54,6 +65,8 @@ func (*Input) Parent() interpreter.Activation { return nil }
 // ResolveName implements the activation of CEL.
 func (in *Input) ResolveName(name string) (any, bool) {
 	switch name {
+	case varMeter:
+		return &in.meter, true
 	case varMethod:
 		return types.String(in.request.Method), true
 	case varPath:
@@ -63,29 +76,46 @@ func (in *Input) ResolveName(name string) (any, bool) {
 	case varCaller:
 		return types.String(in.request.Caller), true
 	case varQuery:
-		return once(&in.query, in.parseQuery), true
+		return in.meter.once(&in.query, in.parseQuery), true
 	case varHeaders:
-		return once(&in.headers, in.parseHeaders), true
+		return in.meter.once(&in.headers, in.parseHeaders), true
 	case varBody:
-		return once(&in.body, in.parseBody), true
+		return in.meter.once(&in.body, in.parseBody), true
 	}
 	return nil, false
 }
 
-func once(kept *ref.Val, parse func() ref.Val) ref.Val {
-	if *kept == nil {
-		*kept = parse()
+func (m *meter) once(kept *ref.Val, parse func() ref.Val) ref.Val {
+	if *kept != nil {
+		return *kept
 	}
-	return *kept
+	v := parse()
+	if m.fault == nil { // else it may have been for want of memory, and be there next time
+		*kept = v
+	}
+	return v
 }
+
+// entrySize is what a parameter or field takes, its own bytes apart.
+const entrySize = 128
 
 // parseQuery keeps the first of several parameters of one name, and leaves out what
 // is no parameter.
 func (in *Input) parseQuery() ref.Val {
-	values, _ := url.ParseQuery(in.request.Query)
-	out := make(map[string]string, len(values))
-	for name, list := range values {
-		out[name] = list[0]
+	query := in.request.Query
+	if !in.meter.keep(entrySize*(strings.Count(query, "&")+1) + len(query)) {
+		return in.meter.err()
+	}
+	out := map[string]string{}
+	for part := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if _, known := out[name]; known || err != nil || part == "" || strings.Contains(part, ";") {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			out[name] = value
+		}
 	}
 	return types.NewStringStringMap(types.DefaultTypeAdapter, out)
 }
@@ -95,9 +125,14 @@ func (in *Input) parseQuery() ref.Val {
 func (in *Input) parseHeaders() ref.Val {
 	out := make(map[string]string, len(in.request.Header))
 	for name, lines := range in.request.Header {
-		if in.request.Hidden == nil || !in.request.Hidden(name) {
-			out[strings.ToLower(name)] = strings.Join(lines, ", ")
+		if in.request.Hidden != nil && in.request.Hidden(name) {
+			continue
 		}
+		joined := strings.Join(lines, ", ")
+		if !in.meter.keep(entrySize + len(name) + len(joined)) {
+			return in.meter.err()
+		}
+		out[strings.ToLower(name)] = joined
 	}
 	return types.NewStringStringMap(types.DefaultTypeAdapter, out)
 }
@@ -114,5 +149,8 @@ func (in *Input) parseBody() ref.Val {
 	case !ok:
 		return types.NewErr("the body is no JSON")
 	}
-	return newValue(value, &scan{maxScans*len(value) + 1<<16})
+	if !in.meter.keep(keptSize(value)) {
+		return in.meter.err()
+	}
+	return newValue(value, &in.meter)
 }

@@ -15,29 +15,86 @@ import (
 // several with one key the last wins.
 type object struct {
 	raw     []byte
-	scan    *scan
-	spans   map[string][]byte
-	members map[string]ref.Val // those asked for so far
-	keys    []string           // in the order of their first appearance
+	meter   *meter
+	places  map[string]int32 // in members; nil for few of them
+	members []member         // in the order of their first appearance
+	indexed bool
 }
 
-// index finds the members; false where too much was scanned.
-func (o *object) index() bool {
-	if o.spans != nil {
+// member is one of an object.
+type member struct {
+	key   string
+	raw   []byte
+	value ref.Val // nil until it is asked for
+}
+
+// index finds the members; the value is the error where that was too much, or nil.
+func (o *object) index() ref.Val {
+	if o.indexed {
+		return nil
+	}
+	if !o.meter.scan(len(o.raw)) {
+		return errScans()
+	}
+	kept := o.meter.kept
+	for quoted, value := range rawjson.Members(o.raw) {
+		if !o.add(rawjson.Unquote(quoted), value) {
+			o.meter.drop(o.meter.kept - kept)
+			o.places, o.members = nil, nil
+			return o.meter.err()
+		}
+	}
+	o.indexed = true
+	return nil
+}
+
+// few is how many members are found as fast without a map, which takes more than they do.
+const few = 8
+
+// add takes a member in.
+func (o *object) add(name, value []byte) bool {
+	if i, known := place(o, name); known {
+		o.members[i].raw = value
 		return true
 	}
-	if !o.scan.take(len(o.raw)) {
+	n := len(o.members)
+	if n%foundPerUnit == 0 && !o.meter.take(1) || !o.meter.keep(memberSize+len(name)) {
 		return false
 	}
-	o.spans, o.members = map[string][]byte{}, map[string]ref.Val{}
-	for quoted, value := range rawjson.Members(o.raw) {
-		key := string(rawjson.Unquote(quoted))
-		if _, known := o.spans[key]; !known {
-			o.keys = append(o.keys, key)
+	key := string(name)
+	o.members = append(o.members, member{key: key, raw: value})
+	switch {
+	case n < few:
+		return true
+	case n > few:
+		if !o.meter.keep(slotSize) {
+			return false
 		}
-		o.spans[key] = value
+		o.places[key] = int32(n) //nolint:gosec // no body has more than 64 MiB
+		return true
+	}
+	if !o.meter.keep(tableSize) {
+		return false
+	}
+	o.places = make(map[string]int32, 2*few)
+	for i := range o.members {
+		o.places[o.members[i].key] = int32(i) //nolint:gosec // as many as few
 	}
 	return true
+}
+
+// place is where a member stands.
+func place[T []byte | string](o *object, name T) (int, bool) {
+	if o.places != nil {
+		i, ok := o.places[string(name)]
+		return int(i), ok
+	}
+	for i := range o.members {
+		if o.members[i].key == string(name) {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // Find implements traits.Mapper. Where it finds an error, that is the value.
@@ -46,19 +103,21 @@ func (o *object) Find(key ref.Val) (ref.Val, bool) {
 	if !ok {
 		return nil, false
 	}
-	if !o.index() {
-		return errScans(), false
+	if err := o.index(); err != nil {
+		return err, false
 	}
-	if v, ok := o.members[string(name)]; ok {
-		return v, true
-	}
-	raw, ok := o.spans[string(name)]
+	i, ok := place(o, string(name))
 	if !ok {
 		return nil, false
 	}
-	v := newValue(raw, o.scan)
-	o.members[string(name)] = v
-	return v, true
+	m := &o.members[i]
+	if m.value == nil {
+		if !o.meter.keep(keptSize(m.raw)) {
+			return o.meter.err(), false
+		}
+		m.value = newValue(m.raw, o.meter)
+	}
+	return m.value, true
 }
 
 // Get implements traits.Indexer.
@@ -80,21 +139,21 @@ func (o *object) Contains(key ref.Val) ref.Val {
 
 // Size implements traits.Sizer.
 func (o *object) Size() ref.Val {
-	if !o.index() {
-		return errScans()
+	if err := o.index(); err != nil {
+		return err
 	}
-	return types.Int(len(o.spans))
+	return types.Int(len(o.members))
 }
 
 // IsZeroValue implements traits.Zeroer.
-func (o *object) IsZeroValue() bool { return o.index() && len(o.spans) == 0 }
+func (o *object) IsZeroValue() bool { return o.index() == nil && len(o.members) == 0 }
 
 // Iterator implements traits.Iterable, over the keys.
 func (o *object) Iterator() traits.Iterator {
-	if !o.index() {
-		return &broken{}
+	if err := o.index(); err != nil {
+		return &broken{err: err}
 	}
-	return types.NewStringList(types.DefaultTypeAdapter, o.keys).Iterator()
+	return &keys{of: o}
 }
 
 // ConvertToNative implements ref.Val.
@@ -106,10 +165,33 @@ func (*object) ConvertToNative(t reflect.Type) (any, error) {
 func (o *object) ConvertToType(t ref.Type) ref.Val { return convert(o, t) }
 
 // Equal implements ref.Val.
-func (o *object) Equal(other ref.Val) ref.Val { return equals(o, other) }
+func (o *object) Equal(other ref.Val) ref.Val { return equals(o.meter, o, other) }
 
 // Type implements ref.Val.
 func (*object) Type() ref.Type { return types.MapType }
 
 // Value implements ref.Val.
 func (o *object) Value() any { return o }
+
+// String keeps CEL's messages short.
+func (*object) String() string { return "an object of the body" }
+
+// keys iterates over those of an object.
+type keys struct {
+	opaque
+
+	of   *object
+	next int
+}
+
+// HasNext implements traits.Iterator.
+func (k *keys) HasNext() ref.Val { return types.Bool(k.next < len(k.of.members)) }
+
+// Next implements traits.Iterator.
+func (k *keys) Next() ref.Val {
+	if k.next == len(k.of.members) {
+		return nil
+	}
+	k.next++
+	return types.String(k.of.members[k.next-1].key)
+}

@@ -1,58 +1,138 @@
 package expression
 
 import (
-	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 )
 
-const (
-	// maxNodes bounds the values that one comparison looks at: the same value may stand
-	// in a container, and that in another one, many times over.
-	maxNodes = 20_000
-	// maxElements bounds a list that is added up.
-	maxElements = 100_000
-)
-
-func tooLarge(what string) ref.Val {
-	return types.NewErr("a value is too large to %s", what)
-}
-
-// scalar unwraps a number of the body.
-func scalar(v ref.Val) ref.Val {
+// plain unwraps a number of the body.
+func plain(v ref.Val) ref.Val {
 	if n, ok := v.(*number); ok {
 		return n.plain()
 	}
 	return v
 }
 
-func equals(a, b ref.Val) ref.Val {
-	nodes := maxNodes
-	return equal(a, b, &nodes)
+// look is an argument of a function of CEL's, which looks at all of a text.
+func look(m *meter, v ref.Val) ref.Val {
+	v = plain(v)
+	if !m.text(length(v)) {
+		return m.err()
+	}
+	return v
 }
 
-func differs(a, b ref.Val) ref.Val {
-	if same, ok := equals(a, b).(types.Bool); ok {
+// length is that of a text, 0 of what is none.
+func length(v ref.Val) int {
+	switch v := v.(type) {
+	case types.String:
+		return len(v)
+	case types.Bytes:
+		return len(v)
+	}
+	return 0
+}
+
+// key is what a container is asked for. CEL writes what it does not find into an error,
+// whole: a list within lists, each of them twice, would never be written to its end.
+func key(m *meter, v ref.Val) ref.Val {
+	switch v = look(m, v); v.(type) {
+	case types.String, types.Int, types.Uint, types.Double, types.Bool, *types.Err:
+		return v
+	}
+	return types.NewErr("no such key: it is no string, number or bool")
+}
+
+// given is the value of an entry written with ?, which CEL would write into an error where
+// it is no optional.
+func given(_ *meter, v ref.Val) ref.Val {
+	if _, ok := v.(*types.Optional); ok {
+		return v
+	}
+	return types.NewErr("an entry with ? is no optional")
+}
+
+// each is what a comprehension goes through. Of a map CEL copies the keys first.
+func each(m *meter, v ref.Val) ref.Val {
+	if _, ours := v.(*object); ours {
+		return v
+	}
+	if c, ok := v.(traits.Mapper); ok && !m.take(size(c)) {
+		return m.err()
+	}
+	return v
+}
+
+// size is that of a container, 0 where it could not be looked into.
+func size(c traits.Sizer) int {
+	n, _ := c.Size().(types.Int)
+	return int(n)
+}
+
+// step is the beginning of a step of a comprehension, which ends it where the evaluation
+// is to end.
+func step(m *meter, units ref.Val) ref.Val {
+	n, _ := units.(types.Int)
+	return types.Bool(m.take(int(n)))
+}
+
+// zone is the name of a time zone, which is read from a file each time.
+func zone(m *meter, v ref.Val) ref.Val {
+	if !m.take(zoneUnits) {
+		return m.err()
+	}
+	return look(m, v)
+}
+
+const zoneUnits = 200
+
+// unwrap are the values of those of a list of optionals that have one.
+func unwrap(m *meter, v ref.Val) ref.Val {
+	list, ok := v.(traits.Lister)
+	if !ok {
+		return types.MaybeNoSuchOverloadErr(v)
+	}
+	var all []ref.Val
+	for it := list.Iterator(); it.HasNext() == types.True; {
+		element := it.Next()
+		optional, ok := element.(*types.Optional)
+		switch {
+		case !m.take(1):
+			return m.err()
+		case types.IsError(element):
+			return element
+		case !ok:
+			return types.NewErr("an element of the list is no optional")
+		case optional.HasValue():
+			all = append(all, optional.GetValue())
+		}
+	}
+	return types.NewRefValList(types.DefaultTypeAdapter, all)
+}
+
+func differs(m *meter, a, b ref.Val) ref.Val {
+	same := equals(m, a, b)
+	if same, ok := same.(types.Bool); ok {
 		return !same
 	}
-	return equals(a, b)
+	return same
 }
 
-// equal compares by value, whatever holds the values. Errors come out as they are.
-func equal(a, b ref.Val, nodes *int) ref.Val {
-	if *nodes--; *nodes < 0 {
-		return tooLarge("compare")
+// equals compares by value, whatever holds the values. Errors come out as they are.
+func equals(m *meter, a, b ref.Val) ref.Val {
+	if !m.take(1) {
+		return m.err()
 	}
 	switch left := a.(type) {
 	case traits.Mapper:
 		if right, ok := b.(traits.Mapper); ok {
-			return equalMaps(left, right, nodes)
+			return equalMaps(m, left, right)
 		}
 		return types.False
 	case traits.Lister:
 		if right, ok := b.(traits.Lister); ok {
-			return equalLists(left, right, nodes)
+			return equalLists(m, left, right)
 		}
 		return types.False
 	case *types.Optional:
@@ -63,31 +143,44 @@ func equal(a, b ref.Val, nodes *int) ref.Val {
 		if !left.HasValue() {
 			return types.True
 		}
-		return equal(left.GetValue(), right.GetValue(), nodes)
+		return equals(m, left.GetValue(), right.GetValue())
 	}
-	return scalar(a).Equal(scalar(b))
+	a, b = plain(a), plain(b)
+	switch {
+	case types.IsError(b): // a number that is out of range
+		return b
+	case !m.text(min(length(a), length(b))):
+		return m.err()
+	}
+	return a.Equal(b)
 }
 
-func equalLists(a, b traits.Lister, nodes *int) ref.Val {
+func equalLists(m *meter, a, b traits.Lister) ref.Val {
 	if n, ok := sizes(a, b); !ok {
 		return n
 	}
 	for left, right := a.Iterator(), b.Iterator(); left.HasNext() == types.True && right.HasNext() == types.True; {
-		if v := equal(left.Next(), right.Next(), nodes); v != types.True {
+		if v := equals(m, left.Next(), right.Next()); v != types.True {
 			return v
 		}
 	}
 	return types.True
 }
 
-func equalMaps(a, b traits.Mapper, nodes *int) ref.Val {
+func equalMaps(m *meter, a, b traits.Mapper) ref.Val {
 	if n, ok := sizes(a, b); !ok {
 		return n
+	}
+	if types.IsError(each(m, a)) {
+		return m.err()
 	}
 	for it := a.Iterator(); it.HasNext() == types.True; {
 		key := it.Next()
 		if types.IsError(key) {
 			return key
+		}
+		if !m.text(length(key)) {
+			return m.err()
 		}
 		right, ok := b.Find(key)
 		if !ok {
@@ -96,7 +189,7 @@ func equalMaps(a, b traits.Mapper, nodes *int) ref.Val {
 			}
 			return types.False
 		}
-		if v := equal(a.Get(key), right, nodes); v != types.True {
+		if v := equals(m, a.Get(key), right); v != types.True {
 			return v
 		}
 	}
@@ -117,22 +210,24 @@ func sizes(a, b traits.Sizer) (ref.Val, bool) {
 }
 
 // within looks for a value in a list, or for a key in a map.
-func within(v, container ref.Val) ref.Val {
+func within(m *meter, v, container ref.Val) ref.Val {
 	switch c := container.(type) {
 	case traits.Mapper:
-		found, ok := c.Find(scalar(v))
+		if v = key(m, v); types.IsError(v) {
+			return v
+		}
+		found, ok := c.Find(v)
 		if !ok && found != nil {
 			return found
 		}
 		return types.Bool(ok)
 	case traits.Lister:
-		nodes := maxNodes
 		for it := c.Iterator(); it.HasNext() == types.True; {
 			element := it.Next()
 			if types.IsError(element) {
 				return element
 			}
-			if same := equal(v, element, &nodes); same != types.False {
+			if same := equals(m, v, element); same != types.False {
 				return same
 			}
 		}
@@ -143,105 +238,30 @@ func within(v, container ref.Val) ref.Val {
 
 // add puts lists one behind the other at once: CEL would keep both and walk through
 // them with each look.
-func add(a, b ref.Val) ref.Val {
+func add(m *meter, a, b ref.Val) ref.Val {
 	left, ok := a.(traits.Lister)
 	right, both := b.(traits.Lister)
 	if !ok || !both {
-		adder, ok := scalar(a).(traits.Adder)
-		if !ok {
+		a, b = look(m, a), look(m, b)
+		adder, ok := a.(traits.Adder)
+		if !ok || m.fault != nil {
 			return types.MaybeNoSuchOverloadErr(a)
 		}
-		return adder.Add(scalar(b))
+		return adder.Add(b)
 	}
-	var all []ref.Val
+	n := size(left) + size(right)
+	if !m.take(n) {
+		return m.err()
+	}
+	all := make([]ref.Val, 0, n)
 	for _, list := range []traits.Lister{left, right} {
 		for it := list.Iterator(); it.HasNext() == types.True; {
 			element := it.Next()
 			if types.IsError(element) {
 				return element
 			}
-			if all = append(all, element); len(all) > maxElements {
-				return tooLarge("add to")
-			}
+			all = append(all, element)
 		}
 	}
 	return types.NewRefValList(types.DefaultTypeAdapter, all)
-}
-
-// costs charges calls by the size of what they look at. CEL's own charges go by
-// overloads, which are not known of values whose type is not known before.
-type costs struct{}
-
-// The units of cost: a step is one, and so is the look at so many bytes.
-const (
-	bytesPerUnit   = 10
-	patternPerUnit = 4
-)
-
-// CallCost implements interpreter.ActualCostEstimator. It is asked after the call.
-func (costs) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
-	cost := uint64(1)
-	switch function {
-	case scalarCall:
-		cost = 0
-	case equalsCall, differsCall:
-		cost += min(weight(args[0], maxNodes), weight(args[1], maxNodes))
-	case inCall:
-		if _, ok := args[1].(traits.Mapper); !ok {
-			cost += weight(args[1], maxNodes)
-		}
-	case addCall:
-		cost += text(args[0]) + text(args[1])
-		if list, ok := result.(traits.Lister); ok {
-			n, _ := list.Size().(types.Int)
-			cost += uint64(max(n, 0))
-		}
-	case overloads.Matches:
-		cost += (text(args[0]) + 1) * (text(args[len(args)-1])*bytesPerUnit/patternPerUnit + 1)
-	default:
-		for _, a := range args {
-			cost += text(a)
-		}
-	}
-	return &cost
-}
-
-// text is the weight of a string.
-func text(v ref.Val) uint64 {
-	switch v := v.(type) {
-	case types.String:
-		return uint64(len(v)) / bytesPerUnit
-	case types.Bytes:
-		return uint64(len(v)) / bytesPerUnit
-	}
-	return 0
-}
-
-// weight is about the number of values in a value, up to most.
-func weight(v ref.Val, most int) uint64 {
-	left := most
-	count(v, &left)
-	return uint64(most - max(left, 0)) //nolint:gosec // not negative
-}
-
-func count(v ref.Val, left *int) {
-	if *left--; *left < 0 {
-		return
-	}
-	switch v := v.(type) {
-	case *object:
-		*left -= len(v.raw) / bytesPerUnit
-	case *array:
-		*left -= len(v.raw) / bytesPerUnit
-	case traits.Mapper:
-		for it := v.Iterator(); *left > 0 && it.HasNext() == types.True; {
-			count(v.Get(it.Next()), left)
-		}
-	case traits.Lister:
-		for it := v.Iterator(); *left > 0 && it.HasNext() == types.True; {
-			count(it.Next(), left)
-		}
-	default:
-		*left -= int(text(v)) //nolint:gosec // of a body
-	}
 }

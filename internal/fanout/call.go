@@ -99,8 +99,9 @@ func (a *Answer) Responded() bool { return a.Status != 0 }
 type Backend interface {
 	// Reserve takes, before a byte is sent, what the backend limits. Where it
 	// refuses, the reservation is nil and the answer says why: it is Skipped where the
-	// call is not for the backend.
-	Reserve(call *Call) (Reservation, Answer)
+	// call is not for the backend, and Failed or Canceled where ctx ended, by its cause,
+	// as with Do.
+	Reserve(ctx context.Context, call *Call) (Reservation, Answer)
 }
 
 // Reservation is the right to ask a backend once. Exactly one of Do and Cancel is

@@ -246,6 +246,49 @@ func TestTimeoutIsNeverCanceled(t *testing.T) {
 	})
 }
 
+// K3: a call ends while a backend still reserves, in time and with its client; nothing is
+// sent then, and what others reserved is given back.
+func TestK3ReservingEndsWithTheCall(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		leave   time.Duration
+		after   time.Duration
+		outcome fanout.CallOutcome
+		answer  fanout.Answer
+	}{
+		"the time is up":      {time.Hour, time.Second, fanout.Unmet, fanout.Answer{Outcome: failed, Reason: fanout.Timeout}},
+		"the client has left": {300 * ms, 300 * ms, fanout.ClientClosed, fanout.Answer{Outcome: canceled}},
+	} {
+		for _, kind := range []fanout.PolicyType{fanout.All, fanout.Any, fanout.BestEffort} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), row.leave)
+				defer cancel()
+				backends := []*scripted{succeeds(ms), {ponders: true}, succeeds(ms)}
+				d, seen := newDispatcher(fanout.Options{Policy: fanout.Policy{Type: kind}}, backends...)
+				reserved := 0
+				start := time.Now()
+				r, err := d.Dispatch(ctx, &fanout.Call{Method: "POST", Reserved: func() { reserved++ }})
+				if err != nil || r.Outcome != row.outcome || time.Since(start) != row.after || reserved != 1 {
+					t.Fatalf("%s: %v, %v after %v, told %d times", name, r.Outcome, err, time.Since(start), reserved)
+				}
+				for i, a := range r.Answers {
+					if a.Outcome != row.answer.Outcome || a.Reason != row.answer.Reason {
+						t.Errorf("%s: backend %d is %v, %v", name, i, a.Outcome, a.Reason)
+					}
+				}
+				for i, b := range backends {
+					if want := int32(1 - i%2); b.asked.Load() != 0 || b.returned.Load() != want {
+						t.Errorf("%s: backend %d was asked %d times, %d reservations came back", name, i, b.asked.Load(), b.returned.Load())
+					}
+				}
+				if seen.outcomes(t, 3); !d.Idle() {
+					t.Errorf("%s: the call is still in flight", name)
+				}
+			})
+		}
+	}
+}
+
 func TestStragglersKeepTheirPlaceInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -34,12 +34,11 @@ type arrival struct {
 }
 
 func (f *flight) run(client context.Context) *Result {
-	f.reserve()
-	if f.verdict() == unmet {
-		f.reserved()
-		f.skip()
-		f.land()
-		return f.result(f.verdict())
+	ctx, cancel := context.WithTimeoutCause(client, f.d.Timeout, ErrTimeout)
+	defer cancel()
+	f.reserve(ctx)
+	if f.verdict() == unmet || ctx.Err() != nil {
+		return f.ground(ctx)
 	}
 	// Attempts must outlive the client under Finish, so its leaving is passed on
 	// by hand.
@@ -52,9 +51,9 @@ func (f *flight) run(client context.Context) *Result {
 			go f.ask(ctx, i, r)
 		}
 	}
-	shade := f.cast(base)
+	shade := f.cast(ctx, base)
 	f.reserved()
-	v, left := f.await(client)
+	v, left := f.await(ctx)
 	close(f.decided)
 	result := f.result(v)
 	shade.decide(result.Answers)
@@ -67,11 +66,11 @@ func (f *flight) run(client context.Context) *Result {
 
 // reserve asks every backend for the right to send. Those that refuse have their
 // answer at once.
-func (f *flight) reserve() {
+func (f *flight) reserve(ctx context.Context) {
 	f.asked = make([]Reservation, len(f.answers))
 	f.cancels = make([]context.CancelCauseFunc, len(f.answers))
 	for i, b := range f.d.Backends {
-		r, refusal := b.Reserve(f.call)
+		r, refusal := b.Reserve(ctx, f.call)
 		if r == nil {
 			if refusal.Outcome == Skipped {
 				f.unwanted++
@@ -83,14 +82,35 @@ func (f *flight) reserve() {
 	}
 }
 
-// skip gives back the reservations of a call that cannot succeed any more.
-func (f *flight) skip() {
+// ground ends a flight of which nothing was sent: it cannot succeed any more, or its time
+// was up before the last backend had reserved.
+func (f *flight) ground(ctx context.Context) *Result {
+	f.reserved()
+	a := Answer{Outcome: Skipped}
+	switch {
+	case ctx.Err() == nil:
+	case timedOut(ctx):
+		a = Answer{Outcome: Failed, Reason: Timeout}
+	default:
+		a = Answer{Outcome: Canceled}
+	}
 	for i, r := range f.asked {
 		if r != nil {
 			r.Cancel()
-			f.settle(i, Answer{Outcome: Skipped})
+			f.settle(i, a)
 		}
 	}
+	f.land()
+	result := f.result(f.verdict())
+	if a.Outcome == Canceled {
+		result.Outcome = ClientClosed
+	}
+	return result
+}
+
+// timedOut tells the end of the call's time from that of its client.
+func timedOut(ctx context.Context) bool {
+	return context.Cause(ctx) == ErrTimeout //nolint:errorlint // our own cause, never wrapped
 }
 
 // ask runs in the backend's own goroutine.
@@ -114,19 +134,18 @@ func (f *flight) settle(i int, a Answer) {
 
 // await collects answers until the call is decided, its time is up, or the client
 // has left.
-func (f *flight) await(client context.Context) (v verdict, left bool) {
-	timer := time.NewTimer(f.d.Timeout - time.Since(f.start)) // reservations have taken some
-	defer timer.Stop()
+func (f *flight) await(ctx context.Context) (v verdict, left bool) {
 	v = f.verdict()
 	for f.waiting > 0 && (v == undecided || f.stragglers == Wait) {
 		select {
 		case a := <-f.arrivals:
 			v = f.take(a, v)
-		case <-client.Done():
+		case <-ctx.Done():
+			if timedOut(ctx) {
+				return f.expire(v), false
+			}
 			f.depart()
 			return v, true
-		case <-timer.C:
-			return f.expire(v), false
 		}
 	}
 	if f.stragglers == Cancel {

@@ -17,6 +17,7 @@ type scripted struct {
 	answer  fanout.Answer
 	refuses bool
 	deaf    bool // goes on after its context has ended
+	ponders bool // comes to no end with reserving
 
 	asked, returned atomic.Int32
 	ended           atomic.Pointer[ending]
@@ -43,7 +44,11 @@ func refuses(reason fanout.Reason) *scripted {
 }
 
 // Reserve implements fanout.Backend.
-func (s *scripted) Reserve(*fanout.Call) (fanout.Reservation, fanout.Answer) {
+func (s *scripted) Reserve(ctx context.Context, _ *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	if s.ponders {
+		<-ctx.Done()
+		return nil, cutOff(ctx)
+	}
 	if s.refuses {
 		return nil, s.answer
 	}
@@ -65,6 +70,11 @@ func (s *scripted) Do(ctx context.Context, _ *fanout.Call, _ <-chan struct{}) fa
 		<-timer.C
 		return s.answer
 	}
+	return cutOff(ctx)
+}
+
+// cutOff is the answer of a backend whose context has ended.
+func cutOff(ctx context.Context) fanout.Answer {
 	if errors.Is(context.Cause(ctx), fanout.ErrTimeout) {
 		return fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Timeout}
 	}

@@ -46,8 +46,8 @@ type kept struct {
 }
 
 // cast sends the call to shadows, if it is any's turn. What they reserve is taken here,
-// in the goroutine of the call, which alone touches the call's input.
-func (f *flight) cast(base context.Context) *shade {
+// in the goroutine of the call, which alone touches the call's input, and before ctx ends.
+func (f *flight) cast(ctx, base context.Context) *shade {
 	var s *shade
 	for i := range f.d.Shadows {
 		if rand.IntN(100) >= f.d.Shadows[i].Percent {
@@ -56,12 +56,12 @@ func (f *flight) cast(base context.Context) *shade {
 		if s == nil {
 			s = &shade{d: f.d, call: f.call, start: f.start, decided: make(chan struct{})}
 		}
-		s.ask(base, i)
+		s.ask(ctx, base, i)
 	}
 	return s
 }
 
-func (s *shade) ask(base context.Context, i int) {
+func (s *shade) ask(ctx, base context.Context, i int) {
 	// They have room of their own, in number and in memory.
 	memory, ok := s.d.ShadowObserver.Room(s.call)
 	if !ok || s.d.shadowed.Add(1) > int64(s.d.MaxInFlight) {
@@ -78,7 +78,7 @@ func (s *shade) ask(base context.Context, i int) {
 	}
 	call := *s.call
 	call.Memory = memory
-	r, refusal := s.d.Shadows[i].Backend.Reserve(&call)
+	r, refusal := s.d.Shadows[i].Backend.Reserve(ctx, &call)
 	call.Input = nil // of which the call gives the room back
 	if r == nil {
 		s.run(i, memory, func() Answer { return refusal }, release)

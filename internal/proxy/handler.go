@@ -20,9 +20,6 @@ const (
 	// client may read, not how long.
 	writeTimeout = 30 * time.Second
 	writeChunk   = 64 << 10
-	// indexed is how much of a body's size expressions may keep to find their way in it
-	// (measured: 9.6 for an object of the smallest members).
-	indexed = 10
 	// statusClientClosed is what the log says of a call that its client left.
 	statusClientClosed = 499
 	// maxPooled keeps a large response from holding its memory when it is written: what is
@@ -115,19 +112,14 @@ func (v *visit) serve() {
 	}
 	call.RequestID, call.Memory = v.id, v.Memory
 	if v.route.computes {
-		index := indexed * int64(len(call.Body))
-		if !v.Memory.Take(index) {
-			v.refuse(gate.OutOfMemory())
-			return
-		}
-		call.Reserved = func() {
-			call.Input = nil
-			v.Memory.Give(index)
-		}
-		call.Input = expression.NewInput(&expression.Request{
+		input := expression.NewInput(&expression.Request{
 			Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller,
 			Header: call.Header, Hidden: v.route.credentials.Has, Body: call.Body,
-		})
+		}, v.Memory)
+		call.Input, call.Reserved = input, func() {
+			call.Input = nil
+			input.Close()
+		}
 	}
 	for _, b := range v.route.backends {
 		if err := b.CheckPath(call); err != nil {

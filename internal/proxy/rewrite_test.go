@@ -151,3 +151,30 @@ func TestExpressionOfAnotherVersion(t *testing.T) {
 		t.Errorf("the old plan: %d", r.Status)
 	}
 }
+
+// K3: dispatch.timeout bounds the expressions of a call, and nothing is sent after it. Their
+// memory is part of the budget, and given back.
+func TestK3ExpressionsAreWithinTheBoundsOfTheCall(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, nil)
+	backends := testkit.Receivers(testkit.Receiver("plain", b.URL), testkit.Receiver("one", b.URL, when("request.body.all(x, x >= 0)")))
+	text := "[" + strings.Repeat("1,", 5000) + "1]"
+	late := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", backends, func(r *routeconfig.Route) { r.Dispatch.Timeout = 1 }))
+	if r := late.Do("POST", "orders", "/", text); r.Status != 504 || strings.Count(r.Header.Get("Fanout-Backends"), "outcome=failed;reason=timeout") != 2 {
+		t.Errorf("without time: %d %v", r.Status, r.Header)
+	}
+	narrow := proxytest.Serve(t, proxy.Options{MemoryBudget: 40_000}, testkit.Route("orders", backends, policy("BestEffort", 0)))
+	for _, row := range []struct {
+		body   string
+		status int
+	}{{text, 207}, {"[1]", 200}, {text, 207}} {
+		if r := narrow.Do("POST", "orders", "/", row.body); r.Status != row.status ||
+			strings.Contains(r.Header.Get("Fanout-Backends"), "one;outcome=rejected;reason=overloaded") != (row.status == 207) {
+			t.Errorf("with little memory: %d %v", r.Status, r.Header)
+		}
+	}
+	if n := b.Count(); n != 4 {
+		t.Errorf("the backend was asked %d times, want 4", n)
+	}
+	testkit.Eventually(t, "all is given back", func() bool { return strings.Contains(narrow.Ask("/metrics").Body, "fanout_body_memory_bytes 0\n") })
+}

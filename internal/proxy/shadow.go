@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -68,11 +69,11 @@ func (c *comparisons) total() map[string]uint64 {
 
 // Reserve implements fanout.Backend. A path that cannot be sent here is no reason to
 // refuse the call.
-func (s *shadow) Reserve(call *fanout.Call) (fanout.Reservation, fanout.Answer) {
+func (s *shadow) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
 	if s.CheckPath(call) != nil {
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
-	return s.Backend.Reserve(call) //nolint:wrapcheck // no error
+	return s.Backend.Reserve(ctx, call) //nolint:wrapcheck // no error
 }
 
 // Room implements fanout.ShadowObserver.

@@ -77,7 +77,7 @@ func hex4(b []byte) rune {
 }
 
 // AppendString appends valid UTF-8 as a JSON string.
-func AppendString(dst, s []byte) []byte {
+func AppendString[T []byte | string](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {
 		next := i

@@ -1,0 +1,81 @@
+package expression
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/overloads"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+)
+
+const (
+	// maxInstructions bounds what a pattern compiles to: x{1000} is 7 characters long, and
+	// a thousand instructions that each byte of a text may be held against.
+	maxInstructions = 5000
+	// instructionsPerUnit of a pattern are held against ten bytes for one unit.
+	instructionsPerUnit = 4
+)
+
+// pattern is a compiled one of matches.
+type pattern struct {
+	expression *regexp.Regexp
+	// units is what ten bytes of a text cost.
+	units int
+}
+
+func newPattern(source string) (*pattern, error) {
+	compiled, err := regexp.Compile(source)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // shown with the place where it stands
+	}
+	parsed, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the same
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the same
+	}
+	if n := len(program.Inst); n > maxInstructions {
+		return nil, fmt.Errorf("the pattern is made of %d instructions, more than %d", n, maxInstructions)
+	}
+	return &pattern{compiled, len(program.Inst)/instructionsPerUnit + 1}, nil
+}
+
+// patternsOf compiles the patterns of an expression, which are literals.
+func patternsOf(a *ast.AST) (map[string]*pattern, *Error) {
+	patterns := map[string]*pattern{}
+	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.FunctionMatcher(overloads.Matches)) {
+		args := e.AsCall().Args()
+		last := args[len(args)-1]
+		at := a.SourceInfo().GetStartLocation(last.ID())
+		source, ok := last.AsLiteral().(types.String)
+		if last.Kind() != ast.LiteralKind || !ok {
+			at = a.SourceInfo().GetStartLocation(e.ID())
+			return nil, &Error{at.Line(), at.Column() + 1, "matches needs a pattern that is written out"}
+		}
+		p, err := newPattern(string(source))
+		if err != nil {
+			return nil, &Error{at.Line(), at.Column() + 1, err.Error()}
+		}
+		patterns[string(source)] = p
+	}
+	return patterns, nil
+}
+
+// matches looks for a pattern in a text, in a time that grows with the product of both.
+func matches(m *meter, text, source ref.Val) ref.Val {
+	s, ok := plain(text).(types.String)
+	if !ok {
+		return types.MaybeNoSuchOverloadErr(text)
+	}
+	name, _ := source.(types.String)
+	p := m.patterns[string(name)]
+	if !m.take((len(s)/bytesPerUnit + 1) * p.units) {
+		return m.err()
+	}
+	return types.Bool(p.expression.MatchString(string(s)))
+}
