@@ -196,7 +196,8 @@ func TestCompileErrors(t *testing.T) {
 		{"'a'.replace('a', 'b') == ''", Bool, "undeclared reference to 'replace'"},
 		{"optional.of(1).optMap(x, x).hasValue()", Bool, "undeclared reference to 'optMap'"},
 		{"'a'.matches(request.body.p)", Bool, "line 1, column 12: matches needs a pattern that is written out"},
-		{"'a'.matches('" + strings.Repeat("[ab]{1000}", 6) + "')", Bool, "line 1, column 13: the pattern is made of 6002 instructions, more than 5000"},
+		{"'a'.matches('" + strings.Repeat("[ab]{1000}", 6) + "')", Bool, "line 1, column 13: the patterns are made of 6002 instructions, more than 5000"},
+		{"'a'.matches('[ab]{999}') || 'a'.matches('[ab]{999}') || 'a'.matches('b') ||\n'a'.matches('" + strings.Repeat("[ab]{1000}", 4) + "')", Bool, "line 2, column 13: the patterns are made of 5006 instructions"},
 		{"google.protobuf.Struct{fields: {}} == {}", Bool, "there are maps alone"},
 	} {
 		if _, err := c.Compile(row.source, row.want); err == nil || !strings.Contains(err.Error(), row.words) {

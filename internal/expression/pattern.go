@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxInstructions bounds what a pattern compiles to: x{1000} is 7 characters long, and
-	// a thousand instructions that each byte of a text may be held against.
+	// maxInstructions bounds what the patterns of an expression compile to: x{1000} is 7
+	// characters long, and a thousand instructions that each byte of a text may be held
+	// against, of 100 bytes of memory each.
 	maxInstructions = 5000
 	// instructionsPerUnit of a pattern are held against ten bytes for one unit.
 	instructionsPerUnit = 4
@@ -21,33 +22,34 @@ const (
 
 // pattern is a compiled one of matches.
 type pattern struct {
-	expression *regexp.Regexp
-	// units is what ten bytes of a text cost.
-	units int
+	expression   *regexp.Regexp
+	instructions int
 }
 
-func newPattern(source string) (*pattern, error) {
-	compiled, err := regexp.Compile(source)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // shown with the place where it stands
-	}
+// units is what ten bytes of a text cost.
+func (p *pattern) units() int { return p.instructions/instructionsPerUnit + 1 }
+
+// newPattern compiles a pattern of at most so many instructions.
+func newPattern(source string, most int) (*pattern, error) {
 	parsed, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the same
+		return nil, err //nolint:wrapcheck // shown with the place where it stands
 	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the same
 	}
-	if n := len(program.Inst); n > maxInstructions {
-		return nil, fmt.Errorf("the pattern is made of %d instructions, more than %d", n, maxInstructions)
+	n := len(program.Inst)
+	if n > most {
+		return nil, fmt.Errorf("the patterns are made of %d instructions, more than %d", maxInstructions-most+n, maxInstructions)
 	}
-	return &pattern{compiled, len(program.Inst)/instructionsPerUnit + 1}, nil
+	compiled, err := regexp.Compile(source)
+	return &pattern{compiled, n}, err //nolint:wrapcheck // the same
 }
 
 // patternsOf compiles the patterns of an expression, which are literals.
 func patternsOf(a *ast.AST) (map[string]*pattern, *Error) {
-	patterns := map[string]*pattern{}
+	patterns, left := map[string]*pattern{}, maxInstructions
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.FunctionMatcher(overloads.Matches)) {
 		args := e.AsCall().Args()
 		last := args[len(args)-1]
@@ -57,11 +59,15 @@ func patternsOf(a *ast.AST) (map[string]*pattern, *Error) {
 			at = a.SourceInfo().GetStartLocation(e.ID())
 			return nil, &Error{at.Line(), at.Column() + 1, "matches needs a pattern that is written out"}
 		}
-		p, err := newPattern(string(source))
+		if patterns[string(source)] != nil {
+			continue
+		}
+		p, err := newPattern(string(source), left)
 		if err != nil {
 			return nil, &Error{at.Line(), at.Column() + 1, err.Error()}
 		}
 		patterns[string(source)] = p
+		left -= p.instructions
 	}
 	return patterns, nil
 }
@@ -74,7 +80,7 @@ func matches(m *meter, text, source ref.Val) ref.Val {
 	}
 	name, _ := source.(types.String)
 	p := m.patterns[string(name)]
-	if !m.take((len(s)/bytesPerUnit + 1) * p.units) {
+	if !m.take((len(s)/bytesPerUnit + 1) * p.units()) {
 		return m.err()
 	}
 	return types.Bool(p.expression.MatchString(string(s)))
