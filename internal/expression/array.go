@@ -36,8 +36,8 @@ func (a *array) index() ref.Val {
 	if a.indexed {
 		return nil
 	}
-	if !a.meter.scan(len(a.raw)) {
-		return errScans()
+	if err := a.meter.scan(len(a.raw)); err != nil {
+		return err
 	}
 	for e := range rawjson.Elements(a.raw) {
 		if len(a.spans)%foundPerUnit == 0 && !a.meter.take(1) || len(a.spans) == cap(a.spans) && !a.grow() {

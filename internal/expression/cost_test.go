@@ -168,6 +168,22 @@ func TestK3EndsWithTheCall(t *testing.T) {
 	}
 }
 
+// K3: neither does it go on to find its way in a large body.
+func TestK3FindingEndsWithTheCall(t *testing.T) {
+	t.Parallel()
+	p, err := compiler(t).Compile("request.body"+strings.Repeat(".a", 10)+" == 1", Bool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat(`{"a":`, 10) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("}", 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	in := NewInput(&Request{Body: []byte(text)}, &leaving{left: 3, leave: cancel}) // a piece, the body, its only member
+	before := in.meter.scans
+	if _, err := p.Bool(ctx, in); !errors.Is(err, context.Canceled) || before-in.meter.scans > 2*len(text) {
+		t.Errorf("%v after %d bytes of a body of %d", err, before-in.meter.scans, len(text))
+	}
+}
+
 // K3: an evaluation without memory fails, and gives back what it had.
 func TestK3EvaluationTakesMemory(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,8 @@ const (
 	// maxScans bounds the bytes in which containers are found, in times of the body: what is
 	// nested is scanned again with each of its levels.
 	maxScans = 16
+	// large is from how many bytes on it is looked first whether the call has ended.
+	large = 64 << 10
 )
 
 // Memory is what evaluations take the memory from that they need, in bytes.
@@ -116,12 +118,9 @@ func (m *meter) text(length int) bool { return m.take(length / bytesPerUnit) }
 // refill takes as many pieces as are lacking.
 func (m *meter) refill() error {
 	units := (-m.left + piece - 1) / piece * piece
-	select {
-	case <-m.done:
-		return errEnded
-	default:
-	}
 	switch {
+	case m.ended():
+		return errEnded
 	case m.taken-m.left > MaxCost:
 		return errCost
 	case m.spent+m.taken-m.left > MaxCallCost:
@@ -134,10 +133,28 @@ func (m *meter) refill() error {
 	return nil
 }
 
-// scan takes bytes in which a container is found; false where it was too many.
-func (m *meter) scan(n int) bool {
+// ended reports whether the call has.
+func (m *meter) ended() bool {
+	select {
+	case <-m.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// scan takes bytes in which the parts of a container are found; the value is the error
+// where it was too many, or nil. A large one takes as long as many steps.
+func (m *meter) scan(n int) ref.Val {
 	m.scans -= n
-	return m.scans >= 0
+	switch {
+	case m.scans < 0:
+		return types.NewErr("the body is looked into too deep: more than %d times its size", maxScans)
+	case n >= large && m.ended():
+		m.fault = errEnded
+		return m.err()
+	}
+	return nil
 }
 
 // keep takes memory for what is found out about the body, until the call has no use for

@@ -33,8 +33,8 @@ func (o *object) index() ref.Val {
 	if o.indexed {
 		return nil
 	}
-	if !o.meter.scan(len(o.raw)) {
-		return errScans()
+	if err := o.meter.scan(len(o.raw)); err != nil {
+		return err
 	}
 	kept := o.meter.kept
 	for quoted, value := range rawjson.Members(o.raw) {

@@ -30,10 +30,6 @@ const (
 	foundPerUnit = 1024
 )
 
-func errScans() ref.Val {
-	return types.NewErr("the body is looked into too deep: more than %d times its size", maxScans)
-}
-
 // newValue is a valid value of JSON, of which nothing is decoded yet but text.
 func newValue(raw []byte, m *meter) ref.Val {
 	switch raw[0] {
