@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/body"
@@ -38,7 +39,7 @@ func TestK3ExpressionsEndWithTheCall(t *testing.T) {
 			{over(context.Canceled), 1 << 20, fanout.Answer{Outcome: fanout.Canceled}},
 		} {
 			budget := &body.Budget{Limit: row.budget}
-			memory := budget.Open()
+			memory := budget.Open(netip.Addr{})
 			call := newCall("POST")
 			call.Body, call.Memory = []byte("[1,2,3]"), memory
 			input := expression.NewInput(&expression.Request{Method: "POST", Body: call.Body}, memory)

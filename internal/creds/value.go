@@ -1,6 +1,6 @@
 // Package creds holds credentials: it reads them from mounted files, keeps the
-// last good value of those that we show, and fetches OAuth 2.0 tokens with them. Values leave
-// it only by Reveal, to be written on the wire to the backend that they are for.
+// last good value of those that we show, and fetches OAuth 2.0 tokens with them. Values
+// leave it only by Reveal, to be written on the wire to the backend that they are for.
 package creds
 
 import "log/slog"

@@ -19,7 +19,7 @@ func TestL2NamespacesTakeTurnsInALane(t *testing.T) {
 		queued = append(queued, c.poll)
 		l.add(c.poll)
 	}
-	for _, namespace := range strings.SplitSeq("aaaaaabcbcd", "") {
+	for namespace := range strings.SplitSeq("aaaaaabcbcd", "") {
 		add(namespace)
 	}
 	queued[1].contact.poll = nil // its Pod is gone
