@@ -42,7 +42,8 @@ type applied struct {
 }
 
 // appliedIntents remembers what children were to be. What it does not know, after a
-// restart, is read from the children. Its methods are safe for concurrent use.
+// restart, is read from the children. Its methods are safe for concurrent use; of one child
+// there is one pass at a time.
 type appliedIntents struct {
 	mu   sync.Mutex
 	last map[appliedID]applied
@@ -51,9 +52,7 @@ type appliedIntents struct {
 // stands reports whether the live object, at this version, is as intended. ours reads
 // what it holds of ours, and is asked where the version is a new one.
 func (a *appliedIntents) stands(id appliedID, intent sum, version string, ours func() (sum, error)) (bool, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	last := a.last[id]
+	last := a.get(id)
 	same := last.intent == intent
 	if same && last.seen && last.version == version {
 		return true, nil
@@ -76,9 +75,7 @@ func (a *appliedIntents) stands(id appliedID, intent sum, version string, ours f
 
 // wait returns how long the next write of an intent has to wait.
 func (a *appliedIntents) wait(id appliedID, intent sum, now time.Time) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	last := a.last[id]
+	last := a.get(id)
 	if last.count == 0 || last.intent != intent || now.Sub(last.at) >= forgiven {
 		return 0
 	}
@@ -88,16 +85,22 @@ func (a *appliedIntents) wait(id appliedID, intent sum, now time.Time) time.Dura
 
 // record notes a write, and the version that it left.
 func (a *appliedIntents) record(id appliedID, intent sum, version string, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	next := applied{intent: intent, version: version, count: 1, at: now}
-	if last := a.last[id]; last.intent == intent && now.Sub(last.at) < forgiven {
+	if last := a.get(id); last.intent == intent && now.Sub(last.at) < forgiven {
 		next.count = last.count + 1
 	}
 	a.set(id, next)
 }
 
+func (a *appliedIntents) get(id appliedID) applied {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last[id]
+}
+
 func (a *appliedIntents) set(id appliedID, to applied) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.last == nil {
 		a.last = map[appliedID]applied{}
 	}

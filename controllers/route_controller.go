@@ -67,22 +67,8 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		r.forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
-	mine, err := r.own(ctx, s)
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("own: %w", err)
-	}
-	if !mine {
-		return ctrl.Result{RequeueAfter: s.again}, nil
-	}
-	known, err := r.desire(s)
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("build: %w", err)
-	}
-	if !known {
-		return ctrl.Result{}, nil
-	}
-	if err := r.findConflicts(ctx, s); err != nil {
-		return ctrl.Result{}, fmt.Errorf("observe: %w", err)
+	if decided, err := r.decide(ctx, s); err != nil || !decided {
+		return ctrl.Result{RequeueAfter: s.again}, err
 	}
 	applyErr := r.apply(ctx, s)
 	if s.refused = refusal(applyErr); applyErr != nil && s.refused == "" {
@@ -104,6 +90,18 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		again = lookAgain
 	}
 	return ctrl.Result{RequeueAfter: sooner(s.again, sooner(again, figures))}, nil
+}
+
+// decide says what is to be there. It reports false where the route is another operator's,
+// or its expressions are still being compiled: everything then stays as it is.
+func (r *RouteReconciler) decide(ctx context.Context, s *scope) (bool, error) {
+	if mine, err := r.own(ctx, s); err != nil || !mine {
+		return false, err
+	}
+	if known, err := r.desire(s); err != nil || !known {
+		return false, err
+	}
+	return true, r.findConflicts(ctx, s)
 }
 
 // tell tells kubelets of what their Pods do not hold yet. It returns when to look

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -86,6 +87,11 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 		c := s.condition("orders", "ResolvedRefs")
 		return c != nil && c.Reason == "SecretMissing"
 	})
+	s.route("calm", []string{"one"})
+	s.ready("calm")
+	eventually(t, "both proxies of it run", func() bool { return get(s, "calm-fanout", &appsv1.Deployment{}).Status.ReadyReplicas == 2 })
+	time.Sleep(10 * time.Second) // controllers note what they have seen, and we what proxies say
+	calm := standing(s, "calm")
 	before := get(s, "orders-fanout", &appsv1.Deployment{})
 	withoutOperator(t, func() { // whose lease somebody tidies up, too
 		lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "fanout-operator"}}
@@ -101,6 +107,19 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 	if before.Generation != after.Generation {
 		t.Errorf("the restart changed the Deployment: generation %d became %d", before.Generation, after.Generation)
 	}
+	time.Sleep(10 * time.Second) // two polls of the new leader
+	if now := standing(s, "calm"); now != calm {
+		t.Errorf("L5: the restart wrote to a route that nobody has touched: versions were %v, are %v", calm, now)
+	}
+}
+
+// standing are the versions of a route and of its children.
+func standing(s *scene, name string) (versions [5]string) {
+	versions[0] = get(s, name, &v1alpha1.FanoutRoute{}).ResourceVersion
+	for i, child := range []client.Object{&corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}} {
+		versions[i+1] = get(s, name+"-fanout", child).GetResourceVersion()
+	}
+	return versions
 }
 
 // Case D10 of the field.
