@@ -62,9 +62,11 @@ func parse(body []byte, s rawjson.Scanner) content {
 }
 
 func isEncoded(encodings []string) bool {
-	for _, e := range encodings {
-		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
-			return true
+	for _, line := range encodings {
+		for e := range strings.SplitSeq(line, ",") {
+			if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
+				return true
+			}
 		}
 	}
 	return false

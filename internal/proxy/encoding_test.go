@@ -46,6 +46,7 @@ func TestC5ContentEncodingFollowsTheBody(t *testing.T) {
 	}{
 		{"gzip", "gzip", whole, `"outcome":"succeeded","status":200,"contentType":"application/json","body":{"a":1}`},
 		{"a list", "identity, GZIP", whole, `"outcome":"succeeded","status":200,"contentType":"application/json","body":{"a":1}`},
+		{"a list of none", "identity, ,identity", `{"a":1}`, `"outcome":"succeeded","status":200,"contentType":"application/json","body":{"a":1}`},
 		{"truncated", "gzip", whole[:len(whole)-3], `"outcome":"failed","reason":"uncombinable"`},
 		{"none at all", "gzip", `{"a":1}`, `"outcome":"failed","reason":"uncombinable"`},
 		{"unknown", "compress", "x", `"outcome":"failed","reason":"uncombinable"`},
