@@ -53,7 +53,9 @@ func ServeWith(t testing.TB, secrets *testkit.Secrets, o proxy.Options, routes .
 func (p *Proxy) start(o proxy.Options, routes []routeconfig.Route) *Proxy {
 	p.t.Helper()
 	o.Credentials = os.DirFS(p.Secrets.Dir)
-	o.Log = slog.New(slog.NewJSONHandler(p.Log, nil))
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewJSONHandler(p.Log, nil))
+	}
 	if o.Guard == nil {
 		o.Guard = netguard.New(netguard.Options{AllowLoopback: true})
 	}
