@@ -6,7 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
+	stdlog "log"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -96,6 +98,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	// net/http's Transport tells the standard logger what a backend sends unasked, in up to
+	// 4 KiB of its own words, as often as it does.
+	stdlog.SetOutput(io.Discard)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	s.options.Log = log
 	s.options.Guard = netguard.New(s.guard)
