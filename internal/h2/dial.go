@@ -1,0 +1,185 @@
+package h2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+)
+
+const (
+	// settingsTimeout is how long a server may take to say what it allows. RFC 9113,
+	// section 3.4: it is the first that it says.
+	settingsTimeout = 10 * time.Second
+	// maxStreams bounds the calls on a connection, whatever the server allows: all of them
+	// end with it, and maxReceived counts on it.
+	maxStreams = 128
+	// maxReceived bounds what a server may send on a stream ahead of its reader, in bytes.
+	maxReceived = 64 << 10
+	// pingAfter and pingTimeout are those of a connection that nobody waits on: see watch.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 5 * time.Second
+)
+
+var (
+	errNoSettings = errors.New("the server does not speak HTTP/2")
+	errNoStreams  = errors.New("the server takes no calls")
+)
+
+// Config are the settings of HTTP/2 of every connection. What a connection may receive
+// ahead is that of all its streams, so that a slow reader holds up nobody else.
+func Config() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		SendPingTimeout: pingAfter, PingTimeout: pingTimeout,
+		MaxReceiveBufferPerStream: maxReceived, MaxReceiveBufferPerConnection: maxStreams * maxReceived,
+	}
+}
+
+// grow dials for the calls that wait: one connection until it is known how many calls one
+// takes, then as many as they need.
+func (p *Pool) grow() {
+	for p.open < p.options.MaxConnections && p.dialing*p.each < len(p.waiting) && (p.dialing == 0 || p.each > 0) {
+		p.open++
+		p.dialing++
+		go p.dial(p.dials)
+	}
+}
+
+// Adopt takes over a connection that was made elsewhere. It returns at once.
+func (p *Pool) Adopt(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open++
+	p.dialing++
+	go p.establish(p.dials, conn)
+}
+
+func (p *Pool) dial(ctx context.Context) {
+	conn, err := p.options.Dial(ctx)
+	if err != nil {
+		p.mu.Lock()
+		p.open--
+		p.failed(ctx, err)
+		p.mu.Unlock()
+		return
+	}
+	p.establish(ctx, conn)
+}
+
+// establish begins HTTP/2 on a connection and lets calls onto it.
+func (p *Pool) establish(ctx context.Context, nc net.Conn) {
+	c, err := p.newConn(ctx, nc)
+	if err != nil {
+		_ = c.frames.Close()
+	}
+	p.mu.Lock()
+	if c.most = c.limit; p.trust > 0 {
+		c.most = min(p.trust, c.limit)
+	}
+	if err == nil && (c.max == 0 || !c.takes()) {
+		err = errNoStreams
+	}
+	if err != nil {
+		c.left = true
+		p.failed(ctx, err)
+		p.mu.Unlock()
+		c.close()
+		return
+	}
+	p.dialing--
+	p.each = c.most
+	p.conns = append(p.conns, c)
+	p.serve(c)
+	idle := p.closing && c.calls == 0
+	if idle {
+		p.remove(c)
+	}
+	p.mu.Unlock()
+	if idle {
+		c.close()
+	}
+}
+
+// newConn returns a connection whose server has said what it allows: net/http would send
+// it 100 streams before.
+func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
+	c := &conn{pool: p}
+	c.frames = newFrames(nc, func() { p.closed(c) })
+	c.watch = &watch{frames: c.frames, giveUp: c.close, spoke: func() { p.answered(c) }, patience: tick}
+	c.watch.asked.Store(unasked)
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true) // what is below is secured already, or is not to be
+	transport := &http.Transport{
+		DialContext:            func(context.Context, string, string) (net.Conn, error) { return c.frames, nil },
+		Protocols:              protocols,
+		HTTP2:                  Config(),
+		DisableCompression:     true,
+		IdleConnTimeout:        p.options.IdleTimeout,
+		MaxResponseHeaderBytes: p.options.MaxResponseHeader,
+	}
+	var err error
+	if c.client, err = transport.NewClientConn(ctx, "http", "server:80"); err != nil {
+		return c, fmt.Errorf("begin HTTP/2: %w", err)
+	}
+	timer := time.NewTimer(settingsTimeout)
+	defer timer.Stop()
+	select {
+	case <-c.frames.settled:
+	case <-c.frames.done:
+		return c, errNoSettings
+	case <-timer.C:
+		return c, errNoSettings
+	case <-ctx.Done():
+		return c, ctx.Err() //nolint:wrapcheck // nobody waits any more
+	}
+	c.max = c.client.Available() + c.client.InFlight()
+	// One less than allowed: a server may count a stream for a moment after it has sent its
+	// end, and Go's answers one too many with PROTOCOL_ERROR, which proves nothing.
+	c.limit = min(max(c.max-1, 1), maxStreams)
+	return c, nil
+}
+
+// failed tells the calls for which a connection was asked that there is none. Those that a
+// connection may still take go on waiting.
+func (p *Pool) failed(ctx context.Context, err error) {
+	p.dialing--
+	if ctx.Err() != nil { // abandoned: who waits now has come later
+		p.grow()
+		return
+	}
+	share := len(p.waiting)
+	if p.dialing > 0 && p.each > 0 {
+		share = min(share, p.each)
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(w *waiter) bool {
+		if share == 0 || p.hopes(w) {
+			return false
+		}
+		share--
+		if c := p.free(nil); c != nil { // rather one that it has used than none
+			c.begin(w.used)
+			w.conn = c
+		} else {
+			w.err = err
+		}
+		close(w.ready)
+		return true
+	})
+}
+
+// hopes reports whether there is a connection that will take the call when others end.
+func (p *Pool) hopes(w *waiter) bool {
+	return slices.ContainsFunc(p.conns, func(c *conn) bool { return !c.left && !c.watch.silent() && !w.used.has(c) })
+}
+
+// answered is told that a connection has answered when it was asked.
+func (p *Pool) answered(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.left {
+		p.serve(c)
+	}
+}

@@ -1,0 +1,141 @@
+package h2
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	preface     = 24 // bytes that a client begins with (RFC 9113, section 3.4)
+	frameHead   = 9
+	pingSize    = frameHead + 8
+	typeHeaders = 0x1
+	typePing    = 0x6
+	typeMore    = 0x9 // CONTINUATION
+	endHeaders  = 0x4
+	// goodbye is how long TLS may take to say that it closes.
+	goodbye = 250 * time.Millisecond
+)
+
+// frames are the bytes below HTTP/2. net/http tells nobody when it knows the server's
+// settings, nor when it last heard of it, and sends no PING when it is asked to: all
+// three are known here.
+type frames struct {
+	net.Conn
+
+	settled chan struct{} // closed when the server's settings hold
+	done    chan struct{} // closed when the connection is
+	closed  func()
+	once    sync.Once
+
+	read    atomic.Int64 // bytes
+	written atomic.Int64
+	// heard is what was written when something was last read.
+	heard atomic.Int64
+
+	first []byte // of what was read, for the length of the settings; their reader's alone
+
+	mu   sync.Mutex // of writing
+	skip int        // bytes until the next frame
+	head []byte     // of a frame of which not all has been written
+	open bool       // in the middle of fields, where no other frame may be (section 4.3)
+	owed bool       // a PING, at the next frame
+}
+
+// newFrames stands below a client. closed is called once.
+func newFrames(conn net.Conn, closed func()) *frames {
+	return &frames{Conn: conn, settled: make(chan struct{}), done: make(chan struct{}), closed: closed, skip: preface}
+}
+
+// Read implements net.Conn. The one goroutine that reads has handled all that it has read
+// before it reads on.
+func (f *frames) Read(b []byte) (int, error) {
+	if len(f.first) == 3 && f.read.Load() >= frameHead+int64(length(f.first)) {
+		f.first = append(f.first, 0) // once
+		close(f.settled)
+	}
+	n, err := f.Conn.Read(b)
+	if n > 0 {
+		f.heard.Store(f.written.Load())
+		f.read.Add(int64(n))
+	}
+	if missing := 3 - len(f.first); missing > 0 {
+		f.first = append(f.first, b[:min(n, missing)]...)
+	}
+	return n, err //nolint:wrapcheck // net/http asks for the kind
+}
+
+// Write implements net.Conn.
+func (f *frames) Write(b []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.follow(b)
+	f.written.Add(int64(len(b)))
+	n, err := f.Conn.Write(b)
+	if err == nil && f.owed {
+		f.ping()
+	}
+	return n, err //nolint:wrapcheck // net/http asks for the kind
+}
+
+// follow knows where frames begin and end.
+func (f *frames) follow(b []byte) {
+	for len(b) > 0 {
+		if f.skip > 0 {
+			n := min(f.skip, len(b))
+			f.skip -= n
+			b = b[n:]
+			continue
+		}
+		n := min(frameHead-len(f.head), len(b))
+		f.head = append(f.head, b[:n]...)
+		b = b[n:]
+		if len(f.head) < frameHead {
+			return
+		}
+		f.skip = length(f.head)
+		if kind := f.head[3]; kind == typeHeaders || kind == typeMore {
+			f.open = f.head[4]&endHeaders == 0
+		}
+		f.head = f.head[:0]
+	}
+}
+
+// ask sends a PING (RFC 9113, section 6.7) as soon as a frame may begin. net/http takes
+// its answer for one to a question of its own that it has forgotten.
+func (f *frames) ask() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owed = true
+	f.ping()
+}
+
+func (f *frames) ping() {
+	if f.skip > 0 || len(f.head) > 0 || f.open {
+		return
+	}
+	f.owed = false
+	f.written.Add(pingSize)
+	_, _ = f.Conn.Write([]byte{2: pingSize - frameHead, 3: typePing, pingSize - 1: 0}) // what fails is silent
+}
+
+// unheard is how many bytes were written since something was last read.
+func (f *frames) unheard() int64 { return f.written.Load() - f.heard.Load() }
+
+// Close implements net.Conn.
+func (f *frames) Close() (err error) {
+	f.once.Do(func() {
+		if secured, ok := f.Conn.(interface{ NetConn() net.Conn }); ok {
+			timer := time.AfterFunc(goodbye, func() { _ = secured.NetConn().Close() })
+			defer timer.Stop()
+		}
+		err = f.Conn.Close()
+		close(f.done)
+		f.closed()
+	})
+	return err
+}
+
+func length(head []byte) int { return int(head[0])<<16 | int(head[1])<<8 | int(head[2]) }
