@@ -27,9 +27,9 @@ type connections struct {
 	host     string
 	resolver *net.Resolver
 	every    time.Duration
-	make     func() *http.Transport
+	make     func() keeper
 
-	current atomic.Pointer[http.Transport]
+	current atomic.Pointer[keeper]
 	begun   time.Time
 	looked  atomic.Int64 // when, in nanoseconds since begun
 	lookups sync.WaitGroup
@@ -38,20 +38,19 @@ type connections struct {
 
 	mu        sync.Mutex
 	addresses []netip.Addr
-	old       []*http.Transport // with connections that may still be in use
+	old       []keeper // with connections that may still be in use
 }
 
-func newConnections(address string, dial Dialer, create func() *http.Transport) *connections {
+func newConnections(base *url.URL, dial Dialer, create func() keeper) *connections {
 	c := &connections{make: create, resolver: dial.Resolver, every: cmp.Or(dial.LookupEvery, lookupEvery), begun: time.Now()}
 	c.looked.Store(-int64(c.every)) // the first call looks up what the next ones compare with
 	c.closing, c.cancel = context.WithCancel(context.Background())
-	c.current.Store(create())
+	c.current.Store(new(create()))
 	if c.resolver == nil {
 		c.resolver = net.DefaultResolver
 	}
-	u, err := url.Parse(address)
-	if _, literal := netip.ParseAddr(u.Hostname()); err == nil && literal != nil && len(dial.Resolve) == 0 {
-		c.host = netguard.Absolute(u.Hostname(), dial.ClusterDomain)
+	if _, literal := netip.ParseAddr(base.Hostname()); literal != nil && len(dial.Resolve) == 0 {
+		c.host = netguard.Absolute(base.Hostname(), dial.ClusterDomain)
 	}
 	return c
 }
@@ -59,7 +58,7 @@ func newConnections(address string, dial Dialer, create func() *http.Transport) 
 // RoundTrip implements http.RoundTripper.
 func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.refresh(time.Now())
-	return c.current.Load().RoundTrip(r) //nolint:wrapcheck // classified by the exchange
+	return (*c.current.Load()).RoundTrip(r) //nolint:wrapcheck // classified by the exchange
 }
 
 // refresh begins a lookup where it is time for one. No call waits for it.
@@ -94,7 +93,7 @@ func (c *connections) lookup() {
 		return
 	}
 	c.addresses = found
-	before := c.current.Swap(c.make())
+	before := *c.current.Swap(new(c.make()))
 	before.CloseIdleConnections()
 	// What is in use now is idle by the next lookup, or the one after.
 	c.old = append(c.old[max(0, len(c.old)-3):], before)
@@ -106,7 +105,7 @@ func (c *connections) close() {
 	c.lookups.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range append(c.old, c.current.Load()) {
+	for _, t := range append(c.old, *c.current.Load()) {
 		t.CloseIdleConnections()
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h2"
 )
 
 // exchange is one HTTP exchange with the backend, and what is known of it.
@@ -27,10 +28,12 @@ type exchange struct {
 	answer    fanout.Answer
 	token     creds.Token // the OAuth 2.0 token shown, if any
 
-	conn   *countedConn
-	before int64 // bytes written to conn before this exchange
-	conns  int   // connections given to it: net/http replays by itself
+	conn   *countedConn // of HTTP/1.1: it has no other exchange
+	before int64        // bytes written to conn before this exchange
+	conns  int          // connections given to it: net/http replays by itself
 	reused bool
+	// unprocessed says that the protocol proves that the backend did nothing with it.
+	unprocessed bool
 }
 
 // newExchange is one with a time of its own.
@@ -63,6 +66,7 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 	response, err := e.backend.state.connections.RoundTrip(request)
 	e.attempts.Add(int32(max(e.conns-1, 0))) //nolint:gosec // net/http replays once for each idle connection
 	if err != nil {
+		_, e.unprocessed = errors.AsType[h2.UnprocessedError](err)
 		e.answer = failure(ctx, classify(err, e.conns > 0))
 		return
 	}
@@ -88,15 +92,18 @@ func (e *exchange) streams(call *fanout.Call, response *http.Response) bool {
 		e.backend.succeeded(call, response.StatusCode)
 }
 
-// unsent reports whether it is proved that no byte of the request left: a write
-// was never even begun on the connection.
+// unsent reports whether it is proved that the backend did nothing with the request: the
+// protocol says so, there was no connection, or a write was never even begun on it. What
+// was written on a connection that others share proves nothing.
 func (e *exchange) unsent() bool {
-	return e.conn == nil && e.conns == 0 || e.conn != nil && e.conn.written.Load() == e.before
+	return e.unprocessed || e.conns == 0 || e.conn != nil && e.conn.written.Load() == e.before
 }
 
 // stale reports whether the exchange met a connection that had died while it was
 // idle.
-func (e *exchange) stale() bool { return e.reused && e.unsent() && !e.answer.Responded() }
+func (e *exchange) stale() bool {
+	return e.reused && !e.unprocessed && e.unsent() && !e.answer.Responded()
+}
 
 func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 	e.conns++

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h2"
 )
 
 // reservation is the right to ask a backend once. It implements
@@ -24,6 +25,9 @@ type reservation struct {
 	deadline  time.Time
 	cancel    context.CancelCauseFunc // of all attempts
 	hedges    int                     // among the attempts
+	// unprocessed counts those that were repeated because they were proved unprocessed.
+	unprocessed int
+	used        h2.Used // the connections that attempts have taken
 	// faulty says that the last attempt came to its end, and speaks against the backend.
 	faulty bool
 	// renewed says that the token was renewed because of a 401 already.
@@ -63,6 +67,9 @@ func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan 
 			return overloaded()
 		}
 		return ended(ctx, failure(ctx, fanout.Timeout))
+	}
+	if state.multiplexed {
+		timed = h2.Avoid(timed, &r.used)
 	}
 	begun := time.Now()
 	state.repeats.first(begun)
@@ -127,7 +134,12 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 	if e.stale() {
 		return 0, r.Attempts()-r.hedges < max(r.backend.retry.attempts, maxStale)
 	}
-	wait, again := r.backend.retry.next(r.Attempts()-r.hedges, e, r.repeatable(call))
+	if e.unprocessed && r.unprocessed < maxUnprocessed {
+		wait := pause(r.unprocessed)
+		r.unprocessed++
+		return wait, time.Until(r.deadline) > wait
+	}
+	wait, again := r.backend.retry.next(r.Attempts()-r.hedges-r.unprocessed, e, r.repeatable(call))
 	if !again || time.Until(r.deadline) <= wait {
 		return 0, false
 	}

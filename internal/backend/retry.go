@@ -10,8 +10,8 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// retry says when an exchange is repeated. The zero value repeats only what was
-// proved never to have been sent on a connection that had gone stale.
+// retry says when an exchange is repeated. The zero value repeats only what the backend
+// is proved to have done nothing with: see again.
 type retry struct {
 	attempts       int
 	attemptTimeout time.Duration
@@ -40,6 +40,20 @@ func newRetry(config *routeconfig.Retry) retry {
 
 // maxStale is how many dead idle connections a request may meet in a row.
 const maxStale = 3
+
+// maxUnprocessed is how often a call is repeated, beside its retries, because the backend
+// has proved to have done nothing with it. It ended the connection, which the next one
+// heals; or it refuses streams, which it may do for a while.
+const maxUnprocessed = 8
+
+// pause is the wait before such a repetition, after so many: none, then at random up to 20,
+// 40 … ms.
+func pause(before int) time.Duration {
+	if before == 0 {
+		return 0
+	}
+	return rand.N(10 * time.Millisecond << before)
+}
 
 // next says whether a failed exchange is repeated after so many attempts, and
 // after which wait.

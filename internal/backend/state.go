@@ -21,6 +21,7 @@ import (
 // document that leaves the backend as it is: connections, token, limits.
 type State struct {
 	connections http.RoundTripper
+	multiplexed bool         // several calls may share a connection
 	authority   *creds.Group // ca.crt; nil for the public ones
 	client      *creds.Group // tls.crt and tls.key; nil for none
 	secret      *creds.Group // the credential's; nil without one
@@ -51,9 +52,11 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if config.TLS != nil && config.TLS.ClientCertificateSecret != "" {
 		s.client = store.KeyPair(namespace, config.TLS.ClientCertificateSecret)
 	}
-	s.connections = newConnections(config.URL, dial, func() *http.Transport {
-		return newTransport(dial, config.Protocol, tlsOptions(config.TLS, s.authority, s.client))
-	})
+	if base, err := url.Parse(config.URL); err == nil { // New says that it is wrong
+		secure := tlsOptions(config.TLS, s.authority, s.client)
+		s.multiplexed = multiplexes(base, config.Protocol)
+		s.connections = newConnections(base, dial, func() keeper { return newKeeper(base, dial, config.Protocol, secure) })
+	}
 	if limit := config.RateLimit; limit != nil {
 		s.limiter = rate.NewLimiter(callsPerSecond(limit), limit.Burst)
 	}

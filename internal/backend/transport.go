@@ -14,6 +14,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h2"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -21,10 +22,6 @@ import (
 const (
 	// maxConnections bounds those to a backend; calls beyond wait for one.
 	maxConnections = 1024
-	// pingAfter is how long a connection of HTTP/2 may be silent before it is asked
-	// whether it lives: it would take all calls with it.
-	pingAfter   = 15 * time.Second
-	pingTimeout = 5 * time.Second
 	// idlePerBackend bounds the connections kept while nothing is sent on them.
 	idlePerBackend = 256
 	idleTimeout    = 60 * time.Second
@@ -70,27 +67,26 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b) //nolint:wrapcheck // net/http asks for the kind
 }
 
-// newTransport speaks the protocols to whatever the dialer reaches. No proxy of the
-// environment is used, redirects are the caller's business, nothing is decoded.
+// newTransport speaks HTTP/1.1, or what TLS agrees on, to whatever the dialer reaches. No
+// proxy of the environment is used, redirects are the caller's business, nothing is decoded.
 func newTransport(dial Dialer, protocol string, secure func() (*tls.Config, error)) *http.Transport {
 	protocols, alpn := new(http.Protocols), []string{"http/1.1"}
-	switch protocol {
-	case routeconfig.ProtocolHTTP1:
-		protocols.SetHTTP1(true)
-	case routeconfig.ProtocolH2C:
-		protocols.SetUnencryptedHTTP2(true)
-	default:
-		protocols.SetHTTP1(true)
+	protocols.SetHTTP1(true)
+	if protocol != routeconfig.ProtocolHTTP1 {
 		protocols.SetHTTP2(true)
 		alpn = []string{"h2", "http/1.1"}
 	}
 	return &http.Transport{
 		DialContext: dial.dial,
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return dialTLS(ctx, dial, secure, alpn, network, address)
+			conn, err := dialTLS(ctx, dial, secure, alpn, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return conn, nil // net/http asks it for the protocol
 		},
 		Protocols:              protocols,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		HTTP2:                  h2.Config(),
 		DisableCompression:     true,
 		MaxConnsPerHost:        maxConnections,
 		MaxIdleConnsPerHost:    idlePerBackend,
@@ -107,7 +103,7 @@ func (e handshakeError) Unwrap() error { return e.error }
 
 func dialTLS(
 	ctx context.Context, dial Dialer, secure func() (*tls.Config, error), alpn []string, network, address string,
-) (net.Conn, error) {
+) (*tls.Conn, error) {
 	conn, err := dial.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -129,7 +125,7 @@ func dialTLS(
 		_ = conn.Close()
 		return nil, handshakeError{fmt.Errorf("handshake: %w", err)}
 	}
-	return secured, nil // net/http asks it for the protocol
+	return secured, nil
 }
 
 // counted is the connection that counts, below that of TLS.

@@ -157,6 +157,16 @@ func (n *nameserver) point(address string) { n.address.Store(new(netip.MustParse
 // connections are always in use.
 func TestMovedBackendsAreFollowed(t *testing.T) {
 	t.Parallel()
+	for _, protocol := range []string{routeconfig.ProtocolHTTP1, routeconfig.ProtocolH2C} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			followMoved(t, protocol)
+		})
+	}
+}
+
+func followMoved(t *testing.T, protocol string) {
+	t.Helper()
 	names := newNameserver(t)
 	names.point("127.0.0.1")
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -176,11 +186,14 @@ func TestMovedBackendsAreFollowed(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = fmt.Fprintf(w, `{"at":%q}`, name)
 		})}
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetUnencryptedHTTP2(true)
 		go func() { _ = server.Serve(listener) }()
 		t.Cleanup(func() { _ = server.Close() })
 	}
 	p := proxytest.Serve(t, proxy.Options{Resolver: resolver, LookupEvery: 50 * time.Millisecond}, testkit.Route("orders", testkit.Receivers(
-		testkit.Receiver("one", "http://backend.test:"+port))))
+		testkit.Receiver("one", "http://backend.test:"+port, func(b *routeconfig.Backend) { b.Protocol = protocol }))))
 	at := func() string {
 		t.Helper()
 		body := p.Do("POST", "orders", "/", "{}").Body

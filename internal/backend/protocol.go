@@ -1,0 +1,141 @@
+package backend
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h2"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// keeper sends requests over connections that it keeps.
+type keeper interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+// newKeeper speaks HTTP/1.1 by net/http's pool and HTTP/2 by our own.
+func newKeeper(base *url.URL, dial Dialer, protocol string, secure func() (*tls.Config, error)) keeper {
+	address := net.JoinHostPort(base.Hostname(), port(base))
+	switch {
+	case protocol == routeconfig.ProtocolH2C:
+		return newPool(func(ctx context.Context) (net.Conn, error) { return dial.dial(ctx, "tcp", address) })
+	case protocol == routeconfig.ProtocolHTTP1 || base.Scheme != "https":
+		return newTransport(dial, routeconfig.ProtocolHTTP1, secure)
+	}
+	return newNegotiated(dial, secure, address)
+}
+
+// multiplexes reports whether several calls may share a connection.
+func multiplexes(base *url.URL, protocol string) bool {
+	return protocol == routeconfig.ProtocolH2C || protocol != routeconfig.ProtocolHTTP1 && base.Scheme == "https"
+}
+
+func newPool(dial func(context.Context) (net.Conn, error)) *h2.Pool {
+	return h2.New(h2.Options{
+		Dial: dial, MaxConnections: maxConnections, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
+		Late: func(cause error) bool { return errors.Is(cause, fanout.ErrTimeout) || errors.Is(cause, errLost) },
+	})
+}
+
+// negotiated speaks what TLS agrees on (ALPN, RFC 7301). That is known for each connection
+// when it has been made, so each goes to the pool of its protocol, and calls to that of
+// the connection made last; the first calls wait for one that the pool of HTTP/2 makes.
+type negotiated struct {
+	one *http.Transport
+	two *h2.Pool
+
+	http1 atomic.Bool // was agreed on last
+	// spare is a connection of HTTP/1.1 that the other pool has made.
+	spare chan net.Conn
+}
+
+const (
+	// maxChanges is how often a call meets a connection of the other protocol.
+	maxChanges = 8
+	// spareTimeout is how long a spare connection is good for.
+	spareTimeout = time.Second
+)
+
+var errOther = errors.New("TLS agreed on the other protocol")
+
+func newNegotiated(dial Dialer, secure func() (*tls.Config, error), address string) *negotiated {
+	n := &negotiated{spare: make(chan net.Conn, 1), one: newTransport(dial, routeconfig.ProtocolHTTP1, secure)}
+	connect := func(ctx context.Context) (conn net.Conn, http1 bool, err error) {
+		secured, err := dialTLS(ctx, dial, secure, []string{"h2", "http/1.1"}, "tcp", address)
+		if err != nil {
+			return nil, false, err
+		}
+		http1 = secured.ConnectionState().NegotiatedProtocol != "h2"
+		n.http1.Store(http1)
+		return secured, http1, nil
+	}
+	n.two = newPool(func(ctx context.Context) (net.Conn, error) {
+		conn, http1, err := connect(ctx)
+		if err != nil || !http1 {
+			return conn, err
+		}
+		n.keep(conn)
+		return nil, errOther
+	})
+	n.one.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		select {
+		case conn := <-n.spare:
+			return conn, nil
+		default:
+		}
+		conn, http1, err := connect(ctx)
+		if err != nil || http1 {
+			return conn, err
+		}
+		n.two.Adopt(conn)
+		return nil, errOther
+	}
+	return n
+}
+
+// keep offers a connection to the calls that go on to the other pool.
+func (n *negotiated) keep(conn net.Conn) {
+	select {
+	case n.spare <- conn:
+		time.AfterFunc(spareTimeout, n.drop)
+	default:
+		_ = conn.Close()
+	}
+}
+
+func (n *negotiated) drop() {
+	select {
+	case conn := <-n.spare:
+		_ = conn.Close()
+	default:
+	}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (n *negotiated) RoundTrip(r *http.Request) (*http.Response, error) {
+	for changes := 0; ; changes++ {
+		pool := keeper(n.two)
+		if n.http1.Load() {
+			pool = n.one
+		}
+		response, err := pool.RoundTrip(r)
+		if changes == maxChanges || !errors.Is(err, errOther) { // nothing was sent
+			return response, err //nolint:wrapcheck // classified by the exchange
+		}
+	}
+}
+
+// CloseIdleConnections implements keeper.
+func (n *negotiated) CloseIdleConnections() {
+	n.one.CloseIdleConnections()
+	n.two.CloseIdleConnections()
+	n.drop()
+}
