@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what the judges need into the user's cache, at the commits that were tried, and
-# slowhttptest from Debian's packages. Only the files that are used are checked out.
+# slowhttptest, nginx and h2o from Debian's packages. Only the files that are used are checked out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 suites=${XDG_CACHE_HOME:-$HOME/.cache}/fanout/suites
@@ -19,4 +19,10 @@ fetch() { # OWNER/NAME COMMIT FOLDER
 fetch nst/JSONTestSuite 1ef36fa01286573e846ac449e8683f8833c5b26a test_parsing
 fetch aws/http-desync-guardian 7dd6f37171f0a8428d259f2631aee5e7b01a1d64 tests
 fetch MDA2AV/Http11Probe 95bc6a991b2ad2bddd61d58c92c36d543d895ffa src/Http11Probe
-command -v slowhttptest > /dev/null || { echo "== installing slowhttptest"; apt-get install -y -q slowhttptest > /dev/null; }
+install() { # COMMAND PACKAGE
+  command -v "$1" > /dev/null || { echo "== installing $2"; apt-get install -y -q "$2" > /dev/null; }
+}
+
+install slowhttptest slowhttptest
+install nginx nginx-light
+install h2o h2o

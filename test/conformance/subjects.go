@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -65,6 +66,11 @@ func serve(h http.Handler) (address string, stop func(), err error) {
 
 // startProxy runs the proxy with one route to the backends.
 func startProxy(modify func(*routeconfig.Route), backends ...http.Handler) (address string, stop func(), err error) {
+	return startProxyWith(fstest.MapFS{}, modify, backends...)
+}
+
+// startProxyWith is startProxy with mounted Secrets.
+func startProxyWith(secrets fs.FS, modify func(*routeconfig.Route), backends ...http.Handler) (address string, stop func(), err error) {
 	var stops []func()
 	stop = func() {
 		for _, s := range stops {
@@ -97,7 +103,7 @@ func startProxy(modify func(*routeconfig.Route), backends ...http.Handler) (addr
 		return "", stop, fmt.Errorf("listen: %w", err)
 	}
 	p := proxy.New(proxy.Options{
-		Log: slog.New(slog.DiscardHandler), Credentials: fstest.MapFS{}, Guard: netguard.New(netguard.Options{AllowLoopback: true}),
+		Log: slog.New(slog.DiscardHandler), Credentials: secrets, Guard: netguard.New(netguard.Options{AllowLoopback: true}),
 		Listen: func(*routeconfig.Route) (net.Listener, error) { return l, nil }, DrainTimeout: time.Second,
 	})
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: []routeconfig.Route{r}})
