@@ -55,7 +55,7 @@ type Backend struct {
 	Timeout *Duration `json:"timeout,omitempty"`
 
 	// retry says when a failed attempt is repeated. Default: only where it is
-	// proved that no byte of it was sent on a connection that had gone stale.
+	// proved that the backend did nothing with it, up to 8 times.
 	// +optional
 	Retry *Retry `json:"retry,omitempty"`
 
@@ -110,7 +110,8 @@ type Backend struct {
 	SuccessStatusCodes []int32 `json:"successStatusCodes,omitempty"`
 
 	// protocol is what the backend is spoken to in: Auto (default: HTTP/2 where TLS
-	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS.
+	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS. A
+	// connection of HTTP/2 that is silent for 2 s while calls wait on it is closed.
 	// +optional
 	// +kubebuilder:default=Auto
 	Protocol Protocol `json:"protocol,omitempty"`

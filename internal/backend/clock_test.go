@@ -2,6 +2,7 @@ package backend
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func TestK7BudgetOutlivesAWallClockThatIsSet(t *testing.T) {
 // K7: a name is looked up again after the same time.
 func TestK7LookupsOutliveAWallClockThatIsSet(t *testing.T) {
 	t.Parallel()
-	c := newConnections("http://127.0.0.1/", Dialer{LookupEvery: time.Minute}, func() *http.Transport { return &http.Transport{} })
+	c := newConnections(&url.URL{Host: "127.0.0.1"}, Dialer{LookupEvery: time.Minute}, func() keeper { return &http.Transport{} })
 	defer c.close()
 	c.cancel() // nothing is really looked up
 	c.host = "name.invalid"

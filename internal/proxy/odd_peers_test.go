@@ -372,9 +372,7 @@ func (o *oddRun) measure() measured {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(o.Ask("/metrics").Body, "\nfanout_body_memory_bytes ")
-	gauge, _, _ := strings.Cut(rest, "\n")
-	return measured{runtime.NumGoroutine(), len(open), int64(m.HeapAlloc), parseGauge(o.t, gauge)}
+	return measured{runtime.NumGoroutine(), len(open), int64(m.HeapAlloc), gauge(o.t, o.Proxy, "fanout_body_memory_bytes")}
 }
 
 // within reports whether nothing has grown by more than what a poll, a pool or a slot of

@@ -35,7 +35,7 @@ type BackendApplyConfiguration struct {
 	// to 10m. Default: dispatch.timeout.
 	Timeout *apiv1alpha1.Duration `json:"timeout,omitempty"`
 	// retry says when a failed attempt is repeated. Default: only where it is
-	// proved that no byte of it was sent on a connection that had gone stale.
+	// proved that the backend did nothing with it, up to 8 times.
 	Retry *RetryApplyConfiguration `json:"retry,omitempty"`
 	// hedge says when a backend that is late is asked once more. Default: never.
 	Hedge *HedgeApplyConfiguration `json:"hedge,omitempty"`
@@ -60,7 +60,8 @@ type BackendApplyConfiguration struct {
 	// 2xx. At most 32.
 	SuccessStatusCodes []int32 `json:"successStatusCodes,omitempty"`
 	// protocol is what the backend is spoken to in: Auto (default: HTTP/2 where TLS
-	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS.
+	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS. A
+	// connection of HTTP/2 that is silent for 2 s while calls wait on it is closed.
 	Protocol *apiv1alpha1.Protocol `json:"protocol,omitempty"`
 	// tls says how the backend proves who it is. Default: a certificate of a public
 	// authority for its host.
