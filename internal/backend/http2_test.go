@@ -70,7 +70,7 @@ func newFrom(t *testing.T, config *routeconfig.Backend, secrets *testkit.Secrets
 		t.Fatal(err)
 	}
 	dial.Guard = netguard.New(netguard.Options{AllowLoopback: true})
-	state := backend.NewState(testkit.Namespace, config, creds.NewStore(os.DirFS(secrets.Dir)), dial)
+	state := backend.NewState(testkit.Namespace, config, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), dial)
 	t.Cleanup(state.Close)
 	options := backend.Options{Config: config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10}
 	if config.Name == "streamed" {
@@ -88,7 +88,7 @@ func call(method, body string) *fanout.Call {
 }
 
 func askOnce(ctx context.Context, b *backend.Backend, c *fanout.Call) fanout.Answer {
-	r, refusal := b.Reserve(c)
+	r, refusal := b.Reserve(t.Context(), c)
 	if r == nil {
 		return refusal
 	}
