@@ -16,6 +16,8 @@ const (
 	longestPause = 64 * time.Second
 	// forgiven is how long a write has to last for the next one to be made at once.
 	forgiven = 10 * time.Minute
+	// undoneTold is the number of writes undone at which somebody is told.
+	undoneTold = 3
 )
 
 // sum names a content.
@@ -83,13 +85,15 @@ func (a *appliedIntents) wait(id appliedID, intent sum, now time.Time) time.Dura
 	return max(last.at.Add(pause).Sub(now), 0)
 }
 
-// record notes a write, and the version that it left.
-func (a *appliedIntents) record(id appliedID, intent sum, version string, now time.Time) {
+// record notes a write, and the version that it left. It returns how many of this intent
+// have not lasted.
+func (a *appliedIntents) record(id appliedID, intent sum, version string, now time.Time) int {
 	next := applied{intent: intent, version: version, count: 1, at: now}
 	if last := a.get(id); last.intent == intent && now.Sub(last.at) < forgiven {
 		next.count = last.count + 1
 	}
 	a.set(id, next)
+	return next.count - 1
 }
 
 func (a *appliedIntents) get(id appliedID) applied {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // apply makes the children what they are to be, and deletes those that the route
@@ -65,8 +67,30 @@ func (r *RouteReconciler) applyChild(
 	if err != nil || version == "" {
 		return err
 	}
-	r.applied.record(id, wanted, version, s.now)
+	if r.applied.record(id, wanted, version, s.now) == undoneTold && live != nil {
+		r.tellUndone(ctx, s, kind.name, live)
+	}
 	return nil
+}
+
+// tellUndone tells once of somebody who wants a child otherwise: it is left to the owner
+// of both which of the two has to go.
+func (r *RouteReconciler) tellUndone(ctx context.Context, s *scope, kind string, live client.Object) {
+	who := lastOther(live)
+	logf.FromContext(ctx).Info("what is applied is undone again and again", "route", s.key, "kind", kind, "by", who)
+	r.Recorder.Eventf(s.route, nil, corev1.EventTypeWarning, "Undone", "Apply",
+		"%s %s is changed again each time that it was applied, last by %q; it is applied again at ever longer intervals", kind, live.GetName(), who)
+}
+
+// lastOther is the field manager that wrote an object last, of those that are not us.
+func lastOther(live client.Object) (name string) {
+	var last time.Time
+	for _, entry := range live.GetManagedFields() {
+		if entry.Manager != string(fieldManager) && entry.Subresource == "" && entry.Time != nil && !entry.Time.Time.Before(last) {
+			name, last = entry.Manager, entry.Time.Time
+		}
+	}
+	return name
 }
 
 // writeChild returns the version that it left; none where there is no writing any more.

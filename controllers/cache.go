@@ -51,15 +51,17 @@ func slimmed(slim func(client.Object)) func(any) (any, error) {
 }
 
 // slimChild keeps of the managed fields those that we have applied, by which a pass knows
-// what is to be written. Other managers' may be longer than the object.
+// what is to be written, and of other managers the name. Theirs may be longer than the
+// object.
 func slimChild(object client.Object) {
-	var kept []metav1.ManagedFieldsEntry
-	for _, entry := range object.GetManagedFields() {
-		if entry.Manager == string(fieldManager) && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
-			kept = append(kept, entry)
+	list := object.GetManagedFields()
+	for i := range list {
+		entry := &list[i]
+		if entry.Manager != string(fieldManager) || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" {
+			entry.FieldsV1 = nil
 		}
 	}
-	object.SetManagedFields(kept)
+	object.SetManagedFields(list)
 }
 
 // slimOther is for the metadata of Secrets, of which a name and a version are read: kubectl's

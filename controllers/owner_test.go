@@ -45,7 +45,13 @@ func image(t *testing.T, route *v1alpha1.FanoutRoute) string {
 }
 
 // eventsOf counts the events of a route with that reason.
-func eventsOf(t *testing.T, route *v1alpha1.FanoutRoute, reason string) (n int) {
+func eventsOf(t *testing.T, route *v1alpha1.FanoutRoute, reason string) int {
+	t.Helper()
+	return strings.Count(notesOf(t, route, reason), "\n")
+}
+
+// notesOf are their notes, a line each.
+func notesOf(t *testing.T, route *v1alpha1.FanoutRoute, reason string) (notes string) {
 	t.Helper()
 	list := &eventsv1.EventList{}
 	if err := admin.List(t.Context(), list, client.InNamespace(route.Namespace)); err != nil {
@@ -53,10 +59,10 @@ func eventsOf(t *testing.T, route *v1alpha1.FanoutRoute, reason string) (n int) 
 	}
 	for i := range list.Items {
 		if e := &list.Items[i]; e.Reason == reason && e.Regarding.Name == route.Name {
-			n++
+			notes += strings.ReplaceAll(e.Note, "\n", " ") + "\n"
 		}
 	}
-	return n
+	return notes
 }
 
 // L8: of two operators that see the same routes one has each, as long as it has its
@@ -188,7 +194,7 @@ func TestL8ClaimsAtTheSameTime(t *testing.T) {
 }
 
 // L8: whoever undoes what we write at once, for as long as it likes, makes us write ever
-// less.
+// less, and is named once.
 func TestL8FighterIsAnsweredEverMoreSlowly(t *testing.T) {
 	t.Parallel()
 	route, o := serving(t, "https://one.example.com/")
@@ -207,13 +213,18 @@ func TestL8FighterIsAnsweredEverMoreSlowly(t *testing.T) {
 			key := client.ObjectKey{Namespace: route.Namespace, Name: desired.Name(route)}
 			if admin.Get(t.Context(), key, d) == nil && d.Spec.Template.Spec.Containers[0].Image == "fanout:test" {
 				d.Spec.Template.Spec.Containers[0].Image = "theirs"
-				_ = admin.Update(t.Context(), d)
+				_ = admin.Update(t.Context(), d, client.FieldOwner("the-fighter"))
 			}
 		}
 	})
-	waitFor(6 * time.Second)
+	for end := began.Add(30 * time.Second); eventsOf(t, route, "Undone") == 0 && time.Now().Before(end); { // after 6 s
+		waitFor(50 * time.Millisecond)
+	}
 	close(stop)
 	fighting.Wait()
+	if note := notesOf(t, route, "Undone"); !strings.Contains(note, `Deployment orders-fanout`) || !strings.Contains(note, `"the-fighter"`) {
+		t.Errorf("the event says %q", note)
+	}
 	n := 0
 	for _, write := range o.writes.take() {
 		if strings.Contains(write, "/deployments/") {
