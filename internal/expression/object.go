@@ -78,7 +78,7 @@ func (o *object) add(name, value []byte) bool {
 	}
 	o.places = make(map[string]int32, 2*few)
 	for i := range o.members {
-		o.places[o.members[i].key] = int32(i) //nolint:gosec // as many as few
+		o.places[o.members[i].key] = int32(i)
 	}
 	return true
 }

@@ -19,14 +19,16 @@ const (
 // heads looks at the lines of HTTP/1 heads as they pass, for what net/http does not
 // tell: how many lines there are while they still come, and whether a length stands
 // beside Transfer-Encoding. Bodies pass here, too; what looks like such lines in them is
-// taken for lines, which costs a connection and no more. see, flooded and next are for the
+// taken for such, which costs a connection and no more. see, flooded and next are for the
 // goroutine that reads, the others for any.
 type heads struct {
 	line    [seen]byte // the beginning of the line that comes
 	n       int
-	coded   bool // the head at hand has Transfer-Encoding
-	sized   bool // it has Content-Length
-	begun   bool // a first line has come
+	tail    []byte // its end
+	inHead  bool   // a line that ends as a request line was there: what follows are fields
+	coded   bool   // the head at hand has Transfer-Encoding
+	sized   bool   // it has Content-Length
+	begun   bool   // a first line has come
 	lines   int
 	binary  atomic.Bool // it is HTTP/2
 	passed  atomic.Bool // the head has come, and what comes is a body
@@ -52,12 +54,29 @@ func (h *heads) keep(b []byte) {
 	if h.n < seen {
 		h.n += copy(h.line[h.n:], b)
 	}
+	h.tail = append(h.tail, b[max(len(b)-maxTail, 0):]...)
+	if over := len(h.tail) - maxTail; over > 0 {
+		h.tail = h.tail[:copy(h.tail, h.tail[over:])]
+	}
+}
+
+// maxTail is the length of what a request line ends with.
+const maxTail = len(" HTTP/1.1\r")
+
+// endsRequestLine reports whether a line is, or ends with, a request line: what stands
+// before it may be the end of a body.
+func endsRequestLine(tail []byte) bool {
+	tail = bytes.TrimSuffix(tail, []byte("\r"))
+	at := bytes.LastIndex(tail, []byte(" HTTP/"))
+	return at >= 0 && len(tail)-at == len(" HTTP/1.1")
 }
 
 // end looks at a line that is over.
 func (h *heads) end() {
 	line := bytes.TrimSuffix(h.line[:h.n], []byte("\r"))
 	h.n = 0
+	h.inHead = h.inHead || endsRequestLine(h.tail)
+	h.tail = h.tail[:0]
 	if !h.begun {
 		h.begun = true
 		h.binary.Store(string(line) == "PRI * HTTP/2.0")
@@ -69,7 +88,8 @@ func (h *heads) end() {
 	name, _, _ := bytes.Cut(line, []byte(":"))
 	switch {
 	case len(line) == 0:
-		h.coded, h.sized = false, false
+		h.inHead, h.coded, h.sized = false, false, false
+	case !h.inHead: // a body, its chunks, or its trailers
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		h.coded = true
 		h.anyCode.Store(true)

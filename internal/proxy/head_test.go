@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"net/textproto"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -35,7 +36,10 @@ func FuzzHeads(f *testing.F) {
 		if whole.binary.Load() {
 			return
 		}
-		_, fields, _ := bytes.Cut(text, []byte("\n")) // behind the request line
+		first, fields, _ := bytes.Cut(text, []byte("\n"))
+		if !regexp.MustCompile(` HTTP/\d\.\d\r?$`).Match(first) {
+			return
+		}
 		h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(fields))).ReadMIMEHeader()
 		if err != nil {
 			return

@@ -37,6 +37,9 @@ type oddRequest struct {
 	// coded10 says that it is of HTTP/1.0 and has a Transfer-Encoding, with which net/http
 	// drops the body.
 	coded10 bool
+	// last says that it is not certain where it ends: nothing behind it may be read (RFC
+	// 9112, section 6.1).
+	last bool
 }
 
 // oddConnection is what one client does.
@@ -292,7 +295,7 @@ func (c *oddClients) connection(r *rand.Rand, i int) *oddConnection {
 		if one.verdict == refused && j == strange {
 			behind = max(behind, may)
 		}
-		if one.verdict == broken {
+		if one.verdict == broken || one.last {
 			behind = broken
 		}
 		k.requests, k.wire = append(k.requests, one), append(k.wire, one.wire...)
@@ -359,6 +362,7 @@ func (c *oddClients) request(r *rand.Rand, tag string, strange bool) oddRequest 
 			one.verdict = worse(one.verdict, o.verdict)
 		}
 	}
+	one.last = one.coded10 || strings.Contains(framing.name, "beside")
 	one.wire = fmt.Appendf(nil, "%s %s %s\r\nX-Case: %s\r\n%s%s%s\r\n%s", method.text, target.text, version.text, tag, host.text, fields.text, framingFields, wire)
 	return one
 }
