@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,23 +17,23 @@ type backends struct {
 	servers []*http.Server
 }
 
-// behaviours are, in turn: good, slow, failing, hanging, breaking off, streaming, large.
+// behaviours are, in turn: good, slow, failing, hanging, breaking off, streaming, large, of
+// which some are of what grows most as it is combined.
 func behaviours() []http.HandlerFunc {
-	reply := func(w http.ResponseWriter, size int) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"at":%d,"x":%q}`, time.Now().UnixNano(), strings.Repeat("x", size))
+	padded := func(w http.ResponseWriter, size int) {
+		reply(w, "application/json", fmt.Appendf(nil, `{"at":%d,"x":%q}`, time.Now().UnixNano(), strings.Repeat("x", size)))
 	}
 	return []http.HandlerFunc{
-		func(w http.ResponseWriter, _ *http.Request) { reply(w, 100) },
+		func(w http.ResponseWriter, _ *http.Request) { padded(w, 100) },
 		func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
-			reply(w, 1000)
+			padded(w, 1000)
 		},
 		func(w http.ResponseWriter, _ *http.Request) {
 			if rand.IntN(2) == 0 {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
-			reply(w, 10)
+			padded(w, 10)
 		},
 		func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		func(w http.ResponseWriter, _ *http.Request) {
@@ -47,7 +48,16 @@ func behaviours() []http.HandlerFunc {
 				time.Sleep(time.Millisecond)
 			}
 		},
-		func(w http.ResponseWriter, _ *http.Request) { reply(w, 200_000) },
+		func(w http.ResponseWriter, _ *http.Request) {
+			switch rand.IntN(20) {
+			case 0:
+				reply(w, "application/json", []byte(`{"a":[`+strings.Repeat("0,", 100_000)+`0]}`))
+			case 1:
+				reply(w, "text/plain", bytes.Repeat([]byte{1}, 200_000))
+			default:
+				padded(w, 200_000)
+			}
+		},
 	}
 }
 

@@ -4,7 +4,8 @@
 // call is under way, early and at the end. Everything is in this process, on loopback.
 //
 // With -memory it measures instead what the process takes at its worst beside what
-// docs/operations/memory.md says it may.
+// docs/operations/memory.md says it may, and what calls that have nothing to do with it
+// notice: large and unlucky bodies, and clients that only want to be waited for.
 package main
 
 import (

@@ -142,6 +142,7 @@ type load struct {
 	addresses              []string
 	calls                  sync.WaitGroup
 	sent, canceled, broken atomic.Int64
+	lingered               atomic.Int64
 	statuses               [6]atomic.Int64 // by their first digit
 }
 
@@ -162,8 +163,21 @@ func (l *load) run(ctx context.Context, span time.Duration, rate int) {
 	defer tick.Stop()
 	for end := time.Now().Add(span); time.Now().Before(end) && ctx.Err() == nil; <-tick.C {
 		l.calls.Go(func() { l.call(ctx) })
+		if rand.IntN(50) == 0 {
+			l.calls.Go(func() { l.linger(ctx) })
+		}
 	}
 	l.calls.Wait()
+}
+
+// linger is a client that has a head and no body, or half a head, and waits for a while.
+func (l *load) linger(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	refused := strings.Replace(head("/", 100, fields(200, 1)), "POST", "BREW", 1)
+	whole := []string{head("/", 1<<20, nil), refused, head("/", 100, nil)[:40]}[rand.IntN(3)]
+	l.lingered.Add(1)
+	_ = (&silent{pace: time.Duration(rand.IntN(2)) * time.Millisecond}).client(ctx, l.addresses[rand.IntN(len(l.addresses))], whole) // whoever ends it
 }
 
 func (l *load) call(ctx context.Context) {
@@ -200,8 +214,8 @@ func (l *load) call(ctx context.Context) {
 
 // String sums up what came of it so far.
 func (l *load) String() string {
-	return fmt.Sprintf("%d calls, %d left by their clients, %d bodies broken off, statuses 2xx %d, 4xx %d, 5xx %d", l.sent.Load(), l.canceled.Load(),
-		l.broken.Load(), l.statuses[2].Load(), l.statuses[4].Load(), l.statuses[5].Load())
+	return fmt.Sprintf("%d calls, %d left by their clients, %d clients that sent no body, %d bodies broken off, statuses 2xx %d, 4xx %d, 5xx %d", l.sent.Load(), l.canceled.Load(),
+		l.lingered.Load(), l.broken.Load(), l.statuses[2].Load(), l.statuses[4].Load(), l.statuses[5].Load())
 }
 
 // read waits for stragglers, gives idle connections up and collects.

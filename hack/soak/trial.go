@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// trial is one way to make the proxy large or slow.
+type trial struct {
+	name string
+	// modify changes the route that is loaded.
+	modify func(*routeconfig.Route)
+	// handlers are its backends.
+	handlers []http.HandlerFunc
+	// load goes on for a bounded time. The error says what is wrong but for memory and
+	// bystanders.
+	load func(ctx context.Context, address string) error
+	// floods says that the load takes its whole core, so that the times of bystanders are
+	// those of the load.
+	floods bool
+}
+
+// run has a process of its own, and a second route whose clients stand by.
+func (t *trial) run(ctx context.Context, program string) error {
+	dir, err := os.MkdirTemp("", "soak")
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	loaded, idle, stop, err := t.document(dir)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	cmd, err := start(ctx, program, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for _, address := range []string{loaded, idle} {
+		if err := reachable(ctx, address); err != nil {
+			return err
+		}
+	}
+	standBy(ctx, idle, 100) // connections and pools
+	before := standBy(ctx, idle, 300)
+	ended, during := make(chan struct{}), make(chan bystanders, 1)
+	go func() { during <- standByUntil(ctx, idle, ended) }()
+	failed := t.load(ctx, loaded)
+	close(ended)
+	after := <-during
+	most, err := peak(cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("memory: %s: at its most %d MiB of %d; bystanders' p99 %v, idle %v; %d of %d of their calls failed\n",
+		t.name, most>>20, memoryLimit>>20, after.p99(), before.p99(), after.failed, len(after.took)+after.failed)
+	return errors.Join(failed, t.judge(most, before, after))
+}
+
+func (t *trial) judge(most int64, before, after bystanders) error {
+	var errs []error
+	if most > memoryLimit {
+		errs = append(errs, fmt.Errorf("it took %d MiB, over the limit of %d", most>>20, memoryLimit>>20))
+	}
+	if t.floods {
+		return errors.Join(errs...)
+	}
+	if limit := max(2*before.p99(), before.p99()+10*time.Millisecond); after.p99() > limit {
+		errs = append(errs, fmt.Errorf("bystanders' p99 is %v, over %v", after.p99(), limit))
+	}
+	if after.failed > 0 {
+		errs = append(errs, fmt.Errorf("%d calls of bystanders failed", after.failed))
+	}
+	return errors.Join(errs...)
+}
+
+// document writes that of both routes.
+func (t *trial) document(dir string) (loaded, idle string, stop func(), err error) {
+	good := func(w http.ResponseWriter, _ *http.Request) { reply(w, "application/json", []byte(`{"ok":true}`)) }
+	urls, stop, err := serveAll(append(slices.Clip(t.handlers), good, good))
+	if err != nil {
+		return "", "", stop, err
+	}
+	var routes []routeconfig.Route
+	var addresses []string
+	for name, urls := range map[string][]string{"loaded": urls[:len(t.handlers)], "idle": urls[len(t.handlers):]} {
+		address, err := freeAddress()
+		if err != nil {
+			return "", "", stop, err
+		}
+		r, err := route(name, address, urls)
+		if err != nil {
+			return "", "", stop, err
+		}
+		if name == "loaded" {
+			loaded = address
+			t.modify(&r)
+		} else {
+			idle = address
+		}
+		routes, addresses = append(routes, r), append(addresses, address)
+	}
+	if addresses[0] == addresses[1] {
+		return "", "", stop, errors.New("both routes got one port")
+	}
+	return loaded, idle, stop, writeDocument(dir, routes...)
+}
+
+func reply(w http.ResponseWriter, contentType string, content []byte) {
+	w.Header().Set("Content-Type", contentType)
+	_, _ = w.Write(content)
+}
+
+// bystanders are calls to a route that nobody loads, one after another.
+type bystanders struct {
+	took   []time.Duration
+	failed int
+}
+
+func (b *bystanders) p99() time.Duration {
+	if len(b.took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(b.took))
+	return sorted[len(sorted)*99/100].Round(10 * time.Microsecond)
+}
+
+// standBy makes n calls, a hundred a second.
+func standBy(ctx context.Context, address string, n int) bystanders {
+	ended := make(chan struct{})
+	timer := time.AfterFunc(time.Duration(n)*10*time.Millisecond, func() { close(ended) })
+	defer timer.Stop()
+	return standByUntil(ctx, address, ended)
+}
+
+// standByUntil begins a call at each tick, however long the others take: who waits for the
+// last one to end measures the fewer the slower they are.
+func standByUntil(ctx context.Context, address string, ended <-chan struct{}) (b bystanders) {
+	transport := &http.Transport{MaxIdleConnsPerHost: atOnce}
+	defer transport.CloseIdleConnections()
+	body := []byte(`{"x":"` + strings.Repeat("x", 8000) + `"}`) // for which a full budget has no room
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var mu sync.Mutex
+	var calls sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for {
+		select {
+		case <-ended:
+			calls.Wait()
+			return b
+		case <-ctx.Done():
+			calls.Wait()
+			return b
+		case <-tick.C:
+		}
+		slots <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			begun := time.Now()
+			status := call(ctx, transport, "http://"+address+"/", body, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			if status == answered {
+				b.took = append(b.took, time.Since(begun))
+			} else {
+				b.failed++
+			}
+		})
+	}
+}
+
+// atOnce bounds the bystanders' calls.
+const atOnce = 100
+
+// What a call may come to.
+const (
+	answered = iota
+	refused  // with 503
+	other    // another status
+	none     // no response
+	kinds
+)
+
+// flood has n calls under way for a span, and prints what became of them.
+func flood(n int, span time.Duration, body []byte) func(context.Context, string) error {
+	return func(ctx context.Context, address string) error {
+		ctx, cancel := context.WithTimeout(ctx, span)
+		defer cancel()
+		c := newCrowd(n, address, body, nil)
+		defer c.transport.CloseIdleConnections()
+		var workers sync.WaitGroup
+		for range n {
+			workers.Go(func() {
+				for ctx.Err() == nil {
+					if c.call(ctx) == refused {
+						time.Sleep(100 * time.Millisecond) // as Retry-After would have it, and more often
+					}
+				}
+			})
+		}
+		workers.Wait()
+		c.print()
+		return nil
+	}
+}
+
+const (
+	// bursts is how often a burst comes, pauses after each.
+	bursts = 5
+	pauses = time.Second
+)
+
+// burst makes n calls at once, and some more when they have ended and a while has passed.
+func burst(n int, fields http.Header) func(context.Context, string) error {
+	return func(ctx context.Context, address string) error {
+		c := newCrowd(n, address, []byte("{}"), fields)
+		defer c.transport.CloseIdleConnections()
+		for range bursts {
+			var calls sync.WaitGroup
+			for range n {
+				calls.Go(func() { c.call(ctx) })
+			}
+			calls.Wait()
+			time.Sleep(pauses)
+		}
+		c.print()
+		return nil
+	}
+}
+
+// crowd are clients that call the same.
+type crowd struct {
+	n         int
+	url       string
+	body      []byte
+	fields    http.Header
+	transport *http.Transport
+	statuses  [kinds]atomic.Int64
+}
+
+func newCrowd(n int, address string, body []byte, fields http.Header) *crowd {
+	return &crowd{n: n, url: "http://" + address + "/", body: body, fields: fields, transport: &http.Transport{MaxIdleConnsPerHost: n}}
+}
+
+func (c *crowd) call(ctx context.Context) (status int) {
+	status = call(ctx, c.transport, c.url, c.body, c.fields)
+	if ctx.Err() == nil { // the end cuts some off
+		c.statuses[status].Add(1)
+	}
+	return status
+}
+
+func (c *crowd) print() {
+	fmt.Printf("memory: %d calls at once: %d answered, %d refused with 503, %d with another status, %d without a response\n",
+		c.n, c.statuses[answered].Load(), c.statuses[refused].Load(), c.statuses[other].Load(), c.statuses[none].Load())
+}
+
+func call(ctx context.Context, transport *http.Transport, url string, body []byte, fields http.Header) int {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return none
+	}
+	if fields != nil {
+		r.Header = fields.Clone()
+	}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		return none
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.Copy(io.Discard, response.Body)
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusMultiStatus:
+		return answered
+	case http.StatusServiceUnavailable:
+		return refused
+	}
+	return other
+}
