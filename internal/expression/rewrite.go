@@ -238,11 +238,8 @@ func accumulates(e ast.Expr) bool {
 
 // replace calls another function, where the types do not rule out that it matters.
 func (r *rewriting) replace(e ast.Expr, function string, args []ast.Expr) {
-	for _, arg := range args {
-		if r.weighs(arg) {
-			e.SetKindCase(r.ctx.NewCall(function, append([]ast.Expr{r.meter()}, args...)...))
-			return
-		}
+	if slices.ContainsFunc(args, r.weighs) {
+		e.SetKindCase(r.ctx.NewCall(function, append([]ast.Expr{r.meter()}, args...)...))
 	}
 }
 

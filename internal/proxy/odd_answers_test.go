@@ -287,10 +287,10 @@ func (b *oddBackends) finish(r *rand.Rand, a *oddAnswer, content *oddContent, ta
 		a.ending = closes
 	}
 	a.combined, a.streamed = max(a.combined, whole), max(a.streamed, whole)
-	switch n := r.IntN(10); {
-	case n == 0:
+	switch r.IntN(10) {
+	case 0:
 		a.method, a.combined, a.streamed = "HEAD", either, either
-	case n == 1: // a connection that is closed meanwhile may cost a POST
+	case 1: // a connection that is closed meanwhile may cost a POST
 		a.method, a.combined, a.streamed = "POST", max(a.combined, either), max(a.streamed, either)
 	}
 	if a.ending == resets { // what has come may be lost with it
