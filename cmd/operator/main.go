@@ -142,6 +142,9 @@ func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 	if err := waitForAPIServer(ctx, config); err != nil {
 		return nil, err
 	}
+	// With the default of 20 the children of 500 routes take minutes, and an edit waits
+	// behind them; the API server defends itself (priority and fairness).
+	config.QPS, config.Burst = 100, 200
 	fence := controllers.NewFence(time.Now())
 	if s.leaderElect {
 		config.Wrap(fence.Wrap)

@@ -3,6 +3,7 @@ package combine
 import (
 	"bytes"
 	"hash/maphash"
+	"runtime"
 )
 
 // ref names a member: its body and its place on the body's tape. The root of a
@@ -20,6 +21,7 @@ type index struct {
 	table   []int32 // open addressing: place of an entry, plus one
 	scratch []ref
 	room    *room
+	added   int // values
 	taken   int // of the room, beyond what an index for few values has anyway
 }
 
@@ -47,6 +49,10 @@ const (
 	extraWidth = 12
 )
 
+// turn is after how many values others get the processor: a merge of millions would hold
+// it for 10 ms at a time, at each step of everybody else's call.
+const turn = 1024
+
 func newIndex(room *room) *index {
 	return &index{
 		table: make([]int32, fewPlaces), entries: make([]entry, 0, fewPlaces/2), extra: make([]extra, 0, fewPlaces/2), room: room,
@@ -57,11 +63,15 @@ func (ix *index) reset() {
 	clear(ix.table)
 	clear(ix.entries) // lets go of the bodies
 	ix.entries, ix.extra, ix.room = ix.entries[:0], ix.extra[:0], nil
+	ix.added = 0
 }
 
 func (ix *index) add(seed maphash.Seed, plain []byte, value ref) {
 	if len(ix.entries) == cap(ix.entries) && !ix.grow() {
 		return
+	}
+	if ix.added++; ix.added%turn == 0 {
+		runtime.Gosched()
 	}
 	hash := maphash.Bytes(seed, plain)
 	place := ix.find(hash, plain)
