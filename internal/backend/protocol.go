@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,7 +29,7 @@ func newKeeper(base *url.URL, dial Dialer, protocol string, secure func() (*tls.
 	case protocol == routeconfig.ProtocolH2C:
 		return newPool(func(ctx context.Context) (net.Conn, error) { return dial.dial(ctx, "tcp", address) })
 	case protocol == routeconfig.ProtocolHTTP1 || base.Scheme != "https":
-		return newTransport(dial, routeconfig.ProtocolHTTP1, secure)
+		return newTransport(dial, secure)
 	}
 	return newNegotiated(dial, secure, address)
 }
@@ -41,8 +42,42 @@ func multiplexes(base *url.URL, protocol string) bool {
 func newPool(dial func(context.Context) (net.Conn, error)) *h2.Pool {
 	return h2.New(h2.Options{
 		Dial: dial, MaxConnections: maxConnections, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
-		Late: func(cause error) bool { return errors.Is(cause, fanout.ErrTimeout) || errors.Is(cause, errLost) },
+		Late: late,
 	})
+}
+
+// late reports whether a request that was canceled for this had taken too long.
+func late(cause error) bool {
+	return errors.Is(cause, fanout.ErrTimeout) || errors.Is(cause, errLost) || errors.Is(cause, context.DeadlineExceeded)
+}
+
+// newIssuer are the connections to a token endpoint.
+func newIssuer(address string, dial Dialer) *connections {
+	base, err := url.Parse(address)
+	if err != nil {
+		base = &url.URL{} // the first request says that it is wrong
+	}
+	secure := tlsOptions(nil, nil, nil)
+	return newConnections(base, dial, func() keeper { return newKeeper(base, dial, routeconfig.ProtocolAuto, secure) })
+}
+
+// repeated repeats what the server is proved to have done nothing with, for who makes no
+// attempts of his own.
+type repeated struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (r repeated) RoundTrip(request *http.Request) (*http.Response, error) {
+	for n := 0; ; n++ {
+		response, err := r.RoundTripper.RoundTrip(request)
+		if _, ok := errors.AsType[h2.UnprocessedError](err); !ok || n == maxUnprocessed || request.GetBody == nil {
+			return response, err //nolint:wrapcheck // the caller wraps it
+		}
+		again := *request
+		if again.Body, err = request.GetBody(); err != nil || !sleep(request.Context(), pause(n)) {
+			return nil, fmt.Errorf("repeat: %w", errors.Join(err, request.Context().Err()))
+		}
+		request = &again
+	}
 }
 
 // negotiated speaks what TLS agrees on (ALPN, RFC 7301). That is known for each connection
@@ -67,7 +102,7 @@ const (
 var errOther = errors.New("TLS agreed on the other protocol")
 
 func newNegotiated(dial Dialer, secure func() (*tls.Config, error), address string) *negotiated {
-	n := &negotiated{spare: make(chan net.Conn, 1), one: newTransport(dial, routeconfig.ProtocolHTTP1, secure)}
+	n := &negotiated{spare: make(chan net.Conn, 1), one: newTransport(dial, secure)}
 	connect := func(ctx context.Context) (conn net.Conn, http1 bool, err error) {
 		secured, err := dialTLS(ctx, dial, secure, []string{"h2", "http/1.1"}, "tcp", address)
 		if err != nil {

@@ -22,6 +22,7 @@ import (
 type State struct {
 	connections http.RoundTripper
 	multiplexed bool         // several calls may share a connection
+	issuer      *connections // to the token endpoint; nil without one
 	authority   *creds.Group // ca.crt; nil for the public ones
 	client      *creds.Group // tls.crt and tls.key; nil for none
 	secret      *creds.Group // the credential's; nil without one
@@ -66,13 +67,14 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	}
 	s.secret = store.Group(namespace, c.Secret, c.Keys()...)
 	if c.Type == routeconfig.CredentialOAuth2 {
+		s.issuer = newIssuer(c.TokenURL, dial)
 		s.tokens = creds.NewTokenSource(creds.TokenOptions{
 			TokenURL:   c.TokenURL,
 			Scopes:     c.Scopes,
 			Post:       c.Post,
 			Parameters: parameters(c.Parameters),
 			Client:     s.secret,
-			Transport:  newTransport(dial, routeconfig.ProtocolAuto, tlsOptions(nil, nil, nil)),
+			Transport:  repeated{s.issuer},
 		})
 	}
 	return s
@@ -102,6 +104,9 @@ func (s *State) Groups() []*creds.Group {
 func (s *State) Close() {
 	if c, ok := s.connections.(*connections); ok {
 		c.close()
+	}
+	if s.issuer != nil {
+		s.issuer.close()
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
-	"github.com/fanout-operator/fanout/internal/h2"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -67,26 +66,21 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b) //nolint:wrapcheck // net/http asks for the kind
 }
 
-// newTransport speaks HTTP/1.1, or what TLS agrees on, to whatever the dialer reaches. No
-// proxy of the environment is used, redirects are the caller's business, nothing is decoded.
-func newTransport(dial Dialer, protocol string, secure func() (*tls.Config, error)) *http.Transport {
-	protocols, alpn := new(http.Protocols), []string{"http/1.1"}
+// newTransport speaks HTTP/1.1 to whatever the dialer reaches. No proxy of the environment
+// is used, redirects are the caller's business, nothing is decoded.
+func newTransport(dial Dialer, secure func() (*tls.Config, error)) *http.Transport {
+	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	if protocol != routeconfig.ProtocolHTTP1 {
-		protocols.SetHTTP2(true)
-		alpn = []string{"h2", "http/1.1"}
-	}
 	return &http.Transport{
 		DialContext: dial.dial,
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialTLS(ctx, dial, secure, alpn, network, address)
+			conn, err := dialTLS(ctx, dial, secure, []string{"http/1.1"}, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return conn, nil // net/http asks it for the protocol
+			return conn, nil
 		},
 		Protocols:              protocols,
-		HTTP2:                  h2.Config(),
 		DisableCompression:     true,
 		MaxConnsPerHost:        maxConnections,
 		MaxIdleConnsPerHost:    idlePerBackend,

@@ -100,7 +100,7 @@ func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 
 // cut asks the connection of a request that took too long, where nothing was heard since.
 func (c *conn) cut(ctx context.Context, heard int64) {
-	if ctx.Err() != nil && c.pool.options.Late(context.Cause(ctx)) {
+	if late := c.pool.options.Late; late != nil && ctx.Err() != nil && late(context.Cause(ctx)) {
 		c.watch.cut(heard)
 	}
 }

@@ -29,9 +29,9 @@ var (
 	errNoStreams  = errors.New("the server takes no calls")
 )
 
-// Config are the settings of HTTP/2 of every connection. What a connection may receive
-// ahead is that of all its streams, so that a slow reader holds up nobody else.
-func Config() *http.HTTP2Config {
+// config are the settings of every connection. What a connection may receive ahead is that
+// of all its streams, so that a slow reader holds up nobody else.
+func config() *http.HTTP2Config {
 	return &http.HTTP2Config{
 		SendPingTimeout: pingAfter, PingTimeout: pingTimeout,
 		MaxReceiveBufferPerStream: maxReceived, MaxReceiveBufferPerConnection: maxStreams * maxReceived,
@@ -108,14 +108,14 @@ func (p *Pool) establish(ctx context.Context, nc net.Conn) {
 func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 	c := &conn{pool: p}
 	c.frames = newFrames(nc, func() { p.closed(c) })
-	c.watch = &watch{frames: c.frames, giveUp: c.close, spoke: func() { p.answered(c) }, patience: tick}
+	c.watch = &watch{frames: c.frames, giveUp: c.close, spoke: func() { p.answered(c) }}
 	c.watch.asked.Store(unasked)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true) // what is below is secured already, or is not to be
 	transport := &http.Transport{
 		DialContext:            func(context.Context, string, string) (net.Conn, error) { return c.frames, nil },
 		Protocols:              protocols,
-		HTTP2:                  Config(),
+		HTTP2:                  config(),
 		DisableCompression:     true,
 		IdleConnTimeout:        p.options.IdleTimeout,
 		MaxResponseHeaderBytes: p.options.MaxResponseHeader,

@@ -39,7 +39,7 @@ type peerConn struct {
 	done chan struct{}
 }
 
-func (p *peer) dial(ctx context.Context) (net.Conn, error) {
+func (p *peer) dial(context.Context) (net.Conn, error) {
 	if err := p.refuse.Load(); err != nil {
 		return nil, *err
 	}
@@ -51,7 +51,7 @@ func (p *peer) dial(ctx context.Context) (net.Conn, error) {
 	p.mu.Unlock()
 	go c.write(server)
 	go c.read(server)
-	return client, ctx.Err()
+	return client, nil
 }
 
 func (c *peerConn) write(conn net.Conn) {

@@ -27,7 +27,7 @@ type Options struct {
 	MaxResponseHeader int64
 	// Late reports whether the cause for which a request was canceled is that it took too
 	// long. Where nothing came back meanwhile, the connection is asked at once whether it
-	// lives, and takes no calls until it has answered.
+	// lives, and takes no calls until it has answered. Nil for none is.
 	Late func(cause error) bool
 }
 

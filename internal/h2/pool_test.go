@@ -228,9 +228,14 @@ func TestClosing(t *testing.T) {
 		if n := p.open.Load(); n != 0 {
 			t.Errorf("%d connections at the end", n)
 		}
+		var dials atomic.Int64
 		stuck := newPool(p, func(o *h2.Options) {
 			o.Dial = func(ctx context.Context) (net.Conn, error) {
+				if dials.Add(1) > 1 {
+					return p.dial(ctx)
+				}
 				<-ctx.Done() // nobody would end it but the pool
+				time.Sleep(time.Second)
 				return nil, ctx.Err()
 			}
 		})
@@ -240,6 +245,49 @@ func TestClosing(t *testing.T) {
 			t.Errorf("without a connection: %v", err)
 		}
 		stuck.CloseIdleConnections()
+		if err := ask(t.Context(), stuck); err != nil {
+			t.Errorf("while a dial is being given up: %v", err)
+		}
+	})
+}
+
+// slowToClose is a connection whose end takes its time, as that of TLS does.
+type slowToClose struct{ net.Conn }
+
+// Close implements net.Conn.
+func (c slowToClose) Close() error {
+	time.Sleep(200 * time.Millisecond)
+	return c.Conn.Close()
+}
+
+// A connection makes room for another one when it has been closed, not before.
+func TestAConnectionThatWasClosedMakesRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &peer{streams: 1}
+		pool := newPool(p, func(o *h2.Options) {
+			o.MaxConnections = 1
+			o.Dial = func(ctx context.Context) (net.Conn, error) {
+				conn, err := p.dial(ctx)
+				return slowToClose{conn}, err
+			}
+		})
+		defer pool.CloseIdleConnections()
+		_ = ask(t.Context(), pool)
+		p.mute.Store(1)
+		var running sync.WaitGroup
+		var failed atomic.Int64
+		for range 3 {
+			running.Go(func() {
+				if ask(t.Context(), pool) != nil {
+					failed.Add(1)
+				}
+			})
+		}
+		running.Wait()
+		if failed.Load() != 1 || p.dialed.Load() != 2 {
+			t.Errorf("%d calls failed, on %d connections", failed.Load(), p.dialed.Load())
+		}
 	})
 }
 

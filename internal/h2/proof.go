@@ -30,8 +30,8 @@ type streamError struct {
 func (e streamError) Error() string { return "stream error" }
 
 // unprocessed reports whether an error of net/http's is such a proof. Its errors have no
-// names, only texts; TestProofs holds them. Another text would be no proof, and cost a
-// repetition, no more.
+// names, only texts; TestP9Proofs of package backend holds them. Another text would be no
+// proof, and cost a repetition, no more.
 func unprocessed(err error) bool {
 	if e, ok := errors.AsType[streamError](err); ok {
 		return e.Code == refusedStream

@@ -10,7 +10,8 @@ const (
 	// tick is how often a connection is looked at on which calls wait.
 	tick = 500 * time.Millisecond
 	// maxPatience is how long a silent connection is left alone at most that has answered
-	// when it was asked: a server that is slow gets fewer and fewer questions.
+	// when it was asked: a server that is slow gets fewer and fewer questions, until a
+	// further call begins.
 	maxPatience = 15 * time.Second
 	// answerWithin is how long an answer may take, beside the time for what was written
 	// before the question, at slowLink bytes a second.
@@ -50,6 +51,7 @@ func (w *watch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls++
+	w.patience = tick
 	if !w.running {
 		w.seen, w.quiet = w.frames.read.Load(), 0
 		w.run(tick)
