@@ -90,6 +90,10 @@ func TestD5RestartOfTheOperatorRollsNothing(t *testing.T) {
 	s.route("calm", []string{"one"})
 	s.ready("calm")
 	eventually(t, "both proxies of it run", func() bool { return get(s, "calm-fanout", &appsv1.Deployment{}).Status.ReadyReplicas == 2 })
+	eventually(t, "its status says so, within its budget", func() bool {
+		n := get(s, "calm", &v1alpha1.FanoutRoute{}).Status.ReadyReplicas
+		return n != nil && *n == 2
+	})
 	time.Sleep(10 * time.Second) // controllers note what they have seen, and we what proxies say
 	calm := standing(s, "calm")
 	before := get(s, "orders-fanout", &appsv1.Deployment{})
