@@ -100,7 +100,7 @@ type ClientIP struct {
 
 // CallerAuthentication says who may call.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.apiKeys) || has(self.credentialHeaders)",message="authentication must name a way to authenticate: set authentication.apiKeys"
+// +kubebuilder:validation:XValidation:rule="has(self.apiKeys) || has(self.credentialHeaders)",message="authentication must not be empty: set authentication.apiKeys or authentication.credentialHeaders"
 type CallerAuthentication struct {
 	// apiKeys admits callers that send one of the keys in a Secret. Default: anyone may
 	// call.

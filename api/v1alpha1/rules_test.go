@@ -178,7 +178,7 @@ func TestListenerRules(t *testing.T) {
 		ok("trusted networks", "listener: {clientIP: {trustedCIDRs: [10.0.0.0/8, 'fd00::/8']}}\n"+one),
 		bad("a trusted address", "listener: {clientIP: {trustedCIDRs: [10.0.0.1]}}\n"+one, "listener.clientIP.trustedCIDRs must be networks"),
 		ok("API keys", "authentication: {apiKeys: {secretName: callers}}\n"+one),
-		bad("authentication by nothing", "authentication: {}\n"+one, "set authentication.apiKeys"),
+		bad("authentication by nothing", "authentication: {}\n"+one, "set authentication.apiKeys or authentication.credentialHeaders"),
 		ok("a limit by client", "rateLimits: [{name: a, requests: 1, key: {type: ClientIP}}]\n"+one),
 		ok("a limit by header", "rateLimits: [{name: a, requests: 1, key: {header: X-Tenant}}]\n"+one),
 		bad("a limit by no header", "rateLimits: [{name: a, requests: 1, key: {}}]\n"+one, "rateLimits.key.header goes with type Header"),

@@ -62,6 +62,7 @@ func TestRefusals(t *testing.T) {
 		"M1: one label, whoever may what":            {at("https://API/"), compile.Options{AllowCrossNamespace: true}, "spec.backends[0].url", `use service for the Service "api"`},
 		"M1: two labels, which are looked up so":     {at("http://api.lab/"), compile.Options{}, "", ""},
 		"M1: one label and a dot, which is absolute": {at("http://intranet./"), compile.Options{}, "", ""},
+		"M1: a Service without its namespace":        {at("http://api.svc/"), compile.Options{}, "spec.backends[0].url", `use service for the Service "api"`},
 		"M1: this machine":                           {at("http://localhost:8080/"), compile.Options{}, "", ""},
 		"M1: an address":                             {at("http://10.0.0.1:8080/"), compile.Options{}, "", ""},
 		"M1: an IPv6 address":                        {at("http://[fd00::1]:8080/"), compile.Options{}, "", ""},

@@ -14,7 +14,9 @@ import (
 // HeaderNames reads names of fields, separated by commas.
 func HeaderNames(list string) ([]string, error) {
 	names := strings.Split(list, ",")
-	for _, name := range names {
+	for i, name := range names {
+		name = strings.TrimSpace(name)
+		names[i] = name
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) }) {
 			return nil, fmt.Errorf("read %q: %q is no name of a field", list, name)
 		}
@@ -37,6 +39,12 @@ func (c *compiler) forwarded(path *field.Path, names []v1alpha1.HeaderName) []st
 func (c *compiler) credentialHeaders() []string {
 	out := slices.Clone(c.options.CredentialHeaders)
 	if a := c.route.Spec.Authentication; a != nil {
+		path := spec().Child("authentication", "credentialHeaders")
+		for i, name := range a.CredentialHeaders {
+			if headers.NeverCredential(string(name)) {
+				c.refuse(path.Index(i), string(name), "must not name a field that speaks about a body or the connection: backends need it, or never get it")
+			}
+		}
 		out = append(out, texts(a.CredentialHeaders)...)
 	}
 	slices.Sort(out)

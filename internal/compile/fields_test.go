@@ -59,17 +59,25 @@ func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
 			r.Spec.Backends[0].Request.ForwardCredentials = []v1alpha1.HeaderName{"Cookie", name}
 		}
 	}
+	credential := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Authentication = &v1alpha1.CallerAuthentication{CredentialHeaders: []v1alpha1.HeaderName{"X-Own", name}}
+		}
+	}
 	for name, row := range map[string]struct {
 		modify []func(*v1alpha1.FanoutRoute)
 		field  string
 	}{
-		"Fanout_Outcome":            {[]func(*v1alpha1.FanoutRoute){set("X-A", "Fanout_Outcome")}, "spec.backends[0].request.headers.set[1].name"},
-		"content_length":            {[]func(*v1alpha1.FanoutRoute){set("content_length")}, "spec.backends[0].request.headers.set[0].name"},
-		"the credential's field":    {[]func(*v1alpha1.FanoutRoute){set("x_key"), shown}, "spec.backends[0].request.headers.set[0].name"},
-		"another one with _":        {[]func(*v1alpha1.FanoutRoute){set("X_Key")}, ""},
-		"forwarding of X-Forwarded": {[]func(*v1alpha1.FanoutRoute){forward("x-forwarded-for")}, "spec.backends[0].request.forwardCredentials[1]"},
-		"of Proxy-Authorization":    {[]func(*v1alpha1.FanoutRoute){forward("Proxy-Authorization")}, "spec.backends[0].request.forwardCredentials[1]"},
-		"of a key":                  {[]func(*v1alpha1.FanoutRoute){forward("X-API-Key")}, ""},
+		"a credential in the type":   {[]func(*v1alpha1.FanoutRoute){credential("content-type")}, "spec.authentication.credentialHeaders[1]"},
+		"a credential in the host":   {[]func(*v1alpha1.FanoutRoute){credential("Host")}, "spec.authentication.credentialHeaders[1]"},
+		"a credential in X-Anything": {[]func(*v1alpha1.FanoutRoute){credential("X-Anything")}, ""},
+		"Fanout_Outcome":             {[]func(*v1alpha1.FanoutRoute){set("X-A", "Fanout_Outcome")}, "spec.backends[0].request.headers.set[1].name"},
+		"content_length":             {[]func(*v1alpha1.FanoutRoute){set("content_length")}, "spec.backends[0].request.headers.set[0].name"},
+		"the credential's field":     {[]func(*v1alpha1.FanoutRoute){set("x_key"), shown}, "spec.backends[0].request.headers.set[0].name"},
+		"another one with _":         {[]func(*v1alpha1.FanoutRoute){set("X_Key")}, ""},
+		"forwarding of X-Forwarded":  {[]func(*v1alpha1.FanoutRoute){forward("x-forwarded-for")}, "spec.backends[0].request.forwardCredentials[1]"},
+		"of Proxy-Authorization":     {[]func(*v1alpha1.FanoutRoute){forward("Proxy-Authorization")}, "spec.backends[0].request.forwardCredentials[1]"},
+		"of a key":                   {[]func(*v1alpha1.FanoutRoute){forward("X-API-Key")}, ""},
 	} {
 		_, errs := compile.Route(route(row.modify...), compile.Options{})
 		if row.field == "" && len(errs) > 0 || row.field != "" && (len(errs) != 1 || errs[0].Field != row.field) {
@@ -80,7 +88,7 @@ func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
 
 func TestM8HeaderNames(t *testing.T) {
 	t.Parallel()
-	for list, want := range map[string]string{"X-A": "X-A", "X-A,x_b": "X-A x_b", "": "!", "X-A,": "!", "X A": "!", "X:A": "!", "Ü": "!"} {
+	for list, want := range map[string]string{"X-A": "X-A", "X-A,x_b": "X-A x_b", "X-A, x_b ": "X-A x_b", "": "!", "X-A,": "!", "X A": "!", "X:A": "!", "Ü": "!"} {
 		got, err := compile.HeaderNames(list)
 		if (err != nil) != (want == "!") || err == nil && strings.Join(got, " ") != want {
 			t.Errorf("%q is read as %q (%v), want %s", list, got, err, want)

@@ -18,6 +18,10 @@ func (c *compiler) checkHost(path *field.Path, raw, host string) {
 		c.refuse(path, raw, fmt.Sprintf("must not have a host of one label, since nothing completes it: use service for the Service %q", host))
 		return
 	}
+	if labels := strings.Split(strings.TrimSuffix(host, "."), "."); len(labels) == 2 && labels[1] == "svc" {
+		c.refuse(path, raw, fmt.Sprintf("must not be NAME.svc, which names nothing: use service for the Service %q", labels[0]))
+		return
+	}
 	for _, namespace := range namespaces(host) {
 		if namespace != c.route.Namespace && !c.options.AllowCrossNamespace {
 			c.refuse(path, raw, fmt.Sprintf("must not name a Service or Pod of namespace %q: "+

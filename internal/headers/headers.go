@@ -77,6 +77,13 @@ func Reserved(name string) bool {
 	return hopByHop(folded) || strings.HasPrefix(folded, ownPrefix) || folded == "Via"
 }
 
+// NeverCredential reports whether a field cannot carry a credential: it speaks about the
+// connection, or about a body, or says which form of one is wanted.
+func NeverCredential(name string) bool {
+	folded := Fold(http.CanonicalHeaderKey(name))
+	return Reserved(name) || strings.HasPrefix(folded, "Content-") || strings.HasPrefix(folded, "Accept")
+}
+
 // Same reports whether a receiver may take two fields for one, in any case.
 func Same(a, b string) bool {
 	return Fold(http.CanonicalHeaderKey(a)) == Fold(http.CanonicalHeaderKey(b))

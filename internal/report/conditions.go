@@ -81,7 +81,7 @@ func accepted(in Input) verdict {
 		return no(v1alpha1.ReasonNameConflict, in.Conflict+" exists and does not belong to this route: delete or rename it")
 	}
 	if a := in.Route.Spec.Authentication; a == nil || a.APIKeys == nil {
-		return yes(v1alpha1.ReasonAcceptedUnauthenticated, "The spec is valid; anyone may call, since spec.authentication is not set")
+		return yes(v1alpha1.ReasonAcceptedUnauthenticated, "The spec is valid; anyone may call, since spec.authentication.apiKeys is not set")
 	}
 	return yes(v1alpha1.ReasonAccepted, "The spec is valid")
 }

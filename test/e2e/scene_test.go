@@ -55,6 +55,10 @@ func newScene(t *testing.T, labels ...string) *scene {
 			t.Error(err)
 		}
 	})
+	eventually(t, "pods may be created", func() bool { // no earlier than its controller, which may just begin again
+		account := types.NamespacedName{Namespace: n.Name, Name: "default"}
+		return kube.Get(t.Context(), account, &corev1.ServiceAccount{}) == nil
+	})
 	return s
 }
 
