@@ -97,9 +97,15 @@ func (b *Budget) refuse(h *holder) {
 	}
 }
 
-// yield ends bodies that still come until what is left is the share.
+// yield ends bodies that still come until what is left is the share. Those that were
+// ended before, and have not given back yet, are not left.
 func (h *holder) yield(share int64) {
 	over := h.held.Load() - share
+	for a := range h.accounts {
+		if a.yielded {
+			over -= a.held.Load()
+		}
+	}
 	for a := range h.accounts {
 		if over > 0 && a.yield != nil {
 			over -= a.held.Load()

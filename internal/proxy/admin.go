@@ -38,10 +38,10 @@ func (p *Proxy) startAdmin() (*admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on admin port: %w", err)
 	}
-	readers := newClients(adminConnections)
+	readers := newClients(adminConnections, 0)
 	a := &admin{done: make(chan struct{}), http: &http.Server{
-		Handler: p.AdminHandler(), ReadTimeout: headTimeout, WriteTimeout: writeTimeout, IdleTimeout: keepAlive,
-		MaxHeaderBytes: adminHead, ConnState: readers.changed,
+		Handler: held(p.AdminHandler()), ReadTimeout: headTimeout, WriteTimeout: writeTimeout, IdleTimeout: keepAlive,
+		MaxHeaderBytes: adminHead, ConnState: readers.changed, ConnContext: withClient,
 	}}
 	go func() {
 		defer close(a.done)
@@ -50,6 +50,17 @@ func (p *Proxy) startAdmin() (*admin, error) {
 		})
 	}()
 	return a, nil
+}
+
+// held keeps the connections of requests that are being answered.
+func held(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := clientOf(r); c != nil {
+			c.calls.Add(1)
+			defer c.calls.Add(-1)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (a *admin) close() error {

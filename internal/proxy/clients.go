@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -15,10 +16,13 @@ import (
 
 // clients are the connections of all clients: at most max of them, and while there are
 // as many, at most half of them from one address that is not alone in wanting some. A
-// connection that waits for its client's next request is closed for a new one. It is
-// safe for concurrent use.
+// connection that waits for its client's next request is closed for a new one, or else
+// one whose request is slow to come. It is safe for concurrent use.
 type clients struct {
 	max int
+	// patience is how long a request may take to come before its connection gives way.
+	patience time.Duration
+	began    time.Time
 
 	mu   sync.Mutex
 	open map[*client]struct{}
@@ -30,8 +34,8 @@ type clients struct {
 	refusals, closed atomic.Uint64
 }
 
-func newClients(limit int) *clients {
-	return &clients{max: limit, open: map[*client]struct{}{}, by: map[netip.Addr]int{}}
+func newClients(limit int, patience time.Duration) *clients {
+	return &clients{max: limit, patience: patience, began: time.Now(), open: map[*client]struct{}{}, by: map[netip.Addr]int{}}
 }
 
 // client is the connection of one client.
@@ -42,10 +46,13 @@ type client struct {
 	clients *clients
 	address netip.Addr // not valid where the connection is not counted by one
 	head    heads
+	greeted sync.Once
 	// calls are those under way whose requests have come.
 	calls atomic.Int32
-	// idle is since when it waits for a request; guarded by clients.
-	idle time.Time
+	// whole says that there is a request; waits is since when there is none, or a part of
+	// one, since the clients began; idle says that nothing of the next one has come.
+	whole, idle atomic.Bool
+	waits       atomic.Int64
 }
 
 // holder is the address by which a client is counted: an IPv6 one owns its /64, and
@@ -66,6 +73,7 @@ func holder(addr netip.Addr) netip.Addr {
 // valid, it has no share. Where secure is nil, it is a plain one.
 func (c *clients) accept(conn net.Conn, address netip.Addr, secure *tls.Config) *client {
 	fresh := &client{Conn: conn, raw: conn, clients: c, address: address}
+	fresh.wait()
 	if secure != nil {
 		fresh.Conn = tls.Server(conn, secure)
 	}
@@ -114,21 +122,39 @@ func (c *clients) share() int { return (c.max + 1) / 2 }
 
 // victim is the connection that makes room for another one of an address: one that
 // holds no call and is of an address beyond its share, or else the one that has been
-// idle for longest. Who is beyond its own share gets but its own.
-func (c *clients) victim(address netip.Addr, over bool) (longest *client) {
+// idle for longest, or has had no whole request for longest. Who is beyond its own share
+// gets but its own.
+func (c *clients) victim(address netip.Addr, over bool) *client {
+	var idle, slow *client
 	for v := range c.open {
 		if v.calls.Load() > 0 || over && v.address != address {
 			continue
 		}
-		if v.address.IsValid() && v.address != address && c.by[v.address] > c.share() {
+		switch {
+		case v.address.IsValid() && v.address != address && c.by[v.address] > c.share():
 			return v
-		}
-		if !v.idle.IsZero() && (longest == nil || v.idle.Before(longest.idle)) {
-			longest = v
+		case v.whole.Load():
+		case v.idle.Load():
+			idle = earlier(idle, v)
+		case time.Since(c.began)-time.Duration(v.waits.Load()) >= c.patience:
+			slow = earlier(slow, v)
 		}
 	}
-	return longest
+	if idle != nil {
+		return idle
+	}
+	return slow
 }
+
+func earlier(a, b *client) *client {
+	if a == nil || b.waits.Load() < a.waits.Load() {
+		return b
+	}
+	return a
+}
+
+// wait says that from now on a request is waited for.
+func (c *client) wait() { c.waits.Store(int64(time.Since(c.clients.began))) }
 
 func (c *clients) drop(v *client) {
 	if _, known := c.open[v]; known {
@@ -180,13 +206,25 @@ func (c *clients) changed(conn net.Conn, state http.ConnState) {
 	if !ok {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v.idle = time.Time{}
 	if state == http.StateIdle {
-		v.idle = time.Now()
 		v.head.next()
+		v.wait()
+		v.idle.Store(true)
 	}
+	v.whole.Store(state == http.StateActive)
+}
+
+// clientKey is that of a request's *client in its context.
+type clientKey struct{}
+
+func withClient(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, clientKey{}, conn)
+}
+
+// clientOf is the connection of a request; nil where the proxy does not listen itself.
+func clientOf(r *http.Request) *client {
+	c, _ := r.Context().Value(clientKey{}).(*client)
+	return c
 }
 
 // Read implements net.Conn. It looks at the heads of requests as they pass.
@@ -195,6 +233,10 @@ func (c *client) Read(b []byte) (int, error) {
 		return fill(b), nil
 	}
 	n, err := c.Conn.Read(b)
+	if n > 0 && c.idle.Load() {
+		c.idle.Store(false) // a request begins to come
+		c.wait()
+	}
 	if err != nil {
 		c.greet(err)
 	}
@@ -213,9 +255,12 @@ func (c *client) Close() error {
 // greet tells a client that speaks plainly where TLS is asked for.
 func (c *client) greet(err error) {
 	var odd tls.RecordHeaderError
-	if errors.As(err, &odd) && odd.Conn != nil && bytes.ContainsAny(odd.RecordHeader[:1], "CDGHOPT") {
-		_, _ = io.WriteString(c.raw, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis listener speaks TLS: ask it by https\n")
+	if !errors.As(err, &odd) || odd.Conn == nil || !bytes.ContainsAny(odd.RecordHeader[:1], "CDGHOPT") {
+		return
 	}
+	c.greeted.Do(func() {
+		_, _ = io.WriteString(c.raw, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis listener speaks TLS: ask it by https\n")
+	})
 }
 
 // CloseWrite lets a client read the last response though it goes on writing: net/http

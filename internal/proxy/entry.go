@@ -6,8 +6,14 @@ import (
 	"github.com/fanout-operator/fanout/internal/gate"
 )
 
-// fieldWidth is what a field takes in a map, beside its bytes.
-const fieldWidth = 100
+const (
+	// fieldWidth is what a field takes in a map, beside its bytes.
+	fieldWidth = 100
+	// trailerWidth is what the trailers of a request over HTTP/2 may take that has
+	// announced some: net/http keeps them all, of as many bytes as a head. Those of
+	// HTTP/1.1 are within what it reads ahead.
+	trailerWidth = 3 * maxHead
+)
 
 // width is what the head of a request takes: as it was received, and once more for each
 // backend the map of its fields, which share their bytes.
@@ -47,6 +53,9 @@ func (v *visit) enter() (leave func(), refusal *gate.Refusal) {
 		}
 	}
 	bytes, fields := width(v.request, len(v.route.backends)+len(v.route.shadows))
+	if v.request.ProtoMajor > 1 && len(v.request.Trailer) > 0 {
+		bytes += trailerWidth
+	}
 	switch {
 	case fields > maxFields:
 		return leave, gate.TooManyFields(maxFields)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -38,11 +37,11 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route := h.proxy.current(h.id)
 	if route == nil {
-		http.Error(w, "the route is gone", http.StatusServiceUnavailable)
+		gone(w, r)
 		return
 	}
-	v := &visit{proxy: h.proxy, route: route, start: time.Now(), writer: w, request: r}
-	v.client, _ = r.Context().Value(clientKey{}).(*client)
+	v := &visit{proxy: h.proxy, route: route, start: time.Now(), writer: w, request: r, patience: writeTimeout}
+	v.client = clientOf(r)
 	v.id = requestID(r.Header)
 	r.Header["X-Request-Id"] = []string{v.id} // backends get it too
 	w.Header()["X-Request-Id"] = []string{v.id}
@@ -92,6 +91,8 @@ type visit struct {
 	outcome fanout.CallOutcome
 	status  int
 	bytes   int
+	// patience is how long the client may take for a piece of the response.
+	patience time.Duration
 }
 
 func (v *visit) serve() {
@@ -222,33 +223,11 @@ func (v *visit) answer(r *gate.Refusal) {
 	if r.Field != "" {
 		h[r.Field] = []string{r.Value}
 	}
-	unread := !v.Read && v.request.Body != http.NoBody
-	if unread {
-		h["Connection"] = []string{"close"} // else net/http waits for the body first
-	}
+	v.unburden(h)
 	p := combine.Problem{Slug: r.Slug, Title: r.Title, Status: r.Status, Detail: r.Detail}
 	v.write(r.Status, h, p.Append(nil))
 	v.log(time.Now())
-	// Over HTTP/2 the stream is reset, and the connection goes on; who was not told to
-	// continue sends nothing.
-	if unread && v.request.ProtoMajor == 1 && v.request.Header["Expect"] == nil {
-		v.linger()
-	}
-}
-
-// What a refused client still sends is taken for so long, and as many bytes.
-const (
-	lingerTime  = 500 * time.Millisecond
-	lingerBytes = 1 << 20
-)
-
-// linger lets a refused client read why before its connection ends: one that is closed
-// with unread bytes is reset, and takes the response with it.
-func (v *visit) linger() {
-	control := http.NewResponseController(v.writer)
-	_ = control.Flush()
-	_ = control.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.Copy(io.Discard, io.LimitReader(v.request.Body, lingerBytes))
+	v.linger()
 }
 
 // write sends a response.
@@ -262,7 +241,7 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 		body = nil // to HEAD without a length: that of GET is not known
 	}
 	control := http.NewResponseController(v.writer)
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines
+	_ = control.SetWriteDeadline(time.Now().Add(v.patience)) // the server's writers have deadlines
 	v.writer.WriteHeader(status)
 	for len(body) > 0 {
 		n, err := v.writer.Write(body[:min(len(body), writeChunk)])
@@ -271,7 +250,7 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 			return
 		}
 		if body = body[n:]; len(body) > 0 {
-			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+			_ = control.SetWriteDeadline(time.Now().Add(v.patience))
 		}
 	}
 }

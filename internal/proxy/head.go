@@ -11,7 +11,7 @@ const (
 	// short it is; more are 431.
 	maxFields = 256
 	// maxLines is where a head is not even read to its end.
-	maxLines = 2 * maxFields
+	maxLines = maxFields + 44
 	// seen is as much of a line as tells the fields that are looked for.
 	seen = len("transfer-encoding:")
 )
@@ -28,7 +28,7 @@ type heads struct {
 	inHead  bool   // a line that ends as a request line was there: what follows are fields
 	coded   bool   // the head at hand has Transfer-Encoding
 	sized   bool   // it has Content-Length
-	begun   bool   // a first line has come
+	preface int    // lines of it that have come; -1 where it is none
 	lines   int
 	binary  atomic.Bool // it is HTTP/2
 	passed  atomic.Bool // the head has come, and what comes is a body
@@ -77,10 +77,7 @@ func (h *heads) end() {
 	h.n = 0
 	h.inHead = h.inHead || endsRequestLine(h.tail)
 	h.tail = h.tail[:0]
-	if !h.begun {
-		h.begun = true
-		h.binary.Store(string(line) == "PRI * HTTP/2.0")
-	}
+	h.greet(line)
 	if h.passed.Load() {
 		h.lines = 0
 	}
@@ -98,6 +95,22 @@ func (h *heads) end() {
 	}
 	if h.coded && h.sized {
 		h.both.Store(true)
+	}
+}
+
+// greet looks for the lines that a connection of HTTP/2 begins with (RFC 9113, section
+// 3.4), all four of them: net/http goes on as HTTP/1 after any other.
+func (h *heads) greet(line []byte) {
+	lines := [...]string{"PRI * HTTP/2.0", "", "SM", ""}
+	switch {
+	case h.preface < 0:
+	case string(line) != lines[h.preface]:
+		h.preface = -1
+	case h.preface == len(lines)-1:
+		h.preface = -1
+		h.binary.Store(true)
+	default:
+		h.preface++
 	}
 }
 

@@ -55,7 +55,7 @@ func New(o Options) *Proxy {
 	p := &Proxy{
 		options: o, servers: map[string]*server{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts}),
-		clients: newClients(connections), compressors: newCompressors(),
+		clients: newClients(connections, slowRequest), compressors: newCompressors(),
 		// A head is in memory before anybody of ours sees it.
 		memory:       &body.Budget{Limit: budget - min(int64(connections)*maxHead, budget/2)},
 		shadowMemory: &body.Budget{Limit: budget / 8},

@@ -14,6 +14,8 @@ import (
 const (
 	// headTimeout bounds the arrival of a request's head.
 	headTimeout = 10 * time.Second
+	// slowRequest is after how long a connection gives way whose request has not come.
+	slowRequest = 2 * time.Second
 	// keepAlive is how long a client's connection may be idle.
 	keepAlive = 120 * time.Second
 	// maxHead bounds a request's head, in bytes; beyond it net/http answers 431.
@@ -88,16 +90,16 @@ func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
 		IdleTimeout:       keepAlive,
 		MaxHeaderBytes:    maxHead,
 		Protocols:         protocols,
+		// net/http's own answer to OPTIONS * waits for a body without a deadline.
+		DisableGeneralOptionsHandler: true,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReadFrameSize: frame,
 			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connectionBuffer,
 			SendPingTimeout: silence, PingTimeout: patience,
 		},
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(ctx, clientKey{}, conn)
-		},
-		ConnState: p.clients.changed,
-		ErrorLog:  slog.NewLogLogger(p.options.Log.Handler(), slog.LevelDebug),
+		ConnContext: withClient,
+		ConnState:   p.clients.changed,
+		ErrorLog:    slog.NewLogLogger(p.options.Log.Handler(), slog.LevelDebug),
 	}
 	go func() {
 		defer close(s.done)
@@ -105,9 +107,6 @@ func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
 	}()
 	return s
 }
-
-// clientKey is that of a request's *client in its context.
-type clientKey struct{}
 
 // shutdown stops accepting and waits for the calls under way.
 func (s *server) shutdown(ctx context.Context) {

@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// What a refused client still sends is taken for so long, and as many bytes.
+const (
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 1 << 20
+)
+
+// unread reports whether the rest of a request stands between its response and the next
+// request. Over HTTP/2 its stream is reset alone.
+func (v *visit) unread() bool {
+	return v.request.ProtoMajor == 1 && !v.Read && v.request.Body != http.NoBody
+}
+
+// unburden prepares the response to a refused request: it waits for nobody. Over HTTP/1.1
+// net/http would wait for the body first, unless the connection ends; over HTTP/2 a client
+// that takes no response must not hold what it sent.
+func (v *visit) unburden(h http.Header) {
+	if v.unread() {
+		h["Connection"] = []string{"close"}
+	}
+	if v.request.ProtoMajor > 1 {
+		v.request.Header, v.request.Trailer = nil, nil
+		v.patience = 2 * lingerTime
+	}
+}
+
+// linger lets a refused client read why before its connection ends: one that is closed
+// with unread bytes is reset, and takes the response with it. From now on nothing is waited
+// for, not by net/http either, which reads on when the handler is over.
+func (v *visit) linger() {
+	if !v.unread() {
+		return
+	}
+	control := http.NewResponseController(v.writer)
+	_ = control.Flush()
+	_ = control.SetReadDeadline(time.Now().Add(lingerTime))
+	if v.request.Header["Expect"] == nil { // who was not told to continue sends nothing
+		_, _ = io.Copy(io.Discard, io.LimitReader(v.request.Body, lingerBytes))
+	}
+}
+
+// gone answers requests on what is left of the connections of a route that is no more.
+func gone(w http.ResponseWriter, r *http.Request) {
+	control, now := http.NewResponseController(w), time.Now()
+	if r.ProtoMajor == 1 {
+		_ = control.SetReadDeadline(now.Add(lingerTime))
+	}
+	_ = control.SetWriteDeadline(now.Add(2 * lingerTime))
+	w.Header()["Connection"] = []string{"close"}
+	http.Error(w, "the route is gone", http.StatusServiceUnavailable)
+}
