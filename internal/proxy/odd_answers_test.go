@@ -63,7 +63,7 @@ func TestOddAnswers(t *testing.T) {
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	b := &oddBackends{
 		oddRun: oddRun{t: t}, statuses: oddStatuses(), interims: oddInterims(), fields: oddAnswerFields(), texts: oddTexts(), contents: oddContents(),
-		codings: oddCodings(), tails: oddTails(), marker: regexp.MustCompile(`case-[0-9]+:|` + stray),
+		codings: oddCodings(), tails: oddTails(), marker: regexp.MustCompile(`case-[0-9]+:`),
 	}
 	odd, plain := b.farm.listen(t, b.answer), b.farm.listen(t, answerPlainly)
 	var routes []routeconfig.Route
@@ -152,12 +152,14 @@ func (b *oddBackends) answer(conn net.Conn) {
 var errForeign = errors.New("the response has something of another case")
 
 // one makes the call of case i. What stands behind another case's answer may meet it on a
-// connection that they share, in the moment before the proxy gives that up: its answer is
-// then none, and it is made once more. What it never may be is another case's.
+// connection that they share, in the moment before the proxy sees it and gives that up: to
+// HTTP/1.1 it is the answer then, and the call is made again. What it never may be is
+// another case's own answer.
 func (b *oddBackends) one(i int) {
 	a := b.make(i)
 	err := b.try(i, a)
-	if err != nil && !errors.Is(err, errForeign) {
+	for again := 0; again < 3 && err != nil && !errors.Is(err, errForeign); again++ {
+		time.Sleep(20 * time.Millisecond)
 		err = b.try(i, a)
 	}
 	if err != nil {
