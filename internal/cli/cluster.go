@@ -100,7 +100,7 @@ func askPod(ctx context.Context, client *kubernetes.Clientset, pod *corev1.Pod) 
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	report, err := bounds.Decode(raw)
+	report, err := bounds.Decode(raw, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy %s/%s: %w", pod.Namespace, pod.Name, err)
 	}

@@ -79,6 +79,22 @@ func (l luck) histogram() stats.Histogram {
 	return stats.Histogram{Counts: map[int]uint64{int(l.Uint64()): l.number(), 1 << 40: l.number(), -5: 1}}
 }
 
+// time is that of a failure as it is taken of a Pod, which may say any that can be written.
+func (l luck) time() time.Time {
+	said := [...]string{"9999-12-31T23:59:59-10:00", "9999-12-31T23:59:59.999999999-23:59", "0000-01-01T00:00:00+23:59", "2026-11-25T14:23:48Z"}[l.IntN(4)]
+	age := ""
+	if l.IntN(2) == 0 {
+		age = fmt.Sprintf(`,"ageSeconds":%g`, l.seconds())
+	}
+	bounds := &stats.Bounds{Namespace: "shop", Name: "orders"}
+	text := `{"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"b","lastFailure":{"reason":"timeout","time":"` + said + `"` + age + `}}]}]}`
+	report, err := bounds.Decode([]byte(text), now.Time)
+	if err != nil {
+		panic(err)
+	}
+	return report.Routes[0].Backends[0].LastFailure.Time
+}
+
 // input is the largest that a spec and proxies can make, or a little less: backends, Pods
 // and faults by the hundred, and reports that hold anything.
 func (l luck) input() report.Input {
@@ -92,7 +108,7 @@ func (l luck) input() report.Input {
 			b.Windows[w] = stats.AnswersWindow{Seconds: l.seconds(), Duration: l.histogram(), Answers: stats.Answers{
 				Succeeded: l.number(), Failed: map[string]uint64{l.text(50): l.number()}, Faulty: l.number(), Canceled: l.number(), Late: l.number()}}
 		}
-		b.LastFailure = &stats.Failure{Reason: l.text(5000), Status: int(l.Uint64()), Time: time.Unix(int64(l.Uint32()), 0)}
+		b.LastFailure = &stats.Failure{Reason: l.text(5000), Status: int(l.Uint64()), Time: l.time()}
 		in.Seen.Sum.Backends = append(in.Seen.Sum.Backends, b)
 	}
 	in.Seen.Sum.Windows[rates.Window] = stats.CallsWindow{Seconds: l.seconds(), Duration: l.histogram(), Calls: stats.Calls{Complete: l.number(), Failed: l.number()}}

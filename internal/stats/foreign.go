@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
@@ -28,6 +29,8 @@ const (
 	maxCount = slots << 32
 	// An hour of a million calls a second that take a day each is less.
 	maxSeconds = 1e15
+	// A proxy remembers failures since its start. Years later than 9999 have no form in JSON.
+	maxAge = 10 * 365 * 24 * time.Hour
 	// maxBackends is what the CRD allows.
 	maxBackends = 32
 	// maxMissing is beyond what a spec can name.
@@ -90,8 +93,9 @@ func values(raw []byte) (n int) {
 
 // Decode decodes a report that Read has read. The result has at most the one route, and
 // of it what is in bounds: no name, reason, bucket or length but those that its own proxy
-// can report, counters that cannot overflow when a million of them are added up.
-func (b *Bounds) Decode(raw []byte) (*Report, error) {
+// can report, counters that cannot overflow when a million of them are added up. Times
+// are reckoned from now, whatever the Pod takes for the time.
+func (b *Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 	foreign := &Report{}
 	if err := json.Unmarshal(raw, foreign); err != nil {
 		return nil, fmt.Errorf("decode report: %w", err)
@@ -99,14 +103,14 @@ func (b *Bounds) Decode(raw []byte) (*Report, error) {
 	report := &Report{Ready: foreign.Ready, Refused: cut(foreign.Refused, maxMessage), Document: cut(foreign.Document, maxHash)}
 	for i := range foreign.Routes {
 		if r := &foreign.Routes[i]; r.Namespace == b.Namespace && r.Name == b.Name {
-			report.Routes = []RouteReport{b.route(r)}
+			report.Routes = []RouteReport{b.route(r, now)}
 			break
 		}
 	}
 	return report, nil
 }
 
-func (b *Bounds) route(r *RouteReport) RouteReport {
+func (b *Bounds) route(r *RouteReport, now time.Time) RouteReport {
 	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: map[string]CallsWindow{}}
 	for i := range r.Missing {
 		m := &r.Missing[i]
@@ -125,7 +129,7 @@ func (b *Bounds) route(r *RouteReport) RouteReport {
 	for i := range r.Backends {
 		if of := &r.Backends[i]; known(b.Backends, of.Name) && !had[of.Name] && len(had) < maxBackends {
 			had[of.Name] = true
-			out.Backends = append(out.Backends, of.bounded())
+			out.Backends = append(out.Backends, of.bounded(now))
 		}
 	}
 	return out
@@ -142,7 +146,7 @@ func known(names map[string]bool, name string) bool {
 }
 
 // bounded is what of a backend's report a proxy can say.
-func (b *BackendReport) bounded() BackendReport {
+func (b *BackendReport) bounded(now time.Time) BackendReport {
 	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Shadow: b.Shadow, Compared: only(b.Compared, comparisons())}
 	for _, w := range windows() {
 		if a, ok := b.Windows[w.name]; ok {
@@ -153,9 +157,20 @@ func (b *BackendReport) bounded() BackendReport {
 		out.Circuit = b.Circuit
 	}
 	if f := b.LastFailure; f != nil && slices.Contains(reasons(), f.Reason) && f.Status >= 0 && f.Status <= 999 {
-		out.LastFailure = &Failure{Reason: f.Reason, Status: f.Status, Time: f.Time, AgeSeconds: min(max(f.AgeSeconds, 0), maxSeconds)}
+		out.LastFailure = f.bounded(now)
 	}
 	return out
+}
+
+// bounded is the failure at its age before now. A proxy that says none is believed what
+// it took for the time, or its failures would be the youngest for ever.
+func (f *Failure) bounded(now time.Time) *Failure {
+	age := now.Sub(f.Time)
+	if f.AgeSeconds >= 0 {
+		age = time.Duration(min(f.AgeSeconds, maxAge.Seconds()) * float64(time.Second))
+	}
+	age = min(max(age, 0), maxAge)
+	return &Failure{Reason: f.Reason, Status: f.Status, Time: now.Add(-age).UTC(), AgeSeconds: age.Seconds()}
 }
 
 // seconds bounds what a window covers: a second at least, and not more than its slots.

@@ -32,7 +32,7 @@ func fullest() *Report {
 	}
 	of := BackendReport{Windows: map[string]AnswersWindow{}, Circuit: "halfOpen", Shadow: true,
 		Compared:    map[string]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
-		LastFailure: &Failure{Reason: "forbiddenAddress", Status: 599, Time: start, AgeSeconds: 3599.123456789}}
+		LastFailure: &Failure{Reason: "forbiddenAddress", Status: 599, Time: start, AgeSeconds: 3600}}
 	r := RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]CallsWindow{}}
 	for _, w := range windows() {
 		of.Windows[w.name] = AnswersWindow{Seconds: w.slot.Seconds() * slots, Answers: answers, Duration: spread}
@@ -62,7 +62,7 @@ func read(b *Bounds, text string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.Decode(raw)
+	return b.Decode(raw, start.Add(time.Hour))
 }
 
 // L2: what a proxy can say passes as it is, the longest too.
@@ -109,7 +109,7 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 		Backends: []BackendReport{
 			{Name: "b0", Compared: map[string]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
 				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[string]uint64{"timeout": 2, "other": 3}}}}},
-			{Name: "b1", Windows: map[string]AnswersWindow{}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second)}},
+			{Name: "b1", Windows: map[string]AnswersWindow{}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second), AgeSeconds: 3595}},
 		},
 	}}}
 	if g, w := encode(t, got), encode(t, want); g != w {
@@ -195,4 +195,52 @@ func FuzzForeignReport(f *testing.F) {
 			t.Errorf("taken again it is\n%s\nwant\n%s", g, w)
 		}
 	})
+}
+
+// L2: a failure happened when its age says, whatever its Pod takes for the time: in the
+// year 10000 of UTC it could not be written. One without an age, of an older proxy, is as
+// old as its time, and not the youngest of all.
+func TestL2FailuresAreReckonedFromNow(t *testing.T) {
+	t.Parallel()
+	now := start.Add(time.Hour)
+	for said, want := range map[string]time.Duration{
+		`"time": "9999-12-31T23:59:59-10:00", "ageSeconds": 30`:    30 * time.Second,
+		`"time": "9999-12-31T23:59:59-10:00"`:                      0,
+		`"time": "0000-01-01T00:00:00+10:00"`:                      maxAge,
+		`"time": "0000-01-01T00:00:00+10:00", "ageSeconds": 1e300`: maxAge,
+		`"time": "2026-01-02T03:04:00Z"`:                           time.Hour,
+		`"time": "2026-01-02T03:04:00Z", "ageSeconds": -1e300`:     time.Hour,
+		`"ageSeconds": 0`: 0,
+		`"status": 5`:     maxAge,
+	} {
+		got, err := ofOrders(1).Decode([]byte(`{"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"b0","lastFailure":{"reason":"timeout",`+said+`}}]}]}`), now)
+		if err != nil {
+			t.Fatalf("%s: %v", said, err)
+		}
+		f := got.Routes[0].Backends[0].LastFailure
+		if f.AgeSeconds != want.Seconds() || !f.Time.Equal(now.Add(-want)) {
+			t.Errorf("%s: at %v, %v s ago, want %v ago", said, f.Time, f.AgeSeconds, want)
+		}
+		encode(t, got)
+	}
+}
+
+// K7: a failure of a proxy that does not say its age is younger than none that does by
+// that alone.
+func TestK7FailuresWithoutAgeAreAsOldAsTheirTime(t *testing.T) {
+	t.Parallel()
+	var reports []RouteReport
+	for _, failure := range []string{
+		`{"reason":"timeout","time":"2026-01-01T00:00:00Z"}`,
+		`{"reason":"status","status":500,"time":"2026-01-02T03:03:30Z","ageSeconds":30}`,
+	} {
+		got, err := ofOrders(1).Decode([]byte(`{"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"b0","lastFailure":`+failure+`}]}]}`), start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, got.Routes...)
+	}
+	if f := Merge(reports).Backends[0].LastFailure; f.Status != 500 {
+		t.Errorf("the youngest failure is %+v, want status 500 of half a minute ago", f)
+	}
 }

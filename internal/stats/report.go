@@ -1,6 +1,10 @@
 package stats
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Report is what a proxy says on /status. It holds nothing secret, and figures
 // that add up over proxies.
@@ -57,12 +61,27 @@ type BackendReport struct {
 type Failure struct {
 	Reason string `json:"reason"`
 	Status int    `json:"status,omitempty"`
-	// Time is the proxy's wall clock at the failure: the one of a Report, for people.
+	// Time is the proxy's wall clock at the failure: the one of a Report, for people. Who
+	// decodes a foreign Report reckons it anew from the age.
 	Time time.Time `json:"time"`
 	// AgeSeconds is how long ago it was when the Report was made, by the proxy's
 	// monotonic clock. Failures of several proxies are compared by it, since their wall
-	// clocks differ.
+	// clocks differ. It is noAge where a Report does not say it.
 	AgeSeconds float64 `json:"ageSeconds"`
+}
+
+// noAge is the age in a Report of a proxy that is older than ages are.
+const noAge = -1
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Failure) UnmarshalJSON(raw []byte) error {
+	type plain Failure
+	p := plain{AgeSeconds: noAge}
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return fmt.Errorf("decode failure: %w", err)
+	}
+	*f = Failure(p)
+	return nil
 }
 
 // The windows of a Report.
