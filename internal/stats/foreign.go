@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
@@ -114,7 +115,7 @@ func (b *Bounds) route(r *RouteReport, now time.Time) RouteReport {
 	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: map[string]CallsWindow{}}
 	for i := range r.Missing {
 		m := &r.Missing[i]
-		if known(b.Secrets, m.Secret) && (m.Backend == "" || known(b.Backends, m.Backend)) && len(m.Key) <= maxKey && len(out.Missing) < maxMissing {
+		if known(b.Secrets, m.Secret) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) && len(out.Missing) < maxMissing {
 			out.Missing = append(out.Missing, MissingKey{
 				Secret: m.Secret, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
 			})
@@ -142,6 +143,13 @@ func known(names map[string]bool, name string) bool {
 	}
 	return len(name) <= maxKey && !strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
+	})
+}
+
+// ofSecret reports whether a Secret can have the key; none means all of the Secret.
+func ofSecret(key string) bool {
+	return len(key) <= maxKey && !strings.ContainsFunc(key, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)
 	})
 }
 
@@ -236,11 +244,11 @@ func reasons() []string {
 // comparisons are the words for what became of a shadow's answer.
 func comparisons() []string { return []string{"same", "outcome", "body", "incomparable"} }
 
-// cut returns the beginning of a text, whole characters and no control ones: it may be
-// shown on a terminal.
+// cut returns the beginning of a text, whole characters and none that control a terminal,
+// on which it may be shown, or the direction of what stands there.
 func cut(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return -1
 		}
 		return r

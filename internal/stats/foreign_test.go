@@ -84,10 +84,12 @@ func TestL2ProxysReportIsInBounds(t *testing.T) {
 func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 5000)
-	text := `{"document": "` + long + `", "ready": true, "refused": "\u001b[2Jno` + long + `", "routes": [
+	text := `{"document": "` + long + `", "ready": true, "refused": "\u001b[2J\u009b\u202eno` + long + `", "routes": [
 		{"namespace": "other", "name": "orders", "backends": [{"name": "b0", "circuit": "open"}]},
 		{"namespace": "shop", "name": "orders",
 		 "missing": [{"secret": "stranger", "key": "k"}, {"secret": "partner", "key": "` + long + `"}, {"secret": "partner", "key": "k", "backend": "nobody"},
+			{"secret": "partner", "key": "k\u001b[2J"}, {"secret": "partner", "key": "k\nk"}, {"secret": "partner", "key": "\u202ek"},
+			{"secret": "partner", "key": "tls.KEY_-9"},
 			{"secret": "partner", "key": "k", "backend": "b0", "message": "` + long + `"}],
 		 "windows": {"9h": {"seconds": 5}, "5m": {"seconds": 1e-300, "calls": {"complete": 18446744073709551615}, "duration": {"counts": {"99999": 5, "0": 18446744073709551615}, "seconds": -5}}},
 		 "backends": [
@@ -102,9 +104,9 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Report{Document: long[:maxHash], Ready: true, Refused: "[2Jno" + long[:maxMessage-6], Routes: []RouteReport{{
+	want := &Report{Document: long[:maxHash], Ready: true, Refused: "[2Jno" + long[:maxMessage-11], Routes: []RouteReport{{
 		Namespace: "shop", Name: "orders",
-		Missing: []MissingKey{{Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
+		Missing: []MissingKey{{Secret: "partner", Key: "tls.KEY_-9"}, {Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
 		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: map[int]uint64{0: maxCount}}}},
 		Backends: []BackendReport{
 			{Name: "b0", Compared: map[string]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
