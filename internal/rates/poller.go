@@ -73,7 +73,7 @@ func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 		p.routes[route] = w
 	}
 	w.bounds = bounds
-	if w.set(targets, want.Document) {
+	if w.set(targets, want.Document, time.Now()) {
 		p.stir()
 	}
 }
@@ -105,7 +105,8 @@ func (p *Poller) Forget(route types.NamespacedName) {
 }
 
 // Shown returns what was last found worth showing of a route. It is not to be
-// changed, and nil before every proxy was heard or found unreachable.
+// changed, and nil before every proxy was heard or found unreachable, 10 s at most if any
+// was.
 func (p *Poller) Shown(route types.NamespacedName) *Observation {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -380,3 +380,36 @@ func TestNothingIsShownOfHalfARoute(t *testing.T) {
 		})
 	})
 }
+
+// L2: a route is shown ten seconds after its first Pods came, though others come and go
+// that never answer, each gone before three polls have told that it is unreachable. What
+// is not known is not shown, and where nothing is known nothing is.
+func TestL2PodsThatComeAndGoHideNoOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.run(t, func() {
+			var jobs []Target
+			for i := range 100 { // five minutes of a Pod every 3 s that lives for 6 s
+				name := fmt.Sprintf("job-%d", i)
+				jobs = append(jobs, Target{Name: name, URL: "http://" + name + "/status"})
+				jobs = jobs[max(len(jobs)-2, 0):]
+				f.change(func() { f.silent[jobs[len(jobs)-1].URL] = true })
+				f.poller.Set(orders, append(slices.Clone(jobs), Target{Name: "steady", URL: "http://steady/status"}), want("h1"))
+				f.poller.Set(types.NamespacedName{Namespace: "shop", Name: "jobs"}, slices.Clone(jobs), want("h1"))
+				time.Sleep(3 * time.Second)
+				o := f.poller.Shown(orders)
+				if early := i < 3; early != (o == nil) {
+					t.Errorf("after %d s %+v is shown", 3*i+3, o)
+					break
+				}
+				if o != nil && (len(o.Proxies) != 1 || !o.Proxies[0].Reached) {
+					t.Errorf("after %d s %+v is shown, want the one proxy that answers", 3*i+3, o)
+				}
+			}
+			if o := f.poller.Shown(types.NamespacedName{Namespace: "shop", Name: "jobs"}); o != nil {
+				t.Errorf("%+v is shown of a route of which nothing is known", o)
+			}
+		})
+	})
+}

@@ -9,8 +9,13 @@ import (
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-// figuresEvery is the pace at which changed figures of a route are shown.
-const figuresEvery = 30 * time.Second
+const (
+	// figuresEvery is the pace at which changed figures of a route are shown.
+	figuresEvery = 30 * time.Second
+	// patience is how long all proxies of a route are waited for before those that are
+	// known are shown: a silent one is known after 7 s.
+	patience = 10 * time.Second
+)
 
 // watched is one route. It is guarded by the Poller's lock.
 type watched struct {
@@ -18,6 +23,7 @@ type watched struct {
 	contacts []*contact // in the order of their names
 	document string
 	bounds   *stats.Bounds
+	since    time.Time // when its first proxies came
 	beat     time.Time // when all proxies that answer are asked again
 	round    bool      // a beat's polls are under way, to be added up at their end
 	awaited  int       // polls of proxies that use to answer
@@ -29,7 +35,10 @@ type watched struct {
 
 // set takes the proxies that there are now, and the hash of the document that they are
 // to serve. It reports whether anybody is to be asked, or forgotten, at once.
-func (w *watched) set(targets []Target, document string) (changed bool) {
+func (w *watched) set(targets []Target, document string, now time.Time) (changed bool) {
+	if len(w.contacts) == 0 {
+		w.since = now
+	}
 	before := map[Target]*contact{}
 	for _, c := range w.contacts {
 		before[c.target] = c
@@ -158,13 +167,15 @@ func add(heard []contact, now time.Time) *Observation {
 // show decides whether an observation is worth showing: who serves what, what is missing
 // and how backends stand at once, figures at their pace. Nothing is shown before every
 // proxy was heard or found unreachable once: half of the truth would move conditions
-// after every start of the operator. How often a status is written is not decided here.
+// after every start of the operator. But for a while only: proxies may come and go faster
+// than that. How often a status is written is not decided here.
 func (w *watched) show(o *Observation, now time.Time) bool {
 	switch {
 	case len(w.contacts) == 0:
 		return false
 	case w.shown == nil:
-		if slices.ContainsFunc(w.contacts, func(c *contact) bool { return !c.known }) {
+		waits := now.Sub(w.since) < patience && slices.ContainsFunc(w.contacts, func(c *contact) bool { return !c.known })
+		if waits || len(o.Proxies) == 0 {
 			return false
 		}
 	case o.changed(w.shown), o.standsOtherwise(w.shown):
