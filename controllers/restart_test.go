@@ -72,7 +72,7 @@ func (f *fleet) Fetch(ctx context.Context, raw string, _ *stats.Bounds) (*stats.
 
 // calls is what a proxy says that has had some; more of them change no figure by much.
 func calls(route *v1alpha1.FanoutRoute, document string, n uint64) stats.Report {
-	h := stats.Histogram{Counts: map[int]uint64{-100: n}}
+	h := stats.Histogram{Counts: stats.Counts{{Bucket: -100, N: n}}}
 	return stats.Report{Document: document, Ready: true, Routes: []stats.RouteReport{{
 		Namespace: route.Namespace, Name: route.Name,
 		Windows: map[string]stats.CallsWindow{stats.Window5m: {Seconds: 100, Calls: stats.Calls{Complete: n}, Duration: h}},

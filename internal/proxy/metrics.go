@@ -137,8 +137,8 @@ func (m *metrics) gauge(name, help string, value float64, labels prometheus.Labe
 // histogram writes a native histogram, whose buckets are ours already.
 func (m *metrics) histogram(name, help string, h stats.Histogram, labels prometheus.Labels) {
 	positive := make(map[int]int64, len(h.Counts))
-	for i, n := range h.Counts {
-		positive[i] = int64(n) //nolint:gosec // a count of events
+	for _, c := range h.Counts {
+		positive[c.Bucket] = int64(c.N) //nolint:gosec // a count of events
 	}
 	metric, err := prometheus.NewConstNativeHistogram(m.describe(name, help, labels),
 		h.Total(), h.Seconds, positive, nil, 0, stats.Schema, 0, time.Time{})

@@ -1,7 +1,6 @@
 package rates
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +30,8 @@ type contact struct {
 	known   bool
 	proxy   Proxy
 	report  *stats.RouteReport
+	room    *room // of the namespace, of which the report takes size
+	size    int
 	heardAt time.Time
 	strikes int
 	hurried int // polls in a hurry since the document changed
@@ -63,10 +64,11 @@ func (c *contact) answered(report *stats.Report, now time.Time) bool {
 		return false
 	}
 	before, knew, lacked := c.proxy, c.known, missing(c.report)
-	c.known, c.heardAt, c.report = true, now, nil
+	c.forget()
+	c.known, c.heardAt = true, now
 	c.proxy = Proxy{Name: c.target.Name, Reached: true, Document: report.Document, Refused: report.Refused}
 	if len(report.Routes) > 0 {
-		c.report = only(&report.Routes[0])
+		c.keep(&report.Routes[0])
 	}
 	return !knew || before != c.proxy || !slices.Equal(lacked, missing(c.report))
 }
@@ -77,8 +79,21 @@ func (c *contact) missed() bool {
 	if c.strikes < unreachable || c.known && !c.proxy.Reached {
 		return false
 	}
-	c.known, c.proxy, c.report = true, Proxy{Name: c.target.Name}, nil
+	c.forget()
+	c.known, c.proxy = true, Proxy{Name: c.target.Name}
 	return true
+}
+
+// keep takes room for what a status can show of a report.
+func (c *contact) keep(r *stats.RouteReport) {
+	c.report, c.size = c.room.fit(r.Kept(Window))
+	c.room.taken += c.size
+}
+
+// forget gives the room of the report back.
+func (c *contact) forget() {
+	c.room.taken -= c.size
+	c.report, c.size = nil, 0
 }
 
 // afterAnswer says when to ask next: at the route's beat, or sooner where somebody waits.
@@ -102,16 +117,6 @@ func (c *contact) afterMiss(now, beat time.Time, every time.Duration) time.Time 
 		return beat
 	}
 	return now.Add(max(every, min(every<<(1+c.strikes-unreachable), longestPause)))
-}
-
-// only drops the windows that no status shows: a route's figures are the most of what
-// an operator remembers.
-func only(r *stats.RouteReport) *stats.RouteReport {
-	maps.DeleteFunc(r.Windows, func(name string, _ stats.CallsWindow) bool { return name != Window })
-	for i := range r.Backends {
-		maps.DeleteFunc(r.Backends[i].Windows, func(name string, _ stats.AnswersWindow) bool { return name != Window })
-	}
-	return r
 }
 
 // missing is what a report, if there is one, lacks.

@@ -26,7 +26,8 @@ type Proxy struct {
 type Observation struct {
 	// Proxies are those that were asked, in the order of their names.
 	Proxies []Proxy
-	// Sum adds up all of them.
+	// Sum adds up all of them. Of durations it has the quantiles that a status shows, and no
+	// others; of words for what failed none.
 	Sum stats.RouteReport
 }
 
@@ -78,6 +79,9 @@ func (o *Observation) moved(other *Observation) bool {
 	return false
 }
 
+// quantiles are those that a status shows.
+func quantiles() []float64 { return []float64{0.50, 0.95, 0.99} }
+
 // figures are those of a window. A success rate is -1 where there is none.
 type figures struct {
 	success, rate float64
@@ -102,7 +106,7 @@ func newFigures(rate float64, ok bool, n uint64, seconds float64, h stats.Histog
 	if seconds > 0 {
 		f.rate = float64(n) / seconds
 	}
-	for i, q := range [...]float64{0.50, 0.95, 0.99} {
+	for i, q := range quantiles() {
 		f.latency[i] = h.Quantile(q).Seconds()
 	}
 	return f

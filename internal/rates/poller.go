@@ -47,6 +47,7 @@ type Poller struct {
 
 	mu     sync.Mutex
 	routes map[types.NamespacedName]*watched
+	rooms  map[string]*room // by namespace
 	lanes  [lanes]*lane
 	looks  time.Time // when Run looks again
 }
@@ -56,7 +57,7 @@ type Poller struct {
 func New(fetcher Fetcher, every time.Duration, moved func(types.NamespacedName)) *Poller {
 	return &Poller{
 		fetcher: fetcher, every: every, moved: moved, wake: make(chan struct{}, 1),
-		routes: map[types.NamespacedName]*watched{}, lanes: newLanes(),
+		routes: map[types.NamespacedName]*watched{}, rooms: map[string]*room{}, lanes: newLanes(),
 	}
 }
 
@@ -69,13 +70,24 @@ func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 	defer p.mu.Unlock()
 	w, ok := p.routes[route]
 	if !ok {
-		w = &watched{key: route}
+		w = &watched{key: route, room: p.enter(route.Namespace)}
 		p.routes[route] = w
 	}
 	w.bounds = bounds
 	if w.set(targets, want.Document, time.Now()) {
 		p.stir()
 	}
+}
+
+// enter returns the room of a namespace for one route more.
+func (p *Poller) enter(namespace string) *room {
+	of, ok := p.rooms[namespace]
+	if !ok {
+		of = &room{}
+		p.rooms[namespace] = of
+	}
+	of.routes++
+	return of
 }
 
 func among(names []string) map[string]bool {
@@ -101,7 +113,15 @@ func (p *Poller) stir() {
 func (p *Poller) Forget(route types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	w, ok := p.routes[route]
+	if !ok {
+		return
+	}
 	delete(p.routes, route)
+	w.set(nil, "", time.Time{})
+	if w.room.routes--; w.room.routes == 0 {
+		delete(p.rooms, route.Namespace)
+	}
 }
 
 // Shown returns what was last found worth showing of a route. It is not to be

@@ -338,7 +338,7 @@ func TestL4Hysteresis(t *testing.T) {
 		"+---+++-+-+":      "rrruuurrrrr",
 		"+----++-++-+++++": "rrruuuuuuuuurrrr",
 	} {
-		c, got := &contact{target: Target{Name: "p"}}, ""
+		c, got := &contact{target: Target{Name: "p"}, room: &room{}}, ""
 		for i := range polls {
 			if polls[i] == '+' {
 				c.answered(&stats.Report{}, time.Time{})

@@ -23,6 +23,7 @@ type watched struct {
 	contacts []*contact // in the order of their names
 	document string
 	bounds   *stats.Bounds
+	room     *room
 	since    time.Time // when its first proxies came
 	beat     time.Time // when all proxies that answer are asked again
 	round    bool      // a beat's polls are under way, to be added up at their end
@@ -48,7 +49,7 @@ func (w *watched) set(targets []Target, document string, now time.Time) (changed
 	for i, t := range targets {
 		c, ok := before[t]
 		if !ok {
-			c = &contact{target: t}
+			c = &contact{target: t, room: w.room}
 		}
 		delete(before, t)
 		changed = changed || !ok
@@ -59,6 +60,7 @@ func (w *watched) set(targets []Target, document string, now time.Time) (changed
 	}
 	for _, c := range before {
 		w.release(c)
+		c.forget()
 		w.stale = true
 	}
 	if len(targets) == 0 { // what is said of proxies goes with the last of them
@@ -161,6 +163,7 @@ func add(heard []contact, now time.Time) *Observation {
 		}
 	}
 	o.Sum = stats.Merge(reports)
+	o.Sum.Thin(quantiles()...) // there is one sum or two of each route, whatever it has of Pods
 	return o
 }
 

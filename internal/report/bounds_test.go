@@ -76,7 +76,7 @@ func (l luck) seconds() float64 {
 }
 
 func (l luck) histogram() stats.Histogram {
-	return stats.Histogram{Counts: map[int]uint64{int(l.Uint64()): l.number(), 1 << 40: l.number(), -5: 1}}
+	return stats.Histogram{Counts: stats.Counts{{Bucket: -5, N: 1}, {Bucket: int(l.Uint32()), N: l.number()}, {Bucket: 1 << 40, N: l.number()}}}
 }
 
 // time is that of a failure as it is taken of a Pod, which may say any that can be written.

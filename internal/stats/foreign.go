@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +33,6 @@ const (
 	maxAge = 10 * 365 * 24 * time.Hour
 	// maxBackends is what the CRD allows.
 	maxBackends = 32
-	// maxMissing is beyond what a spec can name.
-	maxMissing = 512
 	// Keys of Secrets have 253 characters, messages of ours are shorter than this.
 	maxKey, maxMessage = 253, 256
 	// A hash has 64 characters.
@@ -113,14 +110,16 @@ func (b *Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 
 func (b *Bounds) route(r *RouteReport, now time.Time) RouteReport {
 	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: map[string]CallsWindow{}}
+	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {
 		m := &r.Missing[i]
-		if known(b.Secrets, m.Secret) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) && len(out.Missing) < maxMissing {
-			out.Missing = append(out.Missing, MissingKey{
+		if known(b.Secrets, m.Secret) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
+			missing.add(MissingKey{
 				Secret: m.Secret, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
 			})
 		}
 	}
+	out.Missing = missing.list
 	for _, w := range windows() {
 		if c, ok := r.Windows[w.name]; ok {
 			out.Windows[w.name] = CallsWindow{Seconds: w.seconds(c.Seconds), Calls: c.Calls.bounded(), Duration: c.Duration.bounded()}
@@ -202,13 +201,9 @@ func (a Answers) bounded() Answers {
 }
 
 func (h *Histogram) bounded() Histogram {
-	out := Histogram{Counts: maps.Clone(h.Counts), Seconds: min(max(h.Seconds, 0), maxSeconds)}
-	for i, n := range out.Counts {
-		if i < firstBucket || i > lastBucket {
-			delete(out.Counts, i)
-			continue
-		}
-		out.Counts[i] = min(n, maxCount)
+	out := Histogram{Counts: slices.Clone(h.Counts), Seconds: min(max(h.Seconds, 0), maxSeconds)}
+	for i := range out.Counts {
+		out.Counts[i].N = min(out.Counts[i].N, maxCount)
 	}
 	return out
 }
@@ -245,7 +240,8 @@ func reasons() []string {
 func comparisons() []string { return []string{"same", "outcome", "body", "incomparable"} }
 
 // cut returns the beginning of a text, whole characters and none that control a terminal,
-// on which it may be shown, or the direction of what stands there.
+// on which it may be shown, or the direction of what stands there. It keeps nothing of the
+// rest in memory.
 func cut(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
@@ -253,5 +249,5 @@ func cut(text string, limit int) string {
 		}
 		return r
 	}, text[:min(len(text), limit)])
-	return strings.ToValidUTF8(text, "")
+	return strings.Clone(strings.ToValidUTF8(text, ""))
 }

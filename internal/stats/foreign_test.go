@@ -22,9 +22,9 @@ func ofOrders(backends int) *Bounds {
 
 // fullest is the longest report that a proxy can make of a route with 32 backends.
 func fullest() *Report {
-	spread := Histogram{Counts: map[int]uint64{}, Seconds: 123456789.123456}
+	spread := Histogram{Seconds: 123456789.123456}
 	for i := firstBucket; i <= lastBucket; i++ {
-		spread.Counts[i] = 1<<32 - 1
+		spread.Counts = append(spread.Counts, Count{i, 1<<32 - 1})
 	}
 	answers := Answers{Succeeded: 1 << 35, Failed: map[string]uint64{}, Canceled: 1 << 35, Skipped: 1 << 35, Faulty: 1 << 35, Late: 1 << 35, Attempts: 1 << 35}
 	for r := fanout.NoReason + 1; r < fanout.RateLimited; r++ {
@@ -42,7 +42,7 @@ func fullest() *Report {
 		of.Name = fmt.Sprintf("b%d", i)
 		r.Backends = append(r.Backends, of)
 		for _, key := range []string{"ca.crt", "tls.crt", "tls.key", "token"} {
-			r.Missing = append(r.Missing, MissingKey{Secret: "partner", Key: key, Backend: of.Name, Stale: true, Message: strings.Repeat("m", maxMessage)})
+			r.Missing = append(r.Missing, MissingKey{Secret: "partner", Key: key, Backend: of.Name, Stale: true, Message: strings.Repeat("m", maxMissingText/4/maxBackends-32)})
 		}
 	}
 	return &Report{Document: strings.Repeat("f", maxHash), Ready: true, Refused: "no", Routes: []RouteReport{r}}
@@ -107,7 +107,7 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 	want := &Report{Document: long[:maxHash], Ready: true, Refused: "[2Jno" + long[:maxMessage-11], Routes: []RouteReport{{
 		Namespace: "shop", Name: "orders",
 		Missing: []MissingKey{{Secret: "partner", Key: "tls.KEY_-9"}, {Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
-		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: map[int]uint64{0: maxCount}}}},
+		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: Counts{{0, maxCount}}}}},
 		Backends: []BackendReport{
 			{Name: "b0", Compared: map[string]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
 				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[string]uint64{"timeout": 2, "other": 3}}}}},
@@ -155,8 +155,8 @@ func TestL2AddingUpIsLinear(t *testing.T) {
 	}
 	begun := time.Now()
 	sum := Merge([]RouteReport{r, r})
-	if len(sum.Missing) != entries || len(sum.Backends) != entries {
-		t.Errorf("the sum has %d missing keys and %d backends, want %d", len(sum.Missing), len(sum.Backends), entries)
+	if len(sum.Missing) != maxMissing || len(sum.Backends) != entries {
+		t.Errorf("the sum has %d missing keys and %d backends, want %d and %d", len(sum.Missing), len(sum.Backends), maxMissing, entries)
 	}
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("adding up took %v", took)

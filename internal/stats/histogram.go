@@ -28,8 +28,7 @@ func bucket(d time.Duration) int {
 
 // Histogram counts durations by bucket. Histograms of several proxies add up.
 type Histogram struct {
-	// Counts maps the index of a bucket, as Prometheus numbers it, to its count.
-	Counts map[int]uint64 `json:"counts,omitempty"`
+	Counts Counts `json:"counts,omitempty"`
 	// Seconds is the sum of all durations.
 	Seconds float64 `json:"seconds,omitempty"`
 }
@@ -38,38 +37,36 @@ type Histogram struct {
 func (h *Histogram) Total() uint64 {
 	var n uint64
 	for _, c := range h.Counts {
-		n += c
+		n += c.N
 	}
 	return n
 }
 
 // Add adds another histogram's counts to this one.
 func (h *Histogram) Add(other Histogram) {
-	if h.Counts == nil && len(other.Counts) > 0 {
-		h.Counts = make(map[int]uint64, len(other.Counts))
-	}
-	for i, c := range other.Counts {
-		h.Counts[i] += c
-	}
+	h.Counts = h.Counts.plus(other.Counts)
 	h.Seconds += other.Seconds
 }
 
 // Quantile returns the duration below which the share q of all lie, 0 < q <= 1;
 // 0 without any. It is the geometric middle of the bucket that holds it.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	total := h.Total()
-	if total == 0 {
+	if len(h.Counts) == 0 {
 		return 0
 	}
-	rank := uint64(math.Ceil(q * float64(total)))
+	return middle(h.at(q))
+}
+
+// at is the bucket that holds the quantile, of a histogram with counts.
+func (h *Histogram) at(q float64) int {
+	rank := uint64(math.Ceil(q * float64(h.Total())))
 	var seen uint64
-	for i := firstBucket; i <= lastBucket; i++ {
-		seen += h.Counts[i]
-		if seen >= rank {
-			return middle(i)
+	for _, c := range h.Counts {
+		if seen += c.N; seen >= rank {
+			return c.Bucket
 		}
 	}
-	return 0
+	return h.Counts[len(h.Counts)-1].Bucket
 }
 
 // middle is the geometric middle of a bucket.

@@ -16,16 +16,18 @@ func circuits() []string { return []string{"", "closed", "halfOpen", "open"} }
 // merger adds up reports. Its maps are places in the lists of all.
 type merger struct {
 	all      RouteReport
-	missing  map[MissingKey]int
+	missing  missingKeys
+	listed   map[MissingKey]int
 	backends map[string]int
 }
 
 // Merge adds up the reports of one route by several proxies. Backends stand in the
 // order of the first report that names them; the youngest failure stays, and the worst
-// circuit. Missing keys are those that any proxy lacks. The reports are left as they
+// circuit. Missing keys are those that any proxy lacks, as many
+// as one report may name. The reports are left as they
 // are, and the work grows with their length alone.
 func Merge(reports []RouteReport) RouteReport {
-	m := merger{missing: map[MissingKey]int{}, backends: map[string]int{}}
+	m := merger{missing: missingKeys{limit: maxMissing}, listed: map[MissingKey]int{}, backends: map[string]int{}}
 	for i := range reports {
 		r := &reports[i]
 		m.all.Namespace, m.all.Name = r.Namespace, r.Name
@@ -35,20 +37,22 @@ func Merge(reports []RouteReport) RouteReport {
 			m.addBackend(&r.Backends[j])
 		}
 	}
+	m.all.Missing = m.missing.list
 	return m.all
 }
 
 func (m *merger) addMissing(missing []MissingKey) {
 	for _, key := range missing {
 		id := MissingKey{Secret: key.Secret, Key: key.Key, Backend: key.Backend}
-		if at, known := m.missing[id]; known {
-			k := &m.all.Missing[at]
+		if at, known := m.listed[id]; known {
+			k := &m.missing.list[at]
 			k.Stale = k.Stale && key.Stale
 			continue
 		}
-		m.missing[id] = len(m.all.Missing)
 		key.Seconds = 0 // each proxy has its own, and none is news
-		m.all.Missing = append(m.all.Missing, key)
+		if m.missing.add(key) {
+			m.listed[id] = len(m.missing.list) - 1
+		}
 	}
 }
 

@@ -92,10 +92,7 @@ func (t *sums) histogram() Histogram {
 		if c == 0 {
 			continue
 		}
-		if h.Counts == nil {
-			h.Counts = map[int]uint64{}
-		}
-		h.Counts[i+firstBucket] = c
+		h.Counts = append(h.Counts, Count{i + firstBucket, c})
 	}
 	return h
 }

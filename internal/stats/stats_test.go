@@ -213,3 +213,43 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// L2: thinned durations have the total and the quantiles that they had.
+func TestL2ThinHistogramsKeepQuantiles(t *testing.T) {
+	t.Parallel()
+	quantiles := []float64{0.50, 0.95, 0.99}
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		h := Histogram{Seconds: 5}
+		for i := firstBucket; i <= lastBucket; i++ {
+			if r.IntN(1+int(seed)) < 3 {
+				h.Counts = append(h.Counts, Count{i, 1 + r.Uint64N(1+seed*seed)})
+			}
+		}
+		thin := h.thin(quantiles...)
+		if thin.Total() != h.Total() || thin.Seconds != 5 || len(thin.Counts) > len(quantiles) {
+			t.Errorf("seed %d: %d durations became %+v", seed, h.Total(), thin)
+		}
+		for _, q := range quantiles {
+			if a, b := h.Quantile(q), thin.Quantile(q); a != b {
+				t.Errorf("seed %d: quantile %v of %v became %v", seed, q, a, b)
+			}
+		}
+	}
+}
+
+// L2: adding up leaves the other histogram as it is, and has every bucket once.
+func TestL2HistogramsAddUp(t *testing.T) {
+	t.Parallel()
+	other := Histogram{Counts: Counts{{-3, 1}, {0, 2}, {5, 3}}}
+	sum := Histogram{}
+	sum.Add(other)
+	sum.Add(Histogram{Counts: Counts{{-9, 1}, {0, 1}, {4, 1}, {9, 1}}})
+	sum.Add(other)
+	if want := (Counts{{-9, 1}, {-3, 2}, {0, 5}, {4, 1}, {5, 6}, {9, 1}}); !slices.Equal(sum.Counts, want) {
+		t.Errorf("the sum is %v, want %v", sum.Counts, want)
+	}
+	if want := (Counts{{-3, 1}, {0, 2}, {5, 3}}); !slices.Equal(other.Counts, want) {
+		t.Errorf("the other one became %v", other.Counts)
+	}
+}

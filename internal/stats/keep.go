@@ -1,0 +1,76 @@
+package stats
+
+import "slices"
+
+// What a report takes in memory, about: a map has room for eight windows from the first
+// on, and for eight words.
+const (
+	sizeRoute   = 256
+	sizeBackend = 256
+	sizeMissing = 96
+	sizeWindows = 1200
+	sizeWords   = 300
+	sizeCount   = 16
+)
+
+// Kept returns what of a report a status shows: one window, and no words that counts are
+// by. It shares no map or list of windows with the report. Sums of such reports are such
+// reports.
+func (r *RouteReport) Kept(window string) *RouteReport {
+	kept := *r
+	kept.Windows, kept.Backends = map[string]CallsWindow{}, slices.Clone(r.Backends)
+	if w, ok := r.Windows[window]; ok {
+		kept.Windows[window] = w
+	}
+	for i := range kept.Backends {
+		b := &kept.Backends[i]
+		b.Compared, b.Windows = nil, map[string]AnswersWindow{}
+		if w, ok := r.Backends[i].Windows[window]; ok {
+			w.Answers.Failed, w.Answers.Rejected = inSum(w.Answers.Failed), inSum(w.Answers.Rejected)
+			b.Windows[window] = w
+		}
+	}
+	return &kept
+}
+
+// inSum is the sum of counts, by one word.
+func inSum(counts map[string]uint64) map[string]uint64 {
+	if n := sum(counts); n > 0 {
+		return map[string]uint64{otherWord: n}
+	}
+	return nil
+}
+
+// Thin replaces the durations of a report by some with the same total and quantiles,
+// which have to rise; without any of them by none.
+func (r *RouteReport) Thin(quantiles ...float64) {
+	for name, w := range r.Windows {
+		w.Duration = w.Duration.thin(quantiles...)
+		r.Windows[name] = w
+	}
+	for i := range r.Backends {
+		for name, w := range r.Backends[i].Windows {
+			w.Duration = w.Duration.thin(quantiles...)
+			r.Backends[i].Windows[name] = w
+		}
+	}
+}
+
+// Size is about how many bytes a report that was kept takes.
+func (r *RouteReport) Size() int {
+	n := sizeRoute + sizeWindows
+	for i := range r.Missing {
+		n += sizeMissing + textOf(&r.Missing[i]) + len(r.Missing[i].Message)
+	}
+	for _, w := range r.Windows {
+		n += sizeCount * cap(w.Duration.Counts)
+	}
+	for i := range r.Backends {
+		b := &r.Backends[i]
+		n += sizeBackend + sizeWindows + len(b.Name)
+		for _, w := range b.Windows {
+			n += sizeWords*2 + sizeCount*cap(w.Duration.Counts)
+		}
+	}
+	return n
+}

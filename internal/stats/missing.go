@@ -1,0 +1,33 @@
+package stats
+
+// What is listed of missing keys follows from what a spec can name, and from what a
+// condition can show: 4 KiB, of which this is several times as much.
+const (
+	baseMissing    = 32 // of the callers
+	backendMissing = 8
+	maxMissing     = baseMissing + backendMissing*maxBackends
+	maxMissingText = 16 << 10
+)
+
+// missingKeys is a list with bounds.
+type missingKeys struct {
+	list  []MissingKey
+	limit int // of entries
+	text  int // bytes of names and messages
+}
+
+// add appends a key where it fits, without its message where only that does not.
+func (m *missingKeys) add(key MissingKey) bool {
+	text := textOf(&key)
+	if len(m.list) >= m.limit || m.text+text > maxMissingText {
+		return false
+	}
+	if m.text+text+len(key.Message) > maxMissingText {
+		key.Message = ""
+	}
+	m.text += text + len(key.Message)
+	m.list = append(m.list, key)
+	return true
+}
+
+func textOf(key *MissingKey) int { return len(key.Secret) + len(key.Key) + len(key.Backend) }
