@@ -18,18 +18,30 @@ import (
 const verdictSlots = 2
 
 // verdicts are what is wrong with the expressions of each generation of each route. They
-// are compiled once, beside the passes, least work first: who has long expressions waits
-// for who has short ones. There is one for a route that is there, and the faults in it are
-// bounded by its spec. Its methods are safe for concurrent use.
+// are compiled once, beside the passes. Namespaces take turns by the expression, so that
+// one tenant waits for another as long as there are tenants, whatever they write and
+// however often they edit it. Within one the least work goes first, and no route waits for
+// more than its own length of work that came after it. There is one for a route that is
+// there, and the faults in it are bounded by its spec. Its methods are safe for concurrent
+// use.
 type verdicts struct {
 	// check compiles an expression.
 	check compile.Checker
 	// moved is told when a verdict is there.
 	moved func(types.NamespacedName)
 
-	mu     sync.Mutex
-	routes map[types.NamespacedName]*verdict
-	wake   chan struct{} // holds a token when there may be work
+	mu      sync.Mutex
+	routes  map[types.NamespacedName]*verdict
+	dockets map[string]*docket // by namespace
+	turns   uint64             // that were given, and namespaces that came
+	wake    chan struct{}      // holds a token when there may be work
+}
+
+// docket is what a namespace has among verdicts.
+type docket struct {
+	routes int    // with a verdict, found or not
+	turn   uint64 // its last one; of a new namespace when it came
+	begun  int    // characters of all expressions that had a turn
 }
 
 // verdict is that on one generation.
@@ -37,13 +49,14 @@ type verdict struct {
 	uid        types.UID
 	generation int64
 	left       []compile.Expression
-	size       int // of what is left, in characters
+	docket     *docket
+	due        int // what its docket had begun when it came, and its own characters
 	running    int
 	faults     field.ErrorList
 }
 
 func newVerdicts(check compile.Checker, moved func(types.NamespacedName)) *verdicts {
-	return &verdicts{check: check, moved: moved, routes: map[types.NamespacedName]*verdict{}, wake: make(chan struct{}, verdictSlots)}
+	return &verdicts{check: check, moved: moved, routes: map[types.NamespacedName]*verdict{}, dockets: map[string]*docket{}, wake: make(chan struct{}, verdictSlots)}
 }
 
 // of returns the faults of a route's expressions. Where they are not known yet, moved
@@ -53,27 +66,55 @@ func (v *verdicts) of(route *v1alpha1.FanoutRoute, expressions []compile.Express
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(expressions) == 0 {
-		delete(v.routes, key)
+		v.drop(key)
 		return nil, true
 	}
 	now, ok := v.routes[key]
 	if !ok || now.uid != route.UID || now.generation != route.Generation {
 		now = &verdict{uid: route.UID, generation: route.Generation, left: expressions}
-		for _, e := range expressions {
-			now.size += utf8.RuneCountInString(e.Source)
-		}
-		v.routes[key] = now
+		v.enter(key, now)
 		v.waken()
 	}
 	return now.faults, now.done()
 }
+
+// enter puts a verdict in the place of the route's last one.
+func (v *verdicts) enter(key types.NamespacedName, w *verdict) {
+	d, ok := v.dockets[key.Namespace]
+	if !ok { // behind all that wait: who leaves and comes again gains no turn
+		v.turns++
+		d = &docket{turn: v.turns}
+		v.dockets[key.Namespace] = d
+	}
+	d.routes++
+	v.drop(key)
+	w.docket, w.due = d, d.begun
+	for _, e := range w.left {
+		w.due += length(e)
+	}
+	v.routes[key] = w
+}
+
+// drop forgets a route's verdict, and its namespace with the last one.
+func (v *verdicts) drop(key types.NamespacedName) {
+	w, ok := v.routes[key]
+	if !ok {
+		return
+	}
+	delete(v.routes, key)
+	if w.docket.routes--; w.docket.routes == 0 {
+		delete(v.dockets, key.Namespace)
+	}
+}
+
+func length(e compile.Expression) int { return utf8.RuneCountInString(e.Source) }
 
 func (w *verdict) done() bool { return len(w.left) == 0 && w.running == 0 }
 
 func (v *verdicts) forget(route types.NamespacedName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.routes, route)
+	v.drop(route)
 }
 
 func (v *verdicts) waken() {
@@ -104,7 +145,7 @@ func (v *verdicts) run(ctx context.Context) error {
 	return nil
 }
 
-// step compiles one expression of the route with the least left, if there is any.
+// step compiles one expression of the route whose turn it is, if there is any.
 func (v *verdicts) step() bool {
 	key, w, next := v.take()
 	if w == nil {
@@ -124,23 +165,35 @@ func (v *verdicts) step() bool {
 	return true
 }
 
-func (v *verdicts) take() (key types.NamespacedName, least *verdict, next compile.Expression) {
+func (v *verdicts) take() (key types.NamespacedName, first *verdict, next compile.Expression) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for name, w := range v.routes {
-		if len(w.left) > 0 && (least == nil || w.size < least.size) {
-			key, least = name, w
+		if len(w.left) > 0 && (first == nil || w.before(first)) {
+			key, first = name, w
 		}
 	}
-	if least == nil {
+	if first == nil {
 		return key, nil, next
 	}
-	next = least.left[0]
-	least.left = least.left[1:]
-	least.size -= utf8.RuneCountInString(next.Source)
-	least.running++
+	next = first.left[0]
+	if first.left = first.left[1:]; len(first.left) == 0 {
+		first.left = nil // or it keeps the text of all
+	}
+	v.turns++
+	first.docket.turn = v.turns
+	first.docket.begun += length(next)
+	first.running++
 	v.waken() // there may be more for others
-	return key, least, next
+	return key, first, next
+}
+
+// before reports whether a verdict's turn comes before another's.
+func (w *verdict) before(other *verdict) bool {
+	if w.docket != other.docket {
+		return w.docket.turn < other.docket.turn
+	}
+	return w.due < other.due
 }
 
 // judge lets a defect of the compiler be one route's fault and not the operator's end.

@@ -18,7 +18,11 @@ import (
 )
 
 func ofGeneration(name string, n int64) *v1alpha1.FanoutRoute {
-	return &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name), Generation: n}}
+	namespace, name, ok := strings.Cut(name, "/")
+	if !ok {
+		namespace, name = "", namespace
+	}
+	return &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID("uid-" + name), Generation: n}}
 }
 
 func expressions(sources ...string) (list []compile.Expression) {
@@ -134,4 +138,66 @@ func TestL1LeastWorkFirst(t *testing.T) {
 			t.Errorf("%d expressions were compiled, of %d, before the operator stopped", n, len(heavy)+2)
 		}
 	})
+}
+
+// L1: who edits routes in a loop, each shorter than another's, keeps that other one
+// waiting for its own length of work at most: in another namespace by the turn, in the
+// same by age. Nor does it help to delete the routes and to make them anew.
+func TestL1NobodyStarvesTheVerdictOfAnother(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		victim string
+		others int
+		anew   bool
+		most   int // expressions of others before the last of the victim's
+	}{
+		{"other/victim", 3, false, 4},
+		{"other/victim", 3, true, 4},
+		{"other/victim", 1, true, 4},
+		{"noisy/victim", 3, false, 3 + 27/3}, // those that came before, and its length of others
+		{"noisy/victim", 3, true, 3 + 27/3},
+	} {
+		j, told := &judges{}, ""
+		v := newVerdicts(j.check, func(route types.NamespacedName) { told = route.Name })
+		generation := int64(1)
+		edit := func(name string) {
+			generation++
+			if row.anew {
+				v.forget(types.NamespacedName{Namespace: "noisy", Name: name})
+			}
+			v.of(ofGeneration("noisy/"+name, generation), expressions("xxx"))
+		}
+		for i := range row.others {
+			edit(fmt.Sprint("a", i))
+		}
+		v.of(ofGeneration(row.victim, 1), expressions("victim--1", "victim--2", "victim--3"))
+		for range 200 {
+			if told = ""; !v.step() || told == "victim" {
+				break
+			}
+			if told != "" {
+				edit(told)
+			}
+		}
+		others := 0
+		for _, source := range j.list {
+			if source == "xxx" {
+				others++
+			}
+		}
+		if told != "victim" || others > row.most {
+			t.Errorf("%+v: %d expressions of others were compiled, and last %q was told", row, others, told)
+		}
+		for _, w := range v.routes {
+			if w.done() && w.left != nil {
+				t.Error("what was compiled is kept")
+			}
+		}
+		for key := range v.routes {
+			v.forget(key)
+		}
+		if len(v.dockets) != 0 {
+			t.Errorf("%d namespaces are kept of no route", len(v.dockets))
+		}
+	}
 }
