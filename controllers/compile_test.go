@@ -5,10 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -95,4 +98,42 @@ func TestL3ManyLongFaultsAreTold(t *testing.T) {
 		t.Errorf("message is %q", c.Message)
 	}
 	testkit.Eventually(t, "there is an event", func() bool { return eventsOf(t, route, "Invalid") == 1 })
+}
+
+// L1: while a new operator compiles anew what the one before has accepted, it tells of the
+// route's proxies, and writes no child. The Deployment that somebody has edited meanwhile
+// says which of the two is over.
+func TestL1AcceptedRoutesAreToldOfWhileTheyAreCompiled(t *testing.T) {
+	t.Parallel()
+	namespace, f := newNamespace(t), newFleet()
+	route := newRoute(namespace, "orders", "", slow)
+	create(t, route)
+	first := startOperatorWith(t, f, underLease, namespace)
+	document := &corev1.ConfigMap{}
+	testkit.Eventually(t, "it has its document", func() bool { return exists(t, route, document) })
+	address := standIn(t, route, 0, nil)
+	says := func(document string) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.says[address] = calls(route, document, 1000)
+	}
+	says(routeconfig.Hash([]byte(document.Data[desired.DocumentKey])))
+	becomes(t, keyOf(route), "Ready", metav1.ConditionTrue, "Ready")
+	first.settle(t)
+	first.stop()
+	says("older")
+	name := desired.Name(route)
+	deployment := get(t, namespace, name, &appsv1.Deployment{})
+	deployment.Spec.Template.Spec.Containers[0].Image = "another"
+	if err := admin.Update(t.Context(), deployment); err != nil {
+		t.Fatal(err)
+	}
+	startOperatorWith(t, f, underLease, namespace)
+	becomes(t, keyOf(route), "Programmed", metav1.ConditionFalse, "Pending")
+	if image := get(t, namespace, name, &appsv1.Deployment{}).Spec.Template.Spec.Containers[0].Image; image != "another" {
+		t.Errorf("what its proxies say was told after the children were written, with image %q", image)
+	}
+	testkit.Eventually(t, "the edit is undone", func() bool {
+		return get(t, namespace, name, &appsv1.Deployment{}).Spec.Template.Spec.Containers[0].Image == "fanout:test"
+	})
 }

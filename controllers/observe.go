@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +37,9 @@ type scope struct {
 	hash     string // of the document
 	secrets  []string
 	children desired.Children
+	// waits is set while the expressions of a route are compiled anew of which the status
+	// says that it is accepted: its children stay as they are, its proxies are asked.
+	waits bool
 	// refused is what the API server has against a child.
 	refused string
 	// asked is the number of proxies that are polled.
@@ -85,11 +90,14 @@ func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
 
 // desire compiles the route and builds its children. A spec that does not compile
 // has none: the children that are there stay as they are. It reports false where it is not
-// known yet whether it does: then everything stays.
+// known yet whether it does: then everything stays, but for what is told of the proxies of
+// a route that was accepted as it is by the operator before. Compiling may take minutes
+// after a restart.
 func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	compiled, expressions, errs := compile.Unchecked(s.route, r.Compile)
 	faults, known := r.verdicts.of(s.route, expressions)
-	if !known {
+	s.waits = !known
+	if s.waits && (len(errs) > 0 || !programmed(s.route)) {
 		return false, nil
 	}
 	if s.errors = append(errs, faults...); len(s.errors) > 0 {
@@ -103,11 +111,20 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	s.children = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Secrets: s.secrets, Document: encoded, Options: r.Proxies,
 	})
-	return true, nil
+	return !s.waits || s.hash == lastDocument(s), nil
+}
+
+// programmed reports whether the status says that the spec was accepted, and its children
+// by the API server.
+func programmed(route *v1alpha1.FanoutRoute) bool {
+	accepted := meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionAccepted)
+	children := meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionProgrammed)
+	return accepted != nil && accepted.Status == metav1.ConditionTrue && accepted.ObservedGeneration == route.Generation &&
+		children != nil && children.Reason != v1alpha1.ReasonRefused
 }
 
 // halted reports whether the children are left alone.
-func (s *scope) halted() bool { return len(s.errors) > 0 || s.conflict != "" }
+func (s *scope) halted() bool { return len(s.errors) > 0 || s.conflict != "" || s.waits }
 
 // forget drops what is kept in memory of a route that is gone.
 func (r *RouteReconciler) forget(key types.NamespacedName) {
