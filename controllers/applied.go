@@ -33,14 +33,22 @@ type applied struct {
 	intent sum
 	// version is the newest at which the child was as intended, and kept what it held of
 	// ours then: the API server, or a webhook, may write a value in another way than we do.
-	// It is known once the version was seen in the cache.
+	// It is none where that cannot be read.
 	version string
 	kept    sum
-	seen    bool
 	// count is the number of writes of this intent of which none has lasted, the last of
-	// them at this time.
-	count int
-	at    time.Time
+	// them at this time; sighted is that of those which were not blind.
+	count, sighted int
+	at             time.Time
+}
+
+// write is what became of one: the version that it left, and what it left of ours.
+type write struct {
+	version string
+	kept    sum
+	// blind is one of a child that could not be read: whether there was anything to undo
+	// nobody knows.
+	blind bool
 }
 
 // appliedIntents remembers what children were to be. What it does not know, after a
@@ -52,25 +60,26 @@ type appliedIntents struct {
 }
 
 // stands reports whether the live object, at this version, is as intended. ours reads
-// what it holds of ours, and is asked where the version is a new one.
+// what it holds of ours, and is asked where the version is a new one. What cannot be read
+// does not stand: the API server takes lists with a key that is there twice, which
+// client-go's typed reading refuses.
 func (a *appliedIntents) stands(id appliedID, intent sum, version string, ours func() (sum, error)) (bool, error) {
 	last := a.get(id)
 	same := last.intent == intent
-	if same && last.seen && last.version == version {
+	if same && last.version == version {
 		return true, nil
 	}
 	kept, err := ours()
 	if err != nil {
 		return false, err
 	}
-	written := same && (last.version == version || last.seen && last.kept == kept)
-	if kept != intent && !written {
+	if kept != intent && (!same || last.kept != kept) {
 		return false, nil
 	}
 	if !same {
 		last = applied{intent: intent}
 	}
-	last.version, last.kept, last.seen = version, kept, true
+	last.version, last.kept = version, kept
 	a.set(id, last)
 	return true, nil
 }
@@ -85,15 +94,20 @@ func (a *appliedIntents) wait(id appliedID, intent sum, now time.Time) time.Dura
 	return max(last.at.Add(pause).Sub(now), 0)
 }
 
-// record notes a write, and the version that it left. It returns how many of this intent
-// have not lasted.
-func (a *appliedIntents) record(id appliedID, intent sum, version string, now time.Time) int {
-	next := applied{intent: intent, version: version, count: 1, at: now}
+// record notes a write. It returns how many of this intent are known to have been undone.
+func (a *appliedIntents) record(id appliedID, intent sum, made write, now time.Time) int {
+	next := applied{intent: intent, version: made.version, kept: made.kept, count: 1, at: now}
 	if last := a.get(id); last.intent == intent && now.Sub(last.at) < forgiven {
-		next.count = last.count + 1
+		next.count, next.sighted = last.count+1, last.sighted
+	}
+	if !made.blind {
+		next.sighted++
 	}
 	a.set(id, next)
-	return next.count - 1
+	if made.blind {
+		return 0
+	}
+	return next.sighted - 1
 }
 
 func (a *appliedIntents) get(id appliedID) applied {

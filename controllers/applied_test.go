@@ -16,7 +16,7 @@ func TestL8WritesThatDoNotLastBackOff(t *testing.T) {
 	var at []time.Duration
 	for after := time.Duration(0); after <= 5*time.Minute; after += time.Second / 2 {
 		if a.wait(id, sum{1}, start.Add(after)) == 0 {
-			a.record(id, sum{1}, "", start.Add(after))
+			a.record(id, sum{1}, write{version: "1"}, start.Add(after))
 			at = append(at, after/time.Second)
 		}
 	}
@@ -39,7 +39,7 @@ func TestL8WritesThatDoNotLastBackOff(t *testing.T) {
 	if wait := a.wait(id, sum{1}, now.Add(forgiven)); wait != 0 {
 		t.Errorf("after a long peace it waits %v", wait)
 	}
-	a.record(id, sum{1}, "", now.Add(forgiven))
+	a.record(id, sum{1}, write{version: "1"}, now.Add(forgiven))
 	if wait := a.wait(id, sum{1}, now.Add(forgiven)); wait != time.Second {
 		t.Errorf("after a long peace the next one waits %v", wait)
 	}

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,12 +51,10 @@ func (r *RouteReconciler) applyChild(
 	if err != nil {
 		return fmt.Errorf("encode %s of %s: %w", kind.name, s.key, err)
 	}
+	var unread error
 	if live != nil && !asleep(s, live) {
-		stands, err := r.applied.stands(id, wanted, live.GetResourceVersion(), func() (sum, error) { return kind.ours(live) })
-		if err != nil {
-			return fmt.Errorf("read what is applied of %s of %s: %w", kind.name, s.key, err)
-		}
-		if stands {
+		var stands bool
+		if stands, unread = r.applied.stands(id, wanted, live.GetResourceVersion(), func() (sum, error) { return kind.ours(live) }); stands {
 			return nil
 		}
 	}
@@ -63,11 +62,15 @@ func (r *RouteReconciler) applyChild(
 		s.again = sooner(s.again, wait)
 		return nil
 	}
-	version, err := r.writeChild(ctx, s, kind, intent, live)
-	if err != nil || version == "" {
+	if unread != nil {
+		logf.FromContext(ctx).Info("what is applied cannot be read and is applied again", "route", s.key, "kind", kind.name, "reason", unread.Error())
+	}
+	made, err := r.writeChild(ctx, s, kind, intent, live)
+	if err != nil || made.version == "" {
 		return err
 	}
-	if r.applied.record(id, wanted, version, s.now) == undoneTold && live != nil {
+	made.blind = unread != nil
+	if r.applied.record(id, wanted, made, s.now) == undoneTold && live != nil {
 		r.tellUndone(ctx, s, kind.name, live)
 	}
 	return nil
@@ -77,6 +80,9 @@ func (r *RouteReconciler) applyChild(
 // of both which of the two has to go.
 func (r *RouteReconciler) tellUndone(ctx context.Context, s *scope, kind string, live client.Object) {
 	who := lastOther(live)
+	if who == "" {
+		return
+	}
 	logf.FromContext(ctx).Info("what is applied is undone again and again", "route", s.key, "kind", kind, "by", who)
 	r.Recorder.Eventf(s.route, nil, corev1.EventTypeWarning, "Undone", "Apply",
 		"%s %s is changed again each time that it was applied, last by %q; it is applied again at ever longer intervals", kind, live.GetName(), who)
@@ -93,31 +99,49 @@ func lastOther(live client.Object) (name string) {
 	return name
 }
 
-// writeChild returns the version that it left; none where there is no writing any more.
+// writeChild returns what became of it; no version where there is no writing any more.
 func (r *RouteReconciler) writeChild(
 	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
-) (string, error) {
+) (write, error) {
 	if err := r.handOver(ctx, s, live); err != nil {
-		return "", err
+		return write{}, err
 	}
-	err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership)
+	answer := &unstructured.Unstructured{} // a typed intent has no room for managed fields
+	if err := convert(intent, answer); err != nil {
+		return write{}, fmt.Errorf("convert %s of %s: %w", kind.name, s.key, err)
+	}
+	asked := client.ApplyConfigurationFromUnstructured(answer)
+	err := r.Client.Apply(ctx, asked, fieldManager, client.ForceOwnership)
 	if apierrors.IsInvalid(err) && live != nil {
-		err = r.overwrite(ctx, intent, live)
+		err = r.overwrite(ctx, asked, live)
 	}
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return "", nil // the route is about to go with its namespace
+		return write{}, nil // the route is about to go with its namespace
 	}
 	if err != nil {
-		return "", fmt.Errorf("apply %s of %s: %w", kind.name, s.key, err)
+		return write{}, fmt.Errorf("apply %s of %s: %w", kind.name, s.key, err)
 	}
-	version, err := resourceVersion(intent)
+	made, err := kind.left(answer)
 	if err != nil {
-		return "", fmt.Errorf("read applied %s of %s: %w", kind.name, s.key, err)
+		return write{}, fmt.Errorf("read applied %s of %s: %w", kind.name, s.key, err)
 	}
 	if live == nil {
-		return version, r.begin(ctx, s, kind.name, version)
+		return made, r.begin(ctx, s, kind.name, made.version)
 	}
-	return version, nil
+	return made, nil
+}
+
+// left reads what a write left from the API server's answer to it.
+func (k childKind) left(answer *unstructured.Unstructured) (write, error) {
+	object := k.empty()
+	if err := convert(answer, object); err != nil {
+		return write{}, err
+	}
+	made := write{version: object.GetResourceVersion()}
+	if kept, err := k.ours(object); err == nil { // else it stands by its version alone
+		made.kept = kept
+	}
+	return made, nil
 }
 
 // deleteChild keeps the pace of writes: whoever brings it back may do so for ever.
@@ -130,7 +154,7 @@ func (r *RouteReconciler) deleteChild(ctx context.Context, s *scope, kind childK
 	if err := r.Client.Delete(ctx, live, client.Preconditions{UID: new(live.GetUID())}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete %s of %s: %w", kind.name, s.key, err)
 	}
-	r.applied.record(id, sum{}, "", s.now)
+	r.applied.record(id, sum{}, write{}, s.now)
 	return nil
 }
 
@@ -176,20 +200,6 @@ func refusal(err error) string {
 	default:
 		return ""
 	}
-}
-
-// resourceVersion reads the version that the API server answered with: Apply
-// leaves its answer in the apply configuration.
-func resourceVersion(intent runtime.ApplyConfiguration) (string, error) {
-	object := struct {
-		Metadata struct {
-			ResourceVersion string `json:"resourceVersion"`
-		} `json:"metadata"`
-	}{}
-	if err := convert(intent, &object); err != nil {
-		return "", err
-	}
-	return object.Metadata.ResourceVersion, nil
 }
 
 // convert goes by JSON, which an object, its apply configuration and a part of
