@@ -22,7 +22,7 @@ import (
 // does not ask for any more. What is not to be written yet comes with scope.again.
 func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 	if s.halted() {
-		return nil
+		return r.mark(ctx, s)
 	}
 	for _, kind := range childKinds() {
 		live, intent := s.live[kind.name], kind.intent(s.children)

@@ -130,14 +130,15 @@ func (s *scope) halted() bool { return len(s.errors) > 0 || s.conflict != "" || 
 func (r *RouteReconciler) forget(key types.NamespacedName) {
 	r.drop(key)
 	r.others.remove(key)
+	r.writes.forget(key)
 }
 
-// drop drops what is kept in memory of a route that is gone, or another operator's.
+// drop drops what is kept in memory of a route that is gone, or another operator's. The
+// budget of its status stays: two that claim it by turns go on with what they have left.
 func (r *RouteReconciler) drop(key types.NamespacedName) {
 	r.Rates.Forget(key)
 	r.applied.forget(key)
 	r.nudges.forget(key)
 	r.rotations.forget(key)
-	r.writes.forget(key)
 	r.verdicts.forget(key)
 }

@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -20,6 +22,12 @@ const (
 	// ownAgain is when to look again at a route that is another operator's: no watch tells
 	// of the end of its Lease.
 	ownAgain = 20 * time.Second
+	// unmarkedFor is for how long none of a route's children bears its operator's mark until
+	// it is free to be taken: an operator that minds it puts the mark back within a second.
+	unmarkedFor = ownAgain
+	// untoldFor is the same for a status that says nothing of an edit, where there are no
+	// children. One that minds the route may wait for the verdict on its expressions.
+	untoldFor = time.Minute
 	// claimAgain is when to look again after somebody else wrote to a route while we claimed
 	// it.
 	claimAgain = time.Second
@@ -31,19 +39,19 @@ const (
 func (r *RouteReconciler) own(ctx context.Context, s *scope) (bool, error) {
 	other := s.markedBy(r.Proxies.Operator)
 	if other == "" {
-		r.others.remove(s.key)
 		return r.claim(ctx, s)
 	}
 	state, err := r.leases.state(ctx, r.Live, other, s.now)
 	if err != nil {
 		return false, err
 	}
-	if state == leaseRenewed || state == leaseUnreadable && s.bears(other) {
-		r.keepOff(ctx, s, other)
-		s.again = ownAgain
-		return false, nil
+	if state != leaseGone {
+		if wait := r.others.wait(s.key, other, s.neglect(other), s.now); wait > 0 {
+			r.keepOff(ctx, s, other)
+			s.again = min(wait, ownAgain)
+			return false, nil
+		}
 	}
-	r.others.remove(s.key)
 	return r.claim(ctx, s)
 }
 
@@ -63,15 +71,22 @@ func (s *scope) markedBy(us string) string {
 	return owner
 }
 
-// bears reports whether a child bears an operator's mark. It is what can be taken off by
-// hand; of a route without children the status has to do.
-func (s *scope) bears(operator string) bool {
+// neglect is for how long a route has to be as it is until its operator is known not to
+// mind it any more, though its Lease may be renewed: it may watch other namespaces now. It
+// is 0 where the route is as such an operator keeps it.
+func (s *scope) neglect(operator string) time.Duration {
 	for _, live := range s.live {
 		if live.GetAnnotations()[v1alpha1.OperatorAnnotation] == operator {
-			return true
+			return 0
 		}
 	}
-	return len(s.live) == 0
+	switch {
+	case len(s.live) > 0:
+		return unmarkedFor
+	case s.route.Status.ObservedGeneration != s.route.Generation:
+		return untoldFor
+	}
+	return 0
 }
 
 // claim writes our mark into the status, unless anybody has written to the route since it
@@ -79,7 +94,12 @@ func (s *scope) bears(operator string) bool {
 func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 	us := r.Proxies.Operator
 	if us == "" || s.route.Status.Operator == us {
+		r.others.remove(s.key)
 		return true, nil
+	}
+	if wait := r.writes.wait(s.key, condition, s.now); wait > 0 {
+		s.again = wait
+		return false, nil
 	}
 	status := s.route.Status.DeepCopy()
 	status.Operator = us
@@ -96,7 +116,37 @@ func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 		return false, fmt.Errorf("claim %s: %w", s.key, client.IgnoreNotFound(err))
 	}
 	s.route.Status.Operator = us
+	r.others.remove(s.key)
 	return true, nil
+}
+
+// mark puts our mark, and nothing else, on children that are left as they are: no other
+// write would, and without it others take the route for one that nobody minds.
+func (r *RouteReconciler) mark(ctx context.Context, s *scope) error {
+	us := r.Proxies.Operator
+	if us == "" {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.OperatorAnnotation: us}}})
+	if err != nil {
+		return fmt.Errorf("encode mark: %w", err)
+	}
+	for _, kind := range childKinds() {
+		live, id, wanted := s.live[kind.name], appliedID{s.key, kind.name}, sum(sha256.Sum256(patch))
+		if live == nil || live.GetDeletionTimestamp() != nil || live.GetAnnotations()[v1alpha1.OperatorAnnotation] == us {
+			continue
+		}
+		if wait := r.applied.wait(id, wanted, s.now); wait > 0 {
+			s.again = sooner(s.again, wait)
+			continue
+		}
+		err := r.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), fieldManager)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("mark %s of %s: %w", kind.name, s.key, err)
+		}
+		r.applied.record(id, wanted, write{}, s.now)
+	}
+	return nil
 }
 
 // keepOff forgets what was known of a route that is another operator's, and tells once.
@@ -107,15 +157,43 @@ func (r *RouteReconciler) keepOff(ctx context.Context, s *scope, other string) {
 	r.drop(s.key)
 	logf.FromContext(ctx).Info("route belongs to another operator", "route", s.key, "operator", other)
 	r.Recorder.Eventf(s.route, nil, corev1.EventTypeWarning, "OtherOperator", "KeepOff",
-		"The operator of Lease %.320s has this route, another one that sees it leaves it alone; "+
-			"let one of them alone watch this namespace, see --namespaces", other)
+		"The operator of Lease %.320s has this route, another one that sees it leaves it alone; let one of them alone watch this "+
+			"namespace, see --namespaces. To hand the route to it: kubectl annotate -n %s cm,svc,deploy,netpol,pdb,hpa -l %s=%s %s-",
+		other, s.key.Namespace, v1alpha1.RouteLabel, s.key.Name, v1alpha1.OperatorAnnotation)
 }
 
 // others are the routes that belong to other operators. Its methods are safe for
 // concurrent use.
 type others struct {
-	mu     sync.Mutex
-	routes map[types.NamespacedName]bool
+	mu        sync.Mutex
+	routes    map[types.NamespacedName]bool
+	neglected map[types.NamespacedName]neglected
+}
+
+// neglected is a route that its operator seems not to mind any more.
+type neglected struct {
+	by    string
+	since time.Time
+}
+
+// wait returns how long to leave a route to its operator, at least: what is left of the
+// neglect that it takes, counted from when it began by our clock; ownAgain where there is none.
+func (o *others) wait(route types.NamespacedName, operator string, neglect time.Duration, now time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if neglect == 0 {
+		delete(o.neglected, route)
+		return ownAgain
+	}
+	last, ok := o.neglected[route]
+	if !ok || last.by != operator {
+		last = neglected{operator, now}
+	}
+	if o.neglected == nil {
+		o.neglected = map[types.NamespacedName]neglected{}
+	}
+	o.neglected[route] = last
+	return last.since.Add(neglect).Sub(now)
 }
 
 // add reports whether a route is a new one among them.
@@ -136,6 +214,7 @@ func (o *others) remove(route types.NamespacedName) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.routes, route)
+	delete(o.neglected, route)
 }
 
 func (o *others) count() float64 {

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -108,10 +110,9 @@ func TestL8OneOwner(t *testing.T) {
 	if err := admin.Delete(t.Context(), lease); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, "the second one takes over", func() bool {
-		second.pass(t, keyOf(route))
-		return image(t, route) == "second"
-	})
+	if !takenOver(t, route, second, nil) {
+		t.Error("the second one does not take over")
+	}
 	second.pass(t, keyOf(broken))
 	if n := ofOthers(t, second); n != 0 {
 		t.Errorf("the metric says %v routes of others that are gone", n)
@@ -132,39 +133,164 @@ func ofOthers(t *testing.T, o *operator) float64 {
 	return families[0].GetMetric()[0].GetGauge().GetValue()
 }
 
-// L8: where the other's Lease may not be read, its mark counts until it is taken off.
-func TestL8MarkOfAnUnreadableLease(t *testing.T) {
+// unmark takes the operator's mark off a route's children, as the event and the docs say.
+func unmark(t *testing.T, route *v1alpha1.FanoutRoute) {
+	t.Helper()
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+v1alpha1.OperatorAnnotation+`":null}}}`))
+	for _, child := range fewestChildren() {
+		child.SetNamespace(route.Namespace)
+		child.SetName(desired.Name(route))
+		if err := admin.Patch(t.Context(), child, patch); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fewestChildren are those of a route that asks for nothing beyond the least.
+func fewestChildren() []client.Object {
+	return []client.Object{&corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}}
+}
+
+// marks are the operators whose marks a route's children bear.
+func marks(t *testing.T, route *v1alpha1.FanoutRoute) (list []string) {
+	t.Helper()
+	for _, child := range fewestChildren() {
+		list = append(list, get(t, route.Namespace, desired.Name(route), child).GetAnnotations()[v1alpha1.OperatorAnnotation])
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// takenOver renews a Lease until the second operator has a route, and reports whether it has
+// it in the end: two looks are enough, and a minute for what is read of a Lease.
+func takenOver(t *testing.T, route *v1alpha1.FanoutRoute, second *operator, lease *coordinationv1.Lease) bool {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); waitFor(2 * time.Second) {
+		if lease != nil {
+			lease.Spec.RenewTime = new(metav1.NowMicro())
+			if err := admin.Update(t.Context(), lease); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second.pass(t, keyOf(route))
+		if image(t, route) == "second" {
+			return true
+		}
+	}
+	return false
+}
+
+// L8: the mark counts, whatever the other's Lease says, until it is taken off: of one that
+// may not be read nobody knows whether it is renewed, and one that is renewed may be that
+// of an operator which was told to watch other namespaces.
+func TestL8MarkThatIsTakenOffHandsTheRouteOver(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		lease   string // the operator's role reads those of its own name
+		renewed bool
+	}{
+		"where the Lease may not be read": {"another-name", false},
+		"where the Lease is renewed":      {"fanout-operator", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			route := newRoute(namespace, "orders", "https://one.example.com/")
+			create(t, route)
+			first, lease := elected(t, row.lease, "first", namespace)
+			testkit.Eventually(t, "the first one has made the children", func() bool { return image(t, route) == "first" && hasChildren(t, route) })
+			first.settle(t)
+			first.stop()
+			if got := marks(t, route); !slices.Equal(got, []string{lease.Namespace + "/" + row.lease}) {
+				t.Errorf("children bear %v", got)
+			}
+			second, _ := elected(t, "fanout-operator", "second", namespace)
+			testkit.Eventually(t, "the second one tells", func() bool { return eventsOf(t, route, "OtherOperator") == 1 })
+			want := "kubectl annotate -n " + namespace + " cm,svc,deploy,netpol,pdb,hpa -l fanout.dev/route=orders fanout.dev/operator-\n"
+			if note := notesOf(t, route, "OtherOperator"); !strings.HasSuffix(note, want) {
+				t.Errorf("the event says %q", note)
+			}
+			second.pass(t, keyOf(route))
+			if list := second.writes.take(); len(list) > 0 {
+				t.Errorf("the second one wrote %v", list)
+			}
+			unmark(t, route)
+			if !row.renewed {
+				lease = nil
+			}
+			if !takenOver(t, route, second, lease) {
+				t.Errorf("nobody serves the route; it is %q's", get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status.Operator)
+			}
+		})
+	}
+}
+
+// L8: an operator that minds a route puts its mark back, whether the spec is accepted or
+// not, so that nobody takes it over.
+func TestL8MarkIsPutBackByItsOperator(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	route, halted := newRoute(namespace, "orders", "https://one.example.com/"), newRoute(namespace, "halted", "https://one.example.com/")
+	create(t, route)
+	create(t, halted)
+	first, lease := elected(t, "another-name", "first", namespace)
+	for _, r := range []*v1alpha1.FanoutRoute{route, halted} {
+		testkit.Eventually(t, "the first one has made the children", func() bool { return hasChildren(t, r) })
+	}
+	edit(t, keyOf(halted), func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = "http://one.elsewhere.svc/" })
+	becomes(t, keyOf(halted), "Accepted", metav1.ConditionFalse, "Invalid")
+	first.settle(t)
+	second, _ := elected(t, "fanout-operator", "second", namespace)
+	for _, r := range []*v1alpha1.FanoutRoute{route, halted} {
+		testkit.Eventually(t, "the second one tells", func() bool { return eventsOf(t, r, "OtherOperator") == 1 })
+		unmark(t, r)
+		testkit.Eventually(t, "the mark is put back on children of "+r.Name, func() bool {
+			return slices.Equal(marks(t, r), []string{lease.Namespace + "/another-name"})
+		})
+		second.pass(t, keyOf(r))
+	}
+	if list := second.writes.take(); len(list) > 0 {
+		t.Errorf("the second one wrote %v", list)
+	}
+}
+
+// L8: two that may not read each other's Lease, and a halted route from before the marks: one
+// claims it, and marks its children; nobody writes any more.
+func TestL8HaltedRouteWithoutMarksIsClaimedOnce(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	route := newRoute(namespace, "orders", "https://one.example.com/")
 	create(t, route)
-	first, lease := elected(t, "another-name", "first", namespace) // the operator's role reads those of its own name
-	testkit.Eventually(t, "the first one has made the children", func() bool { return image(t, route) == "first" && hasChildren(t, route) })
-	first.settle(t)
-	first.stop()
-	if err := admin.Delete(t.Context(), lease); err != nil {
-		t.Fatal(err)
+	old := startOperator(t, namespace)
+	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	old.settle(t)
+	edit(t, keyOf(route), func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = "http://one.elsewhere.svc/" })
+	becomes(t, keyOf(route), "Accepted", metav1.ConditionFalse, "Invalid")
+	old.settle(t)
+	old.stop()
+	a, _ := elected(t, "lease-a", "a", namespace)
+	b, _ := elected(t, "lease-b", "b", namespace)
+	testkit.Eventually(t, "one has it, and the other one tells", func() bool { return eventsOf(t, route, "OtherOperator") == 1 })
+	owner := ""
+	testkit.Eventually(t, "its children are marked", func() bool {
+		owner = get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status.Operator
+		return slices.Equal(marks(t, route), []string{owner})
+	})
+	if image(t, route) != "fanout:test" {
+		t.Errorf("a halted route's proxies are %q", image(t, route))
 	}
-	second, _ := elected(t, "fanout-operator", "second", namespace)
-	testkit.Eventually(t, "the second one tells", func() bool { return eventsOf(t, route, "OtherOperator") == 1 })
-	second.pass(t, keyOf(route))
-	if list := second.writes.take(); len(list) > 0 {
-		t.Errorf("the second one wrote %v", list)
+	a.settle(t)
+	b.settle(t)
+	for range 10 {
+		a.pass(t, keyOf(route))
+		b.pass(t, keyOf(route))
 	}
-	for _, child := range []client.Object{&corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}} {
-		get(t, namespace, desired.Name(route), child)
-		before := child.DeepCopyObject().(client.Object)
-		annotations := child.GetAnnotations()
-		if annotations[v1alpha1.OperatorAnnotation] != lease.Namespace+"/another-name" {
-			t.Errorf("%T bears %v", child, annotations)
-		}
-		delete(annotations, v1alpha1.OperatorAnnotation)
-		child.SetAnnotations(annotations)
-		if err := admin.Patch(t.Context(), child, client.MergeFrom(before)); err != nil {
-			t.Fatal(err)
-		}
+	if list := append(a.writes.take(), b.writes.take()...); len(list) > 0 {
+		t.Errorf("%d writes in 20 passes of a route that nobody has touched: %v", len(list), list)
 	}
-	testkit.Eventually(t, "the second one takes over", func() bool { return image(t, route) == "second" })
+	if now := get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status.Operator; now != owner {
+		t.Errorf("the route was %q's, is %q's", owner, now)
+	}
 }
 
 // L8: two that start at once agree.

@@ -98,8 +98,12 @@ func (r *RouteReconciler) decide(ctx context.Context, s *scope) (bool, error) {
 	if mine, err := r.own(ctx, s); err != nil || !mine {
 		return false, err
 	}
-	if known, err := r.desire(s); err != nil || !known {
+	known, err := r.desire(s)
+	if err != nil {
 		return false, err
+	}
+	if !known {
+		return false, r.mark(ctx, s)
 	}
 	return true, r.findConflicts(ctx, s)
 }
