@@ -17,8 +17,9 @@ const (
 	// leaseAsk is how old what is known of another operator's Lease may get: hundreds of
 	// routes ask for the same one.
 	leaseAsk = 5 * time.Second
-	// leaseGrace is how long a Lease counts after it was renewed last. It is renewed every
-	// 2 s; an upgrade gives it up, and takes it again once the new Pods run.
+	// leaseGrace is how long a Lease counts after it was renewed last, or was there. It is
+	// renewed every 2 s; an upgrade gives it up, and takes it again once the new Pods run.
+	// One that is deleted may be made again by an operator that lives.
 	leaseGrace = time.Minute
 )
 
@@ -78,7 +79,8 @@ func (l *leases) state(ctx context.Context, reader client.Reader, operator strin
 	return last.state, nil
 }
 
-// readLease returns what a renewal changes. A name that is none cannot be read.
+// readLease returns what a renewal changes. A Lease that is not there is as one that is not
+// renewed any more. A name that is none cannot be read.
 func readLease(ctx context.Context, reader client.Reader, operator string) (string, leaseState, error) {
 	namespace, name, ok := strings.Cut(operator, "/")
 	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
@@ -88,7 +90,7 @@ func readLease(ctx context.Context, reader client.Reader, operator string) (stri
 	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, lease)
 	switch {
 	case apierrors.IsNotFound(err):
-		return "", leaseGone, nil
+		return "none", leaseRenewed, nil
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return "", leaseUnreadable, nil
 	case err != nil:

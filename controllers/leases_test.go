@@ -65,16 +65,44 @@ func TestL8LeaseCountsWhileItIsRenewed(t *testing.T) {
 		t.Error("a Lease that may not be read is taken for another one")
 	}
 	s.fails = apierrors.NewNotFound(resource, "name")
-	if state(6*time.Minute) != leaseGone {
-		t.Error("a Lease that is no more counts")
+	if state(6*time.Minute) != leaseRenewed || state(7*time.Minute) != leaseGone {
+		t.Error("a Lease that is no more counts for another time than a minute")
 	}
 	s.fails = apierrors.NewInternalError(context.DeadlineExceeded)
-	if _, err := l.state(t.Context(), s, "ns/name", now.Add(7*time.Minute)); err == nil {
+	if _, err := l.state(t.Context(), s, "ns/name", now.Add(8*time.Minute)); err == nil {
 		t.Error("an API server that does not say is taken at its word")
 	}
 	for _, name := range []string{"", "x", "a/b/c", "/"} {
 		if got, _ := l.state(t.Context(), s, name, now); got != leaseUnreadable {
 			t.Errorf("%q is a Lease", name)
+		}
+	}
+}
+
+// L8: a Lease that somebody deletes, to have its operator elected anew, counts until that
+// has had a minute to make it again; and one that was never there for as long.
+func TestL8LeaseThatIsDeletedCountsForAMinute(t *testing.T) {
+	t.Parallel()
+	gone := apierrors.NewNotFound(schema.GroupResource{Resource: "leases"}, "name")
+	for name, seen := range map[string]bool{"one that was there": true, "one that was not": false} {
+		l, s, now := &leases{}, &shelf{}, time.Now()
+		if seen {
+			if state, err := l.state(t.Context(), s, "ns/name", now.Add(-time.Minute)); err != nil || state != leaseRenewed {
+				t.Errorf("%s: state %d, %v", name, state, err)
+			}
+		}
+		s.fails = gone
+		for _, row := range []struct {
+			after time.Duration
+			want  leaseState
+		}{{0, leaseRenewed}, {55 * time.Second, leaseRenewed}, {time.Minute, leaseGone}} {
+			if state, err := l.state(t.Context(), s, "ns/name", now.Add(row.after)); err != nil || state != row.want {
+				t.Errorf("%s: state %d after %v, want %d: %v", name, state, row.after, row.want, err)
+			}
+		}
+		s.fails = nil
+		if state, err := l.state(t.Context(), s, "ns/name", now.Add(2*time.Minute)); err != nil || state != leaseRenewed {
+			t.Errorf("%s: made again, it is in state %d, %v", name, state, err)
 		}
 	}
 }
