@@ -24,7 +24,7 @@ import (
 
 // Injector gives Pods their sidecar when they are created. It never refuses one: an
 // application starts without its sidecar rather than not at all, and the route's
-// status counts it. (failurePolicy is for calls that fail: an error that is answered
+// status counts it. The sidecars of another operator's routes are that one's to give. (failurePolicy is for calls that fail: an error that is answered
 // would refuse the Pod.)
 type Injector struct {
 	Client  client.Reader
@@ -60,6 +60,10 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 	}
 	if route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod) {
 		return admission.Allowed("")
+	}
+	// A proxy of ours beside the document of another operator's version may not understand it.
+	if other := route.Status.Operator; other != "" && other != i.Proxies.Operator {
+		return without("the FanoutRoute " + key.Name + " belongs to the operator of Lease " + other)
 	}
 	compiled, why := i.accepted(route)
 	if why != "" {

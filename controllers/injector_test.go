@@ -198,3 +198,30 @@ func TestInjectorLeavesOtherPodsAlone(t *testing.T) {
 		}
 	}
 }
+
+// L8: an operator that leaves a route to another one gives Pods no sidecar of it either: it
+// would be of another image than the document is for.
+func TestL8InjectorLeavesRoutesOfOthersAlone(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	route := newRoute(namespace, "beside", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Mode = v1alpha1.ModeSidecar })
+	create(t, route)
+	for owner, injects := range map[string]bool{"": true, "elsewhere/fanout-operator": false, "here/fanout-operator": true} {
+		route.Status.Operator = owner
+		if err := admin.Status().Update(t.Context(), route); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(application("beside"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := &controllers.Injector{Client: admin, Proxies: desired.Options{Image: "fanout:test", Operator: "here/fanout-operator"}}
+		response := i.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+			Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
+		}})
+		if warns := strings.Contains(strings.Join(response.Warnings, ""), "belongs to the operator of Lease "+owner); !response.Allowed ||
+			len(response.Patches) > 0 != injects || warns == injects {
+			t.Errorf("owner %q: allowed %v, %d patches, warnings %q", owner, response.Allowed, len(response.Patches), response.Warnings)
+		}
+	}
+}
