@@ -143,3 +143,26 @@ func TestL8ClaimsHaveABudget(t *testing.T) {
 		t.Errorf("%d claims in ten minutes, want 20 to 26", l.writes)
 	}
 }
+
+// L8: a route that goes while its status is written is no error of anybody.
+func TestL8RouteThatGoesMeanwhileIsNoError(t *testing.T) {
+	t.Parallel()
+	l := &ledger{answer: apierrors.NewNotFound(schema.GroupResource{Resource: "fanoutroutes"}, "orders")}
+	r, s := claimant(l), sight{}.scope(time.Now())
+	if mine, err := r.own(t.Context(), s); mine || err != nil {
+		t.Errorf("a claim says %v, %v", mine, err)
+	}
+	if _, err := r.report(t.Context(), s, s.now); err != nil {
+		t.Errorf("a report says %v", err)
+	}
+	if l.writes != 2 {
+		t.Errorf("%d writes, want a claim and a report", l.writes)
+	}
+	l.answer = apierrors.NewInternalError(context.DeadlineExceeded)
+	if _, err := r.own(t.Context(), s); err == nil {
+		t.Error("a claim that fails says nothing")
+	}
+	if _, err := r.report(t.Context(), s, s.now); err == nil {
+		t.Error("a report that fails says nothing")
+	}
+}

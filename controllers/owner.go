@@ -109,11 +109,13 @@ func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 	}
 	err = r.Client.Status().Apply(ctx, intent.WithResourceVersion(s.route.ResourceVersion), fieldManager, client.ForceOwnership)
 	switch {
+	case apierrors.IsNotFound(err): // it went meanwhile
+		return false, nil
 	case apierrors.IsConflict(err):
 		s.again = claimAgain
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("claim %s: %w", s.key, client.IgnoreNotFound(err))
+		return false, fmt.Errorf("claim %s: %w", s.key, err)
 	}
 	s.route.Status.Operator = us
 	r.others.remove(s.key)

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -104,8 +105,12 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	if err != nil {
 		return 0, err
 	}
-	if err := r.Client.Status().Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
-		return 0, fmt.Errorf("write status of %s: %w", s.key, client.IgnoreNotFound(err))
+	err = r.Client.Status().Apply(ctx, intent, fieldManager, client.ForceOwnership)
+	switch {
+	case apierrors.IsNotFound(err): // it went meanwhile
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("write status of %s: %w", s.key, err)
 	}
 	r.announce(s.route, status.Conditions)
 	return 0, nil
