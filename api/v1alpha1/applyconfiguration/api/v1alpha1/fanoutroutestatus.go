@@ -15,8 +15,9 @@ type FanoutRouteStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// operator is the one that the route belongs to: the namespace and name of its Lease,
 	// such as fanout-system/fanout-operator. Another operator that sees the route writes
-	// neither its children nor its status while that Lease is renewed. Absent before an
-	// operator has seen the route, and where it runs without leader election.
+	// neither its children nor its status while that Lease is renewed and a child bears it as
+	// annotation fanout.dev/operator. Absent before an operator has seen the route, and where
+	// it runs without leader election.
 	Operator *string `json:"operator,omitempty"`
 	// conditions are Accepted, ResolvedRefs, Programmed, Ready, BackendsHealthy,
 	// Reconciling and Stalled, and SidecarsInjected with proxy.mode Sidecar.
