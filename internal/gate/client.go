@@ -41,6 +41,9 @@ func (g *Gate) Client(r *http.Request) netip.Addr {
 	return addr
 }
 
+// Forwarded reports whether a request comes by way of such a peer.
+func (g *Gate) Forwarded(r *http.Request) bool { return len(g.trusted) > 0 && g.Trusts(Peer(r.RemoteAddr)) }
+
 // Trusts reports whether a peer is a proxy whose X-Forwarded-For is believed.
 func (g *Gate) Trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })

@@ -41,7 +41,7 @@ func (v *visit) enter() (leave func(), refusal *gate.Refusal) {
 		if v.client.head.ambiguous(v.request) {
 			v.writer.Header()["Connection"] = []string{"close"}
 		}
-		if v.route.gate.Trusts(gate.Peer(v.request.RemoteAddr)) {
+		if v.route.gate.Forwarded(v.request) {
 			done, ok := v.proxy.clients.forwarded(address)
 			if !ok {
 				return leave, gate.TooManyCalls()
