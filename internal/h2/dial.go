@@ -19,9 +19,6 @@ const (
 	maxStreams = 128
 	// maxReceived bounds what a server may send on a stream ahead of its reader, in bytes.
 	maxReceived = 64 << 10
-	// pingAfter and pingTimeout are those of a connection that nobody waits on: see watch.
-	pingAfter   = 15 * time.Second
-	pingTimeout = 5 * time.Second
 )
 
 var (
@@ -30,10 +27,10 @@ var (
 )
 
 // config are the settings of every connection. What a connection may receive ahead is that
-// of all its streams, so that a slow reader holds up nobody else.
+// of all its streams, so that a slow reader holds up nobody else. net/http asks nothing by
+// itself (SendPingTimeout): it would do so every time, see maxAsks.
 func config() *http.HTTP2Config {
 	return &http.HTTP2Config{
-		SendPingTimeout: pingAfter, PingTimeout: pingTimeout,
 		MaxReceiveBufferPerStream: maxReceived, MaxReceiveBufferPerConnection: maxStreams * maxReceived,
 	}
 }
@@ -108,8 +105,7 @@ func (p *Pool) establish(ctx context.Context, nc net.Conn) {
 func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 	c := &conn{pool: p}
 	c.frames = newFrames(nc, func() { p.closed(c) })
-	c.watch = &watch{frames: c.frames, giveUp: c.close, spoke: func() { p.answered(c) }}
-	c.watch.asked.Store(unasked)
+	c.watch = newWatch(c.frames, c.close, func() { p.answered(c) })
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true) // what is below is secured already, or is not to be
 	transport := &http.Transport{
@@ -172,7 +168,7 @@ func (p *Pool) failed(ctx context.Context, err error) {
 
 // hopes reports whether there is a connection that will take the call when others end.
 func (p *Pool) hopes(w *waiter) bool {
-	return slices.ContainsFunc(p.conns, func(c *conn) bool { return !c.left && !c.watch.silent() && !w.used.has(c) })
+	return slices.ContainsFunc(p.conns, func(c *conn) bool { return !c.left && !c.watch.silent() && w.used.suits(c) })
 }
 
 // answered is told that a connection has answered when it was asked.

@@ -11,6 +11,7 @@ const (
 	preface     = 24 // bytes that a client begins with (RFC 9113, section 3.4)
 	frameHead   = 9
 	pingSize    = frameHead + 8
+	typeData    = 0x0
 	typeHeaders = 0x1
 	typePing    = 0x6
 	typeMore    = 0x9 // CONTINUATION
@@ -34,19 +35,54 @@ type frames struct {
 	written atomic.Int64
 	// heard is what was written when something was last read.
 	heard atomic.Int64
+	// content is how many frames of responses were read.
+	content atomic.Int64
 
-	first []byte // of what was read, for the length of the settings; their reader's alone
+	// The reader's alone.
+	first []byte // of what was read, for the length of the settings
+	in    cursor
 
 	mu   sync.Mutex // of writing
-	skip int        // bytes until the next frame
-	head []byte     // of a frame of which not all has been written
-	open bool       // in the middle of fields, where no other frame may be (section 4.3)
-	owed bool       // a PING, at the next frame
+	out  cursor
+	open bool // in the middle of fields, where no other frame may be (section 4.3)
+	owed bool // a PING, at the next frame
 }
+
+// cursor is where a stream of frames is that comes in pieces.
+type cursor struct {
+	skip int    // bytes until the next frame
+	head []byte // of a frame of which not all has come
+}
+
+// pass goes on by a piece, and tells of each frame that begins in it.
+func (c *cursor) pass(b []byte, begins func(kind, flags byte)) {
+	for len(b) > 0 {
+		if c.skip > 0 {
+			n := min(c.skip, len(b))
+			c.skip -= n
+			b = b[n:]
+			continue
+		}
+		n := min(frameHead-len(c.head), len(b))
+		c.head = append(c.head, b[:n]...)
+		b = b[n:]
+		if len(c.head) < frameHead {
+			return
+		}
+		c.skip = length(c.head)
+		begins(c.head[3], c.head[4])
+		c.head = c.head[:0]
+	}
+}
+
+// between reports whether a frame may begin.
+func (c *cursor) between() bool { return c.skip == 0 && len(c.head) == 0 }
 
 // newFrames stands below a client. closed is called once.
 func newFrames(conn net.Conn, closed func()) *frames {
-	return &frames{Conn: conn, settled: make(chan struct{}), done: make(chan struct{}), closed: closed, skip: preface}
+	return &frames{
+		Conn: conn, settled: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface},
+	}
 }
 
 // Read implements net.Conn. The one goroutine that reads has handled all that it has read
@@ -58,6 +94,11 @@ func (f *frames) Read(b []byte) (int, error) {
 	}
 	n, err := f.Conn.Read(b)
 	if n > 0 {
+		f.in.pass(b[:n], func(kind, _ byte) {
+			if kind == typeData || kind == typeHeaders {
+				f.content.Add(1)
+			}
+		})
 		f.heard.Store(f.written.Load())
 		f.read.Add(int64(n))
 	}
@@ -71,36 +112,17 @@ func (f *frames) Read(b []byte) (int, error) {
 func (f *frames) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.follow(b)
+	f.out.pass(b, func(kind, flags byte) {
+		if kind == typeHeaders || kind == typeMore {
+			f.open = flags&endHeaders == 0
+		}
+	})
 	f.written.Add(int64(len(b)))
 	n, err := f.Conn.Write(b)
 	if err == nil && f.owed {
 		f.ping()
 	}
 	return n, err //nolint:wrapcheck // net/http asks for the kind
-}
-
-// follow knows where frames begin and end.
-func (f *frames) follow(b []byte) {
-	for len(b) > 0 {
-		if f.skip > 0 {
-			n := min(f.skip, len(b))
-			f.skip -= n
-			b = b[n:]
-			continue
-		}
-		n := min(frameHead-len(f.head), len(b))
-		f.head = append(f.head, b[:n]...)
-		b = b[n:]
-		if len(f.head) < frameHead {
-			return
-		}
-		f.skip = length(f.head)
-		if kind := f.head[3]; kind == typeHeaders || kind == typeMore {
-			f.open = f.head[4]&endHeaders == 0
-		}
-		f.head = f.head[:0]
-	}
 }
 
 // ask sends a PING (RFC 9113, section 6.7) as soon as a frame may begin. net/http takes
@@ -113,7 +135,7 @@ func (f *frames) ask() {
 }
 
 func (f *frames) ping() {
-	if f.skip > 0 || len(f.head) > 0 || f.open {
+	if !f.out.between() || f.open {
 		return
 	}
 	f.owed = false

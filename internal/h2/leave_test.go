@@ -7,7 +7,7 @@ func TestAPlaceIsGivenBack(t *testing.T) {
 	t.Parallel()
 	p := New(Options{MaxConnections: 1})
 	f := newFrames(&sink{}, func() {})
-	c := &conn{pool: p, frames: f, watch: &watch{frames: f}, calls: 1, limit: 1, most: 1, taken: 1}
+	c := &conn{pool: p, frames: f, watch: newWatch(f, nil, nil), calls: 1, limit: 1, most: 1, taken: 1}
 	p.leave(&waiter{conn: c})
 	if c.calls != 0 {
 		t.Errorf("%d calls are counted on the connection", c.calls)

@@ -137,7 +137,7 @@ func (p *Pool) leave(w *waiter) {
 // free returns a connection that takes a call of somebody who has used others.
 func (p *Pool) free(used *Used) *conn {
 	for _, c := range p.conns {
-		if !used.has(c) && c.takes() {
+		if used.suits(c) && c.takes() {
 			return c
 		}
 	}
@@ -149,7 +149,7 @@ func (p *Pool) free(used *Used) *conn {
 func (p *Pool) serve(c *conn) {
 	for i := 0; i < len(p.waiting) && c.takes(); {
 		w := p.waiting[i]
-		if w.used.has(c) {
+		if !w.used.suits(c) {
 			i++
 			continue
 		}
@@ -166,7 +166,7 @@ func (p *Pool) end(c *conn, lost bool) {
 	p.mu.Lock()
 	c.end(lost)
 	p.serve(c)
-	idle := c.calls == 0 && (c.left || p.closing)
+	idle := c.calls == 0 && (c.left || p.closing || c.watch.exhausted())
 	if idle {
 		p.remove(c)
 	}

@@ -84,6 +84,9 @@ func (u *Used) remove(c *conn) {
 	}
 }
 
+// suits reports whether a connection is one for a further call.
+func (u *Used) suits(c *conn) bool { return !u.has(c) && !c.watch.exhausted() }
+
 func (u *Used) has(c *conn) bool {
 	if u == nil {
 		return false

@@ -7,12 +7,18 @@ import (
 )
 
 const (
-	// tick is how often a connection is looked at on which calls wait.
+	// tick is how often a connection is looked at on which calls wait, and how long nothing
+	// may come before it is asked.
 	tick = 500 * time.Millisecond
-	// maxPatience is how long a silent connection is left alone at most that has answered
-	// when it was asked: a server that is slow gets fewer and fewer questions, until a
-	// further call begins.
-	maxPatience = 15 * time.Second
+	// askAgain is how long a silent connection is left alone at most that has answered when
+	// it was asked, or on which no call waits.
+	askAgain = 15 * time.Second
+	// maxAsks bounds the questions until something of a response comes. Servers of gRPC end
+	// a connection with ENHANCE_YOUR_CALM (too_many_pings) at the fourth PING, calls that are
+	// merely slow included; the third may be net/http's, which sends one with RST_STREAM.
+	maxAsks = 2
+	// maxIdleAsks are those of them while no call waits: the next call has one left.
+	maxIdleAsks = 1
 	// answerWithin is how long an answer may take, beside the time for what was written
 	// before the question, at slowLink bytes a second.
 	answerWithin = time.Second
@@ -21,7 +27,8 @@ const (
 )
 
 // watch gives up a connection on which nothing comes back: calls wait, nothing is read,
-// and a PING is not answered. TCP would go on for a quarter of an hour.
+// and a PING is not answered. TCP would go on for a quarter of an hour where something was
+// sent, and ask for 2.5 min where nothing was.
 type watch struct {
 	frames *frames
 	giveUp func()
@@ -29,15 +36,27 @@ type watch struct {
 
 	// asked is how many bytes were read when the server was asked.
 	asked atomic.Int64
+	// spent is how many frames of responses were read when it was asked for the last time.
+	spent atomic.Int64
 
-	mu       sync.Mutex
-	timer    *time.Timer
-	running  bool
-	due      time.Time // before that it says nothing that there is no answer
-	calls    int
-	seen     int64 // bytes read at the last tick
-	quiet    time.Duration
-	patience time.Duration
+	mu    sync.Mutex
+	timer *time.Timer
+	due   time.Time // before that it says nothing that there is no answer
+	calls int
+	seen  int64     // bytes read when it was last looked at
+	since time.Time // then something had been read
+	// fresh is when the first call began of those since the last question, or when
+	// something was read after it. Zero for neither.
+	fresh   time.Time
+	asks    int   // since something of a response was read
+	content int64 // frames of responses by then
+}
+
+func newWatch(f *frames, giveUp, spoke func()) *watch {
+	w := &watch{frames: f, giveUp: giveUp, spoke: spoke, since: time.Now()}
+	w.asked.Store(unasked)
+	w.spent.Store(unasked)
+	return w
 }
 
 // silent reports whether the server was asked and has not answered.
@@ -46,14 +65,20 @@ func (w *watch) silent() bool {
 	return asked != unasked && asked == w.frames.read.Load()
 }
 
+// exhausted reports whether the server may not be asked again in this silence: nobody would
+// notice that the connection has died under a further call.
+func (w *watch) exhausted() bool { return w.spent.Load() == w.frames.content.Load() }
+
 // begin says that a call waits.
 func (w *watch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls++
-	w.patience = tick
-	if !w.running {
-		w.seen, w.quiet = w.frames.read.Load(), 0
+	if w.fresh.IsZero() {
+		w.fresh = time.Now()
+	}
+	if w.calls == 1 && w.asked.Load() == unasked {
+		w.seen = w.frames.read.Load()
 		w.run(tick)
 	}
 }
@@ -70,12 +95,24 @@ func (w *watch) end() {
 func (w *watch) cut(heard int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.asked.Load() == unasked && w.frames.read.Load() == heard {
+	if w.asked.Load() == unasked && w.frames.read.Load() == heard && w.mayAsk(maxAsks) {
 		w.ask(heard)
 	}
 }
 
+// mayAsk reports whether fewer questions than most were asked in this silence.
+func (w *watch) mayAsk(most int) bool {
+	if content := w.frames.content.Load(); content != w.content {
+		w.content, w.asks = content, 0
+	}
+	return w.asks < most
+}
+
 func (w *watch) ask(read int64) {
+	if w.asks++; w.asks == maxAsks {
+		w.spent.Store(w.content)
+	}
+	w.fresh = time.Time{}
 	w.asked.Store(read)
 	wait := answerWithin + time.Duration(w.frames.unheard())*time.Second/slowLink
 	w.due = time.Now().Add(wait)
@@ -84,7 +121,6 @@ func (w *watch) ask(read int64) {
 }
 
 func (w *watch) run(wait time.Duration) {
-	w.running = true
 	if w.timer == nil {
 		w.timer = time.AfterFunc(wait, w.tick)
 		return
@@ -112,24 +148,41 @@ func (w *watch) tick() {
 }
 
 func (w *watch) look(read, asked int64) {
+	now := time.Now()
 	switch {
 	case asked != unasked && read-asked <= pingSize: // it is there, and has nothing to say
-		w.patience, w.quiet = min(4*w.patience, maxPatience), 0
+		w.since = now
 	case read != w.seen:
-		w.patience, w.quiet = tick, 0
-	default:
-		w.quiet += tick
+		w.since, w.fresh = now, now
 	}
 	w.asked.Store(unasked)
 	w.seen = read
+	wait := w.untilAsked(now)
 	switch {
+	case w.calls == 0 && wait > 0:
+		w.run(wait)
 	case w.calls == 0:
-		w.running = false
-	case w.quiet >= w.patience:
+		if w.mayAsk(maxIdleAsks) {
+			w.ask(read)
+		}
+	case wait > 0:
+		w.run(tick)
+	case w.mayAsk(maxAsks):
 		w.ask(read)
 	default:
 		w.run(tick)
 	}
+}
+
+// untilAsked is how long the server may go on saying nothing.
+func (w *watch) untilAsked(now time.Time) time.Duration {
+	if w.calls == 0 || w.fresh.IsZero() {
+		return w.since.Add(askAgain).Sub(now)
+	}
+	if w.fresh.After(w.since) {
+		return w.fresh.Add(tick).Sub(now)
+	}
+	return w.since.Add(tick).Sub(now)
 }
 
 // stop ends the watch of a connection that was closed.
