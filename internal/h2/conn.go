@@ -89,9 +89,11 @@ func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	b := &body{ReadCloser: response.Body, conn: c, ctx: r.Context()}
+	b.whole.Store(response.ContentLength == 0)
 	b.heard.Store(c.frames.read.Load())
 	response.Body = b
 	if r.Method == http.MethodHead || response.StatusCode == http.StatusNoContent || response.StatusCode == http.StatusNotModified {
+		b.whole.Store(true)
 		_ = b.Close() // net/http expects the length that it announces
 		response.Body = http.NoBody
 	}
@@ -112,6 +114,7 @@ type body struct {
 	conn  *conn
 	ctx   context.Context //nolint:containedctx // the request's
 	heard atomic.Int64    // bytes on the connection at the last read
+	whole atomic.Bool     // it has come to its end
 	ended atomic.Bool
 }
 
@@ -119,6 +122,9 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.heard.Store(b.conn.frames.read.Load())
+	if err == io.EOF {
+		b.whole.Store(true)
+	}
 	return n, err //nolint:wrapcheck // io.EOF stands for itself
 }
 
@@ -127,6 +133,9 @@ func (b *body) Close() error {
 	err := b.ReadCloser.Close()
 	if b.ended.Swap(true) {
 		return err //nolint:wrapcheck // net/http's own
+	}
+	if b.whole.Load() {
+		usedBy(b.ctx).remove(b.conn) // it is as good as any: what failed is not the connection
 	}
 	b.conn.cut(b.ctx, b.heard.Load())
 	b.conn.pool.end(b.conn, false)

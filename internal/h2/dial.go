@@ -35,40 +35,28 @@ func config() *http.HTTP2Config {
 	}
 }
 
-// grow dials for the calls that wait: one connection until it is known how many calls one
-// takes, then as many as they need.
-func (p *Pool) grow() {
-	for p.open < p.options.MaxConnections && p.dialing*p.each < len(p.waiting) && (p.dialing == 0 || p.each > 0) {
-		p.open++
-		p.dialing++
-		go p.dial(p.dials)
-	}
-}
-
 // Adopt takes over a connection that was made elsewhere. It returns at once.
 func (p *Pool) Adopt(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open++
-	p.dialing++
-	go p.establish(p.dials, conn)
+	go p.establish(p.make(), conn)
 }
 
-func (p *Pool) dial(ctx context.Context) {
-	conn, err := p.options.Dial(ctx)
+func (p *Pool) dial(m *making) {
+	conn, err := p.options.Dial(m.ctx)
 	if err != nil {
 		p.mu.Lock()
 		p.open--
-		p.failed(ctx, err)
+		p.failed(m, err)
 		p.mu.Unlock()
 		return
 	}
-	p.establish(ctx, conn)
+	p.establish(m, conn)
 }
 
 // establish begins HTTP/2 on a connection and lets calls onto it.
-func (p *Pool) establish(ctx context.Context, nc net.Conn) {
-	c, err := p.newConn(ctx, nc)
+func (p *Pool) establish(m *making, nc net.Conn) {
+	c, err := p.newConn(m.ctx, nc)
 	if err != nil {
 		_ = c.frames.Close()
 	}
@@ -81,12 +69,12 @@ func (p *Pool) establish(ctx context.Context, nc net.Conn) {
 	}
 	if err != nil {
 		c.left = true
-		p.failed(ctx, err)
+		p.failed(m, err)
 		p.mu.Unlock()
 		c.close()
 		return
 	}
-	p.dialing--
+	p.over(m)
 	p.each = c.most
 	p.conns = append(p.conns, c)
 	p.serve(c)
@@ -140,9 +128,10 @@ func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 
 // failed tells the calls for which a connection was asked that there is none. Those that a
 // connection may still take go on waiting.
-func (p *Pool) failed(ctx context.Context, err error) {
-	p.dialing--
-	if ctx.Err() != nil { // abandoned: who waits now has come later
+func (p *Pool) failed(m *making, err error) {
+	abandoned := m.ctx.Err() != nil
+	p.over(m)
+	if abandoned { // who waits now has come later, or waits for another one
 		p.grow()
 		return
 	}
@@ -151,19 +140,22 @@ func (p *Pool) failed(ctx context.Context, err error) {
 		share = min(share, p.each)
 	}
 	p.waiting = slices.DeleteFunc(p.waiting, func(w *waiter) bool {
-		if share == 0 || p.hopes(w) {
+		// Of a dial that was slow, others have been told to count on the next one.
+		if share == 0 || p.hopes(w) || m.slow && w.before >= m.n {
 			return false
 		}
 		share--
-		if c := p.free(nil); c != nil { // rather one that it has used than none
-			c.begin(w.used)
-			w.conn = c
+		if c := p.find(func(*conn) bool { return true }); c != nil { // rather one that it has used than none
+			w.give(c)
 		} else {
 			w.err = err
+			close(w.ready)
 		}
-		close(w.ready)
 		return true
 	})
+	if m.slow {
+		p.grow()
+	}
 }
 
 // hopes reports whether there is a connection that will take the call when others end.

@@ -41,10 +41,12 @@ type Pool struct {
 	conns   []*conn   // that take calls, the oldest first
 	waiting []*waiter // first come, first served
 	open    int       // connections that are there or being made
-	dialing int
-	each    int  // calls that the newest connection takes at once; 0 before the first
-	trust   int  // calls that a fresh one takes at once, where one took no more; 0 for any
-	closing bool // what is idle is closed
+	makings []*making // those being made, the oldest first
+	dialing int       // those of them that calls count on: see slowDial
+	made    int       // and before them, ever
+	each    int       // calls that the newest connection takes at once; 0 before the first
+	trust   int       // calls that a fresh one takes at once, where one took no more; 0 for any
+	closing bool      // what is idle is closed
 	dials   context.Context
 	cancel  context.CancelFunc
 }
@@ -55,6 +57,15 @@ type waiter struct {
 	ready chan struct{} // closed when one of the two is set
 	conn  *conn
 	err   error
+
+	before int // connections that the pool had begun to make when the call came
+}
+
+// give ends the waiting.
+func (w *waiter) give(c *conn) {
+	c.begin(w.used)
+	w.conn = c
+	close(w.ready)
 }
 
 // New returns a Pool without connections.
@@ -95,7 +106,7 @@ func (p *Pool) CloseIdleConnections() {
 
 // abandon ends the dials of a closed Pool for which nobody waits.
 func (p *Pool) abandon() {
-	if p.closing && len(p.waiting) == 0 && p.dialing > 0 {
+	if p.closing && len(p.waiting) == 0 && len(p.makings) > 0 {
 		p.cancel()
 		p.dials, p.cancel = context.WithCancel(context.Background())
 	}
@@ -105,14 +116,12 @@ func (p *Pool) abandon() {
 func (p *Pool) take(ctx context.Context) (c *conn, reused bool, err error) {
 	used := usedBy(ctx)
 	p.mu.Lock()
-	if c := p.free(used); c != nil {
+	if c := p.find(used.suits); c != nil {
 		reused := c.begin(used)
 		p.mu.Unlock()
 		return c, reused, nil
 	}
-	w := &waiter{used: used, ready: make(chan struct{})}
-	p.waiting = append(p.waiting, w)
-	p.grow()
+	w := p.await(used)
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
@@ -134,10 +143,10 @@ func (p *Pool) leave(w *waiter) {
 	}
 }
 
-// free returns a connection that takes a call of somebody who has used others.
-func (p *Pool) free(used *Used) *conn {
+// find returns a connection that takes a call and suits it.
+func (p *Pool) find(suits func(*conn) bool) *conn {
 	for _, c := range p.conns {
-		if used.suits(c) && c.takes() {
+		if suits(c) && c.takes() {
 			return c
 		}
 	}
@@ -154,9 +163,7 @@ func (p *Pool) serve(c *conn) {
 			continue
 		}
 		p.waiting = slices.Delete(p.waiting, i, i+1)
-		c.begin(w.used)
-		w.conn = c
-		close(w.ready)
+		w.give(c)
 	}
 	p.grow()
 }
@@ -166,6 +173,7 @@ func (p *Pool) end(c *conn, lost bool) {
 	p.mu.Lock()
 	c.end(lost)
 	p.serve(c)
+	p.abandon()
 	idle := c.calls == 0 && (c.left || p.closing || c.watch.exhausted())
 	if idle {
 		p.remove(c)

@@ -166,21 +166,31 @@ func TestConnectionsAreBounded(t *testing.T) {
 	})
 }
 
-// Who may take no connection of those that there are gets another one, and one of those
-// where no other can be had.
-func TestAFurtherAttemptTakesAnotherConnection(t *testing.T) {
+// P8: an attempt after one that was reset gets another connection, and one of those that it
+// has used where no other can be had. One that was answered says nothing against its own.
+func TestP8AFurtherAttemptTakesAnotherConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &peer{}
+		reset := func(c *peerConn, stream uint32) {
+			c.out <- func(w *http2.Framer) { _ = w.WriteRSTStream(stream, http2.ErrCodeInternal) }
+		}
 		pool := newPool(p)
 		defer pool.CloseIdleConnections()
 		var used h2.Used
 		ctx := h2.Avoid(t.Context(), &used)
+		for range 3 {
+			if err := ask(ctx, pool); err != nil || p.dialed.Load() != 1 {
+				t.Errorf("after an answer: %v, on %d connections", err, p.dialed.Load())
+			}
+		}
+		p.onRequest = reset
 		for i := range int64(3) {
-			if err := ask(ctx, pool); err != nil || p.dialed.Load() != i+1 {
+			if err := ask(ctx, pool); err == nil || p.dialed.Load() != i+1 {
 				t.Errorf("attempt %d: %v, on %d connections", i, err, p.dialed.Load())
 			}
 		}
+		p.onRequest = nil
 		if err := ask(t.Context(), pool); err != nil || p.dialed.Load() != 3 {
 			t.Errorf("another call: %v, on %d connections", err, p.dialed.Load())
 		}
@@ -200,7 +210,7 @@ func TestDialsThatFail(t *testing.T) {
 		pool := newPool(p, func(o *h2.Options) {
 			o.Dial = func(context.Context) (net.Conn, error) {
 				dials.Add(1)
-				time.Sleep(time.Second)
+				time.Sleep(400 * time.Millisecond)
 				return nil, errNoDial
 			}
 		})
@@ -361,6 +371,8 @@ func TestAServerWithoutSettings(t *testing.T) {
 			if err := ask(t.Context(), pool); err == nil || time.Since(begun) > 10*time.Second {
 				t.Errorf("%v after %v", err, time.Since(begun))
 			}
+			pool.CloseIdleConnections()
+			synctest.Wait() // for the dials that were made meanwhile
 		}
 	})
 }

@@ -46,12 +46,13 @@ func unprocessed(err error) bool {
 	}
 }
 
-// Used are the connections that the attempts of a call have taken. A further attempt takes
-// another one, if there is one to be had. The zero value has none. It is safe for
-// concurrent use.
+// Used are the connections that the attempts of a call have taken, without those on which
+// one was answered to the end. A further attempt takes another one, if there is one to be
+// had soon. The zero value has none. It is safe for concurrent use.
 type Used struct {
-	mu    sync.Mutex
-	conns []*conn
+	mu      sync.Mutex
+	conns   []*conn
+	makings []*making // that the last attempt waited for that waited
 }
 
 type usedKey struct{}
@@ -75,13 +76,32 @@ func (u *Used) add(c *conn) {
 	}
 }
 
-// remove forgets a connection that did nothing with its call.
+// remove forgets a connection that did nothing with its call, or answered it to the end.
 func (u *Used) remove(c *conn) {
 	if u != nil {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.conns = slices.DeleteFunc(u.conns, func(other *conn) bool { return other == c })
 	}
+}
+
+// await remembers the connections that an attempt waits for.
+func (u *Used) await(makings []*making) {
+	if u != nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.makings = slices.Clone(makings)
+	}
+}
+
+// awaits reports whether an attempt has waited for a connection already.
+func (u *Used) awaits(m *making) bool {
+	if u == nil {
+		return false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Contains(u.makings, m)
 }
 
 // suits reports whether a connection is one for a further call.
