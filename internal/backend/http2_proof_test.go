@@ -163,8 +163,8 @@ func TestP9RefusalsAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(p *peerConn, stream uint32, _ int64) { _ = p.WriteRSTStream(stream, http2.ErrCodeRefusedStream) })
 	a := askOnce(t.Context(), newPeerBackend(t, p), call("POST", "x"))
-	if a.Outcome != fanout.Failed || a.Reason != fanout.Reset || a.Attempts != 9 || p.requests.Load() != 9 {
-		t.Errorf("%v/%v in %d attempts, of which %d came, want failed/reset in 9", a.Outcome, a.Reason, a.Attempts, p.requests.Load())
+	if a.Outcome != fanout.Failed || a.Reason != fanout.Reset || a.Attempts != 17 || p.requests.Load() != 17 {
+		t.Errorf("%v/%v in %d attempts, of which %d came, want failed/reset in 17", a.Outcome, a.Reason, a.Attempts, p.requests.Load())
 	}
 	if n := p.conns.Load(); n != 1 {
 		t.Errorf("on %d connections: a refusal says nothing against one", n)
