@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func TestM4EachAttemptIsJudged(t *testing.T) {
 	for name, config := range map[string]routeconfig.Backend{
 		"a retry": {Retry: &routeconfig.Retry{Attempts: 3, Methods: routeconfig.RetryAll, RetryOn: []string{"503"}, BudgetPercent: 100}},
 		"a hedge": {
-			Hedge: &routeconfig.Hedge{Delay: testkit.Span(20 * time.Millisecond), Max: 1, BudgetPercent: 100},
+			Hedge: &routeconfig.Hedge{Delay: testkit.Span(time.Second), Max: 1, BudgetPercent: 100}, // the value is rotated by then
 			Retry: &routeconfig.Retry{Attempts: 1, Methods: routeconfig.RetryAll, BudgetPercent: 100},
 		},
 	} {
@@ -43,12 +44,12 @@ func TestM4EachAttemptIsJudged(t *testing.T) {
 		config.Credential = &routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Secret: "key", Key: "key", Header: "X-Key"}
 		config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 		config.Timeout, config.Request.Path = testkit.Span(10*time.Second), routeconfig.PathURL
-		script := &transport{scripts: []exchangeScript{{status: 503, after: 200 * time.Millisecond}, {status: 200}}}
+		script := &transport{scripts: []exchangeScript{{status: 503, after: 2 * time.Second}, {status: 200}}}
 		state := NewState("shop", &config, store, Dialer{})
-		state.connections = &watched{script, func() {
+		state.connections = &watched{script, sync.OnceFunc(func() {
 			secrets.Mount("shop", "key", map[string]string{"key": "new", "allowedHosts": "two.example.com"})
 			store.Reload([]string{"."})
-		}}
+		})}
 		expressions, err := expression.NewCompiler()
 		if err != nil {
 			t.Fatal(err)
