@@ -348,7 +348,13 @@ func (c *oddClients) request(r *rand.Rand, tag string, strange bool) oddRequest 
 		host.verdict = may // it was not known yet
 	}
 	one.method = method.text
-	if one.verdict = framing.verdict; framing.name != "" {
+	announced, _ := framing.frame("")
+	one.coded10 = version.text == "HTTP/1.0" && strings.Contains(announced, "Transfer-Encoding")
+	switch one.verdict = framing.verdict; {
+	case framing.name == "":
+	case one.coded10:
+		one.body = string(noise(r, oddSize(r)))
+	default:
 		one.body = oddBody(r)
 	}
 	one.closes = framing.closes
@@ -356,8 +362,8 @@ func (c *oddClients) request(r *rand.Rand, tag string, strange bool) oddRequest 
 		one.verdict, one.closes = worse(one.verdict, o.verdict), one.closes || o.closes
 	}
 	framingFields, wire := framing.frame(one.body)
-	if version.text == "HTTP/1.0" && strings.Contains(framingFields, "Transfer-Encoding") {
-		one.coded10, one.verdict = true, may
+	if one.coded10 {
+		one.verdict = may
 		for _, o := range []odd{method, target, host, fields} {
 			one.verdict = worse(one.verdict, o.verdict)
 		}
