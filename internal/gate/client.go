@@ -42,7 +42,9 @@ func (g *Gate) Client(r *http.Request) netip.Addr {
 }
 
 // Forwarded reports whether a request comes by way of such a peer.
-func (g *Gate) Forwarded(r *http.Request) bool { return len(g.trusted) > 0 && g.Trusts(Peer(r.RemoteAddr)) }
+func (g *Gate) Forwarded(r *http.Request) bool {
+	return len(g.trusted) > 0 && g.Trusts(Peer(r.RemoteAddr))
+}
 
 // Trusts reports whether a peer is a proxy whose X-Forwarded-For is believed.
 func (g *Gate) Trusts(addr netip.Addr) bool {
