@@ -167,7 +167,7 @@ func (a *Account) Give(n int64) {
 // pace. Where the room is needed for others meanwhile, it calls stop, from any
 // goroutine, and Receive returns true.
 func (a *Account) Receive(stop, read func()) (yielded bool) {
-	if a == nil {
+	if a == nil || a.holder == nil { // nobody's share is judged
 		read()
 		return false
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
@@ -40,12 +41,17 @@ type heads struct {
 func (h *heads) see(b []byte) {
 	for len(b) > 0 && !h.binary.Load() {
 		i := bytes.IndexByte(b, '\n')
-		if i < 0 {
+		switch {
+		case i < 0:
 			h.keep(b)
 			return
+		case h.n == 0: // most lines come whole
+			h.end(b[:i], b[max(i-maxTail, 0):i])
+		default:
+			h.keep(b[:i])
+			h.end(h.line[:h.n], h.tail)
+			h.n, h.tail = 0, h.tail[:0]
 		}
-		h.keep(b[:i])
-		h.end()
 		b = b[i+1:]
 	}
 }
@@ -71,31 +77,37 @@ func endsRequestLine(tail []byte) bool {
 	return at >= 0 && len(tail)-at == len(" HTTP/1.1")
 }
 
-// end looks at a line that is over.
-func (h *heads) end() {
-	line := bytes.TrimSuffix(h.line[:h.n], []byte("\r"))
-	h.n = 0
-	h.inHead = h.inHead || endsRequestLine(h.tail)
-	h.tail = h.tail[:0]
-	h.greet(line)
+// end looks at a line that is over, by its beginning and its end.
+func (h *heads) end(line, tail []byte) {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	h.inHead = h.inHead || endsRequestLine(tail)
+	if h.preface >= 0 {
+		h.greet(line)
+	}
 	if h.passed.Load() {
 		h.lines = 0
 	}
 	h.lines++
-	name, _, _ := bytes.Cut(line, []byte(":"))
 	switch {
 	case len(line) == 0:
 		h.inHead, h.coded, h.sized = false, false, false
 	case !h.inHead: // a body, its chunks, or its trailers
-	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+	case line[0]|0x20 == 't' && named(line, "Transfer-Encoding:"):
 		h.coded = true
 		h.anyCode.Store(true)
-	case bytes.EqualFold(name, []byte("Content-Length")):
+	case line[0]|0x20 == 'c' && named(line, "Content-Length:"):
 		h.sized = true
+	default:
+		return
 	}
 	if h.coded && h.sized {
 		h.both.Store(true)
 	}
+}
+
+// named reports whether a line is a field's, given with its colon.
+func named(line []byte, field string) bool {
+	return len(line) >= len(field) && strings.EqualFold(string(line[:len(field)]), field)
 }
 
 // greet looks for the lines that a connection of HTTP/2 begins with (RFC 9113, section
@@ -103,7 +115,6 @@ func (h *heads) end() {
 func (h *heads) greet(line []byte) {
 	lines := [...]string{"PRI * HTTP/2.0", "", "SM", ""}
 	switch {
-	case h.preface < 0:
 	case string(line) != lines[h.preface]:
 		h.preface = -1
 	case h.preface == len(lines)-1:
