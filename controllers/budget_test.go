@@ -30,8 +30,11 @@ func TestL4WritesHaveOneBudget(t *testing.T) {
 		{route, condition, time.Second, 0}, // at once
 		{route, condition, 2 * time.Second, 0},
 		{route, condition, 3 * time.Second, 27 * time.Second},
-		{route, generation, 4 * time.Second, 0}, // an edit brings three of its own
+		{route, generation, 4 * time.Second, 0}, // an edit fills the bucket
 		{route, condition, 5 * time.Second, 0},
+		{route, condition, 6 * time.Second, 0},
+		{route, condition, 6 * time.Second, 0},
+		{route, condition, 6 * time.Second, 0},
 		{route, condition, 6 * time.Second, 0},
 		{route, condition, 7 * time.Second, 27 * time.Second},
 		{route, condition, 34 * time.Second, 0},
