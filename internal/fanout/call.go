@@ -28,6 +28,7 @@ type Call struct {
 	// Memory counts what bodies of the call take; nil for nobody does.
 	Memory Memory
 	// Input is what the backends' expressions read of the call, where there are any.
+	// Reserving is bounded in time then.
 	Input any
 	// Reserved, where it is set, is called when the last backend has reserved: nobody
 	// reads Input any more.

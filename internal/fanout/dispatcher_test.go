@@ -267,7 +267,7 @@ func TestK3ReservingEndsWithTheCall(t *testing.T) {
 				d, seen := newDispatcher(fanout.Options{Policy: fanout.Policy{Type: kind}}, backends...)
 				reserved := 0
 				start := time.Now()
-				r, err := d.Dispatch(ctx, &fanout.Call{Method: "POST", Reserved: func() { reserved++ }})
+				r, err := d.Dispatch(ctx, &fanout.Call{Method: "POST", Input: backends, Reserved: func() { reserved++ }})
 				if err != nil || r.Outcome != row.outcome || time.Since(start) != row.after || reserved != 1 {
 					t.Fatalf("%s: %v, %v after %v, told %d times", name, r.Outcome, err, time.Since(start), reserved)
 				}

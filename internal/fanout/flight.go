@@ -34,7 +34,10 @@ type arrival struct {
 }
 
 func (f *flight) run(client context.Context) *Result {
-	ctx, cancel := context.WithTimeoutCause(client, f.d.Timeout, ErrTimeout)
+	ctx, cancel := client, context.CancelFunc(func() {})
+	if f.call.Input != nil { // else nothing takes time before something is sent
+		ctx, cancel = context.WithTimeoutCause(client, f.d.Timeout, ErrTimeout)
+	}
 	defer cancel()
 	f.reserve(ctx)
 	if f.verdict() == unmet || ctx.Err() != nil {
@@ -53,7 +56,7 @@ func (f *flight) run(client context.Context) *Result {
 	}
 	shade := f.cast(ctx, base)
 	f.reserved()
-	v, left := f.await(ctx)
+	v, left := f.await(client)
 	close(f.decided)
 	result := f.result(v)
 	shade.decide(result.Answers)
@@ -134,18 +137,19 @@ func (f *flight) settle(i int, a Answer) {
 
 // await collects answers until the call is decided, its time is up, or the client
 // has left.
-func (f *flight) await(ctx context.Context) (v verdict, left bool) {
+func (f *flight) await(client context.Context) (v verdict, left bool) {
+	timer := time.NewTimer(f.d.Timeout - time.Since(f.start)) // reservations have taken some
+	defer timer.Stop()
 	v = f.verdict()
 	for f.waiting > 0 && (v == undecided || f.stragglers == Wait) {
 		select {
 		case a := <-f.arrivals:
 			v = f.take(a, v)
-		case <-ctx.Done():
-			if timedOut(ctx) {
-				return f.expire(v), false
-			}
+		case <-client.Done():
 			f.depart()
 			return v, true
+		case <-timer.C:
+			return f.expire(v), false
 		}
 	}
 	if f.stragglers == Cancel {
