@@ -97,7 +97,11 @@ func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 		r.others.remove(s.key)
 		return true, nil
 	}
-	if wait := r.writes.wait(s.key, condition, s.now); wait > 0 {
+	tells := condition
+	if s.route.Status.Operator == "" && s.route.Status.ObservedGeneration == 0 {
+		tells = generation // a new route, though one of its name may have used the budget
+	}
+	if wait := r.writes.wait(s.key, tells, s.now); wait > 0 {
 		s.again = wait
 		return false, nil
 	}
