@@ -41,6 +41,17 @@ func (g *Gate) Client(r *http.Request) netip.Addr {
 	return addr
 }
 
+// Network is by what a client's address is counted: an IPv6 client owns all addresses of
+// its /64.
+func Network(addr netip.Addr) netip.Addr {
+	if addr.Is6() {
+		if prefix, err := addr.Prefix(64); err == nil {
+			return prefix.Addr()
+		}
+	}
+	return addr
+}
+
 // Forwarded reports whether a request comes by way of such a peer.
 func (g *Gate) Forwarded(r *http.Request) bool {
 	return len(g.trusted) > 0 && g.Trusts(Peer(r.RemoteAddr))

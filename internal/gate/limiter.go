@@ -62,19 +62,13 @@ func NewLimiter(config routeconfig.RateLimit) *Limiter {
 	}
 }
 
-// key returns what tells this call from others. An IPv6 client counts by its /64:
-// it owns all of the addresses in it.
+// key returns what tells this call from others.
 func (l *Limiter) key(h http.Header, client netip.Addr) bucketKey {
 	switch l.config.Key {
 	case routeconfig.KeyHeader:
 		return l.hash(h.Get(l.config.Header))
 	case routeconfig.KeyClientIP:
-		if client.Is6() {
-			if prefix, err := client.Prefix(64); err == nil {
-				client = prefix.Addr()
-			}
-		}
-		b := client.As16()
+		b := Network(client).As16()
 		return l.hash(string(b[:]))
 	}
 	return bucketKey{}

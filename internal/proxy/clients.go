@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/gate"
 )
 
 // clients are the connections of all clients: at most max of them, and while there are
@@ -55,18 +57,13 @@ type client struct {
 	waits       atomic.Int64
 }
 
-// holder is the address by which a client is counted: an IPv6 one owns its /64, and
-// whoever is on loopback is the host itself, or speaks for many.
+// holder is the address by which a client is counted. Whoever is on loopback is the host
+// itself, or speaks for many.
 func holder(addr netip.Addr) netip.Addr {
-	switch {
-	case !addr.IsValid() || addr.IsLoopback():
+	if !addr.IsValid() || addr.IsLoopback() {
 		return netip.Addr{}
-	case addr.Is6():
-		if prefix, err := addr.Prefix(64); err == nil {
-			return prefix.Addr()
-		}
 	}
-	return addr
+	return gate.Network(addr)
 }
 
 // accept takes a connection in, or closes it and returns nil. Where address is not
