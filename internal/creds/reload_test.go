@@ -2,30 +2,12 @@ package creds_test
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
-	"sync/atomic"
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-// counting counts the files that are opened.
-type counting struct {
-	fs.FS
-
-	opened atomic.Int64
-}
-
-func (c *counting) Open(name string) (fs.File, error) {
-	c.opened.Add(1)
-	return c.FS.Open(name) //nolint:wrapcheck // in tests
-}
-
-func (c *counting) ReadLink(name string) (string, error) { return fs.ReadLink(c.FS, name) } //nolint:wrapcheck // in tests
-
-func (c *counting) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(c.FS, name) } //nolint:wrapcheck // in tests
 
 // L7: only the Secrets that changed are read, however many there are.
 func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
@@ -37,18 +19,18 @@ func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
 		secrets.Mount("shop", name(i), map[string]string{"k": "old"})
 	}
 	secrets.Mount("web", "s0", map[string]string{"k": "old"})
-	tree := &counting{FS: os.DirFS(secrets.Dir)}
+	tree := &testkit.Counting{FS: os.DirFS(secrets.Dir)}
 	store := creds.NewStore(creds.Options{Tree: tree})
 	groups := make([]*creds.Group, total)
 	for i := range groups {
 		groups[i] = store.Group("shop", name(i), "k")
 	}
 	other := store.Group("web", "s0", "k")
-	each := tree.opened.Load() / (total + 1)
+	each := tree.Opened.Load() / (total + 1)
 	opened := func(changed ...string) int64 {
-		before := tree.opened.Load()
+		before := tree.Opened.Load()
 		store.Reload(changed)
-		return (tree.opened.Load() - before) / each
+		return (tree.Opened.Load() - before) / each
 	}
 	var changed []string
 	for i := range written {

@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,22 +16,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-// counting counts the files that are opened.
-type counting struct {
-	fs.FS
-
-	opened atomic.Int64
-}
-
-func (c *counting) Open(name string) (fs.File, error) {
-	c.opened.Add(1)
-	return c.FS.Open(name) //nolint:wrapcheck // in tests
-}
-
-func (c *counting) ReadLink(name string) (string, error) { return fs.ReadLink(c.FS, name) } //nolint:wrapcheck // in tests
-
-func (c *counting) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(c.FS, name) } //nolint:wrapcheck // in tests
 
 // watch runs a Watcher until the end of the test.
 func watch(t *testing.T, changed func(proxy.Changes) bool, folders ...string) {
@@ -55,7 +38,7 @@ func TestL7RotationOfManySecrets(t *testing.T) {
 	t.Parallel()
 	const total, written = 2000, 20
 	secrets := testkit.NewSecrets(t)
-	tree := &counting{FS: os.DirFS(secrets.Dir)}
+	tree := &testkit.Counting{FS: os.DirFS(secrets.Dir)}
 	store := creds.NewStore(creds.Options{Tree: tree})
 	var groups []*creds.Group
 	for i := range total {
@@ -63,7 +46,7 @@ func TestL7RotationOfManySecrets(t *testing.T) {
 		secrets.Mount("shop", name, map[string]string{"k": "old"})
 		groups = append(groups, store.Group("shop", name, "k"))
 	}
-	full := tree.opened.Load()
+	full := tree.Opened.Load()
 	var rounds atomic.Int64
 	watch(t, func(c proxy.Changes) bool {
 		rounds.Add(1)
@@ -76,7 +59,7 @@ func TestL7RotationOfManySecrets(t *testing.T) {
 			return err == nil && s.Value("k").Reveal() == "new"
 		})
 	}
-	reads := tree.opened.Load() - full
+	reads := tree.Opened.Load() - full
 	t.Logf("%d writes, %d rounds, %d files read of %d", written, rounds.Load(), reads, full)
 	if reads >= 4*full { // everything is looked at every 30 s, too
 		t.Errorf("%d writes read %d files, %d times all of them", written, reads, reads/full)
