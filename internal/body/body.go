@@ -32,11 +32,11 @@ func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 		return nil, nil
 	}
 	// One byte more than the limit, so that a body of just the limit ends with EOF.
-	p := pieces{memory: memory, declared: declared, next: min(first, limit+1)}
+	p := pieces{memory: memory, declared: declared, most: limit + 1, next: first}
 	if declared > 0 {
 		p.next = min(first, declared+1) // one more, in which the end is seen
 	}
-	err := p.fill(io.LimitReader(r, limit+1))
+	err := p.fill(r)
 	switch {
 	case err != nil:
 		p.drop()
@@ -54,25 +54,26 @@ func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 // pieces are a body on its way in.
 type pieces struct {
 	memory   *Account
-	declared int64 // -1 where nothing was announced
-	list     [][]byte
+	declared int64  // -1 where nothing was announced
+	most     int64  // no more than this is read
+	begun    []byte // the first piece, and all of most bodies
+	more     [][]byte
 	next     int64 // the room of the next piece
 	size     int64
 	taken    int64
 }
 
-// fill reads to the end.
+// fill reads to the end, or as much as it may.
 func (p *pieces) fill(r io.Reader) error {
-	for {
+	for p.size < p.most {
 		piece, err := p.room()
 		if err != nil {
 			return err
 		}
-		begun := len(piece)
+		had := len(piece)
 		piece, err = full(r, piece)
-		if p.size += int64(len(piece) - begun); len(piece) > 0 {
-			p.list = append(p.list, piece)
-		}
+		p.size += int64(len(piece) - had)
+		p.add(piece)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -81,26 +82,44 @@ func (p *pieces) fill(r io.Reader) error {
 		}
 		p.next = min(2*p.next, largest)
 	}
+	return nil
+}
+
+func (p *pieces) add(piece []byte) {
+	switch {
+	case len(piece) == 0:
+	case p.begun == nil:
+		p.begun = piece
+	default:
+		p.more = append(p.more, piece)
+	}
+}
+
+// append appends what has come to b.
+func (p *pieces) append(b []byte) []byte {
+	b = append(b, p.begun...)
+	for _, piece := range p.more {
+		b = append(b, piece...)
+	}
+	return b
 }
 
 // room is an empty piece, or one for the whole of a body of which enough is there, with
 // that.
 func (p *pieces) room() ([]byte, error) {
 	if p.size == 0 || p.declared < p.size || p.size < p.declared/believed {
-		if !p.memory.Take(p.next) {
+		size := min(p.next, p.most-p.size)
+		if !p.memory.Take(size) {
 			return nil, ErrMemory
 		}
-		p.taken += p.next
-		return make([]byte, 0, p.next), nil
+		p.taken += size
+		return make([]byte, 0, size), nil
 	}
 	all := p.declared + 1
 	if !p.memory.Take(all) {
 		return nil, ErrMemory
 	}
-	whole := make([]byte, 0, all)
-	for _, piece := range p.list {
-		whole = append(whole, piece...)
-	}
+	whole := p.append(make([]byte, 0, all))
 	p.drop()
 	p.taken = all
 	return whole, nil
@@ -120,26 +139,22 @@ func full(r io.Reader, b []byte) ([]byte, error) {
 
 // join makes one of the pieces. Most bodies are one already.
 func (p *pieces) join() ([]byte, error) {
-	switch len(p.list) {
-	case 0:
-		p.drop()
-		return nil, nil
-	case 1:
-		return p.list[0], nil
+	if len(p.more) == 0 {
+		if p.begun == nil {
+			p.drop()
+		}
+		return p.begun, nil
 	}
 	if !p.memory.Take(p.size) {
 		p.drop()
 		return nil, ErrMemory
 	}
-	whole := make([]byte, 0, p.size)
-	for _, piece := range p.list {
-		whole = append(whole, piece...)
-	}
+	whole := p.append(make([]byte, 0, p.size))
 	p.drop()
 	return whole, nil
 }
 
 func (p *pieces) drop() {
 	p.memory.Give(p.taken)
-	p.list, p.taken = nil, 0
+	p.begun, p.more, p.taken = nil, nil, 0
 }
