@@ -19,6 +19,8 @@ type rewrites struct {
 	when, path, body *expression.Program
 	headers, query   []computed
 	maxBody          int
+	// unchanged is what becomes of a call where there is none.
+	unchanged *rewritten
 }
 
 // computed is a field or parameter whose value an expression yields.
@@ -38,7 +40,7 @@ type rewritten struct {
 }
 
 func newRewrites(o *Options) (*rewrites, error) {
-	r, request := &rewrites{maxBody: o.MaxBody}, &o.Config.Request
+	r, request := &rewrites{maxBody: o.MaxBody, unchanged: &rewritten{}}, &o.Config.Request
 	var errs []error
 	compile := func(source string, want expression.Want) *expression.Program {
 		if source == "" {
@@ -110,7 +112,7 @@ var errPath = errors.New("the expression of the path yields none")
 // apply evaluates what the request is made of.
 func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (*rewritten, error) {
 	if !r.any() {
-		return &rewritten{}, nil
+		return r.unchanged, nil
 	}
 	memory, _ := call.Memory.(*body.Account)
 	in, out := input(call), &rewritten{}

@@ -40,6 +40,8 @@ type Rules struct {
 	set                []field
 	combined, dropBody bool
 	via                string
+	// Values that are the same for most calls.
+	identity, direct []string
 }
 
 type field struct {
@@ -52,6 +54,7 @@ func Compile(o Options) *Rules {
 	r := &Rules{
 		credentials: o.Credentials, forward: folded(o.Forward), withheld: map[string]bool{requestID: true},
 		combined: o.Combined, dropBody: o.DropBody, via: "1.1 " + o.Via,
+		identity: []string{"identity"}, direct: []string{"1.1 " + o.Via},
 	}
 	if r.credentials == nil {
 		r.credentials = NewCredentials(nil)
@@ -91,7 +94,7 @@ func (r *Rules) Apply(in http.Header, computed []Field) http.Header {
 		out["User-Agent"] = nil
 	}
 	if r.combined {
-		out["Accept-Encoding"] = identity()
+		out["Accept-Encoding"] = r.identity
 	}
 	for _, f := range r.set {
 		out[f.name] = f.values
@@ -117,8 +120,6 @@ func (r *Rules) Sends(in http.Header, computed []Field, name string) bool {
 	}
 	return len(in[name]) > 0 && r.passes(name, Named(in))
 }
-
-func identity() []string { return []string{"identity"} }
 
 // passes judges a field by what receivers may take it for. Named are those that
 // Connection names; the id of the call is ours, whatever the caller says.
@@ -146,6 +147,10 @@ func (r *Rules) passes(name string, named []string) bool {
 // Connection cannot take it out, since the loop guard lives by it.
 func (r *Rules) addVia(in, out http.Header) {
 	before := in["Via"]
+	if len(before) == 0 {
+		out["Via"] = r.direct
+		return
+	}
 	out["Via"] = append(slices.Clip(before), r.via)
 }
 

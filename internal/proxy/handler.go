@@ -43,8 +43,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := &visit{proxy: h.proxy, route: route, start: time.Now(), writer: w, request: r, patience: writeTimeout}
 	v.client = clientOf(r)
 	v.id = requestID(r.Header)
-	r.Header["X-Request-Id"] = []string{v.id} // backends get it too
-	w.Header()["X-Request-Id"] = []string{v.id}
+	id := []string{v.id}
+	r.Header["X-Request-Id"] = id // backends get it too
+	w.Header()["X-Request-Id"] = id
 	if h.proxy.draining.Load() {
 		w.Header()["Connection"] = []string{"close"}
 	}
