@@ -23,11 +23,13 @@ type exchange struct {
 	backend   *Backend
 	rewritten *rewritten
 	attempts  *atomic.Int32
-	ctx       context.Context //nolint:containedctx // that of this exchange alone, see cancel
+	ctx       context.Context //nolint:containedctx // see cancel
 	cancel    context.CancelCauseFunc
+	own       bool // ctx is of this exchange alone, and not that of the reservation
 	answer    fanout.Answer
 	token     creds.Token // the OAuth 2.0 token shown, if any
 
+	trace  httptrace.ClientTrace
 	conn   *countedConn // of HTTP/1.1: it has no other exchange
 	before int64        // bytes written to conn before this exchange
 	conns  int          // connections given to it: net/http replays by itself
@@ -36,11 +38,21 @@ type exchange struct {
 	unprocessed bool
 }
 
-// newExchange is one with a time of its own.
-func (r *reservation) newExchange(ctx context.Context) *exchange {
-	e := &exchange{backend: r.backend, rewritten: r.rewritten, attempts: &r.attempts}
-	e.ctx, e.cancel = context.WithCancelCause(ctx)
+// newExchange is one that may end on its own where it is one of several, or bounded in
+// time. Another one ends with its reservation.
+func (r *reservation) newExchange(ctx context.Context, own bool) *exchange {
+	e := &exchange{backend: r.backend, rewritten: r.rewritten, attempts: &r.attempts, ctx: ctx, cancel: r.cancel, own: own}
+	if own {
+		e.ctx, e.cancel = context.WithCancelCause(ctx)
+	}
 	return e
+}
+
+// end lets go of an exchange that is over.
+func (e *exchange) end() {
+	if e.own {
+		e.cancel(nil)
+	}
 }
 
 // run makes the exchange and leaves the answer.
@@ -115,10 +127,10 @@ func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 
 func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Request, error) {
 	b := e.backend
-	out := &http.Request{
-		Method: b.methodOf(call), Host: b.authority(call), Header: b.headers.Apply(call.Header, e.rewritten.headers),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
+	e.trace.GotConn = e.gotConn
+	out := new(http.Request).WithContext(httptrace.WithClientTrace(ctx, &e.trace))
+	out.Method, out.Host, out.Header = b.methodOf(call), b.authority(call), b.headers.Apply(call.Header, e.rewritten.headers)
+	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	query, hasQuery := b.target.query(call)
 	if e.rewritten.query != "" {
 		query, hasQuery = join(query, e.rewritten.query), true
@@ -132,8 +144,7 @@ func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Reques
 	}
 	out.URL = b.target.url(e.path(call), query, hasQuery)
 	e.attachBody(out, call)
-	trace := &httptrace.ClientTrace{GotConn: e.gotConn}
-	return out.WithContext(httptrace.WithClientTrace(ctx, trace)), nil
+	return out, nil
 }
 
 // show puts the credential where the backend expects it.

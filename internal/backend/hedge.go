@@ -123,7 +123,7 @@ func (r *reservation) mayHedge() bool {
 
 // start begins an exchange of its own.
 func (t *heat) start(ctx context.Context) {
-	e := t.reservation.newExchange(ctx)
+	e := t.reservation.newExchange(ctx, true)
 	t.begun = append(t.begun, e)
 	t.running++
 	go func() {

@@ -116,7 +116,7 @@ func TestHedgesStopWithTheDecision(t *testing.T) {
 		r, _ := b.Reserve(t.Context(), newCall("GET"))
 		decided := make(chan struct{})
 		time.AfterFunc(50*ms, func() { close(decided) })
-		if a := r.Do(t.Context(), newCall("GET"), decided); a.Outcome != fanout.Succeeded || len(seen.seen) != 1 {
+		if a := do(t.Context(), r, newCall("GET"), decided); a.Outcome != fanout.Succeeded || len(seen.seen) != 1 {
 			t.Errorf("%v after %d exchanges, want a success after one", a.Outcome, len(seen.seen))
 		}
 	})
@@ -154,7 +154,7 @@ func TestCircuitOfABackendThatIsAlwaysTooLate(t *testing.T) {
 			ctx, decide := context.WithCancelCause(t.Context())
 			time.AfterFunc(10*ms, func() { decide(fanout.ErrDecided) })
 			r, _ := b.Reserve(t.Context(), newCall("GET"))
-			if a := r.Do(ctx, newCall("GET"), nil); a.Outcome != fanout.Canceled {
+			if a := do(ctx, r, newCall("GET"), nil); a.Outcome != fanout.Canceled {
 				t.Errorf("the answer is %v", a.Outcome)
 			}
 		}
@@ -239,7 +239,7 @@ func TestQueue(t *testing.T) {
 				t.Fatalf("call %d is refused: %+v", i, refusal)
 			}
 			go func() {
-				results[i].answer = r.Do(t.Context(), newCall("GET"), nil)
+				results[i].answer = do(t.Context(), r, newCall("GET"), nil)
 				results[i].after = time.Since(start)
 				done <- i
 			}()
@@ -278,7 +278,7 @@ func TestQueueThatTakesAllTheTime(t *testing.T) {
 		first, _ := b.Reserve(t.Context(), newCall("GET"))
 		second, _ := b.Reserve(t.Context(), newCall("GET"))
 		third := make(chan fanout.Answer, 1)
-		go func() { third <- second.Do(t.Context(), newCall("GET"), nil) }()
+		go func() { third <- do(t.Context(), second, newCall("GET"), nil) }()
 		if a := <-third; a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
 			t.Errorf("%v %v, want rejected overloaded", a.Outcome, a.Reason)
 		}
@@ -289,7 +289,7 @@ func TestQueueThatTakesAllTheTime(t *testing.T) {
 		}
 		ctx, leave := context.WithCancelCause(t.Context())
 		leave(fanout.ErrClientClosed)
-		if a := r.Do(ctx, newCall("GET"), nil); a.Outcome != fanout.Canceled {
+		if a := do(ctx, r, newCall("GET"), nil); a.Outcome != fanout.Canceled {
 			t.Errorf("a client that has left: %v", a.Outcome)
 		}
 	})

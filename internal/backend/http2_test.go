@@ -92,7 +92,8 @@ func askOnce(ctx context.Context, b *backend.Backend, c *fanout.Call) fanout.Ans
 	if r == nil {
 		return refusal
 	}
-	return r.Do(ctx, c, nil)
+	ctx, end := context.WithCancelCause(ctx)
+	return r.Do(ctx, end, c, nil)
 }
 
 // secured runs a test over TLS and without.

@@ -2,6 +2,8 @@ package backend
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +25,7 @@ type reservation struct {
 	queued    bool // it has a place in the queue, and no slot yet
 	attempts  atomic.Int32
 	deadline  time.Time
-	cancel    context.CancelCauseFunc // of all attempts
+	cancel    context.CancelCauseFunc // of all attempts, and of the stream
 	hedges    int                     // among the attempts
 	// unprocessed counts those that were repeated because they were proved unprocessed.
 	unprocessed int
@@ -52,29 +54,29 @@ func (r *reservation) unlimit() {
 }
 
 // Do asks the backend until it has an answer that stands.
-func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
+func (r *reservation) Do(
+	ctx context.Context, end context.CancelCauseFunc, call *fanout.Call, decided <-chan struct{},
+) fanout.Answer {
 	state := r.backend.state
-	r.deadline = time.Now().Add(r.backend.timeout)
-	timed, cancel := context.WithCancelCause(ctx)
-	r.cancel = cancel
-	timer := time.AfterFunc(r.backend.timeout, func() { cancel(fanout.ErrTimeout) })
+	r.deadline, r.cancel = time.Now().Add(r.backend.timeout), end
+	timer := time.AfterFunc(r.backend.timeout, func() { end(errLate) })
 	defer timer.Stop() // a response that is streamed has come by then
-	if state.advance(timed, r) != nil {
+	if state.advance(ctx, r) != nil {
 		defer r.end()
 		r.unlimit()
 		state.breaker.report(time.Now(), r.permit, noVerdict)
-		if ctx.Err() == nil { // the queue took all the time that the backend has
-			return overloaded()
+		if context.Cause(ctx) == errLate { //nolint:errorlint // our own cause, never wrapped
+			return overloaded() // the queue took all the time that the backend has
 		}
 		return ended(ctx, failure(ctx, fanout.Timeout))
 	}
 	if state.multiplexed {
-		timed = h2.Avoid(timed, &r.used)
+		ctx = h2.Avoid(ctx, &r.used)
 	}
 	begun := time.Now()
 	state.repeats.first(begun)
 	state.hedges.first(begun)
-	a := r.ask(timed, call, decided)
+	a := r.ask(ctx, call, decided)
 	now := time.Now()
 	v := state.breaker.judge(&a, now.Sub(begun))
 	if v == noVerdict && r.faulty {
@@ -86,6 +88,9 @@ func (r *reservation) Do(ctx context.Context, call *fanout.Call, decided <-chan 
 	}
 	return a
 }
+
+// errLate ends the attempts of a backend whose own time is up.
+var errLate = fmt.Errorf("the backend is late: %w", fanout.ErrTimeout)
 
 // end gives back what an answer holds, its stream included.
 func (r *reservation) end() {
@@ -103,7 +108,7 @@ func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan
 			return e.answer
 		}
 		r.faulty = e.answer.Faulty() && ctx.Err() == nil
-		e.cancel(nil)
+		e.end()
 		if wait, again := r.again(ctx, call, e); !again || !sleep(ctx, wait) {
 			e.answer.Attempts = r.Attempts()
 			return ended(ctx, e.answer)
@@ -116,7 +121,7 @@ func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-
 	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.repeatable(call) {
 		return r.hedged(ctx, call, decided, after)
 	}
-	e := r.newExchange(ctx)
+	e := r.newExchange(ctx, r.backend.retry.attemptTimeout > 0)
 	e.run(call)
 	return e
 }
@@ -168,7 +173,7 @@ func ended(ctx context.Context, a fanout.Answer) fanout.Answer {
 	if a.Outcome != fanout.Failed || ctx.Err() == nil {
 		return a
 	}
-	if context.Cause(ctx) != fanout.ErrTimeout { //nolint:errorlint // our own cause, never wrapped
+	if !errors.Is(context.Cause(ctx), fanout.ErrTimeout) {
 		return fanout.Answer{Outcome: fanout.Canceled, Attempts: a.Attempts}
 	}
 	if a.Reason != fanout.Status {

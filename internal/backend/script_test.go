@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -108,7 +109,13 @@ func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {
 	if r == nil {
 		return refusal
 	}
-	return r.Do(t.Context(), call, nil)
+	return do(t.Context(), r, call, nil)
+}
+
+// do asks with a context that is of this reservation alone.
+func do(ctx context.Context, r fanout.Reservation, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
+	ctx, end := context.WithCancelCause(ctx)
+	return r.Do(ctx, end, call, decided)
 }
 
 func newCall(method string, fields ...string) *fanout.Call {

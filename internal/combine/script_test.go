@@ -108,7 +108,7 @@ type reservation struct{ *script }
 func (r reservation) Cancel()       {}
 func (r reservation) Attempts() int { return 1 }
 
-func (r reservation) Do(ctx context.Context, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
+func (r reservation) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	select {
 	case <-time.After(r.delay):
 		return r.answer

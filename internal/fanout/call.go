@@ -111,11 +111,13 @@ type Reservation interface {
 	// Do asks the backend and returns its answer. It obeys ctx at once; the cause
 	// of a canceled ctx tells whether the answer is Canceled or a Timeout.
 	//
-	// Where the answer has a Stream, ctx lives as long as it does.
+	// ctx is of this reservation alone, and end ends it, also when the backend's own time
+	// is up. Do calls it before it returns; where the answer has a Stream, ctx lives as
+	// long as that does, and closing it calls end.
 	//
 	// decided is closed when the call is decided: what would only make the answer
 	// come sooner is not worth it any more.
-	Do(ctx context.Context, call *Call, decided <-chan struct{}) Answer
+	Do(ctx context.Context, end context.CancelCauseFunc, call *Call, decided <-chan struct{}) Answer
 	// Cancel gives back what was reserved, without asking.
 	Cancel()
 	// Attempts counts the HTTP exchanges begun so far. It may be called while Do

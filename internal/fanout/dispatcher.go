@@ -93,7 +93,6 @@ func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) 
 		deciding:   -1,
 		stragglers: d.stragglers(call),
 		decided:    make(chan struct{}),
-		kept:       make(chan struct{}),
 	}
 	d.running.Add(1)
 	if call.Memory != nil {

@@ -21,8 +21,8 @@ type flight struct {
 	stragglers Stragglers
 	cancels    []context.CancelCauseFunc // by backend
 	decided    chan struct{}
-	// Streams that nobody has closed yet. There are none before streaming is set, and
-	// kept is closed once their reader is known.
+	// Streams that nobody has closed yet. There are none, and no kept, before streaming is
+	// set; kept is closed once their reader is known.
 	streams   sync.WaitGroup
 	streaming bool
 	kept      chan struct{}
@@ -118,10 +118,7 @@ func timedOut(ctx context.Context) bool {
 
 // ask runs in the backend's own goroutine.
 func (f *flight) ask(ctx context.Context, i int, r Reservation) {
-	a := r.Do(ctx, f.call, f.decided)
-	if a.Stream == nil {
-		f.cancels[i](nil)
-	}
+	a := r.Do(ctx, f.cancels[i], f.call, f.decided)
 	if a.Responded() {
 		f.d.Checker.Check(i, &a, f.call.Memory)
 	}

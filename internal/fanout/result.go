@@ -24,5 +24,7 @@ func (r *Result) Keep(i int) {
 			r.flight.discard(&r.Answers[j])
 		}
 	}
-	close(r.flight.kept)
+	if r.flight.streaming {
+		close(r.flight.kept)
+	}
 }

@@ -56,7 +56,7 @@ func (s *scripted) Reserve(ctx context.Context, _ *fanout.Call) (fanout.Reservat
 }
 
 // Do implements fanout.Reservation.
-func (s *scripted) Do(ctx context.Context, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
+func (s *scripted) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	s.asked.Add(1)
 	timer := time.NewTimer(s.after)
 	defer timer.Stop()

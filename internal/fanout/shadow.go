@@ -88,9 +88,8 @@ func (s *shade) ask(ctx, base context.Context, i int) {
 		s.kept = append(s.kept, kept{i, memory})
 	}
 	s.run(i, memory, func() Answer {
-		ctx, cancel := context.WithCancel(base)
-		defer cancel()
-		return r.Do(ctx, &call, nil)
+		ctx, end := context.WithCancelCause(base)
+		return r.Do(ctx, end, &call, nil)
 	}, release)
 }
 

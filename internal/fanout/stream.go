@@ -43,7 +43,9 @@ func (f *flight) observe(i int, a *Answer) {
 	o.answer.Stream = nil
 	a.Stream = o
 	f.streams.Add(1)
-	f.streaming = true
+	if !f.streaming {
+		f.streaming, f.kept = true, make(chan struct{})
+	}
 }
 
 // Close implements Stream. It may be called again.
