@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/combine"
@@ -55,10 +56,9 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 	}
 	v.status = response.Status
 	control := http.NewResponseController(v.writer)
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines
 	v.writer.WriteHeader(response.Status)
-	_ = control.Flush()                       // a client may wait for the head alone
-	_ = control.SetWriteDeadline(time.Time{}) // HTTP/2 resets a stream at its deadline, written to or not
+	head := newHead(control)
+	defer head.settle()
 	buffer := v.proxy.buffer()
 	defer v.proxy.buffers.Put(buffer)
 	if cap(*buffer) < streamChunk {
@@ -67,6 +67,7 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 	piece := (*buffer)[:streamChunk]
 	for {
 		n, err := answer.Stream.Read(piece)
+		head.settle()
 		if n > 0 {
 			// Of a body with a length, a full piece has more behind it.
 			if err := v.pass(control, piece[:n], len(length) == 0 || n < streamChunk); err != nil {
@@ -77,9 +78,11 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 			break
 		}
 		if err != nil {
-			return err //nolint:wrapcheck // nobody reads it
+			head.send() // whoever gets none at all may ask again by itself
+			return err  //nolint:wrapcheck // nobody reads it
 		}
 	}
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	for name, values := range trailers(answer.Stream.Trailer()) {
 		if _, known := announced[name]; !known {
 			name = http.TrailerPrefix + name
@@ -87,6 +90,50 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 		h[name] = values
 	}
 	return nil
+}
+
+// head is that of a response whose body may be long in coming: a client may wait for the
+// head alone. Mostly the body is there at once, and one write does for both.
+type head struct {
+	control *http.ResponseController
+	timer   *time.Timer
+
+	mu      sync.Mutex
+	settled bool
+}
+
+// headDelay is how long a head waits for the first of its body.
+const headDelay = time.Millisecond
+
+// newHead lets a head go in a moment, from another goroutine. Nobody may use the writer
+// before settle has returned.
+func newHead(control *http.ResponseController) *head {
+	h := &head{control: control}
+	h.timer = time.AfterFunc(headDelay, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if !h.settled {
+			h.send()
+		}
+	})
+	return h
+}
+
+func (h *head) send() {
+	_ = h.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's writers have deadlines
+	_ = h.control.Flush()
+	_ = h.control.SetWriteDeadline(time.Time{}) // HTTP/2 resets a stream at its deadline, written to or not
+}
+
+// settle leaves the head to the next write. It may be called again.
+func (h *head) settle() {
+	if h.settled { // by this goroutine, the only one that sets it
+		return
+	}
+	h.timer.Stop()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.settled = true
 }
 
 // streamChunk is the largest piece that is passed on at once.
@@ -109,6 +156,9 @@ func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool)
 // trailers are those that may pass: none that speaks about the connection or the
 // framing (RFC 9110, section 6.5.1), and none of ours.
 func trailers(all http.Header) http.Header {
+	if len(all) == 0 {
+		return nil
+	}
 	out := http.Header{}
 	for name, values := range all {
 		if !headers.IsHopByHop(name) && !headers.Own(name) && !strings.HasPrefix(headers.Fold(name), "Content-") {
