@@ -22,13 +22,18 @@ func main() {
 	first := flag.Duration("first", 5*time.Minute, "when the first reading is taken")
 	rate := flag.Int("rate", 150, "calls a second")
 	memory := flag.String("memory", "", "measure the memory of this `program`, bin/fanout-proxy, instead")
+	trial := flag.String("trial", "", "with -memory, those `trials` alone whose names have this in them")
+	stand := flag.Bool("stand-by", false, "be the bystanders of -memory, which it starts itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if *memory != "" {
-		err = measure(ctx, *memory)
-	} else {
+	switch {
+	case *stand:
+		err = standBy(ctx)
+	case *memory != "":
+		err = measure(ctx, *memory, *trial)
+	default:
 		err = soak(ctx, *span, *first, *rate)
 	}
 	if err != nil {

@@ -29,7 +29,13 @@ const (
 
 // measure runs the proxy as a Pod does through one trial after another, a process for
 // each, and reads what the kernel says of it.
-func measure(ctx context.Context, program string) error {
+func measure(ctx context.Context, program, only string) error {
+	if os.Getenv(inside) == "" {
+		return within(ctx)
+	}
+	if err := settleIn(); err != nil {
+		return err
+	}
 	apart, err := pin()
 	if err != nil {
 		return err
@@ -37,9 +43,20 @@ func measure(ctx context.Context, program string) error {
 	if !apart {
 		fmt.Println("memory: this machine has one core, so that load and proxy share it: the times mean nothing")
 	}
+	others, err := gather(ctx)
+	if err != nil {
+		return err
+	}
+	defer others.leave()
+	if err := giveWay(); err != nil {
+		return err
+	}
 	var errs []error
 	for _, t := range trials() {
-		err := t.run(ctx, program)
+		if !strings.Contains(t.name, only) {
+			continue
+		}
+		err := t.run(ctx, program, others)
 		if ctx.Err() != nil {
 			return fmt.Errorf("stopped: %w", ctx.Err())
 		}
@@ -54,7 +71,7 @@ func measure(ctx context.Context, program string) error {
 // start runs the proxy with the documents of a folder, on a core of its own.
 func start(ctx context.Context, program, dir string) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, filepath.Clean(program), "--document="+filepath.Join(dir, "document.json"), "--credentials="+dir,
-		"--admin=", "--address=127.0.0.1", "--allow-loopback", "--drain-delay=0s", "--access-log-sample=1000")
+		"--admin=", "--address="+proxyAddress, "--allow-loopback", "--drain-delay=0s", "--access-log-sample=1000")
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+strconv.Itoa(memoryLimit/10*9))
 	if err := startApart(cmd); err != nil {
 		return nil, fmt.Errorf("start proxy: %w", err)
@@ -86,7 +103,7 @@ func serveAll(handlers []http.HandlerFunc) (urls []string, stop func(), err erro
 }
 
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", proxyAddress+":0")
 	if err != nil {
 		return "", fmt.Errorf("find port: %w", err)
 	}

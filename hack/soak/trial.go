@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,13 +31,13 @@ type trial struct {
 }
 
 // run has a process of its own, and a second route whose clients stand by.
-func (t *trial) run(ctx context.Context, program string) error {
+func (t *trial) run(ctx context.Context, program string, others *bystanders) error {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	loaded, idle, stop, err := t.document(dir)
+	loaded, quiet, stop, err := t.document(dir, others.urls)
 	defer stop()
 	if err != nil {
 		return err
@@ -49,28 +47,33 @@ func (t *trial) run(ctx context.Context, program string) error {
 		return err
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	for _, address := range []string{loaded, idle} {
+	for _, address := range []string{loaded, quiet} {
 		if err := reachable(ctx, address); err != nil {
 			return err
 		}
 	}
-	standBy(ctx, idle, 100) // connections and pools
-	before := standBy(ctx, idle, 300)
-	ended, during := make(chan struct{}), make(chan bystanders, 1)
-	go func() { during <- standByUntil(ctx, idle, ended) }()
-	failed := t.load(ctx, loaded)
-	close(ended)
-	after := <-during
+	if _, err := others.call(quiet, 100); err != nil { // connections and pools
+		return err
+	}
+	before, err := others.call(quiet, 300)
+	if err != nil {
+		return err
+	}
+	var failed error
+	during, err := others.during(quiet, func() { failed = t.load(ctx, loaded) })
+	if err != nil {
+		return err
+	}
 	most, err := peak(cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("memory: %s: at its most %d MiB of %d; bystanders' p99 %v, idle %v; %d of %d of their calls failed\n",
-		t.name, most>>20, memoryLimit>>20, after.p99(), before.p99(), after.failed, len(after.took)+after.failed)
-	return errors.Join(failed, t.judge(most, before, after))
+		t.name, most>>20, memoryLimit>>20, during.P99, before.P99, during.Failed, during.Calls)
+	return errors.Join(failed, t.judge(most, before, during))
 }
 
-func (t *trial) judge(most int64, before, after bystanders) error {
+func (t *trial) judge(most int64, before, during finding) error {
 	var errs []error
 	if most > memoryLimit {
 		errs = append(errs, fmt.Errorf("it took %d MiB, over the limit of %d", most>>20, memoryLimit>>20))
@@ -78,25 +81,24 @@ func (t *trial) judge(most int64, before, after bystanders) error {
 	if t.floods {
 		return errors.Join(errs...)
 	}
-	if limit := max(2*before.p99(), before.p99()+10*time.Millisecond); after.p99() > limit {
-		errs = append(errs, fmt.Errorf("bystanders' p99 is %v, over %v", after.p99(), limit))
+	if limit := max(2*before.P99, before.P99+10*time.Millisecond); during.P99 > limit {
+		errs = append(errs, fmt.Errorf("bystanders' p99 is %v, over %v", during.P99, limit))
 	}
-	if after.failed > 0 {
-		errs = append(errs, fmt.Errorf("%d calls of bystanders failed", after.failed))
+	if during.Failed > 0 {
+		errs = append(errs, fmt.Errorf("%d calls of bystanders failed", during.Failed))
 	}
 	return errors.Join(errs...)
 }
 
 // document writes that of both routes.
-func (t *trial) document(dir string) (loaded, idle string, stop func(), err error) {
-	good := func(w http.ResponseWriter, _ *http.Request) { reply(w, "application/json", []byte(`{"ok":true}`)) }
-	urls, stop, err := serveAll(append(slices.Clip(t.handlers), good, good))
+func (t *trial) document(dir string, others []string) (loaded, quiet string, stop func(), err error) {
+	urls, stop, err := serveAll(t.handlers)
 	if err != nil {
 		return "", "", stop, err
 	}
 	var routes []routeconfig.Route
 	var addresses []string
-	for name, urls := range map[string][]string{"loaded": urls[:len(t.handlers)], "idle": urls[len(t.handlers):]} {
+	for name, urls := range map[string][]string{"loaded": urls, "quiet": others} {
 		address, err := freeAddress()
 		if err != nil {
 			return "", "", stop, err
@@ -109,82 +111,20 @@ func (t *trial) document(dir string) (loaded, idle string, stop func(), err erro
 			loaded = address
 			t.modify(&r)
 		} else {
-			idle = address
+			quiet = address
 		}
 		routes, addresses = append(routes, r), append(addresses, address)
 	}
 	if addresses[0] == addresses[1] {
 		return "", "", stop, errors.New("both routes got one port")
 	}
-	return loaded, idle, stop, writeDocument(dir, routes...)
+	return loaded, quiet, stop, writeDocument(dir, routes...)
 }
 
 func reply(w http.ResponseWriter, contentType string, content []byte) {
 	w.Header().Set("Content-Type", contentType)
 	_, _ = w.Write(content)
 }
-
-// bystanders are calls to a route that nobody loads, one after another.
-type bystanders struct {
-	took   []time.Duration
-	failed int
-}
-
-func (b *bystanders) p99() time.Duration {
-	if len(b.took) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(b.took))
-	return sorted[len(sorted)*99/100].Round(10 * time.Microsecond)
-}
-
-// standBy makes n calls, a hundred a second.
-func standBy(ctx context.Context, address string, n int) bystanders {
-	ended := make(chan struct{})
-	timer := time.AfterFunc(time.Duration(n)*10*time.Millisecond, func() { close(ended) })
-	defer timer.Stop()
-	return standByUntil(ctx, address, ended)
-}
-
-// standByUntil begins a call at each tick, however long the others take: who waits for the
-// last one to end measures the fewer the slower they are.
-func standByUntil(ctx context.Context, address string, ended <-chan struct{}) (b bystanders) {
-	transport := &http.Transport{MaxIdleConnsPerHost: atOnce}
-	defer transport.CloseIdleConnections()
-	body := []byte(`{"x":"` + strings.Repeat("x", 8000) + `"}`) // for which a full budget has no room
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	var mu sync.Mutex
-	var calls sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for {
-		select {
-		case <-ended:
-			calls.Wait()
-			return b
-		case <-ctx.Done():
-			calls.Wait()
-			return b
-		case <-tick.C:
-		}
-		slots <- struct{}{}
-		calls.Go(func() {
-			defer func() { <-slots }()
-			begun := time.Now()
-			status := call(ctx, transport, "http://"+address+"/", body, nil)
-			mu.Lock()
-			defer mu.Unlock()
-			if status == answered {
-				b.took = append(b.took, time.Since(begun))
-			} else {
-				b.failed++
-			}
-		})
-	}
-}
-
-// atOnce bounds the bystanders' calls.
-const atOnce = 100
 
 // What a call may come to.
 const (
@@ -253,7 +193,7 @@ type crowd struct {
 }
 
 func newCrowd(n int, address string, body []byte, fields http.Header) *crowd {
-	return &crowd{n: n, url: "http://" + address + "/", body: body, fields: fields, transport: &http.Transport{MaxIdleConnsPerHost: n}}
+	return &crowd{n: n, url: "http://" + address + "/", body: body, fields: fields, transport: &http.Transport{MaxIdleConnsPerHost: n, DialContext: dialer(loadAddress).DialContext}}
 }
 
 func (c *crowd) call(ctx context.Context) (status int) {

@@ -39,11 +39,11 @@ func trials() []*trial {
 		{name: "51 KB of the smallest fields", handlers: small, load: burst(40, fields(5600, 1)), modify: func(*routeconfig.Route) {}},
 		{name: "51 KB of 250 fields", handlers: small, load: burst(40, fields(250, 200)), modify: func(*routeconfig.Route) {}},
 		{name: "bodies that are announced and never sent", handlers: small, modify: func(*routeconfig.Route) {},
-			load: (&silent{clients: 208, span: 10 * time.Second, head: announced}).load},
+			load: (&silent{from: loadAddress, clients: 208, span: 10 * time.Second, head: announced}).load},
 		{name: "heads to a path that is refused, and no body", handlers: small, modify: only("/orders"),
-			load: (&silent{clients: 500, span: 15 * time.Second, head: always(head("/refused", 100, fields(5600, 1))), end: true}).load},
+			load: (&silent{from: loadAddress, clients: 500, span: 15 * time.Second, head: always(head("/refused", 100, fields(5600, 1))), end: true}).load},
 		{name: "heads that come by the byte", handlers: small, modify: func(*routeconfig.Route) {},
-			load: (&silent{clients: 300, span: 20 * time.Second, head: always(head("/", 0, fields(250, 200))), pace: 50 * time.Millisecond, end: true}).load},
+			load: (&silent{from: loadAddress, clients: 300, span: 20 * time.Second, head: always(head("/", 0, fields(250, 200))), pace: 50 * time.Millisecond, end: true}).load},
 	}
 }
 
@@ -112,6 +112,7 @@ type silent struct {
 	head    func(client int) string
 	pace    time.Duration // of each byte; 0 for all of them at once
 	end     bool          // the proxy has to end them all within the span
+	from    string        // their address; empty for loopback
 }
 
 func (s *silent) load(ctx context.Context, address string) error {
@@ -137,9 +138,17 @@ func (s *silent) load(ctx context.Context, address string) error {
 	return nil
 }
 
+// dialer connects from the load's address where there is one.
+func (s *silent) dialer() *net.Dialer {
+	if s.from == "" {
+		return &net.Dialer{}
+	}
+	return dialer(s.from)
+}
+
 // client returns when the proxy has closed, or context.DeadlineExceeded.
 func (s *silent) client(ctx context.Context, address, head string) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err := s.dialer().DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
