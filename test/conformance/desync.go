@@ -71,7 +71,10 @@ func desync(suites string) (section string, wrong []string, err error) {
 
 func scenarios(suites string) (all []scenario, err error) {
 	files, err := filepath.Glob(filepath.Join(suites, "http-desync-guardian", "tests", "*.yaml"))
-	if err != nil || len(files) == 0 {
+	if err == nil && len(files) == 0 {
+		err = os.ErrNotExist
+	}
+	if err != nil {
 		return nil, fmt.Errorf("find scenarios of http-desync-guardian below %s: %w", suites, err)
 	}
 	for _, file := range files {

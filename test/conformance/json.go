@@ -18,7 +18,10 @@ import (
 // passes on, and as a backend's body into an Envelope.
 func jsonSuite(suites string) (section string, wrong []string, err error) {
 	files, err := filepath.Glob(filepath.Join(suites, "JSONTestSuite", "test_parsing", "*.json"))
-	if err != nil || len(files) == 0 {
+	if err == nil && len(files) == 0 {
+		err = os.ErrNotExist
+	}
+	if err != nil {
 		return "", nil, fmt.Errorf("find files of JSONTestSuite below %s: %w", suites, err)
 	}
 	slices.Sort(files)

@@ -69,7 +69,10 @@ func probe(suites string) (section string, wrong []string, err error) {
 // recordings reads the requests out of the suites' source: those that are one literal.
 func recordings(pattern string) (list []recorded, err error) {
 	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 {
+	if err == nil && len(files) == 0 {
+		err = os.ErrNotExist
+	}
+	if err != nil {
 		return nil, fmt.Errorf("find suites of Http11Probe at %s: %w", pattern, err)
 	}
 	id := regexp.MustCompile(`Id = "([A-Z0-9-]+)"`)

@@ -1,0 +1,48 @@
+package controllers_test
+
+import (
+	"context"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// late is a client that does something first when it is to write a status.
+type late struct {
+	client.Client
+	first func()
+}
+
+func (l late) Status() client.SubResourceWriter { return lateStatus{l.Client.Status(), l.first} }
+
+type lateStatus struct {
+	client.SubResourceWriter
+	first func()
+}
+
+func (s lateStatus) Apply(ctx context.Context, intent runtime.ApplyConfiguration, options ...client.SubResourceApplyOption) error {
+	s.first()
+	return s.SubResourceWriter.Apply(ctx, intent, options...)
+}
+
+// R4: a route that is deleted just as its status is written is no error.
+func TestR4RouteThatIsDeletedAsItsStatusIsWritten(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	o := startOperator(t, namespace)
+	o.stop() // the pass is made here, past the cache
+	route := newRoute(namespace, "orders", "http://api.lab.svc/")
+	create(t, route)
+	deleted := false
+	o.reconciler.Live, o.reconciler.Client = admin, late{admin, func() {
+		deleted = true
+		if err := admin.Delete(t.Context(), route); err != nil {
+			t.Error(err)
+		}
+	}}
+	o.pass(t, keyOf(route))
+	if !deleted {
+		t.Error("no status was to be written")
+	}
+}
