@@ -12,13 +12,15 @@ import (
 
 // A route's status may be written twice a minute on average: each write takes one from
 // a bucket of six, so that the first failures of a quiet route show at once. All writes
-// count, whatever they tell.
+// count but the first that speaks of an edit.
 const (
 	writeEvery = 30 * time.Second
 	writeBurst = 6
-	// reserved is what figures leave in the bucket, for conditions that people and their
-	// tools wait for.
-	reserved = 2
+	// What figures leave in the bucket, for conditions that people and their tools wait
+	// for; and what conditions that get better leave there: a rollout may use up the rest,
+	// and the first failures come just after it.
+	figuresLeave    = 3
+	conditionsLeave = 1
 )
 
 // news is what a write of the status tells.
@@ -27,6 +29,7 @@ type news uint8
 const (
 	figures    news = iota // figures, counts and words
 	condition              // a condition that has become another
+	worse                  // a condition that is bad now, a backend that fails
 	generation             // of the spec, of which the status says nothing yet
 )
 
@@ -35,6 +38,8 @@ func toldBy(status, before *v1alpha1.FanoutRouteStatus) news {
 	switch {
 	case status.ObservedGeneration != before.ObservedGeneration:
 		return generation
+	case report.Worse(status, before):
+		return worse
 	case !report.SameConditions(status, before):
 		return condition
 	}
@@ -58,13 +63,15 @@ func (w *writes) wait(route types.NamespacedName, tells news, now time.Time) tim
 	room := writeBurst
 	switch tells {
 	case figures:
-		room -= reserved
+		room -= figuresLeave
 	case condition:
+		room -= conditionsLeave
+	case worse:
 	case generation:
-		// An edit fills the bucket, for itself and for what becomes of it: a rollout is four
-		// or five writes, and the last one says that it is served (measured with three for
-		// each edit: 26 s late). Edits are bounded by those who make them.
-		full = now
+		// An edit fills the bucket for what becomes of it, and takes nothing: a rollout is
+		// four or five writes, and the last one says that it is served (measured with three
+		// for each edit: 26 s late). Edits are bounded by those who make them.
+		full = now.Add(-writeEvery)
 	}
 	full = full.Add(writeEvery)
 	if wait := full.Sub(now) - time.Duration(room)*writeEvery; wait > 0 {

@@ -105,8 +105,8 @@ type FanoutRouteStatus struct {
 	// +optional
 	Traffic *Traffic `json:"traffic,omitempty"`
 
-	// healthyBackends is the number of backends that are not Failing, Open, Slow or
-	// MissingCredential, of the number of all: 3/4.
+	// healthyBackends is the number of backends that are Healthy or Degraded, of the number
+	// of all but shadows: 3/4. Absent while all are Idle, since nothing is known of them.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	HealthyBackends string `json:"healthyBackends,omitempty"`
@@ -178,7 +178,7 @@ const (
 	BackendSlow BackendState = "Slow"
 	// BackendMissingCredential: a Secret key that it needs is missing.
 	BackendMissingCredential BackendState = "MissingCredential"
-	// BackendIdle: no answers in the window.
+	// BackendIdle: no answer was heard in the window, and none was waited for too long.
 	BackendIdle BackendState = "Idle"
 )
 

@@ -14,7 +14,8 @@ const (
 
 // Judge sums up how a backend is doing, over all proxies. An open circuit says more
 // than figures, of which there are none while nobody asks. A backend that is always too late for the
-// call, and never heard to the end, is Slow: a dead one must not hide behind Any.
+// call, and never heard to the end, is Slow: a dead one must not hide behind Any. Nothing is
+// known of one that was never heard and never given the time.
 func Judge(b *stats.BackendReport) v1alpha1.BackendState {
 	if b.Circuit == "open" || b.Circuit == "halfOpen" {
 		return v1alpha1.BackendOpen
@@ -28,7 +29,7 @@ func Judge(b *stats.BackendReport) v1alpha1.BackendState {
 	case float64(a.Late) > slowShare*float64(asked):
 		return v1alpha1.BackendSlow
 	case heard == 0:
-		return v1alpha1.BackendHealthy
+		return v1alpha1.BackendIdle
 	}
 	switch faulty := float64(a.Faulty) / float64(heard); {
 	case faulty >= failingShare:

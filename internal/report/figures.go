@@ -49,15 +49,16 @@ func backends(in Input) []v1alpha1.BackendStatus {
 	list := make([]v1alpha1.BackendStatus, len(in.Route.Spec.Backends))
 	for i := range in.Route.Spec.Backends {
 		name := in.Route.Spec.Backends[i].Name
-		list[i] = backend(in, name, previous(in.Route, name))
+		list[i] = backend(in, name, backendOf(&in.Route.Status, name))
 	}
 	return list
 }
 
-func previous(route *v1alpha1.FanoutRoute, name v1alpha1.BackendName) *v1alpha1.BackendStatus {
-	for i := range route.Status.Backends {
-		if route.Status.Backends[i].Name == name {
-			return &route.Status.Backends[i]
+// backendOf is what a status says of a backend, if anything.
+func backendOf(status *v1alpha1.FanoutRouteStatus, name v1alpha1.BackendName) *v1alpha1.BackendStatus {
+	for i := range status.Backends {
+		if status.Backends[i].Name == name {
+			return &status.Backends[i]
 		}
 	}
 	return &v1alpha1.BackendStatus{}
@@ -136,21 +137,41 @@ func counted(in Input, states []v1alpha1.BackendStatus) []v1alpha1.BackendStatus
 	return list
 }
 
-func well(s v1alpha1.BackendState) bool {
+func well(s v1alpha1.BackendState) bool { return ill(s) < beyondUse }
+
+// How ill a backend is.
+const (
+	noFault = iota
+	someFaults
+	beyondUse
+)
+
+func ill(s v1alpha1.BackendState) int {
 	switch s {
-	case v1alpha1.BackendHealthy, v1alpha1.BackendDegraded, v1alpha1.BackendIdle:
-		return true
+	case v1alpha1.BackendHealthy, v1alpha1.BackendIdle, "":
+		return noFault
+	case v1alpha1.BackendDegraded:
+		return someFaults
 	default:
-		return false
+		return beyondUse
 	}
 }
 
+// healthy is how many backends are known to be well, of how many; nothing where nothing is
+// known of any.
 func healthy(list []v1alpha1.BackendStatus) string {
-	n := 0
+	n, known := 0, false
 	for i := range list {
+		if list[i].State == v1alpha1.BackendIdle {
+			continue
+		}
+		known = true
 		if well(list[i].State) {
 			n++
 		}
+	}
+	if !known {
+		return ""
 	}
 	return fmt.Sprintf("%d/%d", n, len(list))
 }

@@ -198,5 +198,45 @@ func TestLastFailure(t *testing.T) {
 		if got := report.Status(in).Backends[1].LastFailure; got == nil || !got.Time.Time.Equal(row.want) {
 			t.Errorf("%s: %+v, want that of %v", name, got, row.want)
 		}
+// Q8: nothing is healthy of which nothing is known.
+func TestQ8NothingIsHealthyOfWhichNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		modify func(*report.Input)
+		want   string
+	}{
+		"no proxy was heard": {func(in *report.Input) { in.Seen = nil }, ""},
+		"no proxy answers": {func(in *report.Input) {
+			in.Seen = &rates.Observation{Proxies: []rates.Proxy{{Name: "p1"}, {Name: "p2"}}}
+		}, ""},
+		"no traffic": {func(in *report.Input) { in.Seen.Sum.Backends = nil }, ""},
+		"everything was refused by limits": {func(in *report.Input) {
+			for i := range in.Seen.Sum.Backends {
+				in.Seen.Sum.Backends[i] = answers(in.Seen.Sum.Backends[i].Name, stats.Answers{Rejected: map[string]uint64{"rateLimited": 3}})
+			}
+		}, ""},
+		"both have answered":     {func(*report.Input) {}, "2/2"},
+		"one alone has answered": {func(in *report.Input) { in.Seen.Sum.Backends = in.Seen.Sum.Backends[:1] }, "1/2"},
+		"one is never waited for": {func(in *report.Input) {
+			in.Seen.Sum.Backends[1] = answers("two", stats.Answers{Canceled: 100, Late: 10})
+		}, "1/2"},
+		"one fails, of the other nothing is known": {func(in *report.Input) {
+			in.Seen.Sum.Backends = []stats.BackendReport{answers("two", stats.Answers{Failed: map[string]uint64{"timeout": 3}, Faulty: 3})}
+		}, "0/2"},
+		"a credential is missing before the first call": {func(in *report.Input) {
+			in.Seen.Sum.Backends = nil
+			in.Seen.Sum.Missing = []stats.MissingKey{{Secret: "two", Key: "key", Backend: "two"}}
+		}, "0/2"},
+		"a shadow alone has answered": {func(in *report.Input) {
+			in.Route.Spec.Backends[0].Shadow = &v1alpha1.Shadow{}
+			in.Seen.Sum.Backends = in.Seen.Sum.Backends[:1]
+		}, ""},
+	} {
+		if got := report.Status(input(row.modify)).HealthyBackends; got != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
+		}
+	}
+}
+
 	}
 }

@@ -32,8 +32,8 @@ type FanoutRouteStatusApplyConfiguration struct {
 	Selector *string `json:"selector,omitempty"`
 	// traffic is that of the route, over all proxies. Absent without any.
 	Traffic *TrafficApplyConfiguration `json:"traffic,omitempty"`
-	// healthyBackends is the number of backends that are not Failing, Open, Slow or
-	// MissingCredential, of the number of all: 3/4.
+	// healthyBackends is the number of backends that are Healthy or Degraded, of the number
+	// of all but shadows: 3/4. Absent while all are Idle, since nothing is known of them.
 	HealthyBackends *string `json:"healthyBackends,omitempty"`
 	// backends are those of the spec, in its order.
 	Backends []BackendStatusApplyConfiguration `json:"backends,omitempty"`
