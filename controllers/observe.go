@@ -42,6 +42,8 @@ type scope struct {
 	waits bool
 	// refused is what the API server has against a child.
 	refused string
+	// absent are Services that backends name and that do not exist.
+	absent []string
 	// asked is the number of proxies that are polled.
 	asked int
 	// again is when to come again for what was left undone; 0 for not at all.

@@ -79,6 +79,9 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	if err := r.findServices(ctx, s); err != nil {
+		return ctrl.Result{}, err
+	}
 	figures, err := r.report(ctx, s, s.now)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("report: %w", err)
@@ -123,5 +126,5 @@ func (r *RouteReconciler) tell(ctx context.Context, s *scope, now time.Time) (ti
 }
 
 // lookAgain is for what no watch tells of: the end of an object that is none of
-// ours and stands in the way.
+// ours and stands in the way, and the coming of one that a backend names.
 const lookAgain = 30 * time.Second

@@ -80,7 +80,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	in := report.Input{
 		Route: s.route, Operator: r.Proxies.Operator, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
 		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
-		Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
+		Absent: s.absent, Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}
 	in.Unasked = s.asked > 0 && in.Seen == nil
 	if d, ok := s.live["Deployment"].(*appsv1.Deployment); ok {

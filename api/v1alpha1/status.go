@@ -8,8 +8,9 @@ const (
 	// ConditionAccepted: the spec compiles. Reasons: Accepted,
 	// AcceptedUnauthenticated, Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
-	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names.
-	// Reasons: ResolvedRefs, SecretMissing, NoPods, Pending.
+	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names, and
+	// the Services of backends exist. Reasons: ResolvedRefs, BackendNotFound, SecretMissing,
+	// NoPods, Pending.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
@@ -41,6 +42,7 @@ const (
 	ReasonNameConflict            = "NameConflict"
 	ReasonResolvedRefs            = "ResolvedRefs"
 	ReasonSecretMissing           = "SecretMissing"
+	ReasonBackendNotFound         = "BackendNotFound"
 	ReasonProgrammed              = "Programmed"
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"

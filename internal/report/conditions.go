@@ -27,7 +27,7 @@ func unknown(reason, message string) verdict {
 // conditions sets every condition that is ours, on every pass. A transition time
 // moves only with its status.
 func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
-	accepted, refs, programmed := accepted(in), resolvedRefs(in), programmed(in)
+	accepted, refs, programmed := accepted(in), withServices(in, resolvedRefs(in)), programmed(in)
 	ready := ready(accepted, refs, programmed)
 	list := slices.Clone(in.Route.Status.Conditions)
 	injected := verdict{}
@@ -120,7 +120,7 @@ func resolvedRefs(in Input) verdict {
 		return v
 	}
 	if in.Seen == nil || !slices.ContainsFunc(in.Seen.Proxies, func(p rates.Proxy) bool { return p.Reached }) {
-		return unknown(v1alpha1.ReasonPending, "No proxy has told yet which Secrets it holds")
+		return unknown(v1alpha1.ReasonPending, untold)
 	}
 	var lines []string
 	for _, m := range in.Seen.Sum.Missing {

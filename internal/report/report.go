@@ -25,6 +25,8 @@ type Input struct {
 	Conflict string
 	// Refused says what the API server has against a child, if anything.
 	Refused string
+	// Absent are the names of Services that backends name and that do not exist.
+	Absent []string
 	// Document is the hash of the document that the proxies are to serve.
 	Document string
 	// URL is where the route is to be called, Selector selects its Pods.

@@ -99,6 +99,27 @@ func TestConditions(t *testing.T) {
 		}, replace("ResolvedRefs=True/ResolvedRefs", "ResolvedRefs=False/SecretMissing", "Ready=True/Ready", "Ready=False/SecretMissing",
 			"Reconciling=False/Reconciled", "Reconciling=True/Reconciling", "BackendsHealthy=True/BackendsHealthy", "BackendsHealthy=False/BackendsFailing"),
 			`Secret "callers" is missing or empty; Secret "two" lacks the key "key" for backend "two"`},
+		"Q7: a Service that does not exist": {func(in *report.Input) {
+			in.Absent = []string{"api"}
+			in.Route.Spec.Backends[1].Service = &v1alpha1.ServiceReference{Name: "api", Port: 80}
+		}, replace("ResolvedRefs=True/ResolvedRefs", "ResolvedRefs=False/BackendNotFound", "Ready=True/Ready", "Ready=False/BackendNotFound",
+			"Reconciling=False/Reconciled", "Reconciling=True/Reconciling"),
+			`Service "api" of backend "two" does not exist in namespace "shop"`},
+		"Q7: and Secrets that are missing": {func(in *report.Input) {
+			in.Absent = []string{"api"}
+			in.Route.Spec.Backends[1].Service = &v1alpha1.ServiceReference{Name: "api", Port: 80}
+			in.Seen.Sum.Missing = []stats.MissingKey{{Secret: "two", Key: "key"}, {Secret: "callers"}}
+		}, replace("ResolvedRefs=True/ResolvedRefs", "ResolvedRefs=False/BackendNotFound", "Ready=True/Ready", "Ready=False/BackendNotFound",
+			"Reconciling=False/Reconciled", "Reconciling=True/Reconciling"),
+			`Secret "callers" is missing or empty; Secret "two" lacks the key "key"; Service "api" of backend "two" does not exist in namespace "shop"`},
+		"Q7: a Service that came while the operator was away": {func(in *report.Input) {
+			in.Seen, in.Unasked = nil, true
+			in.Route.Status.ObservedGeneration = 3
+			in.Route.Status.Conditions = []metav1.Condition{
+				{Type: "ResolvedRefs", Status: "False", Reason: "BackendNotFound", Message: `Service "api" of …`, LastTransitionTime: now},
+			}
+		}, "ResolvedRefs=Unknown/Pending Accepted=True/AcceptedUnauthenticated Programmed=False/Pending Ready=Unknown/Pending " +
+			"BackendsHealthy=Unknown/NoTraffic Reconciling=True/Reconciling Stalled=False/Reconciled", "No proxy has told yet"},
 		"a dead backend": {func(in *report.Input) {
 			in.Seen.Sum.Backends[1] = answers("two", stats.Answers{Failed: map[string]uint64{"timeout": 9}, Faulty: 9})
 		}, replace("BackendsHealthy=True/BackendsHealthy", "BackendsHealthy=False/BackendsFailing"), "two is Failing"},
@@ -177,27 +198,6 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// A failure is news when its reason or the backend's state changes, and stays when
-// the proxy that told of it is gone.
-func TestLastFailure(t *testing.T) {
-	t.Parallel()
-	in := input()
-	in.Seen.Sum.Backends[1].LastFailure = &stats.Failure{Reason: "status", Status: 503, Time: now.Time}
-	in.Route.Status = report.Status(in)
-	later := now.Add(time.Minute)
-	for name, row := range map[string]struct {
-		failure *stats.Failure
-		want    time.Time
-	}{
-		"the same again": {&stats.Failure{Reason: "status", Status: 503, Time: later}, now.Time},
-		"another status": {&stats.Failure{Reason: "status", Status: 500, Time: later}, later},
-		"another reason": {&stats.Failure{Reason: "timeout", Time: later}, later},
-		"forgotten":      {nil, now.Time},
-	} {
-		in.Seen.Sum.Backends[1].LastFailure = row.failure
-		if got := report.Status(in).Backends[1].LastFailure; got == nil || !got.Time.Time.Equal(row.want) {
-			t.Errorf("%s: %+v, want that of %v", name, got, row.want)
-		}
 // Q8: nothing is healthy of which nothing is known.
 func TestQ8NothingIsHealthyOfWhichNothingIsKnown(t *testing.T) {
 	t.Parallel()
@@ -238,5 +238,26 @@ func TestQ8NothingIsHealthyOfWhichNothingIsKnown(t *testing.T) {
 	}
 }
 
+// A failure is news when its reason or the backend's state changes, and stays when
+// the proxy that told of it is gone.
+func TestLastFailure(t *testing.T) {
+	t.Parallel()
+	in := input()
+	in.Seen.Sum.Backends[1].LastFailure = &stats.Failure{Reason: "status", Status: 503, Time: now.Time}
+	in.Route.Status = report.Status(in)
+	later := now.Add(time.Minute)
+	for name, row := range map[string]struct {
+		failure *stats.Failure
+		want    time.Time
+	}{
+		"the same again": {&stats.Failure{Reason: "status", Status: 503, Time: later}, now.Time},
+		"another status": {&stats.Failure{Reason: "status", Status: 500, Time: later}, later},
+		"another reason": {&stats.Failure{Reason: "timeout", Time: later}, later},
+		"forgotten":      {nil, now.Time},
+	} {
+		in.Seen.Sum.Backends[1].LastFailure = row.failure
+		if got := report.Status(in).Backends[1].LastFailure; got == nil || !got.Time.Time.Equal(row.want) {
+			t.Errorf("%s: %+v, want that of %v", name, got, row.want)
+		}
 	}
 }
