@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ var (
 	config *rest.Config  // of an administrator
 	admin  client.Client // uncached
 	binary string        // fanout-proxy
+	logged journal       // of all operators
 )
 
 // operatorUser has the operator's role and no other right.
@@ -40,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	ctrl.SetLogger(logr.Discard())
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(&logged, nil)))
 	c, stop, err := apiserver.Start()
 	if err != nil {
 		return 1, err

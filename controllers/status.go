@@ -112,6 +112,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	case err != nil:
 		return 0, fmt.Errorf("write status of %s: %w", s.key, err)
 	}
+	logTransitions(ctx, s, status.Conditions)
 	r.announce(s.route, status.Conditions)
 	return 0, nil
 }
