@@ -10,19 +10,40 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways in which a kubeconfig may log in
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-// clusterRoutes adds up what the Pods of all routes say. They are asked through
-// the API server, since their addresses are not reachable from outside.
-func clusterRoutes(ctx context.Context, kubeconfig, name string) ([]stats.RouteReport, error) {
+// cluster is one that can be asked.
+type cluster struct {
+	client *kubernetes.Clientset
+	// namespace is that of the context, or the one that a flag names.
+	namespace string
+}
+
+// cluster is the one that flags and kubeconfig name, as kubectl finds it; nil where they name
+// none.
+func (o *statOptions) cluster() (*cluster, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
-		&clientcmd.ConfigOverrides{CurrentContext: name}).ClientConfig()
+	rules.ExplicitPath = o.kubeconfig
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.context}
+	overrides.Context.Namespace = o.namespace
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	if raw.CurrentContext == "" && o.context == "" && o.kubeconfig == "" {
+		return nil, nil //nolint:nilnil // see above
+	}
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	namespace, _, err := loader.Namespace()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
@@ -31,27 +52,71 @@ func clusterRoutes(ctx context.Context, kubeconfig, name string) ([]stats.RouteR
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster: %w", err)
 	}
-	pods, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel})
-	if err != nil {
-		return nil, fmt.Errorf("list proxies: %w", err)
+	return &cluster{client, namespace}, nil
+}
+
+// routes adds up what the Pods of routes say. They are asked through the API server, since
+// their addresses are not reachable from outside. The note tells of those that said nothing;
+// where none said anything it is the error.
+func (c *cluster) routes(ctx context.Context, w wanted) (routes []stats.RouteReport, note, err error) {
+	selector, where := v1alpha1.RouteLabel, "any namespace"
+	if w.name != "" {
+		selector += "=" + w.name
 	}
-	reports := make([]*stats.Report, len(pods.Items))
-	errs := make([]error, len(pods.Items))
+	if w.namespace != "" {
+		where = "namespace " + w.namespace
+	}
+	pods, err := c.client.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list proxies in %s: %w", where, err)
+	}
+	if len(pods.Items) == 0 {
+		return nil, fmt.Errorf("no Pod in %s has a proxy; see -n and -A", where), nil
+	}
+	reports, errs := c.ask(ctx, pods.Items)
+	routes, note = addUp(reports), silent(errs)
+	if len(routes) == 0 {
+		return nil, nil, note
+	}
+	return routes, note, nil
+}
+
+// ask asks Pods side by side. There is a report or an error of each.
+func (c *cluster) ask(ctx context.Context, pods []corev1.Pod) ([]*stats.Report, []error) {
+	reports, errs := make([]*stats.Report, len(pods)), make([]error, len(pods))
 	slots := make(chan struct{}, podsAtOnce)
 	var asking sync.WaitGroup
-	for i := range pods.Items {
+	for i := range pods {
 		slots <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-slots }()
-			reports[i], errs[i] = askPod(ctx, client, &pods.Items[i])
+			reports[i], errs[i] = askPod(ctx, c.client, &pods[i])
 		})
 	}
 	asking.Wait()
-	out := addUp(reports)
-	if len(out) == 0 {
-		return nil, errors.Join(errs...)
+	return reports, errs
+}
+
+// maxTold is how many Pods that said nothing are told of by name.
+const maxTold = 3
+
+// silent tells of Pods that said nothing, nil where there are none.
+func silent(errs []error) error {
+	var list []error
+	n := 0
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if n++; n <= maxTold {
+			list = append(list, err)
+		}
 	}
-	return out, nil
+	told := errors.Join(list...)
+	if told == nil {
+		return nil
+	}
+	return fmt.Errorf("%d of %d Pods did not say how they do, such as these: %w", n, len(errs), told)
 }
 
 // addUp adds up the reports of each route, in the order of the Pods. Those that did not
@@ -88,6 +153,9 @@ const (
 // and on no other: whoever may create Pods in a namespace has no say about those of
 // another.
 func askPod(ctx context.Context, client *kubernetes.Clientset, pod *corev1.Pod) (*stats.Report, error) {
+	if phase := pod.Status.Phase; phase != "" && phase != corev1.PodRunning {
+		return nil, fmt.Errorf("ask proxy %s/%s: the Pod is %s", pod.Namespace, pod.Name, phase)
+	}
 	ctx, cancel := context.WithTimeout(ctx, podTimeout)
 	defer cancel()
 	body, err := client.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, "9091", "status", nil).Stream(ctx)

@@ -17,9 +17,10 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
-// cluster is an API server that lists Pods, given as NAMESPACE/NAME, of routes "orders",
-// and passes on what their proxies say; a nil one says nothing.
-func cluster(t *testing.T, proxies map[string]http.HandlerFunc) (kubeconfig string) {
+// serveCluster is an API server that lists Pods, given as NAMESPACE/NAME, of routes "orders",
+// and passes on what their proxies say; a nil one says nothing. The kubeconfig's current
+// context is of namespace shop.
+func serveCluster(t *testing.T, proxies map[string]http.HandlerFunc) (kubeconfig string) {
 	t.Helper()
 	mux := http.NewServeMux()
 	list := corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
@@ -29,15 +30,24 @@ func cluster(t *testing.T, proxies map[string]http.HandlerFunc) (kubeconfig stri
 			Namespace: namespace, Name: name, Labels: map[string]string{v1alpha1.RouteLabel: "orders"}}})
 		mux.HandleFunc(fmt.Sprintf("GET /api/v1/namespaces/%s/pods/http:%s:9091/proxy/status", namespace, name), proxy)
 	}
-	mux.HandleFunc("GET /api/v1/pods", func(w http.ResponseWriter, _ *http.Request) {
+	pods := func(w http.ResponseWriter, r *http.Request) {
+		some := corev1.PodList{TypeMeta: list.TypeMeta}
+		selected := r.URL.Query().Get("labelSelector")
+		for _, pod := range list.Items {
+			if of := r.PathValue("namespace"); (of == "" || pod.Namespace == of) && (selected == v1alpha1.RouteLabel || selected == v1alpha1.RouteLabel+"=orders") {
+				some.Items = append(some.Items, pod)
+			}
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(list)
-	})
+		_ = json.NewEncoder(w).Encode(some)
+	}
+	mux.HandleFunc("GET /api/v1/pods", pods)
+	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/pods", pods)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	kubeconfig = filepath.Join(t.TempDir(), "config")
 	content := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": %q}}],
-		"contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}], "users": [{"name": "u", "user": {}}]}`, s.URL)
+		"contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}], "users": [{"name": "u", "user": {}}]}`, s.URL)
 	if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +85,16 @@ func TestL2ClusterIsAddedUpFromWhatPodsMaySay(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*statTimeout)
 	defer cancel()
-	routes, err := clusterRoutes(ctx, cluster(t, proxies), "")
+	c, err := (&statOptions{kubeconfig: serveCluster(t, proxies)}).cluster()
 	if err != nil {
 		t.Fatal(err)
+	}
+	routes, note, err := c.routes(ctx, wanted{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if note == nil || !strings.HasPrefix(note.Error(), "9 of 12 Pods did not say how they do, such as these: ask proxy evil/") {
+		t.Errorf("those that said nothing are told as %v", note)
 	}
 	got := map[string]uint64{}
 	for i := range routes {

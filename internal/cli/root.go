@@ -26,7 +26,7 @@ func New(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newRun(), newLint(), newStat())
+	root.AddCommand(newRun(), newLint(), newStat(), newVersion())
 	return root
 }
 

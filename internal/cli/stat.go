@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,72 +23,110 @@ const (
 
 // statOptions are the flags of fanoutctl stat.
 type statOptions struct {
-	admin, context, kubeconfig, output, window string
+	admin, context, kubeconfig, namespace, output, window string
+	everywhere                                            bool
 }
+
+// wanted are the routes to show; an empty name or namespace is that of any.
+type wanted struct{ namespace, name string }
 
 func newStat() *cobra.Command {
 	o := &statOptions{}
 	cmd := &cobra.Command{
-		Use:   "stat [NAMESPACE/NAME]",
+		Use:   "stat [NAME | NAMESPACE/NAME]",
 		Short: "Show the success rate of each backend",
-		Long: "Shows a row for each backend, live from a standalone proxy (--admin), or added up over the Pods of a " +
-			"cluster (--context or --kubeconfig), which takes the right to get pods/proxy.",
+		Long: "Shows a row for each backend, added up over the Pods of a cluster: that of kubectl's current context, by KUBECONFIG or " +
+			"~/.kube/config, or of --context or --kubeconfig, and there of the context's namespace, -n or -A. It takes the rights to " +
+			"list pods and to get pods/proxy. With --admin, or where there is no current context, the row is that of a standalone proxy.",
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.admin, "admin", "", "URL of a proxy's admin port (default "+defaultAdmin+")")
+	flags.StringVar(&o.admin, "admin", "", "URL of a standalone proxy's admin port (default "+defaultAdmin+" where there is no current context)")
 	flags.StringVar(&o.context, "context", "", "context of the kubeconfig")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the routes; that of the context by default, all of a standalone proxy")
+	flags.BoolVarP(&o.everywhere, "all-namespaces", "A", false, "routes of all namespaces")
 	flags.StringVarP(&o.output, "output", "o", "table", "table or json")
 	flags.StringVar(&o.window, "window", stats.Window5m, "1m, 5m or 1h")
+	cmd.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
+	cmd.MarkFlagsMutuallyExclusive("admin", "context")
+	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		only := ""
-		if len(args) > 0 {
-			only = args[0]
-		}
-		return o.run(cmd.Context(), cmd.OutOrStdout(), only)
+		return o.run(cmd, strings.Join(args, ""))
 	}
 	return cmd
 }
 
-func (o *statOptions) run(ctx context.Context, out io.Writer, only string) error {
+func (o *statOptions) run(cmd *cobra.Command, only string) error {
 	if o.window != stats.Window1m && o.window != stats.Window5m && o.window != stats.Window1h {
 		return fmt.Errorf("--window %q is not 1m, 5m or 1h", o.window)
 	}
-	ctx, cancel := context.WithTimeout(ctx, statTimeout)
-	defer cancel()
-	routes, err := o.routes(ctx)
+	if o.output != "json" && o.output != "table" {
+		return fmt.Errorf("output %q is neither table nor json", o.output)
+	}
+	w, err := o.wanted(only)
 	if err != nil {
 		return err
 	}
-	if only != "" {
-		routes = filter(routes, only)
-		if len(routes) == 0 {
-			return fmt.Errorf("no proxy serves a route %q; write it as NAMESPACE/NAME", only)
-		}
+	ctx, cancel := context.WithTimeout(cmd.Context(), statTimeout)
+	defer cancel()
+	routes, note, err := o.routes(ctx, w)
+	if err != nil {
+		return err
 	}
-	switch o.output {
-	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(routes); err != nil {
-			return fmt.Errorf("write statistics: %w", err)
-		}
-		return nil
-	case "table":
-		return writeTable(out, routes, o.window)
+	if note != nil {
+		cmd.PrintErrln("fanoutctl:", note)
 	}
-	return fmt.Errorf("output %q is neither table nor json", o.output)
+	if len(routes) == 0 && only != "" {
+		return fmt.Errorf("no proxy serves a route %q", only)
+	}
+	if o.output == "table" {
+		return writeTable(cmd.OutOrStdout(), routes, o.window)
+	}
+	encoder := json.NewEncoder(cmd.OutOrStdout())
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(append([]stats.RouteReport{}, routes...)); err != nil {
+		return fmt.Errorf("write statistics: %w", err)
+	}
+	return nil
 }
 
-func (o *statOptions) routes(ctx context.Context) ([]stats.RouteReport, error) {
-	if o.admin == "" && (o.context != "" || o.kubeconfig != "") {
-		return clusterRoutes(ctx, o.kubeconfig, o.context)
+// wanted is what flags and argument say.
+func (o *statOptions) wanted(only string) (wanted, error) {
+	namespace, name, both := strings.Cut(only, "/")
+	if !both {
+		return wanted{o.namespace, only}, nil
 	}
-	admin := o.admin
-	if admin == "" {
-		admin = defaultAdmin
+	if o.everywhere || o.namespace != "" && o.namespace != namespace {
+		return wanted{}, fmt.Errorf("%q names a namespace, and so does a flag: leave one of them out", only)
 	}
+	return wanted{namespace, name}, nil
+}
+
+// routes are those of a cluster or of a standalone proxy. The note is what is missing in them.
+func (o *statOptions) routes(ctx context.Context, w wanted) (routes []stats.RouteReport, note, err error) {
+	if o.admin != "" {
+		routes, err = proxyRoutes(ctx, o.admin, w)
+		return routes, nil, err
+	}
+	c, err := o.cluster()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case c != nil:
+		if w.namespace == "" && !o.everywhere {
+			w.namespace = c.namespace
+		}
+		return c.routes(ctx, w)
+	}
+	if routes, err = proxyRoutes(ctx, defaultAdmin, w); err != nil {
+		return nil, nil, fmt.Errorf("no cluster is asked, since there is no current context in a kubeconfig; and of standalone proxies: %w", err)
+	}
+	return routes, nil, nil
+}
+
+// proxyRoutes are those of a standalone proxy.
+func proxyRoutes(ctx context.Context, admin string, w wanted) ([]stats.RouteReport, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(admin, "/")+"/status", nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy: %w", err)
@@ -102,43 +139,15 @@ func (o *statOptions) routes(ctx context.Context) ([]stats.RouteReport, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask proxy at %s: status %s", admin, response.Status)
 	}
-	return decodeReport(io.LimitReader(response.Body, statLimit))
-}
-
-func decodeReport(in io.Reader) ([]stats.RouteReport, error) {
 	report := stats.Report{}
-	if err := json.NewDecoder(in).Decode(&report); err != nil {
+	if err := json.NewDecoder(io.LimitReader(response.Body, statLimit)).Decode(&report); err != nil {
 		return nil, fmt.Errorf("read statistics: %w", err)
 	}
-	return report.Routes, nil
-}
-
-func filter(routes []stats.RouteReport, id string) []stats.RouteReport {
-	for i := range routes {
-		if routes[i].Namespace+"/"+routes[i].Name == id {
-			return routes[i : i+1]
+	var out []stats.RouteReport
+	for i := range report.Routes {
+		if r := &report.Routes[i]; (w.namespace == "" || r.Namespace == w.namespace) && (w.name == "" || r.Name == w.name) {
+			out = append(out, *r)
 		}
 	}
-	return nil
-}
-
-func writeTable(out io.Writer, routes []stats.RouteReport, window string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ROUTE\tBACKEND\tSUCCESS\tRATE\tP50\tP95\tP99\tSUCCEEDED\tFAILED\tREJECTED\tCANCELED\tSKIPPED")
-	for i := range routes {
-		r := &routes[i]
-		for j := range r.Backends {
-			b := r.Backends[j].Windows[window]
-			rate, ok := b.Answers.SuccessRate()
-			_, _ = fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n",
-				r.Namespace, r.Name, r.Backends[j].Name, stats.Percent(rate, ok),
-				stats.PerSecond(b.Answers.Total(), b.Seconds),
-				stats.Short(b.Duration.Quantile(0.50)), stats.Short(b.Duration.Quantile(0.95)), stats.Short(b.Duration.Quantile(0.99)),
-				b.Answers.Succeeded, b.Answers.FailedTotal(), b.Answers.RejectedTotal(), b.Answers.Canceled, b.Answers.Skipped)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write statistics: %w", err)
-	}
-	return nil
+	return out, nil
 }

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+func writeTable(out io.Writer, routes []stats.RouteReport, window string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ROUTE\tBACKEND\tSUCCESS\tRATE\tP50\tP95\tP99\tSUCCEEDED\tFAILED\tREJECTED\tCANCELED\tSKIPPED\tREASONS")
+	for i := range routes {
+		r := &routes[i]
+		for j := range r.Backends {
+			b := r.Backends[j].Windows[window]
+			rate, ok := b.Answers.SuccessRate()
+			_, _ = fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n",
+				r.Namespace, r.Name, r.Backends[j].Name, stats.Percent(rate, ok),
+				stats.PerSecond(b.Answers.Total(), b.Seconds),
+				stats.Short(b.Duration.Quantile(0.50)), stats.Short(b.Duration.Quantile(0.95)), stats.Short(b.Duration.Quantile(0.99)),
+				b.Answers.Succeeded, b.Answers.FailedTotal(), b.Answers.RejectedTotal(), b.Answers.Canceled, b.Answers.Skipped,
+				reasons(&b.Answers, r.Backends[j].LastFailure))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write statistics: %w", err)
+	}
+	return nil
+}
+
+// reasons say why answers failed or were rejected, and how many of each, the most frequent
+// first: status 29 (last 503), timeout 1, rateLimited 4.
+func reasons(a *stats.Answers, last *stats.Failure) string {
+	var list []string
+	for _, reason := range byNumber(a.Failed) {
+		text := fmt.Sprintf("%s %d", reason, a.Failed[reason])
+		if last != nil && last.Reason == reason && last.Status != 0 {
+			text += fmt.Sprintf(" (last %d)", last.Status)
+		}
+		list = append(list, text)
+	}
+	for _, reason := range byNumber(a.Rejected) {
+		list = append(list, fmt.Sprintf("%s %d", reason, a.Rejected[reason]))
+	}
+	return strings.Join(list, ", ")
+}
+
+func byNumber(counts map[string]uint64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
