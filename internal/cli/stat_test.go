@@ -74,7 +74,7 @@ func TestR7StatAsksTheCurrentContext(t *testing.T) {
 			for _, r := range routes {
 				got[r.Namespace+"/"+r.Name] = true
 			}
-			for _, id := range strings.Fields(row.want) {
+			for id := range strings.FieldsSeq(row.want) {
 				if !got[id] {
 					t.Errorf("%s is not among %v", id, got)
 				}
