@@ -39,6 +39,11 @@ type reservation struct {
 // Attempts counts the exchanges begun.
 func (r *reservation) Attempts() int { return int(r.attempts.Load()) }
 
+// Safe implements fanout.Reservation.
+func (r *reservation) Safe(call *fanout.Call) bool {
+	return fanout.SafeMethod(r.backend.methodOf(call))
+}
+
 // Cancel gives the slot, the permit and the token of the limit back.
 func (r *reservation) Cancel() {
 	r.unlimit()

@@ -101,6 +101,14 @@ func (c *Combiner) Check(_ int, a *fanout.Answer, memory fanout.Memory) {
 // that is made here is appended to dst, and its room taken from the call's memory before;
 // one that is passed as it is stays the answer's.
 func (c *Combiner) Combine(r *fanout.Result, dst []byte) Response {
+	response := c.combine(r, dst)
+	if response.Outcome == fanout.Unmet {
+		ForbidRetry(r, response.Header)
+	}
+	return response
+}
+
+func (c *Combiner) combine(r *fanout.Result, dst []byte) Response {
 	if single := c.single(r); single >= 0 {
 		return c.pass(r, single)
 	}

@@ -19,6 +19,15 @@ func (c *Combiner) Diagnose(r *fanout.Result, h http.Header) {
 	}
 }
 
+// ForbidRetry tells the client of a failed call not to send it again, where a part of it
+// has had an effect that would be doubled. The field is one that SDKs which repeat a 5xx by
+// themselves obey (those made by Stainless, as of OpenAI and Anthropic, for example).
+func ForbidRetry(r *fanout.Result, h http.Header) {
+	if r.Affected() {
+		h["X-Should-Retry"] = []string{"false"}
+	}
+}
+
 // list writes the answers as a list of tokens with parameters (RFC 9651, section
 // 3.1). Clocks stand here and in the log, never in a body.
 func (c *Combiner) list(r *fanout.Result) string {

@@ -108,6 +108,8 @@ type reservation struct{ *script }
 func (r reservation) Cancel()       {}
 func (r reservation) Attempts() int { return 1 }
 
+func (r reservation) Safe(call *fanout.Call) bool { return call.Safe() }
+
 func (r reservation) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	select {
 	case <-time.After(r.delay):

@@ -49,8 +49,11 @@ type Memory interface {
 }
 
 // Safe reports whether the call's method is safe (RFC 9110, section 9.2.1).
-func (c *Call) Safe() bool {
-	switch c.Method {
+func (c *Call) Safe() bool { return SafeMethod(c.Method) }
+
+// SafeMethod reports whether a method is safe (RFC 9110, section 9.2.1).
+func SafeMethod(method string) bool {
+	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return true
 	}
@@ -96,6 +99,22 @@ func (a *Answer) Faulty() bool {
 // Responded reports whether the backend's own HTTP response is in the answer.
 func (a *Answer) Responded() bool { return a.Status != 0 }
 
+// effective reports whether the backend has done, or may yet do, what it was asked for: it
+// said so, its response was lost after it had said so, or nobody waits for what it says. An
+// answer that says no, or nothing, is a failure like that of any backend that is asked alone.
+func (a *Answer) effective() bool {
+	switch a.Outcome {
+	case Succeeded, Pending:
+		return true
+	case Canceled, Rejected:
+		return a.Attempts > 0
+	case Failed:
+		return a.Reason != Status && a.Status/100 == 2
+	case Skipped:
+	}
+	return false
+}
+
 // Backend is one receiver of calls. It is used by many calls at once.
 type Backend interface {
 	// Reserve takes, before a byte is sent, what the backend limits. Where it
@@ -123,4 +142,7 @@ type Reservation interface {
 	// Attempts counts the HTTP exchanges begun so far. It may be called while Do
 	// runs.
 	Attempts() int
+	// Safe reports whether the method that the backend gets is safe. It may be called at
+	// any time.
+	Safe(call *Call) bool
 }

@@ -15,6 +15,20 @@ type Result struct {
 	flight *flight
 }
 
+// Affected reports whether a part of the call has had an effect, or may yet have one, by a
+// method that is not safe: who sends the call again has that done twice.
+func (r *Result) Affected() bool {
+	if r.flight == nil {
+		return false
+	}
+	for i, asked := range r.flight.asked {
+		if asked != nil && !asked.Safe(r.flight.call) && r.Answers[i].effective() {
+			return true
+		}
+	}
+	return false
+}
+
 // Keep says which answer's stream is passed on, -1 for none. The others are closed
 // meanwhile. Whoever dispatched a call whose answers may be streams calls it once, and
 // closes the one that is kept.

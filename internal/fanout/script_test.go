@@ -87,6 +87,9 @@ func (s *scripted) Cancel() { s.returned.Add(1) }
 // Attempts implements fanout.Reservation.
 func (s *scripted) Attempts() int { return int(s.asked.Load()) }
 
+// Safe implements fanout.Reservation.
+func (*scripted) Safe(call *fanout.Call) bool { return call.Safe() }
+
 // observed is what statistics get to see.
 type observed struct {
 	mu      sync.Mutex

@@ -178,6 +178,7 @@ func (v *visit) short() {
 	v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
 	v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
 	v.route.combiner.Diagnose(v.result, v.writer.Header())
+	combine.ForbidRetry(v.result, v.writer.Header())
 	v.answer(gate.OutOfMemory())
 }
 
