@@ -56,7 +56,7 @@ func parse(args []string) (*settings, error) {
 	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")
 	flags.Int64Var(&s.options.MemoryBudget, "memory-budget", half(debug.SetMemoryLimit(-1)), "`bytes` that bodies may take; half of the memory limit (GOMEMLIMIT / 0.9) by default")
 	flags.IntVar(&s.options.MaxConnections, "max-connections", 0, "how many connections clients may have, each of which reserves 64 KiB of memory-budget, half of it at the most; 0 for as many as a quarter of it has room for")
-	flags.IntVar(&s.options.AccessLogSample, "access-log-sample", 1, "log one in so many complete calls; others always")
+	flags.IntVar(&s.options.AccessLogSample, "access-log-sample", 100, "log one in so many complete calls of routes without accessLog; others always")
 	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {
 		p, err := netip.ParsePrefix(value)
 		if err != nil {

@@ -50,6 +50,7 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 		Validation:     c.validation(),
 		Dispatch:       c.dispatch(),
 		Response:       c.response(),
+		AccessLog:      c.accessLog(),
 
 		CredentialHeaders: c.credentialHeaders(),
 	}

@@ -133,6 +133,19 @@ func (c *compiler) response() routeconfig.Response {
 	return out
 }
 
+// accessLog leaves to the proxy what the route does not say.
+func (c *compiler) accessLog() *routeconfig.AccessLog {
+	l := c.route.Spec.Proxy.AccessLog
+	if l == nil {
+		return nil
+	}
+	out := &routeconfig.AccessLog{Type: string(or(l.Type, v1alpha1.AccessLogSampled))}
+	if out.Type == routeconfig.AccessLogSampled {
+		out.OneIn = int(or(value(l.OneIn), 100))
+	}
+	return out
+}
+
 // networkPolicy checks what would only be refused of the object that it becomes.
 func (c *compiler) networkPolicy() {
 	p := c.route.Spec.Proxy.NetworkPolicy

@@ -3,9 +3,11 @@ package proxy
 import (
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // maxLogged bounds, in bytes, what of a method or path a line holds: both are the
@@ -14,11 +16,11 @@ const maxLogged = 1024
 
 func logged(s string) string { return s[:min(len(s), maxLogged)] }
 
-// log writes the line of a call. Complete calls are sampled; the path stands
-// there without its query, which may hold secrets.
+// log writes the line of a request, where it is to have one: docs/operations/logs.md
+// lists its fields. The path stands there without its query, which may hold secrets.
 func (v *visit) log(now time.Time) {
 	logger := v.proxy.options.Log
-	if !logger.Enabled(v.request.Context(), slog.LevelInfo) || !v.proxy.sample(v) {
+	if !logger.Enabled(v.request.Context(), slog.LevelInfo) || !v.sampled() {
 		return
 	}
 	path, _, _ := strings.Cut(v.request.RequestURI, "?")
@@ -44,13 +46,31 @@ func (v *visit) log(now time.Time) {
 	logger.LogAttrs(v.request.Context(), slog.LevelInfo, "call", attrs...)
 }
 
-// sample admits the line of every call that was not complete, and of one in so
-// many that were.
-func (p *Proxy) sample(v *visit) bool {
-	if p.options.AccessLogSample <= 1 || v.result == nil || v.outcome != fanout.Complete {
+// accessLog says which requests of a route have a line: none, or one in so many complete
+// calls, the first of them and all that are not complete.
+type accessLog struct {
+	none  bool
+	oneIn uint64
+	calls atomic.Uint64 // complete ones
+}
+
+func newAccessLog(config *routeconfig.AccessLog, oneIn int) accessLog {
+	if config == nil {
+		return accessLog{oneIn: uint64(max(oneIn, 1))}
+	}
+	return accessLog{none: config.Type == routeconfig.AccessLogNone, oneIn: uint64(max(config.OneIn, 1))}
+}
+
+// sampled reports whether a request has a line.
+func (v *visit) sampled() bool {
+	l := &v.route.accessLog
+	switch {
+	case l.none:
+		return false
+	case l.oneIn == 1 || v.result == nil || v.outcome != fanout.Complete:
 		return true
 	}
-	return p.sampled.Add(1)%uint64(p.options.AccessLogSample) == 0
+	return (l.calls.Add(1)-1)%l.oneIn == 0
 }
 
 func (v *visit) backends() slog.Attr {

@@ -52,7 +52,11 @@ type Options struct {
 	// DrainTimeout bounds the end of calls under way after that. Default: 10 m, the
 	// longest time that a call may take.
 	DrainTimeout time.Duration
-	// AccessLogSample logs one in so many complete calls; others always. Default: 1.
+	// FreePorts lets a route whose port is taken, or not ours to take, listen on a free one
+	// until it can be had, see Reclaim. Default: a document with such a route is refused.
+	FreePorts bool
+	// AccessLogSample logs one in so many complete calls of routes that do not say which
+	// they want; others always. Default: 1.
 	AccessLogSample int
 }
 

@@ -47,6 +47,7 @@ type route struct {
 	calls       *stats.Route
 	answers     []*stats.Backend
 	shadows     []*shadow
+	accessLog   accessLog
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
 	shadowMemory *body.Budget
@@ -128,7 +129,10 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 }
 
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
-	r := &route{id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory}
+	r := &route{
+		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory,
+		accessLog: newAccessLog(config.AccessLog, c.options.AccessLogSample),
+	}
 	r.credentials = headers.NewCredentials(callerFields(config))
 	via := pseudonym(r.id)
 	limiters, err := c.limiters(r.id, config.RateLimits)

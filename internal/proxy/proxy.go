@@ -28,7 +28,6 @@ type Proxy struct {
 	plan        atomic.Pointer[plan]
 	refused     atomic.Pointer[string]
 	draining    atomic.Bool
-	sampled     atomic.Uint64
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
 	clients     *clients

@@ -46,6 +46,8 @@ type Route struct {
 	Dispatch          Dispatch    `json:"dispatch"`
 	Backends          []Backend   `json:"backends"`
 	Response          Response    `json:"response"`
+	// AccessLog is nil where the proxy's own setting holds.
+	AccessLog *AccessLog `json:"accessLog,omitempty"`
 }
 
 // Duration is written as a string such as "1.5s".

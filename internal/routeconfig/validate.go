@@ -41,6 +41,7 @@ func (r *Route) validate() error {
 		between("validation.bodyTimeout", int64(r.Validation.BodyTimeout), 1, maxSpan),
 		r.Dispatch.validate(len(r.Backends)),
 		r.Response.validate(len(r.Backends)),
+		r.AccessLog.validate(),
 		between("backends", int64(len(r.Backends)), 1, 32),
 	}
 	if r.Listener.TLSSecret != "" {

@@ -38,6 +38,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLog
+  map:
+    fields:
+    - name: oneIn
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogType
+      default: Sampled
+- name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogType
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AuthenticationType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Autoscaling
@@ -621,6 +633,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Proxy
   map:
     fields:
+    - name: accessLog
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.AccessLog
     - name: autoscaling
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Autoscaling

@@ -32,6 +32,9 @@ type ProxyApplyConfiguration struct {
 	Template *PodTemplateApplyConfiguration `json:"template,omitempty"`
 	// service is the route's Service.
 	Service *ProxyServiceApplyConfiguration `json:"service,omitempty"`
+	// accessLog says which calls have a line in the proxies' log. Default: one in 100
+	// of those that are complete, and all others.
+	AccessLog *AccessLogApplyConfiguration `json:"accessLog,omitempty"`
 }
 
 // ProxyApplyConfiguration constructs a declarative configuration of the Proxy type for use with
@@ -93,5 +96,13 @@ func (b *ProxyApplyConfiguration) WithTemplate(value *PodTemplateApplyConfigurat
 // If called multiple times, the Service field is set to the value of the last call.
 func (b *ProxyApplyConfiguration) WithService(value *ProxyServiceApplyConfiguration) *ProxyApplyConfiguration {
 	b.Service = value
+	return b
+}
+
+// WithAccessLog sets the AccessLog field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AccessLog field is set to the value of the last call.
+func (b *ProxyApplyConfiguration) WithAccessLog(value *AccessLogApplyConfiguration) *ProxyApplyConfiguration {
+	b.AccessLog = value
 	return b
 }
