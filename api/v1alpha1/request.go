@@ -19,7 +19,7 @@ type NameValue struct {
 
 // Expression is one in CEL (https://cel.dev) over the call: request.method, path (raw),
 // host, query and headers (maps of strings, names of fields in lower case, credentials
-// left out), caller, and body, which is read as JSON. Strings have lowerAscii,
+// left out), caller, clientIP, and body, which is read as JSON. Strings have lowerAscii,
 // upperAscii and trim; optional fields are read by request.body.?a.orValue(b). At most
 // 4096 characters, and 32768 in all expressions of a route together; an evaluation that costs over 100000 is cut off, and the answer has
 // then failed with reason expression.
@@ -104,6 +104,11 @@ type Request struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	ForwardCredentials []HeaderName `json:"forwardCredentials,omitempty"`
+
+	// clientAddress is the field in which the backend is told who calls: None (default),
+	// XForwardedFor or Forwarded. What a caller says of it itself is never passed on.
+	// +optional
+	ClientAddress ClientAddress `json:"clientAddress,omitempty"`
 
 	// body says which body is sent. Default: the call's.
 	// +optional
@@ -223,6 +228,25 @@ type RequestHeaders struct {
 	// +kubebuilder:validation:MaxItems=32
 	Set []HeaderValue `json:"set,omitempty"`
 }
+
+// ClientAddress names the field in which a backend is told who calls.
+//
+// +kubebuilder:validation:Enum=None;XForwardedFor;Forwarded
+type ClientAddress string
+
+// The fields in which a backend is told who calls. Each ends in the address of whoever
+// opened the connection to the proxy. Where that peer is within
+// listener.clientIP.trustedCIDRs the addresses that it sent come before: the last 32, of
+// 4096 bytes at most. From anybody else there is that one address alone.
+const (
+	// ClientAddressNone is none.
+	ClientAddressNone ClientAddress = "None"
+	// ClientAddressXForwardedFor is X-Forwarded-For.
+	ClientAddressXForwardedFor ClientAddress = "XForwardedFor"
+	// ClientAddressForwarded is Forwarded (RFC 7239), with for= alone for what is ours. A
+	// chain that trusted peers sent in X-Forwarded-For is written so.
+	ClientAddressForwarded ClientAddress = "Forwarded"
+)
 
 // RequestBodyType names the body that is sent.
 //

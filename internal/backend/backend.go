@@ -52,7 +52,9 @@ type Backend struct {
 	passHost   bool
 	dropBody   bool
 	combined   bool
-	timeout    time.Duration
+	// clientAddress is the document's kind of field that tells who calls, or empty.
+	clientAddress string
+	timeout       time.Duration
 	// idleTimeout bounds the silence of a response that is streamed; 0 for one that is
 	// read whole.
 	idleTimeout time.Duration
@@ -72,14 +74,16 @@ func New(o Options) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{
-		rewrites:    rewrites,
-		state:       o.State,
-		target:      newTarget(base, o.Config),
-		credential:  newCredential(o, base),
-		retry:       newRetry(o.Config.Retry),
-		method:      request.Method,
-		host:        request.Host,
-		passHost:    request.ForwardHost,
+		rewrites:      rewrites,
+		state:         o.State,
+		target:        newTarget(base, o.Config),
+		credential:    newCredential(o, base),
+		retry:         newRetry(o.Config.Retry),
+		method:        request.Method,
+		host:          request.Host,
+		passHost:      request.ForwardHost,
+		clientAddress: request.ClientAddress,
+
 		dropBody:    request.DropBody || request.Method == "GET" || request.Method == "HEAD",
 		combined:    o.Combined,
 		timeout:     time.Duration(o.Config.Timeout),
@@ -142,6 +146,9 @@ func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reserv
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}
+	if told := b.told(call); told.Name != "" {
+		rewritten.headers = append(rewritten.headers, told)
+	}
 	if !b.credential.ready(b.authority(call)) {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential}
 	}
@@ -151,6 +158,17 @@ func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reserv
 	}
 	r.backend, r.rewritten = b, rewritten
 	return r, fanout.Answer{}
+}
+
+// told is the field that tells the backend who calls; it has no name where there is none.
+func (b *Backend) told(call *fanout.Call) headers.Field {
+	switch {
+	case b.clientAddress == routeconfig.ClientAddressXForwardedFor && call.XForwardedFor != "":
+		return headers.Field{Name: "X-Forwarded-For", Value: call.XForwardedFor}
+	case b.clientAddress == routeconfig.ClientAddressForwarded && call.Forwarded != "":
+		return headers.Field{Name: "Forwarded", Value: call.Forwarded}
+	}
+	return headers.Field{}
 }
 
 // methodOf is the method that the backend gets.

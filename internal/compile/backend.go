@@ -131,6 +131,9 @@ func (c *compiler) request(path *field.Path, r *v1alpha1.Request) routeconfig.Re
 	if r.Host != nil {
 		out.Host, out.ForwardHost = r.Host.Value, r.Host.Type == v1alpha1.HostForward
 	}
+	if r.ClientAddress != v1alpha1.ClientAddressNone {
+		out.ClientAddress = string(r.ClientAddress)
+	}
 	if h := r.Headers; h != nil {
 		out.RemoveHeaders = texts(h.Remove)
 		for i, f := range h.Set {

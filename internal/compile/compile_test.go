@@ -95,6 +95,18 @@ func TestRefusals(t *testing.T) {
 		"a path's expression": {func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Backends[0].Request.Path = v1alpha1.RequestPath{Type: "Expression", Expression: "{}"}
 		}, compile.Options{}, "spec.backends[0].request.path.expression", "yields map"},
+		"P6: a field that tells who calls, set by hand too": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.ClientAddress = "XForwardedFor"
+			r.Spec.Backends[0].Request.Headers = &v1alpha1.RequestHeaders{Set: []v1alpha1.HeaderValue{{Name: "x_forwarded-for", Value: new("a")}}}
+		}, compile.Options{}, "spec.backends[0].request.headers.set[0].name", "request.clientAddress"},
+		"P6: a field that tells who calls, removed by hand": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.ClientAddress = "Forwarded"
+			r.Spec.Backends[0].Request.Headers = &v1alpha1.RequestHeaders{Remove: []v1alpha1.HeaderName{"forwarded"}}
+		}, compile.Options{}, "spec.backends[0].request.headers.remove[0]", "request.clientAddress"},
+		"P6: another field that tells who calls, set by hand": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends[0].Request.ClientAddress = "Forwarded"
+			r.Spec.Backends[0].Request.Headers = &v1alpha1.RequestHeaders{Set: []v1alpha1.HeaderValue{{Name: "X-Forwarded-For", Expression: "request.clientIP"}}}
+		}, compile.Options{}, "", ""},
 		"a network that is none": {networks("10.0.0.0"), compile.Options{}, "spec.proxy.networkPolicy.from[0].ipBlock.cidr", "such as 10.0.0.0/8"},
 		"an exception outside":   {networks("10.0.0.0/8", "11.0.0.0/9"), compile.Options{}, "spec.proxy.networkPolicy.from[0].ipBlock.except[0]", "within cidr"},
 		"an exception within":    {networks("10.0.0.0/8", "10.1.0.0/16"), compile.Options{}, "", ""},

@@ -57,7 +57,12 @@ func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend) {
 	if b.Request.Headers == nil {
 		return
 	}
-	own := shownField(b.Authentication)
+	own, teller := shownField(b.Authentication), tellingField(b.Request.ClientAddress)
+	for i, name := range b.Request.Headers.Remove {
+		if teller != "" && headers.Same(string(name), teller) {
+			c.refuse(path.Child("remove").Index(i), string(name), "must not name the field of request.clientAddress: set that to None, or leave this out")
+		}
+	}
 	for i, f := range b.Request.Headers.Set {
 		at, name := path.Child("set").Index(i).Child("name"), string(f.Name)
 		if headers.Reserved(name) {
@@ -66,7 +71,22 @@ func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend) {
 		if own != "" && headers.Same(name, own) {
 			c.refuse(at, name, "must not name the field of the backend's own credential, with _ read as -")
 		}
+		if teller != "" && headers.Same(name, teller) {
+			c.refuse(at, name, "must not name the field of request.clientAddress, with _ read as -: set that to None, or leave this out")
+		}
 	}
+}
+
+// tellingField is the field in which a backend is told who calls, or none.
+func tellingField(a v1alpha1.ClientAddress) string {
+	switch a {
+	case v1alpha1.ClientAddressXForwardedFor:
+		return "X-Forwarded-For"
+	case v1alpha1.ClientAddressForwarded:
+		return "Forwarded"
+	case v1alpha1.ClientAddressNone:
+	}
+	return ""
 }
 
 // shownField is the field in which a backend's credential is shown, or none.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ func compiler(t testing.TB) *Compiler {
 func input(body string) *Input {
 	return NewInput(&Request{
 		Method: "POST", Path: "/a%2Fb", Query: "x=1&x=2&y=a+b&%zz", Host: "orders.example.com", Caller: "till",
-		Header: http.Header{"X-Tenant": {"one", "two"}, "Authorization": {"Bearer hidden"}}, Hidden: func(name string) bool { return name == "Authorization" },
+		ClientIP: netip.MustParseAddr("2001:db8:0::7"),
+		Header:   http.Header{"X-Tenant": {"one", "two"}, "Authorization": {"Bearer hidden"}}, Hidden: func(name string) bool { return name == "Authorization" },
 		Body: []byte(body),
 	}, nil)
 }
@@ -81,6 +83,7 @@ func TestJSON(t *testing.T) {
 		`request.headers['x-tenant']`:                                            `"one, two"`,
 		`'authorization' in request.headers`:                                     `false`,
 		`request.method + request.path + request.host + request.caller`:          `"POST/a%2Fborders.example.comtill"`,
+		`[request.clientIP, request.clientIP].map(a, a + '/64')`:                 `["2001:db8::7/64","2001:db8::7/64"]`,
 		`b'ab'`:           `"YWI="`,
 		`{1: 2, true: 3}`: `{"1":2,"true":3}`,
 		`duration('90s')`: `"1m30s"`,

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -14,13 +15,14 @@ import (
 
 // The variables of expressions.
 const (
-	varMethod  = "request.method"
-	varPath    = "request.path"
-	varHost    = "request.host"
-	varCaller  = "request.caller"
-	varQuery   = "request.query"
-	varHeaders = "request.headers"
-	varBody    = "request.body"
+	varMethod   = "request.method"
+	varPath     = "request.path"
+	varHost     = "request.host"
+	varCaller   = "request.caller"
+	varClientIP = "request.clientIP"
+	varQuery    = "request.query"
+	varHeaders  = "request.headers"
+	varBody     = "request.body"
 	// varMeter is none of an expression's own: @ is not part of a name.
 	varMeter = "@meter"
 )
@@ -33,7 +35,9 @@ type Request struct {
 	Host        string
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
-	Header http.Header
+	// ClientIP is the client's address; where it is not valid, it reads as an empty string.
+	ClientIP netip.Addr
+	Header   http.Header
 	// Hidden says which fields expressions do not see: credentials. Nil hides none.
 	Hidden func(name string) bool
 	Body   []byte
@@ -45,6 +49,7 @@ type Input struct {
 	request              *Request
 	meter                meter
 	query, headers, body ref.Val
+	clientIP             ref.Val
 }
 
 // NewInput returns the Input of a request, which must not change any more. A nil memory
@@ -75,6 +80,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return types.String(in.request.Host), true
 	case varCaller:
 		return types.String(in.request.Caller), true
+	case varClientIP:
+		return in.address(), true
 	case varQuery:
 		return in.meter.once(&in.query, in.parseQuery), true
 	case varHeaders:
@@ -83,6 +90,17 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return in.meter.once(&in.body, in.parseBody), true
 	}
 	return nil, false
+}
+
+// address is that of the client, written as RFC 5952 has it.
+func (in *Input) address() ref.Val {
+	if in.clientIP == nil {
+		in.clientIP = types.String("")
+		if in.request.ClientIP.IsValid() {
+			in.clientIP = types.String(in.request.ClientIP.String())
+		}
+	}
+	return in.clientIP
 }
 
 func (m *meter) once(kept *ref.Val, parse func() ref.Val) ref.Val {

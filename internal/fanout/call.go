@@ -25,6 +25,9 @@ type Call struct {
 	Body []byte
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
+	// XForwardedFor and Forwarded are the values of these fields for backends that are told
+	// who calls; empty where none of the route is.
+	XForwardedFor, Forwarded string
 	// Memory counts what bodies of the call take; nil for nobody does.
 	Memory Memory
 	// Input is what the backends' expressions read of the call, where there are any.

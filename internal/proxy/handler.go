@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 const (
@@ -113,15 +114,12 @@ func (v *visit) serve() {
 		defer v.client.calls.Add(-1)
 	}
 	call.RequestID, call.Memory = v.id, v.Memory
+	if !v.tell(call) {
+		v.refuse(gate.OutOfMemory())
+		return
+	}
 	if v.route.computes {
-		input := expression.NewInput(&expression.Request{
-			Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller,
-			Header: call.Header, Hidden: v.route.credentials.Has, Body: call.Body,
-		}, v.Memory)
-		call.Input, call.Reserved = input, func() {
-			call.Input = nil
-			input.Close()
-		}
+		v.compute(call)
 	}
 	for _, b := range v.route.backends {
 		if err := b.CheckPath(call); err != nil {
@@ -136,6 +134,33 @@ func (v *visit) serve() {
 	}
 	v.result = result
 	v.respond()
+}
+
+// tell makes the fields that tell backends who calls; false where there is no room.
+func (v *visit) tell(call *fanout.Call) bool {
+	for _, kind := range v.route.tells {
+		if !v.Memory.Take(gate.MaxChain) {
+			return false
+		}
+		if value := v.route.gate.Chain(v.request, kind); kind == routeconfig.ClientAddressForwarded {
+			call.Forwarded = value
+		} else {
+			call.XForwardedFor = value
+		}
+	}
+	return true
+}
+
+// compute gives the call what expressions read.
+func (v *visit) compute(call *fanout.Call) {
+	input := expression.NewInput(&expression.Request{
+		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, ClientIP: v.Client,
+		Header: call.Header, Hidden: v.route.credentials.Has, Body: call.Body,
+	}, v.Memory)
+	call.Input, call.Reserved = input, func() {
+		call.Input = nil
+		input.Close()
+	}
 }
 
 func (v *visit) respond() {

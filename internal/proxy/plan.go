@@ -39,6 +39,8 @@ type route struct {
 	gate     *gate.Gate
 	backends []*backend.Backend
 	computes bool // a backend has expressions
+	// tells has the kinds of fields that tell backends who calls.
+	tells []string
 	// credentials are the fields of callers that expressions do not see, nor backends.
 	credentials *headers.Credentials
 	names       []string
@@ -208,6 +210,9 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		return fmt.Errorf("compile backend: %w", err)
 	}
 	r.computes = r.computes || b.Computes()
+	if kind := config.Request.ClientAddress; kind != "" && !slices.Contains(r.tells, kind) {
+		r.tells = append(r.tells, kind)
+	}
 	for _, g := range state.Groups() {
 		r.groups = append(r.groups, dependency{g, config.Name})
 	}

@@ -120,10 +120,18 @@ type Request struct {
 	SetHeaders     []NameValue `json:"setHeaders,omitempty"`
 	// ForwardCredentials are names of fields that carry the caller's credentials.
 	ForwardCredentials []string `json:"forwardCredentials,omitempty"`
-	DropBody           bool     `json:"dropBody,omitempty"`
+	// ClientAddress is the field that tells who calls; empty for none.
+	ClientAddress string `json:"clientAddress,omitempty"`
+	DropBody      bool   `json:"dropBody,omitempty"`
 	// BodyExpression yields the body as JSON; empty for the call's.
 	BodyExpression string `json:"bodyExpression,omitempty"`
 }
+
+// The fields that tell who calls.
+const (
+	ClientAddressXForwardedFor = "XForwardedFor"
+	ClientAddressForwarded     = "Forwarded"
+)
 
 // The ways to make a path.
 const (

@@ -159,6 +159,7 @@ func (b *Backend) validate() error {
 		between("maxConcurrentRequests", int64(b.MaxConcurrentRequests), 0, 65536),
 		between("maxQueuedRequests", int64(b.MaxQueuedRequests), 0, 65536),
 		oneOf("request.path", b.Request.Path, PathURL, PathForward, PathReplacePrefix, PathExpression),
+		oneOf("request.clientAddress", b.Request.ClientAddress, "", ClientAddressXForwardedFor, ClientAddressForwarded),
 		oneOf("protocol", b.Protocol, "", ProtocolAuto, ProtocolHTTP1, ProtocolH2C),
 		address(b.URL),
 	}

@@ -276,6 +276,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
       default: 30s
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAddress
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAuthentication
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientIP
@@ -735,6 +737,9 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestBody
       default:
         type: Forward
+    - name: clientAddress
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ClientAddress
     - name: forwardCredentials
       type:
         list:

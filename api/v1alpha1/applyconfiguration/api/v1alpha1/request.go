@@ -25,6 +25,9 @@ type RequestApplyConfiguration struct {
 	// gets to see, in any case: Authorization, Cookie, the route's API-key field or any
 	// other that is held back. 1 to 16. Default: none.
 	ForwardCredentials []apiv1alpha1.HeaderName `json:"forwardCredentials,omitempty"`
+	// clientAddress is the field in which the backend is told who calls: None (default),
+	// XForwardedFor or Forwarded. What a caller says of it itself is never passed on.
+	ClientAddress *apiv1alpha1.ClientAddress `json:"clientAddress,omitempty"`
 	// body says which body is sent. Default: the call's.
 	Body *RequestBodyApplyConfiguration `json:"body,omitempty"`
 }
@@ -82,6 +85,14 @@ func (b *RequestApplyConfiguration) WithForwardCredentials(values ...apiv1alpha1
 	for i := range values {
 		b.ForwardCredentials = append(b.ForwardCredentials, values[i])
 	}
+	return b
+}
+
+// WithClientAddress sets the ClientAddress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientAddress field is set to the value of the last call.
+func (b *RequestApplyConfiguration) WithClientAddress(value apiv1alpha1.ClientAddress) *RequestApplyConfiguration {
+	b.ClientAddress = &value
 	return b
 }
 
