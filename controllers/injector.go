@@ -70,12 +70,20 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 		return without("the FanoutRoute " + key.Name + " is not accepted: " + why)
 	}
 	sidecar, volumes := desired.Sidecar(desired.Input{
-		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: i.Proxies,
+		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: i.Proxies, Grace: graceOf(pod),
 	})
 	if why := clash(pod, volumes, desired.AdminPort, int32(compiled.Listener.Port)); why != "" { //nolint:gosec // a port
 		return without(why)
 	}
 	return admission.Patched("", injection(pod, sidecar, volumes)...)
+}
+
+// graceOf is the grace period of a Pod in seconds, with the API server's default.
+func graceOf(pod *corev1.Pod) int64 {
+	if grace := pod.Spec.TerminationGracePeriodSeconds; grace != nil {
+		return *grace
+	}
+	return corev1.DefaultTerminationGracePeriodSeconds
 }
 
 // accepted compiles all of a route but its expressions: a Pod must not wait for those, and

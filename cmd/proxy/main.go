@@ -54,6 +54,7 @@ func parse(args []string) (*settings, error) {
 	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
 	flags.BoolVar(&s.options.RequireMounts, "require-mounts", false, "refuse documents that read a Secret without a folder below credentials")
 	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")
+	flags.DurationVar(&s.options.DrainTimeout, "drain-timeout", 0, "how long calls and streams may go on after drain-delay, before they are cut; 0 for as long as a call may take by its route's timeouts")
 	flags.Int64Var(&s.options.MemoryBudget, "memory-budget", half(debug.SetMemoryLimit(-1)), "`bytes` that bodies may take; half of the memory limit (GOMEMLIMIT / 0.9) by default")
 	flags.IntVar(&s.options.MaxConnections, "max-connections", 0, "how many connections clients may have, each of which reserves 64 KiB of memory-budget, half of it at the most; 0 for as many as a quarter of it has room for")
 	flags.IntVar(&s.options.AccessLogSample, "access-log-sample", 100, "log one in so many complete calls of routes without accessLog; others always")

@@ -69,7 +69,7 @@ func TestPipeline(t *testing.T) {
 		}
 		if route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
 			container, volumes := desired.Sidecar(desired.Input{
-				Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: desired.Options{Image: "fanout:test"},
+				Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: desired.Options{Image: "fanout:test"}, Grace: 30,
 			})
 			text, err := yaml.Marshal(map[string]any{"initContainer": container, "volumes": volumes})
 			if err != nil {

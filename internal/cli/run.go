@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,10 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,18 +38,25 @@ type runner struct {
 	out     io.Writer
 	errOut  io.Writer
 
-	mu     sync.Mutex
-	opened map[string]net.Addr // routes that listen, by namespace/name
-	told   map[string]string   // the ready lines that are out
+	mu sync.Mutex // guards what follows
+	// wanted is what is to be served; failed says why it is not, where it is not yet.
+	wanted *manifests
+	failed string
+	told   map[string]string // the ready lines that are out, by NAMESPACE/NAME
+	warned map[string]string // what was said of routes that are not where they want to be
 }
 
+// retryEvery is after how long what could not be had is tried again.
+const retryEvery = time.Second
+
 func newRun() *cobra.Command {
-	r := &runner{opened: map[string]net.Addr{}, told: map[string]string{}}
+	r := &runner{told: map[string]string{}, warned: map[string]string{}}
 	cmd := &cobra.Command{
 		Use:   "run -f PATH",
 		Short: "Serve FanoutRoutes on this machine, without a cluster",
-		Long: "Serves every route on its own port, with the data plane that the operator runs. " +
-			"Prints a line for each route that is ready; Ctrl-C drains.",
+		Long: "Serves every route on its own port, with the data plane that the operator runs; one whose port is taken " +
+			"listens on a free one, and with --watch moves to its own when that is free. " +
+			"Prints a line for each route that is ready or has moved; Ctrl-C drains, a second one ends at once.",
 		Example: "  fanoutctl run -f route.yaml -f secrets.yaml --resolve shop/orders:8080=127.0.0.1:3000",
 		Args:    cobra.NoArgs,
 	}
@@ -93,7 +99,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 	}
 	r.secrets = newMemory(m.secrets)
 	r.proxy = proxy.New(proxy.Options{
-		Credentials: r.secrets, Log: log, Listen: r.listen, Admin: r.admin, Resolve: resolve,
+		Credentials: r.secrets, Log: log, Address: r.address, FreePorts: true, Admin: r.admin, Resolve: resolve,
 		Guard:           netguard.New(netguard.Options{AllowLoopback: true}),
 		ClusterDomain:   netguard.ClusterDomain("/etc/resolv.conf"),
 		AccessLogSample: r.sample,
@@ -106,6 +112,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 			r.reload()
 			return true
 		})
+		go r.retry(ctx)
 	}
 	if err := r.proxy.Run(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)
@@ -124,47 +131,90 @@ func (r *runner) report(m *manifests) bool {
 	return len(m.faults) > 0
 }
 
-// load serves what the manifests say, and prints a line for each route that is new, or
-// has moved to another port or scheme.
+// load serves what the manifests say, and tells where.
 func (r *runner) load(m *manifests) error {
-	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: m.routes})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wanted = m
+	return r.serve()
+}
+
+func (r *runner) serve() error {
+	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: r.wanted.routes})
 	if err != nil {
 		return fmt.Errorf("encode routes: %w", err)
 	}
 	if err := r.proxy.Load(encoded); err != nil {
 		return fmt.Errorf("serve routes: %w", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	current := map[string]string{}
-	for i := range m.routes {
-		id := m.routes[i].Namespace + "/" + m.routes[i].Name
-		scheme := "http"
-		if m.routes[i].Listener.TLSSecret != "" {
-			scheme = "https"
-		}
-		current[id] = fmt.Sprintf("route %s %s://%s\n", id, scheme, r.opened[id])
-		if r.told[id] != current[id] {
-			_, _ = io.WriteString(r.out, current[id])
-		}
-	}
-	r.told = current
+	r.tell()
 	return nil
 }
 
-// listen opens a route's port, or a free one where it is taken.
-func (r *runner) listen(route *routeconfig.Route) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(r.address, strconv.Itoa(route.Listener.Port)))
-	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
-		l, err = net.Listen("tcp", net.JoinHostPort(r.address, "0"))
+// tell prints a line for each route that is new, or has moved to another port or scheme,
+// and says which are not where they want to be.
+func (r *runner) tell() {
+	schemes := map[string]string{}
+	for i := range r.wanted.routes {
+		id := r.wanted.routes[i].Namespace + "/" + r.wanted.routes[i].Name
+		schemes[id] = "http"
+		if r.wanted.routes[i].Listener.TLSSecret != "" {
+			schemes[id] = "https"
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("listen for route %s/%s: %w", route.Namespace, route.Name, err)
+	told, warned := map[string]string{}, map[string]string{}
+	for _, l := range r.proxy.Listening() {
+		if l.Refused != nil {
+			warned[l.Route] = fmt.Sprintf("fanoutctl: route %s cannot have port %d (%v), and listens on %s%s\n",
+				l.Route, l.Port, l.Refused, l.Address, map[bool]string{true: " until it can"}[r.watch])
+		}
+		if r.warned[l.Route] != warned[l.Route] {
+			_, _ = io.WriteString(r.errOut, warned[l.Route])
+		}
+		told[l.Route] = fmt.Sprintf("route %s %s://%s\n", l.Route, schemes[l.Route], l.Address)
+		if r.told[l.Route] != told[l.Route] {
+			_, _ = io.WriteString(r.out, told[l.Route])
+		}
 	}
+	r.told, r.warned = told, warned
+}
+
+// retry tries again to serve what could not be served, and to have the ports that could
+// not be had.
+func (r *runner) retry(ctx context.Context) {
+	ticker := time.NewTicker(retryEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			r.again()
+		}
+	}
+}
+
+func (r *runner) again() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.opened[route.Namespace+"/"+route.Name] = l.Addr()
-	return l, nil
+	if r.failed != "" {
+		r.note(r.serve())
+		return
+	}
+	r.proxy.Reclaim()
+	r.tell()
+}
+
+// note says, once, why what is wanted is not served.
+func (r *runner) note(err error) {
+	failed := ""
+	if err != nil {
+		failed = err.Error()
+	}
+	if failed != "" && failed != r.failed {
+		_, _ = fmt.Fprintln(r.errOut, "fanoutctl:", failed)
+	}
+	r.failed = failed
 }
 
 // newWatcher watches the files, where that is asked for.
@@ -194,9 +244,10 @@ func (r *runner) reload() {
 	}
 	r.secrets.swap(m.secrets)
 	r.proxy.ReloadCredentials([]string{"."})
-	if err := r.load(m); err != nil {
-		_, _ = fmt.Fprintln(r.errOut, "fanoutctl:", err)
-	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wanted = m
+	r.note(r.serve())
 }
 
 // parseResolve turns NAMESPACE/SERVICE:PORT=HOST:PORT into what the proxy dials.

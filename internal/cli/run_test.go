@@ -227,3 +227,69 @@ func TestCtrlCDrains(t *testing.T) {
 		t.Errorf("the call under way got %d", code)
 	}
 }
+
+// P7: under --watch routes swap their ports and keep them, and one whose port is somebody
+// else's says so, listens elsewhere and moves when it can.
+func TestP7WatchGivesRoutesTheirPorts(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, testkit.Respond(200, "application/json", `1`))
+	folder, one, two := t.TempDir(), freePort(t), freePort(t)
+	foreign, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	third := foreign.Addr().(*net.TCPAddr).Port
+	save := func(a, b2, c int) {
+		t.Helper()
+		content := ""
+		for name, port := range map[string]int{"a": a, "b": b2, "c": c} {
+			content += manifest("shop", name, port, "  - {name: "+name+", url: '"+b.URL+"'}\n")
+		}
+		if err := os.WriteFile(filepath.Join(folder, "r.tmp"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(folder, "r.tmp"), filepath.Join(folder, "r.yaml")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(one, two, third)
+	r := start(t, "", "-f", folder, "--admin", "", "--watch")
+	r.await(3)
+	url := func(port int) string { return fmt.Sprintf("http://127.0.0.1:%d", port) }
+	if r.ready["shop/a"] != url(one) || r.ready["shop/b"] != url(two) || r.ready["shop/c"] == url(third) {
+		t.Fatalf("ready are %v", r.ready)
+	}
+	said := fmt.Sprintf("route shop/c cannot have port %d (", third)
+	if n := strings.Count(r.stderr.String(), said); n != 1 {
+		t.Errorf("said %d times:\n%s", n, r.stderr)
+	}
+	moved := func(n int) map[string]string {
+		t.Helper()
+		r.ready = map[string]string{}
+		r.await(n)
+		return r.ready
+	}
+	save(two, one, third)
+	if got := moved(2); got["shop/a"] != url(two) || got["shop/b"] != url(one) {
+		t.Errorf("after the swap: %v", got)
+	}
+	for port, want := range map[int]string{one: `{"b":1}`, two: `{"a":1}`} {
+		if _, body, _ := post(t, url(port), "{}"); body != want {
+			t.Errorf("port %d answered %s, want %s", port, body, want)
+		}
+	}
+	foreign.Close()
+	if got := moved(1); got["shop/c"] != url(third) {
+		t.Errorf("once the port is free: %v", got)
+	}
+	if n := strings.Count(r.stderr.String(), said); n != 1 {
+		t.Errorf("said %d times:\n%s", n, r.stderr)
+	}
+	save(two, one, one) // of two that want one port, one has it
+	got := moved(1)
+	testkit.Eventually(t, "who has it is said", func() bool { return strings.Contains(r.stderr.String(), "route shop/b has it") })
+	if got["shop/c"] == url(one) || got["shop/c"] == "" {
+		t.Errorf("of two that want one port: %v", got)
+	}
+}

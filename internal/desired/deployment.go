@@ -24,7 +24,7 @@ const (
 	user = 65532
 	// drainDelay is the proxy's: how long it accepts calls after SIGTERM.
 	drainDelay = 5 * time.Second
-	// graceMargin is for the start of the drain and the exit.
+	// graceMargin is for the start of the drain, for calls that are cut, and the exit.
 	graceMargin = 5 * time.Second
 )
 
@@ -57,7 +57,7 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 			WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container(in).
 			WithName(v1alpha1.ProxyName).
-			WithArgs("--drain-delay=" + drainDelay.String()).
+			WithArgs("--drain-delay="+drainDelay.String(), "--drain-timeout="+drainTimeout(grace(in), drainDelay).String()).
 			WithPorts(corev1.ContainerPort().WithName(CallsPortName).WithContainerPort(CallsPort).WithProtocol("TCP")).
 			WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2))).
 		WithVolumes(volumes(in)...)
@@ -73,16 +73,18 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 // 1 m, 2 m and so on, since its change rolls the Pods, and an edit of a timeout
 // should not.
 func grace(in Input) time.Duration {
-	longest := time.Duration(in.Compiled.Dispatch.Timeout)
-	for i := range in.Compiled.Backends {
-		longest = max(longest, time.Duration(in.Compiled.Backends[i].Timeout))
-	}
-	total := drainDelay + time.Duration(in.Compiled.Validation.BodyTimeout) + longest + graceMargin
+	total := drainDelay + in.Compiled.CallTime() + graceMargin
 	rounded := 30 * time.Second
 	for rounded < total {
 		rounded *= 2
 	}
 	return rounded
+}
+
+// drainTimeout is what of a Pod's grace period is left for calls and streams that are under
+// way when the proxy stops accepting; those that take longer are cut within the margin.
+func drainTimeout(grace, delay time.Duration) time.Duration {
+	return max(grace-delay-min(graceMargin, grace/4), 100*time.Millisecond)
 }
 
 // container is what a proxy's container is in either mode.

@@ -56,7 +56,9 @@ type Input struct {
 	Secrets []string
 	// Document is the encoded document.
 	Document []byte
-	Options  Options
+	// Grace is the grace period of the Pod that a sidecar is for, in seconds.
+	Grace   int64
+	Options Options
 }
 
 // Children are a route's objects. Those that the route does not ask for are nil.

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"time"
+
 	corev1api "k8s.io/api/core/v1"
 	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -14,6 +16,11 @@ const (
 	noToken     = "no-token"
 )
 
+// grace is the Pod's grace period, which the schema does not bound.
+func (in Input) grace() time.Duration {
+	return time.Duration(min(max(in.Grace, 0), 24*60*60)) * time.Second
+}
+
 // Sidecar returns what a Pod gets to run the proxy beside its application: a
 // restartable init container (KEP-753), which starts before the application's
 // containers, ends after them and keeps no Job from completing, and its volumes.
@@ -22,7 +29,7 @@ func Sidecar(in Input) (corev1api.Container, []corev1api.Volume) {
 		WithName(v1alpha1.SidecarName).
 		WithRestartPolicy(corev1api.ContainerRestartPolicyAlways).
 		// The application calls on loopback, and its own ports may be backends.
-		WithArgs("--address=127.0.0.1", "--allow-loopback", "--drain-delay=0s")
+		WithArgs("--address=127.0.0.1", "--allow-loopback", "--drain-delay=0s", "--drain-timeout="+drainTimeout(in.grace(), 0).String())
 	// The Pod's own settings are the application's.
 	c.SecurityContext.WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).
 		WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))

@@ -27,7 +27,18 @@ var (
 	ErrTimeout      = errors.New("the call's time is up")
 	ErrDecided      = errors.New("the call is decided")
 	ErrClientClosed = errors.New("the client has left")
+	ErrStopped      = errors.New("the proxy stops")
 )
+
+// timedOut tells the end of the call's time from that of its client.
+func timedOut(ctx context.Context) bool {
+	return context.Cause(ctx) == ErrTimeout //nolint:errorlint // our own cause, never wrapped
+}
+
+// halted tells the end of the proxy from that of the client.
+func halted(client context.Context) bool {
+	return context.Cause(client) == ErrStopped //nolint:errorlint // our own cause, never wrapped
+}
 
 // ErrOverloaded is returned by Dispatch when MaxInFlight calls are under way.
 var ErrOverloaded = errors.New("too many calls in flight")
@@ -80,7 +91,7 @@ func (d *Dispatcher) Idle() bool { return d.inFlight.Load() == 0 && d.shadowed.L
 func (d *Dispatcher) Drain() { d.running.Wait() }
 
 // Dispatch fans a call out and returns once its response is decided. The client
-// has left when ctx ends. The error is nil or ErrOverloaded.
+// has left when ctx ends, unless the cause is ErrStopped. The error is nil or ErrOverloaded.
 func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) {
 	if d.inFlight.Add(1) > int64(d.MaxInFlight) {
 		d.inFlight.Add(-1)

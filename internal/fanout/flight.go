@@ -61,7 +61,7 @@ func (f *flight) run(client context.Context) *Result {
 	result := f.result(v)
 	shade.decide(result.Answers)
 	if left {
-		result.Outcome = ClientClosed
+		result.end(client, v)
 	}
 	f.leave()
 	return result
@@ -106,14 +106,9 @@ func (f *flight) ground(ctx context.Context) *Result {
 	f.land()
 	result := f.result(f.verdict())
 	if a.Outcome == Canceled {
-		result.Outcome = ClientClosed
+		result.end(ctx, undecided)
 	}
 	return result
-}
-
-// timedOut tells the end of the call's time from that of its client.
-func timedOut(ctx context.Context) bool {
-	return context.Cause(ctx) == ErrTimeout //nolint:errorlint // our own cause, never wrapped
 }
 
 // ask runs in the backend's own goroutine.
@@ -143,7 +138,7 @@ func (f *flight) await(client context.Context) (v verdict, left bool) {
 		case a := <-f.arrivals:
 			v = f.take(a, v)
 		case <-client.Done():
-			f.depart()
+			f.depart(client)
 			return v, true
 		case <-timer.C:
 			return f.expire(v), false
@@ -216,15 +211,19 @@ func (f *flight) takeArrived(v verdict) verdict {
 	}
 }
 
-// depart follows a client that has left.
-func (f *flight) depart() {
+// depart follows a client that has left, or a proxy that stops: then nothing finishes.
+func (f *flight) depart(client context.Context) {
+	cause := ErrClientClosed
+	if halted(client) {
+		cause, f.stragglers = ErrStopped, Cancel
+	}
 	if f.stragglers == Finish {
 		return
 	}
-	f.abandon(ErrClientClosed, Canceled, NoReason)
+	f.abandon(cause, Canceled, NoReason)
 	for i := range f.answers {
 		if s := f.answers[i].Stream; s != nil {
-			s.Abort(ErrClientClosed)
+			s.Abort(cause)
 		}
 	}
 }

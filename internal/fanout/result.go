@@ -1,5 +1,7 @@
 package fanout
 
+import "context"
+
 // Result is a call as it stood when its response was decided.
 type Result struct {
 	Outcome CallOutcome
@@ -7,6 +9,8 @@ type Result struct {
 	Answers []Answer
 	// Unwanted says that no backend takes the call.
 	Unwanted bool
+	// Stopped says that the call was cut before it was decided, and not by its client.
+	Stopped bool
 	// Deciding is the index of the answer that decided, under Any; else -1.
 	Deciding int
 	// Memory is that of the call; nil for nobody counts.
@@ -27,6 +31,16 @@ func (r *Result) Affected() bool {
 		}
 	}
 	return false
+}
+
+// end notes that a call ended before it was over. A decision that was made, while the
+// response still waited for stragglers, is shown to a client that is there.
+func (r *Result) end(client context.Context, v verdict) {
+	if !halted(client) {
+		r.Outcome = ClientClosed
+		return
+	}
+	r.Stopped = v == undecided
 }
 
 // Keep says which answer's stream is passed on, -1 for none. The others are closed

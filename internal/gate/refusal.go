@@ -58,6 +58,12 @@ func OutOfMemory() *Refusal {
 		Detail: "the proxy's memory for bodies is used up", Field: "Retry-After", Value: "1"}
 }
 
+// Stopping answers a call that was not over when the proxy, or its route, had to be.
+func Stopping() *Refusal {
+	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "stopping", Title: "Stopping",
+		Detail: "the proxy stops, or the route is no more, and the call was not over in time", Field: "Retry-After", Value: "1"}
+}
+
 func methodNotAllowed(allow []string) *Refusal {
 	return &Refusal{Status: http.StatusMethodNotAllowed, Slug: "method-not-allowed", Title: "Method not allowed",
 		Detail: "listener.matches of the route covers the path, but not with this method",

@@ -30,13 +30,15 @@ const (
 // handler takes the calls of one route: accept, match, authenticate, limit,
 // validate, dispatch, combine, record.
 type handler struct {
-	proxy *Proxy
-	id    string
+	proxy  *Proxy
+	server *server
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	route := h.proxy.current(h.id)
+	h.server.handling.Add(1)
+	defer h.server.handling.Add(-1)
+	route := h.proxy.current(h.server)
 	if route == nil {
 		gone(w, r)
 		return
@@ -51,13 +53,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Connection"] = []string{"close"}
 	}
 	v.serve() //nolint:contextcheck // the request carries it
-}
-
-func (p *Proxy) current(id string) *route {
-	if current := p.plan.Load(); current != nil {
-		return current.routes[id]
-	}
-	return nil
 }
 
 // requestID keeps the client's id where it is harmless in a log.
@@ -172,11 +167,15 @@ func (v *visit) respond() {
 		v.log(now)
 		hangUp()
 	}
+	if v.result.Stopped {
+		v.unable(gate.Stopping())
+		return
+	}
 	buffer := v.proxy.buffer()
 	response := v.route.combiner.Combine(v.result, (*buffer)[:0])
 	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.request.Method != http.MethodHead
 	if response.Short || streams && !v.Memory.Take(streamChunk) {
-		v.short()
+		v.unable(gate.OutOfMemory())
 		return
 	}
 	v.outcome = response.Outcome
@@ -196,15 +195,15 @@ func (v *visit) respond() {
 	v.proxy.buffers.Put(buffer)
 }
 
-// short answers a call for whose response there is no room.
-func (v *visit) short() {
+// unable answers a call that was dispatched, and whose response cannot be made.
+func (v *visit) unable(why *gate.Refusal) {
 	v.result.Keep(-1)
 	now := time.Now()
 	v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
 	v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
 	v.route.combiner.Diagnose(v.result, v.writer.Header())
 	combine.ForbidRetry(v.result, v.writer.Header())
-	v.answer(gate.OutOfMemory())
+	v.answer(why)
 }
 
 // send writes a response whose body is whole.
@@ -241,6 +240,9 @@ func hangUp() {
 
 // answer writes a refusal.
 func (v *visit) answer(r *gate.Refusal) {
+	if r.Gone && stopped(v.request.Context()) {
+		r = gate.Stopping()
+	}
 	if r.Gone {
 		v.status = statusClientClosed
 		v.log(time.Now())

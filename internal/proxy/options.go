@@ -49,8 +49,10 @@ type Options struct {
 	// DrainDelay is how long calls are still accepted after the stop was asked for,
 	// since endpoints are taken out of load balancers with a delay.
 	DrainDelay time.Duration
-	// DrainTimeout bounds the end of calls under way after that. Default: 10 m, the
-	// longest time that a call may take.
+	// DrainTimeout is how long calls under way may go on after that, streams included; then
+	// they are cut, which takes up to 3 s. It holds for the calls of a route that is taken
+	// out of the document, too. Default: as long as a call of the routes may take by
+	// its own timeouts.
 	DrainTimeout time.Duration
 	// FreePorts lets a route whose port is taken, or not ours to take, listen on a free one
 	// until it can be had, see Reclaim. Default: a document with such a route is refused.

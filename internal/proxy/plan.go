@@ -28,6 +28,8 @@ type plan struct {
 	hash   string
 	routes map[string]*route
 	order  []string
+	// at is where the routes are.
+	at map[*server]*route
 	// kept is what the next plan takes over where it is equal.
 	kept kept
 }

@@ -35,24 +35,19 @@ type Proxy struct {
 	// shadowMemory is an eighth of what calls have, on top of it.
 	shadowMemory *body.Budget
 
-	mu      sync.Mutex // guards what follows, and changes of plan
-	servers map[string]*server
+	mu      sync.Mutex           // guards what follows, and changes of plan
+	servers map[string]*server   // by route
+	leaving map[*server]struct{} // of routes that went elsewhere, or are no more
 	retired []*fanout.Dispatcher // of older plans, not idle yet
 	closed  bool
 }
 
 // New returns a Proxy that serves nothing yet.
 func New(o Options) *Proxy {
-	if o.DrainTimeout == 0 {
-		o.DrainTimeout = 10 * time.Minute
-	}
-	if o.AccessLogSample == 0 {
-		o.AccessLogSample = 1
-	}
 	budget := o.budget()
 	connections := cmp.Or(o.MaxConnections, max(int(budget/4/maxHead), 16))
 	p := &Proxy{
-		options: o, servers: map[string]*server{},
+		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts}),
 		clients: newClients(connections, slowRequest), compressors: newCompressors(),
 		// A head is in memory before anybody of ours sees it.
@@ -116,14 +111,11 @@ func (p *Proxy) load(encoded []byte) error {
 	if err != nil {
 		return fmt.Errorf("load document: %w", err)
 	}
-	replaced, err := p.open(fresh)
+	opening, err := p.open(fresh)
 	if err != nil {
 		return fmt.Errorf("load document: %w", err)
 	}
-	p.plan.Store(fresh)
-	for _, s := range replaced {
-		s.retire(p.options.DrainTimeout)
-	}
+	p.become(fresh, opening)
 	p.retire(old, fresh)
 	p.options.Log.Info("document loaded", "document", hash, "routes", len(fresh.order))
 	return nil
@@ -150,12 +142,8 @@ func (p *Proxy) retire(old, fresh *plan) {
 	if old == nil {
 		return
 	}
-	for id, r := range old.routes {
+	for _, r := range old.routes {
 		p.retired = append(p.retired, r.dispatcher)
-		if _, ok := fresh.routes[id]; !ok {
-			p.servers[id].retire(p.options.DrainTimeout)
-			delete(p.servers, id)
-		}
 	}
 	for id, state := range old.kept.states {
 		if fresh.kept.states[id] != state {
@@ -216,47 +204,4 @@ func (p *Proxy) Run(ctx context.Context) error {
 	<-ctx.Done()
 	p.drain() //nolint:contextcheck // ctx has ended, the drain begins
 	return admin.close()
-}
-
-// drain keeps accepting for a while, then lets every call and straggler end.
-func (p *Proxy) drain() {
-	p.draining.Store(true)
-	p.options.Log.Info("draining")
-	time.Sleep(p.options.DrainDelay)
-	ctx, cancel := context.WithTimeout(context.Background(), p.options.DrainTimeout)
-	defer cancel()
-	p.mu.Lock()
-	p.closed = true
-	servers := p.servers
-	p.mu.Unlock()
-	var wait sync.WaitGroup
-	for _, s := range servers {
-		wait.Go(func() { s.shutdown(ctx) })
-	}
-	wait.Wait()
-	p.finish(ctx)
-	p.options.Log.Info("drained")
-}
-
-// finish waits for stragglers. No call begins any more.
-func (p *Proxy) finish(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, d := range p.retired {
-			d.Drain()
-		}
-		if current := p.plan.Load(); current != nil {
-			for _, r := range current.routes {
-				r.dispatcher.Drain()
-			}
-			for _, s := range current.kept.states {
-				s.Close()
-			}
-		}
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
 }

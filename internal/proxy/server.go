@@ -3,12 +3,14 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
 const (
@@ -28,64 +30,55 @@ const (
 	silence, patience              = 30 * time.Second, 15 * time.Second
 )
 
-// server is the listener of one route. It outlives the plans that have the route.
+// server is the listener of one port. It outlives the plans whose routes are there: the
+// current one says which route that is, so that ports change hands at once.
 type server struct {
-	port     int
+	port int // that its route wants
+	// refused is why the route could not have it: it listens on another one meanwhile.
+	refused  error
 	http     *http.Server
 	listener net.Listener
 	done     chan struct{} // closed when Serve has returned
+	// route is the id of the last one, whose calls are served to their end when no plan has
+	// the server any more.
+	route atomic.Pointer[string]
+	// handling counts requests that are being answered; cut ends their contexts.
+	handling atomic.Int64
+	cut      context.CancelCauseFunc
 }
 
-// open makes sure that every route of a plan has a server on its port, and returns
-// those that it replaced. The new ones serve once the plan is current: until then
-// their connections wait in the backlog of the handler, which asks for the plan
-// with each call.
-func (p *Proxy) open(fresh *plan) (replaced []*server, err error) {
-	opened := map[string]*server{}
-	for _, id := range fresh.order {
-		config := fresh.routes[id].config
-		if s, ok := p.servers[id]; ok && s.port == config.Listener.Port {
-			continue
-		}
-		l, err := p.options.Listen(config)
-		if err != nil {
-			for _, s := range opened {
-				_ = s.http.Close()
+// current is the route that a server has, nil where it is gone.
+func (p *Proxy) current(s *server) *route {
+	current := p.plan.Load()
+	if current == nil {
+		return nil
+	}
+	if r := current.at[s]; r != nil {
+		return r
+	}
+	return current.routes[*s.route.Load()]
+}
+
+func (p *Proxy) newServer(id string, port int, plain net.Listener, refused error) *server {
+	base, cut := context.WithCancelCause(context.Background())
+	s := &server{port: port, refused: refused, done: make(chan struct{}), cut: cut}
+	s.route.Store(&id)
+	s.listener = &listener{
+		Listener: plain, clients: p.clients,
+		secure: func() *tls.Config {
+			if r := p.current(s); r != nil {
+				return r.secure
 			}
-			return nil, fmt.Errorf("open listener: %w", err)
-		}
-		opened[id] = p.serve(id, config.Listener.Port, l)
-	}
-	for id, s := range opened {
-		if old, ok := p.servers[id]; ok {
-			replaced = append(replaced, old)
-		}
-		p.servers[id] = s
-	}
-	return replaced, nil
-}
-
-// secure returns how the route of the current plan greets its clients, nil for
-// plainly.
-func (p *Proxy) secure(id string) *tls.Config {
-	if current := p.plan.Load(); current != nil && current.routes[id] != nil {
-		return current.routes[id].secure
-	}
-	return nil
-}
-
-func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
-	l := &listener{
-		Listener: plain, clients: p.clients, secure: func() *tls.Config { return p.secure(id) },
-		trusts: func(peer netip.Addr) bool { r := p.current(id); return r != nil && r.gate.Trusts(peer) },
+			return nil
+		},
+		trusts: func(peer netip.Addr) bool { r := p.current(s); return r != nil && r.gate.Trusts(peer) },
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s := &server{port: port, listener: l, done: make(chan struct{})}
 	s.http = &http.Server{
-		Handler:           &handler{proxy: p, id: id},
+		Handler:           &handler{proxy: p, server: s},
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       keepAlive,
 		MaxHeaderBytes:    maxHead,
@@ -97,30 +90,41 @@ func (p *Proxy) serve(id string, port int, plain net.Listener) *server {
 			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connectionBuffer,
 			SendPingTimeout: silence, PingTimeout: patience,
 		},
+		BaseContext: func(net.Listener) context.Context { return base },
 		ConnContext: withClient,
 		ConnState:   p.clients.changed,
 		ErrorLog:    slog.NewLogLogger(p.options.Log.Handler(), slog.LevelDebug),
 	}
-	go func() {
-		defer close(s.done)
-		_ = s.http.Serve(l) // ends by Shutdown or Close alone
-	}()
 	return s
 }
 
-// shutdown stops accepting and waits for the calls under way.
-func (s *server) shutdown(ctx context.Context) {
-	_ = s.http.Shutdown(ctx)
-	_ = s.http.Close()
-	<-s.done
+// start serves. Connections wait in the backlog until then.
+func (s *server) start() {
+	go func() {
+		defer close(s.done)
+		_ = s.http.Serve(s.listener) // ends by Shutdown or Close alone
+	}()
 }
 
-// retire shuts the server of a route that is no more, in the background.
-func (s *server) retire(timeout time.Duration) {
-	_ = s.listener.Close()
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
-		defer cancel()
-		s.shutdown(ctx)
-	}()
+// cutTime is how long calls that are cut have for their last words, twice: by themselves,
+// and once their connections are closed.
+const cutTime = time.Second
+
+// end stops accepting and waits for the calls under way. Those that are not over when ctx
+// ends are cut; it returns how many.
+func (s *server) end(ctx context.Context) (cut int64) {
+	if s.http.Shutdown(ctx) != nil {
+		cut = s.handling.Load()
+		s.cut(fanout.ErrStopped)
+		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
+		_ = s.http.Shutdown(again)
+		cancel()
+	}
+	_ = s.http.Close()
+	<-s.done
+	for until := time.Now().Add(cutTime); s.handling.Load() > 0 && time.Now().Before(until); {
+		time.Sleep(cutTime / 200) // until they are counted and logged
+	}
+	s.cut(nil)
+	return cut
 }

@@ -20,7 +20,13 @@ import (
 func (v *visit) stream(response *combine.Response) {
 	answer := &v.result.Answers[response.Passed]
 	ctx := v.request.Context()
-	stop := context.AfterFunc(ctx, func() { answer.Stream.Abort(fanout.ErrClientClosed) })
+	stop := context.AfterFunc(ctx, func() {
+		if stopped(ctx) {
+			answer.Stream.Abort(fanout.ErrStopped)
+			return
+		}
+		answer.Stream.Abort(fanout.ErrClientClosed)
+	})
 	err := v.copy(response, answer)
 	if stop() && errors.Is(err, fanout.ErrClientClosed) {
 		answer.Stream.Abort(fanout.ErrClientClosed)
@@ -29,6 +35,8 @@ func (v *visit) stream(response *combine.Response) {
 	now := time.Now()
 	switch {
 	case answer.Outcome == fanout.Succeeded && err == nil:
+	case stopped(ctx):
+		v.outcome = fanout.Unmet
 	case ctx.Err() != nil || errors.Is(err, fanout.ErrClientClosed):
 		v.outcome = fanout.ClientClosed
 	default:
@@ -40,6 +48,9 @@ func (v *visit) stream(response *combine.Response) {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to tell a client that this is not the end
 	}
 }
+
+// stopped reports whether a request was cut because its server ends, and not by its client.
+func stopped(ctx context.Context) bool { return errors.Is(context.Cause(ctx), fanout.ErrStopped) }
 
 // copy writes head, body and trailer. The error wraps fanout.ErrClientClosed where the
 // client takes no more.

@@ -3,6 +3,7 @@ package routeconfig
 import (
 	"errors"
 	"slices"
+	"time"
 )
 
 // Listener says which calls a route takes, and where. Port is that on which the
@@ -148,6 +149,17 @@ func (l *AccessLog) validate() error {
 		err = errors.Join(err, between("accessLog.oneIn", int64(l.OneIn), 1, 1_000_000))
 	}
 	return err
+}
+
+// CallTime is how long a call may take from its head to the end of its last straggler, by
+// the route's own timeouts. They do not bound how long a response is on its way to the
+// client, streamed or not.
+func (r *Route) CallTime() time.Duration {
+	longest := r.Dispatch.Timeout
+	for i := range r.Backends {
+		longest = max(longest, r.Backends[i].Timeout)
+	}
+	return time.Duration(r.Validation.BodyTimeout) + time.Duration(longest)
 }
 
 // Secrets returns the names of the Secrets that the route reads, sorted.

@@ -123,6 +123,11 @@ func (p *Proxy) Address(route string) string { return p.AddressOf(testkit.Namesp
 
 // AddressOf is host:port of a route by NAMESPACE/NAME.
 func (p *Proxy) AddressOf(id string) string {
+	for _, l := range p.Listening() {
+		if l.Route == id {
+			return l.Address.String()
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.addresses[id]
