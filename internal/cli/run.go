@@ -189,7 +189,7 @@ func (r *runner) retry(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			r.again()
+			r.again() //nolint:contextcheck // servers end by the drain, not with this loop
 		}
 	}
 }

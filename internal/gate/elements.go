@@ -36,7 +36,7 @@ func (f *forwarded) skip(set string) {
 
 // element takes one element, to the comma behind it.
 func (f *forwarded) element() bool {
-	begin, end, known := f.at, f.at, false
+	begin, known := f.at, false
 	f.by = ""
 	for {
 		name, value, ok := f.pair()
@@ -49,7 +49,7 @@ func (f *forwarded) element() bool {
 			}
 			f.by, known = value, true
 		}
-		end = f.at
+		f.last[f.n%len(f.last)] = f.text[begin:f.at]
 		f.skip(" \t")
 		if f.at == len(f.text) || f.text[f.at] == ',' {
 			break
@@ -62,7 +62,6 @@ func (f *forwarded) element() bool {
 			break
 		}
 	}
-	f.last[f.n%len(f.last)] = f.text[begin:end]
 	f.n++
 	return true
 }

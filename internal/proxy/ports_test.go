@@ -78,12 +78,12 @@ func TestP7PortsChangeHandsWithoutALoss(t *testing.T) {
 		for _, transport := range []*http.Transport{{}, {DisableKeepAlives: true}} {
 			callers.Go(func() {
 				for !done.Load() {
-					if r, err := exchange(t.Context(), t, transport, "GET", address(port), ""); err != nil || r.StatusCode != 200 {
+					r, err := exchange(t.Context(), t, transport, "GET", address(port), "")
+					if err != nil || r.StatusCode != 200 {
 						t.Errorf("port %d: %v %v", port, r, err)
 						return
-					} else {
-						_ = r.Body.Close()
 					}
+					_ = r.Body.Close()
 					time.Sleep(time.Millisecond)
 				}
 			})
