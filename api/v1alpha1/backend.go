@@ -68,14 +68,16 @@ type Backend struct {
 	// +optional
 	CircuitBreaker *CircuitBreaker `json:"circuitBreaker,omitempty"`
 
-	// rateLimit is a limit on the calls that a proxy sends here; beyond it the
-	// answer is rejected with reason rateLimited.
+	// rateLimit is a limit on the requests that a proxy sends here, retries and hedges
+	// included. Beyond it a call's answer is rejected with reason rateLimited, a retry
+	// is not sent and the answer before it stands, and a hedge is not sent.
 	// +optional
 	RateLimit *BackendRateLimit `json:"rateLimit,omitempty"`
 
-	// maxConcurrentRequests is the number of calls that a proxy has under way here
-	// at once, 1 to 65536; beyond it the answer is rejected with reason overloaded.
-	// Default: no limit but dispatch.maxInFlight.
+	// maxConcurrentRequests is the number of requests that a proxy has under way here
+	// at once, hedges included, 1 to 65536; a call keeps its slot while it waits for a
+	// retry. Beyond it a call's answer is rejected with reason overloaded, and a hedge
+	// is not sent. Default: no limit but dispatch.maxInFlight.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65536
@@ -156,9 +158,9 @@ type ServiceReference struct {
 	Scheme Scheme `json:"scheme,omitempty"`
 }
 
-// BackendRateLimit is a limit on the calls that a proxy sends to a backend.
+// BackendRateLimit is a limit on the requests that a proxy sends to a backend.
 type BackendRateLimit struct {
-	// requests is the number of calls in each span of per, 1 to 1000000; as many
+	// requests is the number of requests in each span of per, 1 to 1000000; as many
 	// may go at once after a quiet time.
 	// +required
 	// +kubebuilder:validation:Minimum=1

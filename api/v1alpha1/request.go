@@ -264,7 +264,7 @@ const (
 // RequestBody says which body is sent.
 // +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type == 'Expression') == has(self.expression)",message="backends.request.body.expression goes with type Expression, which needs it"
 type RequestBody struct {
-	// type is Forward (default), None, which drops the Content-* fields too, or
+	// type is Forward (default), None, which drops the fields about the body too, or
 	// Expression, which sends application/json instead; not with GET and HEAD.
 	// +optional
 	// +kubebuilder:default=Forward

@@ -42,12 +42,14 @@ type Response struct {
 	Primary *Primary `json:"primary,omitempty"`
 
 	// headersFromBackends are fields of succeeded backends that the response
-	// carries, in the order of the spec, repeated ones kept. At most 32.
+	// carries, in the order of the spec, repeated ones kept. Digests and signatures
+	// of a body by the names of vendors (X-Goog-Hash, X-Hub-Signature) do not pass.
+	// At most 32.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:XValidation:rule="self.all(h, !(h.lowerAscii() in ['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'upgrade', 'transfer-encoding', 'date', 'trailer', 'etag', 'location']) && !h.lowerAscii().startsWith('content-') && !h.lowerAscii().startsWith('fanout-'))",message="response.headersFromBackends must not name hop-by-hop fields, Content-*, Transfer-Encoding, Date, Trailer, ETag, Location or Fanout-*: they speak about one body, and the response has another"
+	// +kubebuilder:validation:XValidation:rule="self.all(h, !(h.lowerAscii() in ['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'upgrade', 'transfer-encoding', 'date', 'trailer', 'etag', 'last-modified', 'accept-ranges', 'digest', 'repr-digest', 'signature', 'signature-input', 'location']) && !h.lowerAscii().startsWith('content-') && !h.lowerAscii().startsWith('fanout-'))",message="response.headersFromBackends must not name hop-by-hop fields, Content-*, Transfer-Encoding, Date, Trailer, ETag, Last-Modified, Accept-Ranges, Digest, Repr-Digest, Signature, Signature-Input, Location or Fanout-*: they speak about one body, and the response has another"
 	HeadersFromBackends []HeaderName `json:"headersFromBackends,omitempty"`
 
 	// partialStatusCode is the status when the policy Required or BestEffort is met

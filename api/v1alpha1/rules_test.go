@@ -116,6 +116,8 @@ func TestSpecRules(t *testing.T) {
 		bad("merge with Envelope", "response: {merge: {onConflict: Last}}\n"+two, "response.merge goes with type Merge"),
 		ok("headers with Envelope", "response: {headersFromBackends: [X-Order-Id, Set-Cookie]}\n"+two),
 		bad("headers of one body", "response: {headersFromBackends: [ETag]}\n"+two, "response.headersFromBackends must not name"),
+		bad("a digest of one body (P2)", "response: {headersFromBackends: [Repr-Digest]}\n"+two, "response.headersFromBackends must not name"),
+		bad("a date of one body (P2)", "response: {headersFromBackends: [X-Order-Id, last-modified]}\n"+two, "response.headersFromBackends must not name"),
 		bad("our own headers", "response: {headersFromBackends: [fanout-outcome]}\n"+two, "response.headersFromBackends must not name"),
 		bad("headers with First", "response: {type: First, headersFromBackends: [X-A]}\n"+two, "response.headersFromBackends goes with types"),
 	})

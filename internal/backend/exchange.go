@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -15,7 +16,9 @@ import (
 	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
+	"github.com/fanout-operator/fanout/internal/headers"
 )
 
 // exchange is one HTTP exchange with the backend, and what is known of it.
@@ -29,11 +32,13 @@ type exchange struct {
 	answer    fanout.Answer
 	token     creds.Token // the OAuth 2.0 token shown, if any
 
-	trace  httptrace.ClientTrace
-	conn   *countedConn // of HTTP/1.1: it has no other exchange
-	before int64        // bytes written to conn before this exchange
-	conns  int          // connections given to it: net/http replays by itself
-	reused bool
+	trace             httptrace.ClientTrace
+	connected, reused bool
+	// unwritten says that no byte of it was written on its connection, which has no other
+	// exchange (HTTP/1.1).
+	unwritten bool
+	// died says that the connection, which had been idle, ended before a byte came back.
+	died bool
 	// unprocessed says that the protocol proves that the backend did nothing with it.
 	unprocessed bool
 }
@@ -76,10 +81,11 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 	}
 	e.attempts.Add(1) // of those under way, too
 	response, err := e.backend.state.connections.RoundTrip(request)
-	e.attempts.Add(int32(max(e.conns-1, 0))) //nolint:gosec // net/http replays once for each idle connection
 	if err != nil {
 		_, e.unprocessed = errors.AsType[h2.UnprocessedError](err)
-		e.answer = failure(ctx, classify(err, e.conns > 0))
+		_, e.unwritten = errors.AsType[h1.UnsentError](err)
+		_, e.died = errors.AsType[h1.DiedError](err)
+		e.answer = failure(ctx, classify(err, e.connected))
 		return
 	}
 	if response.StatusCode < 200 || response.StatusCode > 599 { // no answer in HTTP; a 101 was never asked for
@@ -107,29 +113,26 @@ func (e *exchange) streams(call *fanout.Call, response *http.Response) bool {
 // unsent reports whether it is proved that the backend did nothing with the request: the
 // protocol says so, there was no connection, or a write was never even begun on it. What
 // was written on a connection that others share proves nothing.
-func (e *exchange) unsent() bool {
-	return e.unprocessed || e.conns == 0 || e.conn != nil && e.conn.written.Load() == e.before
+func (e *exchange) unsent() bool { return e.unprocessed || e.unwritten || !e.connected }
+
+// stale reports whether the exchange met a connection that had died while it was idle.
+// Nothing was sent on it, or what is safe to repeat (RFC 9110, section 9.2.2).
+func (e *exchange) stale(call *fanout.Call) bool {
+	return e.reused && (e.unwritten || e.died && safe(e.backend.methodOf(call)))
 }
 
-// stale reports whether the exchange met a connection that had died while it was
-// idle.
-func (e *exchange) stale() bool {
-	return e.reused && !e.unprocessed && e.unsent() && !e.answer.Responded()
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-func (e *exchange) gotConn(info httptrace.GotConnInfo) {
-	e.conns++
-	e.reused = info.Reused
-	if conn, ok := counted(info.Conn); ok {
-		e.conn, e.before = conn, conn.written.Load()
-	}
-}
+func (e *exchange) gotConn(info httptrace.GotConnInfo) { e.connected, e.reused = true, info.Reused }
 
 func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Request, error) {
 	b := e.backend
+	content, how := e.body(call)
 	e.trace.GotConn = e.gotConn
 	out := new(http.Request).WithContext(httptrace.WithClientTrace(ctx, &e.trace))
-	out.Method, out.Host, out.Header = b.methodOf(call), b.authority(call), b.headers.Apply(call.Header, e.rewritten.headers)
+	out.Method, out.Host, out.Header = b.methodOf(call), b.authority(call), b.headers.Apply(call.Header, e.rewritten.headers, how)
 	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	query, hasQuery := b.target.query(call)
 	if e.rewritten.query != "" {
@@ -143,7 +146,7 @@ func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Reques
 		hasQuery = hasQuery || query != ""
 	}
 	out.URL = b.target.url(e.path(call), query, hasQuery)
-	e.attachBody(out, call)
+	e.attach(out, content)
 	return out, nil
 }
 
@@ -170,18 +173,22 @@ func (e *exchange) path(call *fanout.Call) string {
 	return e.backend.target.full(call)
 }
 
-// attachBody gives the request its body, without GetBody: with it net/http would
-// repeat a request by itself.
-func (e *exchange) attachBody(out *http.Request, call *fanout.Call) {
-	content := call.Body
+// body is what the request carries, and whether that is what the call has.
+func (e *exchange) body(call *fanout.Call) ([]byte, headers.Content) {
 	switch {
 	case e.rewritten.hasBody:
-		content = e.rewritten.body
-		if !e.backend.headers.Sends(nil, e.rewritten.headers, "Content-Type") { // a rule may know better
-			out.Header["Content-Type"] = []string{"application/json"}
-		}
-	case e.backend.dropBody, e.backend.rewrites.body != nil: // another one is not sent in its place
-		content = nil
+		return e.rewritten.body, headers.Replaced
+	case !e.backend.dropBody && e.backend.rewrites.body == nil, len(call.Body) == 0:
+		return call.Body, headers.Received
+	}
+	return nil, headers.Replaced // another one is not sent in its place
+}
+
+// attach gives the request its body.
+func (e *exchange) attach(out *http.Request, content []byte) {
+	// A rule may know the type of what an expression yields better.
+	if e.rewritten.hasBody && !e.backend.headers.Sends(nil, e.rewritten.headers, "Content-Type") {
+		out.Header["Content-Type"] = []string{"application/json"}
 	}
 	if len(content) == 0 {
 		out.Body = http.NoBody
@@ -197,6 +204,9 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 	declared := response.ContentLength
 	if response.Body == http.NoBody {
 		declared = 0 // to HEAD, and with 304, it announces the body of another response
+		if e.backend.methodOf(call) == http.MethodHead && call.Method != http.MethodHead {
+			maps.DeleteFunc(response.Header, func(name string, _ []string) bool { return headers.AboutContent(name) })
+		}
 	}
 	memory, _ := call.Memory.(*body.Account)
 	content, err := e.content(response, declared, memory)

@@ -88,6 +88,7 @@ func (r *reservation) hedged(ctx context.Context, call *fanout.Call, decided <-c
 			if t.running == 0 || r.backend.definitive(&e.answer) {
 				return t.settle(e)
 			}
+			r.backend.state.release()
 		case <-timer.C:
 			if r.mayHedge() {
 				t.start(ctx)
@@ -117,8 +118,19 @@ func (b *Backend) definitive(a *fanout.Answer) bool {
 	}
 }
 
+// mayHedge takes what a hedge takes: a token of the limit, a slot until one of the
+// exchanges has ended, and its part of the budget.
 func (r *reservation) mayHedge() bool {
-	return r.backend.state.breaker.stands(r.permit) && r.backend.state.hedges.budget.spend(time.Now())
+	state, now := r.backend.state, time.Now()
+	if !state.breaker.stands(r.permit) || !state.spare(now) {
+		return false
+	}
+	if !state.hedges.budget.spend(now) {
+		state.unlimit()
+		state.release()
+		return false
+	}
+	return true
 }
 
 // start begins an exchange of its own.
@@ -147,6 +159,7 @@ func (t *heat) settle(e *exchange) *exchange {
 		if s, ok := (<-t.ended).answer.Stream.(*stream); ok { // it lost by a moment
 			_ = s.response.Body.Close()
 		}
+		t.reservation.backend.state.release()
 	}
 	h, lost := t.reservation.backend.state.hedges, uint64(len(t.begun)-1) //nolint:gosec // 0 to 3
 	if e != t.begun[0] {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -22,14 +23,22 @@ type keeper interface {
 	CloseIdleConnections()
 }
 
-// newKeeper speaks HTTP/1.1 by net/http's pool and HTTP/2 by our own.
+// newKeeper speaks what the protocol says, or what TLS agrees on.
 func newKeeper(base *url.URL, dial Dialer, protocol string, secure func() (*tls.Config, error)) keeper {
 	address := net.JoinHostPort(base.Hostname(), port(base))
 	switch {
 	case protocol == routeconfig.ProtocolH2C:
 		return newPool(func(ctx context.Context) (net.Conn, error) { return dial.dial(ctx, "tcp", address) })
-	case protocol == routeconfig.ProtocolHTTP1 || base.Scheme != "https":
-		return newTransport(dial, secure)
+	case base.Scheme != "https":
+		return newKept(func(ctx context.Context) (net.Conn, error) { return dial.dial(ctx, "tcp", address) })
+	case protocol == routeconfig.ProtocolHTTP1:
+		return newKept(func(ctx context.Context) (net.Conn, error) {
+			conn, err := dialTLS(ctx, dial, secure, []string{"http/1.1"}, "tcp", address)
+			if err != nil {
+				return nil, err
+			}
+			return conn, nil
+		})
 	}
 	return newNegotiated(dial, secure, address)
 }
@@ -67,24 +76,36 @@ type repeated struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (r repeated) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx := request.Context()
+	request = request.WithContext(h1.Careful(ctx))
 	for n := 0; ; n++ {
 		response, err := r.RoundTripper.RoundTrip(request)
-		if _, ok := errors.AsType[h2.UnprocessedError](err); !ok || n == maxUnprocessed || request.GetBody == nil {
+		if !untouched(err) || n == maxUnprocessed || request.GetBody == nil {
 			return response, err //nolint:wrapcheck // the caller wraps it
 		}
-		again := *request
-		if again.Body, err = request.GetBody(); err != nil || !sleep(request.Context(), pause(n)) {
-			return nil, fmt.Errorf("repeat: %w", errors.Join(err, request.Context().Err()))
+		again := *request.WithContext(h1.Fresh(ctx))
+		if again.Body, err = request.GetBody(); err != nil || !sleep(ctx, pause(n)) {
+			return nil, fmt.Errorf("repeat: %w", errors.Join(err, ctx.Err()))
 		}
 		request = &again
 	}
+}
+
+// untouched reports whether an error proves that the server did nothing with a request on
+// the connection that it had.
+func untouched(err error) bool {
+	if _, ok := errors.AsType[h1.UnsentError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[h2.UnprocessedError](err)
+	return ok
 }
 
 // negotiated speaks what TLS agrees on (ALPN, RFC 7301). That is known for each connection
 // when it has been made, so each goes to the pool of its protocol, and calls to that of
 // the connection made last; the first calls wait for one that the pool of HTTP/2 makes.
 type negotiated struct {
-	one *http.Transport
+	one *h1.Pool
 	two *h2.Pool
 
 	http1 atomic.Bool // was agreed on last
@@ -102,7 +123,7 @@ const (
 var errOther = errors.New("TLS agreed on the other protocol")
 
 func newNegotiated(dial Dialer, secure func() (*tls.Config, error), address string) *negotiated {
-	n := &negotiated{spare: make(chan net.Conn, 1), one: newTransport(dial, secure)}
+	n := &negotiated{spare: make(chan net.Conn, 1)}
 	connect := func(ctx context.Context) (conn net.Conn, http1 bool, err error) {
 		secured, err := dialTLS(ctx, dial, secure, []string{"h2", "http/1.1"}, "tcp", address)
 		if err != nil {
@@ -120,7 +141,7 @@ func newNegotiated(dial Dialer, secure func() (*tls.Config, error), address stri
 		n.keep(conn)
 		return nil, errOther
 	})
-	n.one.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	n.one = newKept(func(ctx context.Context) (net.Conn, error) {
 		select {
 		case conn := <-n.spare:
 			return conn, nil
@@ -132,7 +153,7 @@ func newNegotiated(dial Dialer, secure func() (*tls.Config, error), address stri
 		}
 		n.two.Adopt(conn)
 		return nil, errOther
-	}
+	})
 	return n
 }
 

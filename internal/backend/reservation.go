@@ -7,19 +7,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
 )
 
 // reservation is the right to ask a backend once. It implements
 // fanout.Reservation.
 type reservation struct {
-	backend   *Backend
-	limit     *rate.Reservation
-	limitedAt time.Time // when it was taken: later it cannot be given back
-	permit    permit
+	backend *Backend
+	permit  permit
 	// rewritten is what expressions made of the call.
 	rewritten *rewritten
 	queued    bool // it has a place in the queue, and no slot yet
@@ -34,6 +31,8 @@ type reservation struct {
 	faulty bool
 	// renewed says that the token was renewed because of a 401 already.
 	renewed bool
+	// letDown says that the last attempt met a connection that had died.
+	letDown bool
 }
 
 // Attempts counts the exchanges begun.
@@ -46,16 +45,9 @@ func (r *reservation) Safe(call *fanout.Call) bool {
 
 // Cancel gives the slot, the permit and the token of the limit back.
 func (r *reservation) Cancel() {
-	r.unlimit()
+	r.backend.state.unlimit()
 	r.backend.state.breaker.report(time.Now(), r.permit, noVerdict)
 	r.backend.state.leave(r)
-}
-
-// unlimit gives the token of the limit back: nothing was sent.
-func (r *reservation) unlimit() {
-	if r.limit != nil {
-		r.limit.CancelAt(r.limitedAt)
-	}
 }
 
 // Do asks the backend until it has an answer that stands.
@@ -68,7 +60,7 @@ func (r *reservation) Do(
 	defer timer.Stop() // a response that is streamed has come by then
 	if state.advance(ctx, r) != nil {
 		defer r.end()
-		r.unlimit()
+		state.unlimit()
 		state.breaker.report(time.Now(), r.permit, noVerdict)
 		if context.Cause(ctx) == errLate { //nolint:errorlint // our own cause, never wrapped
 			return overloaded() // the queue took all the time that the backend has
@@ -114,15 +106,32 @@ func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan
 		}
 		r.faulty = e.answer.Faulty() && ctx.Err() == nil
 		e.end()
-		if wait, again := r.again(ctx, call, e); !again || !sleep(ctx, wait) {
+		if !r.repeats(ctx, call, e) {
 			e.answer.Attempts = r.Attempts()
 			return ended(ctx, e.answer)
 		}
 	}
 }
 
+// repeats waits until the exchange is to be repeated, if it is. The limit counts requests:
+// what the backend did nothing with leaves its token to the next one, any other needs one
+// more, and where there is none the answer stands.
+func (r *reservation) repeats(ctx context.Context, call *fanout.Call, e *exchange) bool {
+	wait, again := r.again(ctx, call, e)
+	if !again || !sleep(ctx, wait) {
+		return false
+	}
+	return e.unsent() || r.backend.state.limited(time.Now()) == 0
+}
+
 // attempt makes one exchange, or several where the first is late.
 func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-chan struct{}) *exchange {
+	switch {
+	case r.letDown:
+		ctx = h1.Fresh(ctx)
+	case !r.survives(call):
+		ctx = h1.Careful(ctx)
+	}
 	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.repeatable(call) {
 		return r.hedged(ctx, call, decided, after)
 	}
@@ -141,7 +150,7 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 		r.backend.state.tokens.Refuse(e.token.Value)
 		return 0, true
 	}
-	if e.stale() {
+	if r.letDown = e.stale(call); r.letDown {
 		return 0, r.Attempts()-r.hedges < max(r.backend.retry.attempts, maxStale)
 	}
 	if e.unprocessed && r.unprocessed < maxUnprocessed {
@@ -153,8 +162,11 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 	if !again || time.Until(r.deadline) <= wait {
 		return 0, false
 	}
-	state := r.backend.state
-	return wait, state.breaker.stands(r.permit) && state.repeats.spend(time.Now())
+	state, now := r.backend.state, time.Now()
+	if !e.unsent() && !state.admits(now.Add(wait)) {
+		return 0, false
+	}
+	return wait, state.breaker.stands(r.permit) && state.repeats.spend(now)
 }
 
 // sleep waits; it returns false when ctx ends first.

@@ -17,6 +17,7 @@ type retry struct {
 	attemptTimeout time.Duration
 	methods        string
 	on             map[string]bool
+	resets         bool // are repeated, if the method is
 	initial, max   time.Duration
 }
 
@@ -35,6 +36,7 @@ func newRetry(config *routeconfig.Retry) retry {
 	for _, failure := range config.RetryOn {
 		r.on[failure] = true
 	}
+	r.resets = r.attempts > 1 && r.on[fanout.Reset.String()]
 	return r
 }
 
@@ -89,6 +91,12 @@ func (r *reservation) repeatable(call *fanout.Call) bool {
 		return true
 	}
 	return methods == routeconfig.RetryIdempotencyKey && r.backend.headers.Sends(call.Header, r.rewritten.headers, "Idempotency-Key")
+}
+
+// survives reports whether a request is repeated whose connection dies: it may prefer an
+// old connection to making a new one.
+func (r *reservation) survives(call *fanout.Call) bool {
+	return safe(r.backend.methodOf(call)) || r.backend.retry.resets && r.repeatable(call)
 }
 
 // backoff is random between nothing and a bound that doubles (full jitter).

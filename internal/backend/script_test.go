@@ -17,6 +17,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -55,12 +56,10 @@ func (f *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.unsent != nil && !s.reused {
 		return nil, s.unsent
 	}
-	conn := &countedConn{}
-	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: conn, Reused: s.reused})
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Reused: s.reused})
 	if s.unsent != nil {
-		return nil, s.unsent
+		return nil, h1.UnsentError{Err: s.unsent}
 	}
-	conn.written.Add(1)
 	timer := time.NewTimer(s.after)
 	defer timer.Stop()
 	select {

@@ -59,7 +59,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		s.connections = newConnections(base, dial, func() keeper { return newKeeper(base, dial, config.Protocol, secure) })
 	}
 	if limit := config.RateLimit; limit != nil {
-		s.limiter = rate.NewLimiter(callsPerSecond(limit), limit.Burst)
+		s.limiter = rate.NewLimiter(perSecond(limit), limit.Burst)
 	}
 	c := config.Credential
 	if c == nil {
@@ -80,9 +80,9 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	return s
 }
 
-// callsPerSecond divides without a rest: of 600,000 in 1 ms, whole nanoseconds between
-// two calls make 1,000,000.
-func callsPerSecond(limit *routeconfig.RateLimit) rate.Limit {
+// perSecond divides without a rest: of 600,000 in 1 ms, whole nanoseconds between two
+// requests make 1,000,000.
+func perSecond(limit *routeconfig.RateLimit) rate.Limit {
 	return rate.Limit(float64(limit.Requests) / time.Duration(limit.Per).Seconds())
 }
 
@@ -128,17 +128,51 @@ func (s *State) admit() (*reservation, fanout.Answer) {
 		s.breaker.report(now, r.permit, noVerdict)
 		return nil, overloaded()
 	}
-	if s.limiter == nil {
-		return r, fanout.Answer{}
-	}
-	r.limit, r.limitedAt = s.limiter.ReserveN(now, 1), now
-	if wait := r.limit.DelayFrom(now); wait > 0 {
-		r.unlimit()
+	if wait := s.limited(now); wait > 0 {
 		s.leave(r)
 		s.breaker.report(now, r.permit, noVerdict)
 		return nil, fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.RateLimited, RetryAfter: wait}
 	}
 	return r, fanout.Answer{}
+}
+
+// limited takes a token of the limit for one request, or says how long there is none.
+func (s *State) limited(now time.Time) time.Duration {
+	if s.limiter == nil || s.limiter.AllowN(now, 1) {
+		return 0
+	}
+	lacking := 1 - s.limiter.TokensAt(now)
+	return max(time.Duration(lacking/float64(s.limiter.Limit())*float64(time.Second)), 1)
+}
+
+// unlimit gives a token back: nothing was sent. What rate calls canceling a reservation
+// returns nothing where others have reserved since.
+func (s *State) unlimit() {
+	if s.limiter != nil {
+		s.limiter.AllowN(time.Now(), -1)
+	}
+}
+
+// admits reports whether there will be a token at a time, if nobody takes one before.
+func (s *State) admits(at time.Time) bool { return s.limiter == nil || s.limiter.TokensAt(at) >= 1 }
+
+// spare takes what one request more takes beside the first one, if there is room.
+func (s *State) spare(now time.Time) bool {
+	if s.slots != nil && !s.slots.TryAcquire(1) {
+		return false
+	}
+	if s.limited(now) > 0 {
+		s.release()
+		return false
+	}
+	return true
+}
+
+// release gives the slot of a request back.
+func (s *State) release() {
+	if s.slots != nil {
+		s.slots.Release(1)
+	}
 }
 
 // enter takes a slot, or a place in the queue for one.
@@ -169,11 +203,9 @@ func (s *State) advance(ctx context.Context, r *reservation) error {
 
 // leave gives the slot or the place back.
 func (s *State) leave(r *reservation) {
-	switch {
-	case s.slots == nil:
-	case r.queued:
+	if r.queued {
 		s.queued.Add(-1)
-	default:
-		s.slots.Release(1)
+		return
 	}
+	s.release()
 }

@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -21,9 +20,10 @@ import (
 const (
 	// maxConnections bounds those to a backend; calls beyond wait for one.
 	maxConnections = 1024
-	// idlePerBackend bounds the connections kept while nothing is sent on them.
+	// idlePerBackend bounds the connections of HTTP/1.1 kept while nothing is sent on them.
 	idlePerBackend = 256
-	idleTimeout    = 60 * time.Second
+	// idleTimeout bounds how long, whatever the backend announces.
+	idleTimeout = 60 * time.Second
 	// maxResponseHeader bounds the fields of a response, in bytes.
 	maxResponseHeader = 64 << 10
 	dialTimeout       = 30 * time.Second
@@ -49,44 +49,14 @@ func (d Dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
-	return &countedConn{Conn: conn}, nil
+	return conn, nil
 }
 
-// countedConn counts the bytes written. A write counts before it begins, so that
-// a count unchanged proves that nothing left.
-type countedConn struct {
-	net.Conn
-
-	written atomic.Int64
-}
-
-// Write implements net.Conn.
-func (c *countedConn) Write(b []byte) (int, error) {
-	c.written.Add(int64(len(b)))
-	return c.Conn.Write(b) //nolint:wrapcheck // net/http asks for the kind
-}
-
-// newTransport speaks HTTP/1.1 to whatever the dialer reaches. No proxy of the environment
-// is used, redirects are the caller's business, nothing is decoded.
-func newTransport(dial Dialer, secure func() (*tls.Config, error)) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		DialContext: dial.dial,
-		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialTLS(ctx, dial, secure, []string{"http/1.1"}, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return conn, nil
-		},
-		Protocols:              protocols,
-		DisableCompression:     true,
-		MaxConnsPerHost:        maxConnections,
-		MaxIdleConnsPerHost:    idlePerBackend,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxResponseHeader,
-	}
+// newKept speaks HTTP/1.1 over the connections that are made for it.
+func newKept(connect func(context.Context) (net.Conn, error)) *h1.Pool {
+	return h1.New(h1.Options{
+		Dial: connect, MaxConnections: maxConnections, MaxIdle: idlePerBackend, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
+	})
 }
 
 // handshakeError says that a connection was made, but not secured.
@@ -112,7 +82,7 @@ func dialTLS(
 	}
 	config.NextProtos = alpn
 	secured := tls.Client(conn, config)
-	// net/http lets a dial go on when its call has ended, and bounds no handshake here.
+	// A dial goes on when its call has ended.
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
@@ -120,15 +90,6 @@ func dialTLS(
 		return nil, handshakeError{fmt.Errorf("handshake: %w", err)}
 	}
 	return secured, nil
-}
-
-// counted is the connection that counts, below that of TLS.
-func counted(conn net.Conn) (*countedConn, bool) {
-	if secured, ok := conn.(*tls.Conn); ok {
-		conn = secured.NetConn()
-	}
-	c, ok := conn.(*countedConn)
-	return c, ok
 }
 
 // tlsOptions returns what each new connection asks for its settings, so that what is

@@ -8,6 +8,7 @@
 package combine
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -189,7 +190,12 @@ func (c *Combiner) pass(r *fanout.Result, i int) Response {
 	a := &r.Answers[i]
 	response := Response{Outcome: r.Outcome, Status: a.Status, Header: headers.Response(a.Header), Body: a.Body, Passed: i}
 	switch a.Status {
-	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified: // RFC 9110, section 6.4.1
+	case http.StatusResetContent: // RFC 9110, section 15.3.6
+		if len(a.Body) > 0 { // which is not sent
+			maps.DeleteFunc(response.Header, func(name string, _ []string) bool { return headers.AboutContent(name) && !headers.Validates(name) })
+		}
+		response.Body = nil
+	case http.StatusNoContent, http.StatusNotModified: // section 6.4.1
 		response.Body = nil
 	}
 	c.Diagnose(r, response.Header)

@@ -3,7 +3,6 @@ package combine
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -26,12 +25,11 @@ func passable(names []string) []string {
 // speaksOfCombined tells fields that can be true of a combined response from those
 // that speak about one connection (RFC 9110, section 7.6.1), one body or us.
 func speaksOfCombined(name string) bool {
-	name = headers.Fold(name)
-	switch name {
-	case "Date", "Etag", "Location", "X-Request-Id": // the last is the call's
+	switch headers.Fold(name) {
+	case "Date", "Location", "X-Request-Id": // the last is the call's
 		return false
 	}
-	return !headers.IsHopByHop(name) && !strings.HasPrefix(name, "Content-") && !headers.Own(name)
+	return !headers.IsHopByHop(name) && !headers.AboutContent(name) && !headers.Own(name)
 }
 
 // lines returns the lines of a field, unless the backend's Connection made it one

@@ -38,7 +38,7 @@ func TestCombinedResponsesRefuseFields(t *testing.T) {
 	names := []string{
 		"connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
 		"HTTP2-Settings", "Date", "ETag", "Location", "content-length", "Content-Type", "Content-Encoding", "Fanout-Outcome",
-		"fanout-backends", "X-Named", "X-Kept",
+		"fanout-backends", "Last-Modified", "Accept-Ranges", "Digest", "Repr-Digest", "Signature", "Signature-Input", "X-Named", "X-Kept",
 	}
 	header := http.Header{}
 	for _, name := range names {

@@ -147,6 +147,8 @@ func (n *naive) problem(classes []string) int {
 		return len(bad) > 0 && !slices.ContainsFunc(bad, func(b string) bool { return !slices.Contains(words, b) })
 	}
 	switch {
+	case all("429"):
+		return 429
 	case all("rejected"), all("429", "503"):
 		return 503
 	case all("timeout"):
@@ -240,7 +242,7 @@ func TestCallsFollowTheModel(t *testing.T) {
 	if testing.Short() {
 		calls = 2_000
 	}
-	answers := []string{"200", "200", "200", "201", "204", "text", "list", "400", "404", "404", "422", "429", "500", "503", "timeout", "connect", "reset", "tooLarge",
+	answers := []string{"200", "200", "200", "201", "204", "text", "list", "400", "404", "404", "422", "429", "429", "500", "503", "timeout", "connect", "reset", "tooLarge",
 		"rateLimited", "circuitOpen", "overloaded", "skipped"}
 	const workers = 8
 	for w := range workers {

@@ -38,7 +38,7 @@ func TestRetryAfter(t *testing.T) {
 		{"a rejection says a second at least", []fanout.Answer{rejected(0)}, "1"},
 		{"a part of a second is a whole one", []fanout.Answer{rejected(time.Second + 1)}, "2"},
 		{"the longest of all", []fanout.Answer{rejected(3 * time.Second), rejected(2 * time.Second)}, "3"},
-		{"busy backends that say nothing", []fanout.Answer{busy(0)}, ""},
+		{"busy backends that say nothing", []fanout.Answer{busy(0)}, "1"},
 		{"busy backends that say something", []fanout.Answer{busy(0), busy(9 * time.Second)}, "9"},
 		{"a day is the longest", []fanout.Answer{busy(1 << 60)}, "86400"},
 		{"another failure among them", []fanout.Answer{rejected(time.Second), {Outcome: fanout.Failed, Reason: fanout.Reset}}, ""},
@@ -59,14 +59,14 @@ func TestRetryAfter(t *testing.T) {
 // look for a fault of its own.
 func TestOnlyStatusesAboutTheCallPass(t *testing.T) {
 	t.Parallel()
-	passing := map[int]bool{400: true, 404: true, 409: true, 410: true, 412: true, 413: true, 415: true, 422: true}
+	passing := map[int]bool{400: true, 404: true, 409: true, 410: true, 412: true, 413: true, 415: true, 422: true, 429: true}
 	for status := 300; status < 600; status++ {
 		a := fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Status, Status: status}
 		c := New(parseRoute("").options([]string{"a", "b"}))
 		want := 502
 		if passing[status] {
 			want = status
-		} else if status == 429 || status == 503 {
+		} else if status == 503 {
 			want = 503
 		}
 		if got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: []fanout.Answer{a, a}, Deciding: -1}, nil); got.Status != want {
@@ -89,6 +89,40 @@ func TestPrimaryWithoutAWholeResponseIsAProblem(t *testing.T) {
 		got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: []fanout.Answer{a, other}, Deciding: -1}, nil)
 		if got.Status != 502 || got.Header.Get("Content-Type") != ContentType {
 			t.Errorf("%s %s: %d %s", a.Outcome, a.Reason, got.Status, got.Body)
+		}
+	}
+}
+
+// P10: backends that are busy are told as they said it: 429 if all did, so that nobody
+// repeats at once who would pass a 429 on, and always with a time.
+func TestP10BusyBackends(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		answers []string
+		status  int
+		after   string
+	}{
+		{[]string{"a: 429"}, 429, "1"},
+		{[]string{"a: 429", "b: 429"}, 429, "1"},
+		{[]string{"a: 429 Retry-After=0", "b: 429"}, 429, "1"},
+		{[]string{"a: 429 Retry-After=3", "b: 429 Retry-After=7"}, 429, "7"},
+		{[]string{"a: 429 Retry-After=7", "b: skipped"}, 429, "7"},
+		{[]string{"a: 503"}, 503, "1"},
+		{[]string{"a: 503", "b: 503 Retry-After=5"}, 503, "5"},
+		{[]string{"a: 429", "b: 503"}, 503, "1"},
+		{[]string{"a: 503 Retry-After=2", "b: 429 Retry-After=9"}, 503, "9"},
+		{[]string{"a: 429", "b: 404"}, 502, ""},
+		{[]string{"a: 429", "b: timeout"}, 502, ""},
+		{[]string{"a: 429 Retry-After=7", "b: 500 Retry-After=7"}, 502, ""},
+	} {
+		for _, kind := range []string{"Envelope", "Merge", "Group", "First"} {
+			for _, policy := range []string{"All", "Any", "Quorum quorum=1", "BestEffort"} {
+				words := "stragglers=Wait type=" + kind + " policy=" + policy
+				got := parseRoute(words).play(t, row.answers...)
+				if got.Status != row.status || got.Header.Get("Retry-After") != row.after {
+					t.Errorf("%s of %q: %d, Retry-After %q; want %d, %q", words, row.answers, got.Status, got.Header.Get("Retry-After"), row.status, row.after)
+				}
+			}
 		}
 	}
 }

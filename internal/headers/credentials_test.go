@@ -32,7 +32,7 @@ func TestM8FieldsOfCredentials(t *testing.T) {
 		in.Set(name, "v")
 	}
 	credentials := NewCredentials([]string{"x-till"})
-	got := Compile(Options{Credentials: credentials}).Apply(in, nil)
+	got := Compile(Options{Credentials: credentials}).Apply(in, nil, Received)
 	for _, name := range carries {
 		if _, ok := got[http.CanonicalHeaderKey(name)]; ok || !credentials.Has(http.CanonicalHeaderKey(name)) {
 			t.Errorf("%s reaches a backend", name)
@@ -44,7 +44,7 @@ func TestM8FieldsOfCredentials(t *testing.T) {
 		}
 	}
 	forward := []string{"authorization", "X-API-KEY", "Ocp-Apim-Subscription-Key", "X-TILL", "x-cmc-pro-api-key"}
-	got = Compile(Options{Credentials: credentials, Forward: forward}).Apply(in, nil)
+	got = Compile(Options{Credentials: credentials, Forward: forward}).Apply(in, nil, Received)
 	var passed []string
 	for _, name := range carries {
 		if _, ok := got[http.CanonicalHeaderKey(name)]; ok {
@@ -96,7 +96,7 @@ func TestM5OddSpellings(t *testing.T) {
 	delete(in, "X_source")
 	got := Compile(Options{
 		Combined: true, Via: "me", Remove: []string{"x-debug", "x-computed"}, Set: []Field{{"x-source", "ours"}, {"x_many", "ours"}}, Shown: "x-key",
-	}).Apply(in, []Field{{"x-computed", "ours"}})
+	}).Apply(in, []Field{{"x-computed", "ours"}}, Received)
 	want := []string{"Accept-Encoding", "User-Agent", "Via", "X-Computed", "X-Request-Id", "X-Source", "X_many", "X_other_field"}
 	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) {
 		t.Errorf("fields are\n%q, want\n%q", names, want)
@@ -104,7 +104,7 @@ func TestM5OddSpellings(t *testing.T) {
 	if got.Get("X-Source") != "ours" || got["X_many"][0] != "ours" {
 		t.Errorf("fields are %v", got)
 	}
-	named := Compile(Options{}).Apply(http.Header{"Connection": {"X_Hop, X-Request-Id"}, "X-Hop": {"1"}, "X-Request-Id": {"id"}}, nil)
+	named := Compile(Options{}).Apply(http.Header{"Connection": {"X_Hop, X-Request-Id"}, "X-Hop": {"1"}, "X-Request-Id": {"id"}}, nil, Received)
 	if named["X-Hop"] != nil || named["X-Request-Id"] == nil {
 		t.Errorf("Connection takes our own field, or leaves what it names: %v", named)
 	}
@@ -128,6 +128,6 @@ func BenchmarkApply(b *testing.B) {
 	r := Compile(Options{Combined: true, Via: "me"})
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Apply(in, nil)
+		r.Apply(in, nil, Received)
 	}
 }

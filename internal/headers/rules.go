@@ -24,7 +24,7 @@ type Options struct {
 	Set    []Field
 	// Combined drops what speaks about one body, and asks for no encoding.
 	Combined bool
-	// DropBody drops Content-* together with the body.
+	// DropBody drops Content-*: the backend never gets the body of a call.
 	DropBody bool
 	// Via is our own pseudonym, see RFC 9110, section 7.6.3.
 	Via string
@@ -79,12 +79,12 @@ func set(fields []Field) []string {
 	return names
 }
 
-// Apply returns the fields for the backend, with those computed for this call. The
-// values are shared with in.
-func (r *Rules) Apply(in http.Header, computed []Field) http.Header {
+// Apply returns the fields for the backend, with those computed for this call. Content
+// says what the backend gets of the call's body. The values are shared with in.
+func (r *Rules) Apply(in http.Header, computed []Field, content Content) http.Header {
 	out, named := make(http.Header, len(in)+len(r.set)+4), Named(in)
 	for name, values := range in {
-		if r.passes(name, named) {
+		if r.passes(name, named) && (content == Received || !AboutContent(name)) {
 			out[name] = values
 		}
 	}
@@ -102,7 +102,6 @@ func (r *Rules) Apply(in http.Header, computed []Field) http.Header {
 	for _, f := range computed {
 		out[http.CanonicalHeaderKey(f.Name)] = []string{f.Value}
 	}
-	hideIdempotencyKey(out)
 	return out
 }
 
@@ -164,16 +163,4 @@ func HasVia(h http.Header, via string) bool {
 		}
 	}
 	return false
-}
-
-// hideIdempotencyKey writes the field in lower case: net/http repeats any request
-// by itself that has it under its canonical name (golang.org/issue/19943), and a
-// client's header alone must not enable a retry.
-func hideIdempotencyKey(h http.Header) {
-	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if values, ok := h[name]; ok {
-			delete(h, name)
-			h[strings.ToLower(name)] = values
-		}
-	}
 }

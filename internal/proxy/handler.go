@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/combine"
@@ -209,10 +210,28 @@ func (v *visit) unable(why *gate.Refusal) {
 // send writes a response whose body is whole.
 func (v *visit) send(response *combine.Response) {
 	if response.Passed >= 0 {
+		v.announce(response, v.result.Answers[response.Passed].Header["Content-Length"])
 		v.write(response.Status, response.Header, response.Body)
 		return
 	}
 	v.write(response.Status, response.Header, v.proxy.compress(response.Header, v.request, response.Body, v.Memory))
+}
+
+// announce passes the length on that a backend announced of a body that is not sent: that
+// of the response to GET, or of what has not changed (RFC 9110, section 8.6). Over HTTP/2
+// Go's clients take such a 304 for one that was cut off; a length is no must there.
+func (v *visit) announce(response *combine.Response, length []string) {
+	switch {
+	case len(length) != 1 || !digits(length[0]):
+	case v.request.Method == http.MethodHead && bodyAllowed(response.Status):
+		response.Header["Content-Length"] = length
+	case response.Status == http.StatusNotModified && v.request.ProtoMajor == 1:
+		response.Header["content-length"] = length // its canonical name net/http takes out
+	}
+}
+
+func digits(text string) bool {
+	return text != "" && len(text) < 19 && strings.Trim(text, "0123456789") == ""
 }
 
 func (v *visit) combined() bool { return v.route.config.Response.Combined() }
@@ -267,7 +286,7 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 	if bodyAllowed(status) && v.request.Method != http.MethodHead {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	} else {
-		body = nil // to HEAD without a length: that of GET is not known
+		body = nil // to HEAD without a length but a backend's: that of GET is not known
 	}
 	control := http.NewResponseController(v.writer)
 	_ = control.SetWriteDeadline(time.Now().Add(v.patience)) // the server's writers have deadlines

@@ -165,14 +165,17 @@ func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool)
 }
 
 // trailers are those that may pass: none that speaks about the connection or the
-// framing (RFC 9110, section 6.5.1), and none of ours.
+// framing (RFC 9110, section 6.5.1), and none of ours. A digest is true of what was passed
+// (RFC 9530, section 2).
 func trailers(all http.Header) http.Header {
 	if len(all) == 0 {
 		return nil
 	}
 	out := http.Header{}
 	for name, values := range all {
-		if !headers.IsHopByHop(name) && !headers.Own(name) && !strings.HasPrefix(headers.Fold(name), "Content-") {
+		folded := headers.Fold(name)
+		framing := strings.HasPrefix(folded, "Content-") && folded != "Content-Digest"
+		if !headers.IsHopByHop(name) && !headers.Own(name) && !framing {
 			out[name] = values
 		}
 	}

@@ -37,7 +37,7 @@ func NewBackend(now time.Time) *Backend { return &Backend{series: newSeries(now)
 // Record counts an answer. Each answer is recorded once, when it is final.
 func (b *Backend) Record(now time.Time, a *fanout.Answer) {
 	if a.Attempts > 0 {
-		b.series.count(now, countAttempts, uint32(a.Attempts)) //nolint:gosec // at most ten, and one replay each
+		b.series.count(now, countAttempts, uint32(a.Attempts)) //nolint:gosec // some dozens at most
 	}
 	switch a.Outcome {
 	case fanout.Succeeded:

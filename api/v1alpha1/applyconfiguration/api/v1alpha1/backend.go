@@ -42,12 +42,14 @@ type BackendApplyConfiguration struct {
 	// circuitBreaker says when a backend that fails is not asked any more. Default:
 	// it always is.
 	CircuitBreaker *CircuitBreakerApplyConfiguration `json:"circuitBreaker,omitempty"`
-	// rateLimit is a limit on the calls that a proxy sends here; beyond it the
-	// answer is rejected with reason rateLimited.
+	// rateLimit is a limit on the requests that a proxy sends here, retries and hedges
+	// included. Beyond it a call's answer is rejected with reason rateLimited, a retry
+	// is not sent and the answer before it stands, and a hedge is not sent.
 	RateLimit *BackendRateLimitApplyConfiguration `json:"rateLimit,omitempty"`
-	// maxConcurrentRequests is the number of calls that a proxy has under way here
-	// at once, 1 to 65536; beyond it the answer is rejected with reason overloaded.
-	// Default: no limit but dispatch.maxInFlight.
+	// maxConcurrentRequests is the number of requests that a proxy has under way here
+	// at once, hedges included, 1 to 65536; a call keeps its slot while it waits for a
+	// retry. Beyond it a call's answer is rejected with reason overloaded, and a hedge
+	// is not sent. Default: no limit but dispatch.maxInFlight.
 	MaxConcurrentRequests *int32 `json:"maxConcurrentRequests,omitempty"`
 	// maxQueuedRequests is the number of calls that wait for one of those to end, within
 	// the backend's timeout and first come, first served, 0 to 65536; beyond it, and when

@@ -9,9 +9,9 @@ import (
 // BackendRateLimitApplyConfiguration represents a declarative configuration of the BackendRateLimit type for use
 // with apply.
 //
-// BackendRateLimit is a limit on the calls that a proxy sends to a backend.
+// BackendRateLimit is a limit on the requests that a proxy sends to a backend.
 type BackendRateLimitApplyConfiguration struct {
-	// requests is the number of calls in each span of per, 1 to 1000000; as many
+	// requests is the number of requests in each span of per, 1 to 1000000; as many
 	// may go at once after a quiet time.
 	Requests *int32 `json:"requests,omitempty"`
 	// per is the span of time for requests, 1ms to 24h. Default: 1s.

@@ -11,7 +11,7 @@ import (
 //
 // RequestBody says which body is sent.
 type RequestBodyApplyConfiguration struct {
-	// type is Forward (default), None, which drops the Content-* fields too, or
+	// type is Forward (default), None, which drops the fields about the body too, or
 	// Expression, which sends application/json instead; not with GET and HEAD.
 	Type *apiv1alpha1.RequestBodyType `json:"type,omitempty"`
 	// expression goes with type Expression. What it only passes on of request.body keeps

@@ -18,7 +18,9 @@ type ResponseApplyConfiguration struct {
 	// primary goes with type Primary.
 	Primary *PrimaryApplyConfiguration `json:"primary,omitempty"`
 	// headersFromBackends are fields of succeeded backends that the response
-	// carries, in the order of the spec, repeated ones kept. At most 32.
+	// carries, in the order of the spec, repeated ones kept. Digests and signatures
+	// of a body by the names of vendors (X-Goog-Hash, X-Hub-Signature) do not pass.
+	// At most 32.
 	HeadersFromBackends []apiv1alpha1.HeaderName `json:"headersFromBackends,omitempty"`
 	// partialStatusCode is the status when the policy Required or BestEffort is met
 	// although a backend failed, 200 to 299. Default: 207 for Envelope, 200 for

@@ -1,0 +1,165 @@
+package h1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// UnsentError says that no byte of the request was written: whatever it is, it may be
+// sent again.
+type UnsentError struct{ Err error }
+
+// Error implements error.
+func (e UnsentError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what net/http said.
+func (e UnsentError) Unwrap() error { return e.Err }
+
+// DiedError says that a connection which had been used before ended before a byte of the
+// response came. As a rule the server had just closed it; but it may have done what was
+// asked.
+type DiedError struct{ Err error }
+
+// Error implements error.
+func (e DiedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what net/http said.
+func (e DiedError) Unwrap() error { return e.Err }
+
+// conn is one connection. It stands above TLS, so that what it reads and writes is HTTP.
+type conn struct {
+	net.Conn
+
+	pool   *Pool
+	client *http.ClientConn
+	once   sync.Once
+	// sent and got count calls of Write, before they begin, and those of Read that
+	// brought something.
+	sent, got atomic.Int64
+
+	// What follows belongs to whoever holds the connection, and to the pool's lock while
+	// nobody does.
+	reused bool
+	// since is when the head of the last response came. Its server waits for the next request
+	// since then or later: the end of a body may have lain here for a while, unread.
+	since time.Time
+	life  time.Duration // how long it may be idle
+	said  string        // the Keep-Alive that life is of
+
+	gone bool // closed; of the pool's lock
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.got.Add(1)
+	}
+	return n, err //nolint:wrapcheck // net/http asks for the kind
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(b []byte) (int, error) {
+	c.sent.Add(1)
+	return c.Conn.Write(b) //nolint:wrapcheck // net/http asks for the kind
+}
+
+// goodbye is how long TLS may take to say that it closes.
+const goodbye = 250 * time.Millisecond
+
+// Close implements net.Conn.
+func (c *conn) Close() (err error) {
+	c.once.Do(func() {
+		if secured, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+			timer := time.AfterFunc(goodbye, func() { _ = secured.NetConn().Close() })
+			defer timer.Stop()
+		}
+		err = c.Conn.Close()
+		c.pool.closed(c)
+	})
+	return err
+}
+
+// shut closes it. The pool's lock is free.
+func (c *conn) shut() { _ = c.client.Close() }
+
+// roundTrip asks, and gives the connection back with its response's body.
+func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
+	sent, got := c.sent.Load(), c.got.Load()
+	response, err := c.client.RoundTrip(r)
+	if err != nil {
+		switch {
+		case c.sent.Load() == sent:
+			err = UnsentError{err}
+		case c.reused && c.got.Load() == got && r.Context().Err() == nil:
+			err = DiedError{err}
+		}
+		c.pool.put(c)
+		return nil, err
+	}
+	c.hear(response.Header, time.Now())
+	if response.Body == http.NoBody {
+		c.pool.put(c)
+		return response, nil
+	}
+	response.Body = &body{ReadCloser: response.Body, conn: c}
+	return response, nil
+}
+
+// body is a response's.
+type body struct {
+	io.ReadCloser
+
+	conn  *conn
+	ended atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.end()
+	}
+	return n, err //nolint:wrapcheck // io.EOF stands for itself
+}
+
+// Close implements io.Closer.
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.end()
+	return err //nolint:wrapcheck // net/http's own
+}
+
+// end gives the connection back, once: net/http has taken it back by then, or closes it.
+func (b *body) end() {
+	if !b.ended.Swap(true) {
+		b.conn.pool.put(b.conn)
+	}
+}
+
+type connKey struct{}
+
+func dialled(ctx context.Context) net.Conn {
+	c, _ := ctx.Value(connKey{}).(*conn)
+	return c
+}
+
+// connect makes a connection.
+func (p *Pool) connect(ctx context.Context) (*conn, error) {
+	nc, err := p.options.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: nc, pool: p, since: time.Now(), life: min(unannounced, p.options.IdleTimeout)}
+	if c.client, err = p.transport.NewClientConn(context.WithValue(ctx, connKey{}, c), "http", "server:80"); err != nil {
+		err = errors.Join(err, nc.Close())
+		return nil, err
+	}
+	return c, nil
+}

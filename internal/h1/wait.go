@@ -1,0 +1,165 @@
+package h1
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// slowDial is how long a request that may not be repeated waits for a young connection
+// where there is an older one.
+const slowDial = 500 * time.Millisecond
+
+// waiter is a request without a connection.
+type waiter struct {
+	careful bool
+	dialled bool          // a connection is being made for it
+	ready   chan struct{} // closed when one of the two is set
+	conn    *conn
+	err     error
+}
+
+// suits reports whether a connection that was given back is one for it: where none is
+// being made for it, any is.
+func (w *waiter) suits(c *conn, now time.Time) bool { return !w.careful || !w.dialled || c.young(now) }
+
+// give ends the waiting.
+func (w *waiter) give(c *conn) {
+	w.conn = c
+	close(w.ready)
+}
+
+// choice is which connection a request takes.
+type choice uint8
+
+const (
+	anyConn choice = iota
+	youngConn
+	freshConn
+)
+
+type choiceKey struct{}
+
+// Careful returns a context whose requests may not be repeated. They take a young
+// connection: one on which its server has just answered, or a new one if there is one to be
+// had soon.
+func Careful(ctx context.Context) context.Context {
+	return context.WithValue(ctx, choiceKey{}, youngConn)
+}
+
+// Fresh returns a context whose requests take none that has been idle, if there is another
+// one to be had soon: such a one has just let them down.
+func Fresh(ctx context.Context) context.Context {
+	return context.WithValue(ctx, choiceKey{}, freshConn)
+}
+
+// take finds a connection for a request, or waits for one.
+func (p *Pool) take(ctx context.Context) (*conn, error) {
+	choice, _ := ctx.Value(choiceKey{}).(choice)
+	careful := choice != anyConn
+	p.mu.Lock()
+	now := time.Now()
+	var c *conn
+	if choice != freshConn {
+		c = p.find(now, careful)
+	}
+	if c == nil && careful && p.open >= p.options.MaxConnections {
+		c = p.find(now, false)
+	}
+	if c != nil {
+		p.mu.Unlock()
+		return c, nil
+	}
+	w := &waiter{careful: careful, ready: make(chan struct{})}
+	p.waiting = append(p.waiting, w)
+	p.grow()
+	p.mu.Unlock()
+	if careful {
+		return p.await(ctx, w)
+	}
+	select {
+	case <-w.ready:
+		return w.conn, w.err
+	case <-ctx.Done():
+		return nil, p.leave(ctx, w)
+	}
+}
+
+// await waits for a young connection, and after a while for any.
+func (p *Pool) await(ctx context.Context, w *waiter) (*conn, error) {
+	timer := time.NewTimer(slowDial)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.ready:
+			return w.conn, w.err
+		case <-timer.C:
+			p.mu.Lock()
+			if w.careful = false; slices.Contains(p.waiting, w) {
+				if c := p.find(time.Now(), false); c != nil {
+					p.remove(w)
+					w.give(c)
+				}
+			}
+			p.mu.Unlock()
+		case <-ctx.Done():
+			return nil, p.leave(ctx, w)
+		}
+	}
+}
+
+func (p *Pool) remove(w *waiter) {
+	p.waiting = slices.DeleteFunc(p.waiting, func(other *waiter) bool { return other == w })
+}
+
+// leave takes a waiter out, and gives back what it was given at the same moment.
+func (p *Pool) leave(ctx context.Context, w *waiter) error {
+	p.mu.Lock()
+	p.remove(w)
+	p.mu.Unlock()
+	if w.conn != nil {
+		p.put(w.conn)
+	}
+	return ctx.Err() //nolint:wrapcheck // as net/http's own
+}
+
+// grow dials for those who wait, for each of them once, within the bound.
+func (p *Pool) grow() {
+	for _, w := range p.waiting {
+		if p.open >= p.options.MaxConnections {
+			return
+		}
+		if !w.dialled {
+			w.dialled = true
+			p.open++
+			go p.dial(p.dials, w)
+		}
+	}
+}
+
+// dial makes a connection for a waiter. It goes on when that has left, or was given
+// another one, and then it is anybody's.
+func (p *Pool) dial(ctx context.Context, w *waiter) {
+	c, err := p.connect(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waits := slices.Contains(p.waiting, w)
+	if err == nil {
+		if !waits {
+			p.offer(c)
+			return
+		}
+		p.remove(w)
+		w.give(c) // closed as it may be by now: whoever asks on it is told
+		return
+	}
+	p.open--
+	if waits {
+		p.remove(w)
+		if w.conn = p.find(time.Now(), false); w.conn == nil { // rather an older one than none
+			w.err = err
+		}
+		close(w.ready)
+	}
+	p.grow()
+}
