@@ -147,10 +147,10 @@ func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reserv
 		return nil, unevaluated(ctx, err)
 	}
 	if told := b.told(call); told.Name != "" {
-		rewritten.headers = append(rewritten.headers, told)
+		rewritten = rewritten.with(told)
 	}
-	if !b.credential.ready(b.authority(call)) {
-		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential}
+	if err := b.credential.ready(b.authority(call)); err != nil {
+		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential, Detail: detail(err)}
 	}
 	r, refusal := b.state.admit()
 	if r == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -52,25 +53,63 @@ func (c *credential) field() string {
 	return "Authorization"
 }
 
-// ready reports whether the Secret is there and may be sent to the backend under a Host;
-// empty for the backend's own. It may have changed when an attempt is sent, see show.
-func (c *credential) ready(host string) bool {
+// ready returns an error where the Secret is not there, or may not be sent to the backend
+// under a Host; empty for the backend's own. It may have changed when an attempt is sent,
+// see show.
+func (c *credential) ready(host string) error {
 	if c == nil {
-		return true
+		return nil
 	}
 	secret, err := c.group.Snapshot()
-	return err == nil && c.allowed(secret, host)
+	if err != nil {
+		return err //nolint:wrapcheck // it is a Fault, which says all
+	}
+	return c.allowed(secret, host)
 }
 
 // allowed asks for the Host too: behind one address it picks who gets the request.
-func (c *credential) allowed(secret *creds.Snapshot, host string) bool {
+func (c *credential) allowed(secret *creds.Snapshot, host string) error {
 	for _, u := range c.receivers {
-		if !secret.Allows(u.Hostname(), port(u)) {
-			return false
+		if fault := c.group.Forbids(secret, u.Hostname(), port(u)); fault != nil {
+			return fault
 		}
 	}
 	seen := &url.URL{Scheme: c.receivers[0].Scheme, Host: host}
-	return host == "" || secret.Allows(seen.Hostname(), port(seen))
+	if host == "" || secret.Allows(seen.Hostname(), port(seen)) {
+		return nil
+	}
+	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrUnfit}
+}
+
+// detail is what of an error may be told: why there was no credential, or nothing.
+func detail(err error) string {
+	if fault, ok := errors.AsType[*creds.Fault](err); ok {
+		return fault.Text
+	}
+	return ""
+}
+
+// Forbidden says why the Secret of the credential may not be sent where every call would
+// send it. Both are empty where it may, and where there is none.
+func (b *Backend) Forbidden() (secret, why string) {
+	c := b.credential
+	if c == nil {
+		return "", ""
+	}
+	s, err := c.group.Snapshot()
+	if err != nil {
+		return "", "" // told as missing
+	}
+	receivers := c.receivers
+	if b.host != "" && !b.passHost {
+		receivers = append(slices.Clip(receivers), &url.URL{Scheme: receivers[0].Scheme, Host: b.host})
+	}
+	for _, u := range receivers {
+		if why := s.Forbids(u.Hostname(), port(u)); why != "" {
+			return c.Secret, why
+		}
+	}
+	return "", ""
 }
 
 func port(u *url.URL) string {
@@ -82,8 +121,6 @@ func port(u *url.URL) string {
 	}
 	return "80"
 }
-
-var errForbidden = errors.New("the secret may not be sent to this backend under this Host")
 
 // show writes the credential into the fields or the query of a request with this Host,
 // unless the very value that would be sent may not go there. The token is that of OAuth
@@ -98,8 +135,11 @@ func (c *credential) show(ctx context.Context, host string, h http.Header, query
 	if err != nil {
 		return token, query, fmt.Errorf("show credential: %w", err)
 	}
-	if !c.allowed(secret, host) || token.Client != nil && !c.allowed(token.Client, host) {
-		return creds.Token{}, query, errForbidden
+	if err = c.allowed(secret, host); err == nil && token.Client != nil {
+		err = c.allowed(token.Client, host)
+	}
+	if err != nil {
+		return creds.Token{}, query, fmt.Errorf("show credential: %w", err)
 	}
 	switch c.Type {
 	case routeconfig.CredentialOAuth2:

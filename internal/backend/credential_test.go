@@ -104,8 +104,8 @@ func TestM4TheHostIsJudged(t *testing.T) {
 			group:      group, receivers: []*url.URL{base},
 		}
 		h := http.Header{}
-		if _, _, err := c.show(t.Context(), row.host, h, ""); (err == nil) != row.want || (h.Get("X-Key") != "") != row.want || c.ready(row.host) != row.want {
-			t.Errorf("allowed %q, dialled %s, Host %q: shown %v (%v), ready %v; want %v", row.allowed, row.url, row.host, h, err, c.ready(row.host), row.want)
+		if _, _, err := c.show(t.Context(), row.host, h, ""); (err == nil) != row.want || (h.Get("X-Key") != "") != row.want || (c.ready(row.host) == nil) != row.want {
+			t.Errorf("allowed %q, dialled %s, Host %q: shown %v (%v), ready: %v; want %v", row.allowed, row.url, row.host, h, err, c.ready(row.host), row.want)
 		}
 	}
 }

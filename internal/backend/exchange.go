@@ -77,6 +77,7 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 	if err != nil {
 		e.attempts.Add(1)
 		e.answer = failure(ctx, fanout.Credential)
+		e.answer.Detail = detail(err)
 		return
 	}
 	e.attempts.Add(1) // of those under way, too
@@ -86,6 +87,7 @@ func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
 		_, e.unwritten = errors.AsType[h1.UnsentError](err)
 		_, e.died = errors.AsType[h1.DiedError](err)
 		e.answer = failure(ctx, classify(err, e.connected))
+		e.answer.Detail = detail(err)
 		return
 	}
 	if response.StatusCode < 200 || response.StatusCode > 599 { // no answer in HTTP; a 101 was never asked for
@@ -230,6 +232,8 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 			e.answer.RetryAfter = retryAfter(response.Header)
 		}
 	}
+	e.answer.Refused = e.answer.Outcome == fanout.Failed && e.backend.credential != nil &&
+		(response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden)
 }
 
 // content is the body, decoded where it is to become part of another one.

@@ -3,12 +3,14 @@ package backend
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
@@ -99,6 +101,36 @@ func untouched(err error) bool {
 	}
 	_, ok := errors.AsType[h2.UnprocessedError](err)
 	return ok
+}
+
+// explain says of an error of a transport what it was, by the word for it and a cause that
+// we know. What the error itself says may hold bytes of the peer.
+func explain(err error) string {
+	dialled, isDial := errors.AsType[*net.OpError](err)
+	reason := classify(err, !isDial || dialled.Op != "dial").String()
+	if cause := cause(err); cause != "" {
+		return reason + " (" + cause + ")"
+	}
+	return reason
+}
+
+func cause(err error) string {
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
+		return "no such host"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "its certificate is of an authority that is not known"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "its certificate is for another host"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "its certificate has expired, or is not valid yet"
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "refused"
+	}
+	return ""
 }
 
 // negotiated speaks what TLS agrees on (ALPN, RFC 7301). That is known for each connection

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
@@ -29,10 +31,11 @@ type reservation struct {
 	used        h2.Used // the connections that attempts have taken
 	// faulty says that the last attempt came to its end, and speaks against the backend.
 	faulty bool
-	// renewed says that the token was renewed because of a 401 already.
+	// renewed says that the call was repeated with another token already, because of a 401.
 	renewed bool
 	// letDown says that the last attempt met a connection that had died.
 	letDown bool
+	trial   *creds.Trial // of that token, while it lasts
 }
 
 // Attempts counts the exchanges begun.
@@ -97,8 +100,10 @@ func (r *reservation) end() {
 
 // ask makes attempts.
 func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
+	defer func() { r.trial.End() }()
 	for {
 		e := r.attempt(ctx, call, decided)
+		r.judge(e)
 		if s, ok := e.answer.Stream.(*stream); ok {
 			s.reservation = r
 			e.answer.Attempts = r.Attempts()
@@ -124,6 +129,28 @@ func (r *reservation) repeats(ctx context.Context, call *fanout.Call, e *exchang
 	return e.unsent() || r.backend.state.limited(time.Now()) == 0
 }
 
+// judge tells what the backend thinks of the token that it was shown.
+func (r *reservation) judge(e *exchange) {
+	switch tokens := r.backend.state.tokens; {
+	case tokens == nil:
+	case e.answer.Outcome == fanout.Succeeded:
+		tokens.Accept(e.token)
+	case e.answer.Status == http.StatusUnauthorized:
+		tokens.Refuse(e.token)
+	}
+	r.trial.End()
+}
+
+// another waits for another token than one that the backend has refused, once a call.
+func (r *reservation) another(ctx context.Context, e *exchange) bool {
+	if e.answer.Status != http.StatusUnauthorized || e.token.Reveal() == "" || r.renewed {
+		return false
+	}
+	r.trial = r.backend.state.tokens.Another(ctx, e.token)
+	r.renewed = r.trial != nil
+	return r.renewed
+}
+
 // attempt makes one exchange, or several where the first is late.
 func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-chan struct{}) *exchange {
 	switch {
@@ -145,9 +172,7 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 	if e.answer.Outcome != fanout.Failed || ctx.Err() != nil {
 		return 0, false
 	}
-	if e.answer.Status == 401 && e.token.Reveal() != "" && !r.renewed {
-		r.renewed = true
-		r.backend.state.tokens.Refuse(e.token.Value)
+	if r.another(ctx, e) {
 		return 0, true
 	}
 	if r.letDown = e.stale(call); r.letDown {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/fanout-operator/fanout/internal/body"
@@ -37,6 +38,13 @@ type rewritten struct {
 	headers []headers.Field
 	body    []byte
 	hasBody bool
+}
+
+// with is another one that has a field more.
+func (r *rewritten) with(f headers.Field) *rewritten {
+	more := *r
+	more.headers = append(slices.Clip(r.headers), f)
+	return &more
 }
 
 func newRewrites(o *Options) (*rewrites, error) {

@@ -65,7 +65,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if c == nil {
 		return s
 	}
-	s.secret = store.Group(namespace, c.Secret, c.Keys()...)
+	s.secret = secretOf(store, namespace, c)
 	if c.Type == routeconfig.CredentialOAuth2 {
 		s.issuer = newIssuer(c.TokenURL, dial)
 		s.tokens = creds.NewTokenSource(creds.TokenOptions{
@@ -75,9 +75,23 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 			Parameters: parameters(c.Parameters),
 			Client:     s.secret,
 			Transport:  repeated{s.issuer},
+			Explain:    explain,
 		})
 	}
 	return s
+}
+
+// secretOf is the handle on what a credential is made of, which says what that may hold.
+func secretOf(store *creds.Store, namespace string, c *routeconfig.Credential) *creds.Group {
+	switch {
+	case c.Type == routeconfig.CredentialOAuth2:
+		return store.Client(namespace, c.Secret)
+	case c.Type == routeconfig.CredentialBasic:
+		return store.Basic(namespace, c.Secret)
+	case c.Type == routeconfig.CredentialAPIKey && c.Header == "":
+		return store.Group(namespace, c.Secret, c.Key) // encoded in the query
+	}
+	return store.Field(namespace, c.Secret, c.Keys()[0])
 }
 
 // perSecond divides without a rest: of 600,000 in 1 ms, whole nanoseconds between two

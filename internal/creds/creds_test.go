@@ -34,10 +34,11 @@ func TestValuesAreNotShown(t *testing.T) {
 	}
 }
 
-func TestExactlyOneNewlineIsCut(t *testing.T) {
+// N4: exactly one line end is cut, of either kind.
+func TestN4ExactlyOneLineEndIsCut(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
-	for content, want := range map[string]string{"v": "v", "v\n": "v", "v\n\n": "v\n", "v\r\n": "v\r", " v ": " v "} {
+	for content, want := range map[string]string{"v": "v", "v\n": "v", "v\n\n": "v\n", "v\r\n": "v", "v\n\r\n": "v\n", "v\r\n\n": "v\r\n", "v\r\r\n": "v\r", "v\r": "v\r", "v\n\r": "v\n\r", " v ": " v "} {
 		secrets.Mount("shop", "s", map[string]string{"k": content})
 		s, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "s", "k").Snapshot()
 		if err != nil || s.Value("k").Reveal() != want {
@@ -54,19 +55,23 @@ func TestGroupsChangeTogether(t *testing.T) {
 	if _, err := pair.Snapshot(); !errors.Is(err, creds.ErrMissing) {
 		t.Errorf("error %v without files, want ErrMissing", err)
 	}
-	if p := pair.Problem(); p == nil || !slices.Equal(p.Keys, []string{"username", "password"}) {
-		t.Errorf("problem is %+v, want both keys", p)
+	if p := pair.Problem(); p == nil || p.Keys != nil { // R12: the Secret is missing, and no key of it
+		t.Errorf("problem is %+v, want none of the keys", p)
 	}
 	for _, row := range []struct {
 		keys    map[string]string
 		want    string
-		missing []string
+		missing []string // none, and a problem, for the Secret as a whole (R12)
+		problem bool
 	}{
-		{map[string]string{"username": "a", "password": "1"}, "a1", nil},
-		{map[string]string{"username": "b"}, "a1", []string{"password"}},
-		{map[string]string{"username": "b", "password": "\n"}, "a1", []string{"password"}},
-		{map[string]string{}, "a1", []string{"username", "password"}},
-		{map[string]string{"username": "b", "password": "2"}, "b2", nil},
+		{map[string]string{"username": "a", "password": "1"}, "a1", nil, false},
+		{map[string]string{"username": "b"}, "a1", []string{"password"}, true},
+		{map[string]string{"username": "b", "password": "\n"}, "a1", []string{"password"}, true},
+		{map[string]string{"username": "b", "password": "\r\n"}, "a1", []string{"password"}, true},
+		{map[string]string{"other": "b"}, "a1", []string{"username", "password"}, true},
+		{map[string]string{"allowedHosts": "a"}, "a1", []string{"username", "password"}, true},
+		{map[string]string{}, "a1", nil, true},
+		{map[string]string{"username": "b", "password": "2"}, "b2", nil, false},
 	} {
 		secrets.Mount("shop", "s", row.keys)
 		store.Reload([]string{"."})
@@ -81,7 +86,7 @@ func TestGroupsChangeTogether(t *testing.T) {
 		if p := pair.Problem(); p != nil {
 			missing = p.Keys
 		}
-		if !slices.Equal(missing, row.missing) {
+		if !slices.Equal(missing, row.missing) || (pair.Problem() != nil) != row.problem {
 			t.Errorf("after %v %q are missing, want %q", row.keys, missing, row.missing)
 		}
 	}

@@ -1,12 +1,12 @@
 package creds
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,7 +51,7 @@ func (f *folder) settled() bool {
 	return f.data != "" || age >= settle || age < 0
 }
 
-// read returns the value of a key without exactly one newline at its end.
+// read returns the value of a key without exactly one line end, LF or CRLF.
 func (f *folder) read(key string) (string, error) {
 	file, err := f.tree.Open(path.Join(f.dir, f.data, key))
 	if err != nil {
@@ -72,7 +72,25 @@ func (f *folder) read(key string) (string, error) {
 	if len(b) > maxFile {
 		return "", errTooLarge
 	}
-	return string(bytes.TrimSuffix(b, []byte("\n"))), nil
+	return cutLineEnd(string(b)), nil
+}
+
+// cutLineEnd takes one line end away, LF or CRLF.
+func cutLineEnd(text string) string {
+	if rest, ok := strings.CutSuffix(text, "\n"); ok {
+		return strings.TrimSuffix(rest, "\r")
+	}
+	return text
+}
+
+// empty reports whether there is no key at all: the kubelet mounts a Secret that is
+// missing as one that has none.
+func (f *folder) empty() bool {
+	entries, err := fs.ReadDir(f.tree, path.Join(f.dir, f.data))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), "..") })
 }
 
 // keys are all of the Secret but AllowedHosts; none where there is no folder.

@@ -1,12 +1,9 @@
 package creds
 
 import (
-	"fmt"
 	"io/fs"
 	"maps"
-	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -27,11 +24,14 @@ type Snapshot struct {
 	values       map[string]Value
 	allowedHosts []string
 	restricted   bool
+	// hostsFault says what is wrong with AllowedHosts itself, if anything.
+	hostsFault string
 }
 
 // Problem says what is wrong with the files of a group.
 type Problem struct {
-	// Keys are those that cannot be used; none where it is the Secret as a whole.
+	// Keys are those that cannot be used; none where it is the Secret as a whole, which is
+	// missing or has no key at all.
 	Keys []string
 	// Message is set where more is wrong than that they are missing or empty.
 	Message string
@@ -41,16 +41,13 @@ type Problem struct {
 	Since time.Time
 }
 
-// Snapshot returns the values to use. Without any the error is ErrMissing, or ErrUnfit
-// where they are there and cannot be used.
+// Snapshot returns the values to use. Without any the error is a Fault: ErrMissing, or
+// ErrUnfit where they are there and cannot be used.
 func (g *Group) Snapshot() (*Snapshot, error) {
 	if s := g.current.Load(); s != nil {
 		return s, nil
 	}
-	if p := g.problem.Load(); p != nil && p.Message != "" {
-		return nil, fmt.Errorf("secret %q: %w: %s", g.Secret, ErrUnfit, p.Message)
-	}
-	return nil, fmt.Errorf("secret %q: %w", g.Secret, ErrMissing)
+	return nil, g.fault()
 }
 
 // Problem returns what is wrong with the files now, or nil.
@@ -61,17 +58,6 @@ func (s *Snapshot) Value(key string) Value { return s.values[key] }
 
 // Values returns all values but AllowedHosts, by key. They are not to be changed.
 func (s *Snapshot) Values() map[string]Value { return s.values }
-
-// Allows reports whether the values may be sent to an authority. A Secret without the
-// key AllowedHosts may be sent anywhere, unless its Store wants that key; an entry
-// without port covers all ports. The host is without brackets.
-func (s *Snapshot) Allows(host, port string) bool {
-	if !s.restricted {
-		return true
-	}
-	host = strings.ToLower(host)
-	return slices.Contains(s.allowedHosts, host) || slices.Contains(s.allowedHosts, net.JoinHostPort(host, port))
-}
 
 // reload reads the group's files. It reports whether they had been left alone long
 // enough to be believed; until then the values stay as they are.
@@ -103,5 +89,5 @@ func (s *Snapshot) equal(other *Snapshot) bool {
 		return s == other
 	}
 	return maps.Equal(s.values, other.values) &&
-		s.restricted == other.restricted && slices.Equal(s.allowedHosts, other.allowedHosts)
+		s.restricted == other.restricted && slices.Equal(s.allowedHosts, other.allowedHosts) && s.hostsFault == other.hostsFault
 }

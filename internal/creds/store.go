@@ -12,6 +12,14 @@ import (
 // where its other keys may be sent.
 const AllowedHosts = "allowedHosts"
 
+// Keys of the type kubernetes.io/basic-auth, and those of a client of OAuth 2.0.
+const (
+	username     = "username"
+	password     = "password"
+	clientID     = "client_id"
+	clientSecret = "client_secret"
+)
+
 // Options are those of a Store.
 type Options struct {
 	// Tree holds the Secrets as they are mounted into a Pod, NAMESPACE/SECRET/KEY.
@@ -40,21 +48,40 @@ func NewStore(o Options) *Store {
 }
 
 // Group returns the handle on keys that belong together and are shown to others: they
-// change together or not at all, and one that goes missing keeps the last good values.
+// change together or not at all, and one that goes missing keeps the last good values. The
+// values may hold anything.
 func (s *Store) Group(namespace, secret string, keys ...string) *Group {
-	return s.group(namespace, secret, "keys/"+strings.Join(keys, "/"), shown(keys, nil))
+	return s.group(namespace, secret, "keys/"+strings.Join(keys, "/"), shown(keys, anything, nil))
+}
+
+// Field returns the handle on a value that stands in a header field (RFC 9110, section
+// 5.5). One that cannot keeps the last good one.
+func (s *Store) Field(namespace, secret, key string) *Group {
+	return s.group(namespace, secret, "field/"+key, shown([]string{key}, each(field), nil))
+}
+
+// Basic returns the handle on username and password (RFC 7617). A pair that the scheme has
+// no form for keeps the last good one.
+func (s *Store) Basic(namespace, secret string) *Group {
+	return s.group(namespace, secret, "basic", shown([]string{username, password}, pair, nil))
+}
+
+// Client returns the handle on client_id and client_secret (RFC 6749, section 2.3.1). What
+// is no text keeps the last good pair.
+func (s *Store) Client(namespace, secret string) *Group {
+	return s.group(namespace, secret, "client", shown([]string{clientID, clientSecret}, each(plain), nil))
 }
 
 // Authorities returns the handle on ca.crt. What holds no certificate keeps the last
 // good value.
 func (s *Store) Authorities(namespace, secret string) *Group {
-	return s.group(namespace, secret, "authorities", shown([]string{authorities}, fits((*Snapshot).Pool)))
+	return s.group(namespace, secret, "authorities", shown([]string{authorities}, anything, fits((*Snapshot).Pool)))
 }
 
 // KeyPair returns the handle on tls.crt and tls.key. A pair that does not fit together
 // keeps the last good one.
 func (s *Store) KeyPair(namespace, secret string) *Group {
-	return s.group(namespace, secret, "pair", shown([]string{certificate, privateKey}, fits((*Snapshot).KeyPair)))
+	return s.group(namespace, secret, "pair", shown([]string{certificate, privateKey}, anything, fits((*Snapshot).KeyPair)))
 }
 
 // Callers returns the handle on every key of a Secret by which callers are known: what

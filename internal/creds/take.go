@@ -4,26 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 )
 
 // shown takes credentials that we show: all of the keys change together, or what was
-// good before stays. Half a pair would fail every call until its other half comes.
-func shown(keys []string, fits func(*Snapshot) error) func(*folder, *Snapshot) (*Snapshot, *Problem) {
+// good before stays. Half a pair would fail every call until its other half comes, and so
+// would what cannot be sent.
+func shown(keys []string, check func(key, value string) string, fits func(*Snapshot) error) func(*folder, *Snapshot) (*Snapshot, *Problem) {
 	return func(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 		s, problem := &Snapshot{values: map[string]Value{}}, &Problem{Stale: old != nil}
+		var missing []string
 		for _, key := range keys {
-			content, err := files.read(key)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				problem.Message = fmt.Sprintf("key %q cannot be read", key)
-			}
-			if err != nil || content == "" {
+			content, fault := take(files, key, check)
+			switch {
+			case fault != "":
+				problem.add(key, fault)
+			case content == "":
+				missing = append(missing, key)
 				problem.Keys = append(problem.Keys, key)
-				continue
+			default:
+				s.values[key] = Value{content}
 			}
-			s.values[key] = Value{content}
 		}
 		if len(problem.Keys) > 0 {
+			problem.complete(files, missing)
 			return old.kept(), problem
 		}
 		if fits == nil {
@@ -34,6 +37,34 @@ func shown(keys []string, fits func(*Snapshot) error) func(*folder, *Snapshot) (
 			return old.kept(), problem
 		}
 		return s, nil
+	}
+}
+
+// take returns the value of a key, empty for none, or what is wrong with it.
+func take(files *folder, key string, check func(key, value string) string) (content, fault string) {
+	content, err := files.read(key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", ""
+	case errors.Is(err, errTooLarge):
+		return "", err.Error()
+	case err != nil:
+		return "", "cannot be read"
+	}
+	return content, check(key, content)
+}
+
+// complete says of keys that are missing what the message does not: nothing where there is
+// none, and that the Secret is missing where no key of it is there.
+func (p *Problem) complete(files *folder, missing []string) {
+	if p.Message == "" && files.empty() {
+		p.Keys = nil
+		return
+	}
+	for _, key := range missing {
+		if p.Message != "" {
+			p.Message += "; " + ofKey(key, "is missing or empty")
+		}
 	}
 }
 
@@ -51,6 +82,9 @@ func callers(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 		switch {
 		case err == nil && content != "":
 			s.values[name] = Value{content}
+			if fault := unpresentable(content); fault != "" {
+				problem.add(name, fault)
+			}
 		case err == nil, errors.Is(err, fs.ErrNotExist): // revoked
 		case errors.Is(err, errTooLarge):
 			problem.add(name, err.Error())
@@ -70,9 +104,23 @@ func callers(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 	return s, problem
 }
 
+// unpresentable says which line of a caller's keys cannot stand in a field, so that nobody
+// can show it, or nothing.
+func unpresentable(content string) string {
+	for number, key := range (Value{content}).Lines() {
+		if fault := field(key); fault != "" {
+			return fmt.Sprintf("line %d %s", number, fault)
+		}
+	}
+	return ""
+}
+
 func (p *Problem) add(key, what string) {
 	p.Keys = append(p.Keys, key)
-	p.Message = fmt.Sprintf("key %q %s", key, what)
+	if p.Message != "" {
+		p.Message += "; "
+	}
+	p.Message += ofKey(key, what)
 }
 
 func (s *Snapshot) lookUp(key string) (v Value, ok bool) {
@@ -90,25 +138,4 @@ func (s *Snapshot) kept() *Snapshot {
 	}
 	again := *s
 	return &again
-}
-
-// restrict reads the reserved key. One that is there but cannot be read allows nothing.
-// Where it is gone, values of before keep the hosts of before: who deletes a Secret does
-// not want it sent to more of them.
-func (s *Snapshot) restrict(files *folder, require bool) {
-	content, err := files.read(AllowedHosts)
-	if errors.Is(err, fs.ErrNotExist) {
-		s.restricted = s.restricted || require
-		return
-	}
-	s.restricted, s.allowedHosts = true, nil
-	for line := range strings.Lines(content) {
-		line = strings.ToLower(strings.TrimSpace(line))
-		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") { // an IPv6 address without port
-			line = line[1 : len(line)-1]
-		}
-		if line != "" {
-			s.allowedHosts = append(s.allowedHosts, line)
-		}
-	}
 }

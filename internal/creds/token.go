@@ -3,15 +3,13 @@ package creds
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -19,8 +17,12 @@ const (
 	// happened to ask first: all others wait for the same answer.
 	fetchTimeout = 10 * time.Second
 	// defaultLife is how long a token is believed whose endpoint does not say, or
-	// says nothing sensible. x/oauth2 would believe it for ever.
+	// says nothing sensible.
 	defaultLife = 5 * time.Minute
+	// What endpoints say is believed within these: a token of no time would be asked for
+	// by every call, and some say a date instead of a life.
+	minLife = time.Second
+	maxLife = 365 * 24 * time.Hour
 	// maxMargin is how long before its end a token is renewed, at most; short-lived
 	// ones are renewed after nine tenths of their life.
 	maxMargin = time.Minute
@@ -40,6 +42,8 @@ type TokenOptions struct {
 	Client *Group
 	// Transport makes the token request; redirects are not followed.
 	Transport http.RoundTripper
+	// Explain says in a few words of our own why Transport has failed; nil for nothing more.
+	Explain func(error) string
 }
 
 // TokenSource keeps one access token of the client credentials grant (RFC 6749,
@@ -57,6 +61,11 @@ type TokenSource struct {
 	pause   time.Duration
 	retryAt time.Time
 	refused *Snapshot // the client for which failed holds
+	// What follows is for tokens that the backend refuses, see Another.
+	trial    *Trial // under way, or nil
+	wait     time.Duration
+	renewAt  time.Time
+	renewals *rate.Limiter
 }
 
 // Token is an access token, with the Secret of the client that it was issued to: both may
@@ -65,14 +74,15 @@ type Token struct {
 	Value
 
 	Client *Snapshot
+	// standing is what the backend thinks of it.
+	standing *atomic.Int32
 }
 
 // token is a Token and its life.
 type token struct {
 	Token
 
-	renewAt, endsAt  time.Time
-	refusedByBackend bool
+	renewAt, endsAt time.Time
 }
 
 // fetch is a token request under way. The result may be read once done is closed.
@@ -84,7 +94,7 @@ type fetch struct {
 
 // NewTokenSource returns a TokenSource. It asks for nothing yet.
 func NewTokenSource(o TokenOptions) *TokenSource {
-	t := &TokenSource{options: o, client: &http.Client{
+	t := &TokenSource{options: o, renewals: rate.NewLimiter(rate.Every(firstPause), renewalBurst), client: &http.Client{
 		Transport:     o.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -108,7 +118,7 @@ func (t *TokenSource) Token(ctx context.Context) (Token, error) {
 	select {
 	case <-pending.done:
 	case <-ctx.Done():
-		return Token{}, context.Cause(ctx)
+		return Token{}, &Fault{unanswered, context.Cause(ctx)}
 	}
 	if pending.err != nil && current.secret != "" {
 		return current.Token, nil
@@ -123,7 +133,7 @@ func (t *TokenSource) lookUp(client *Snapshot) (token, *fetch, error) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	usable := t.current
-	if !now.Before(usable.endsAt) || usable.refusedByBackend {
+	if !now.Before(usable.endsAt) {
 		usable = token{}
 	}
 	fresh := usable.secret != "" && usable.Client == client
@@ -136,24 +146,21 @@ func (t *TokenSource) lookUp(client *Snapshot) (token, *fetch, error) {
 		}
 		return usable, nil, nil
 	}
+	pending := t.begin(client)
+	if fresh { // renewed early, in the background
+		return usable, nil, nil
+	}
+	return usable, pending, nil
+}
+
+// begin returns the fetch that is under way, after it has begun one where there was none.
+// The lock is held.
+func (t *TokenSource) begin(client *Snapshot) *fetch {
 	if t.fetch == nil {
 		t.fetch = &fetch{done: make(chan struct{})}
 		go t.run(t.fetch, client)
 	}
-	if fresh { // renewed early, in the background
-		return usable, nil, nil
-	}
-	return usable, t.fetch, nil
-}
-
-// Refuse tells that a backend answered 401 to a token. The next Token fetches
-// another one, unless that has happened already.
-func (t *TokenSource) Refuse(v Value) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.current.secret == v.secret {
-		t.current.refusedByBackend = true
-	}
+	return t.fetch
 }
 
 // run fetches a token in a context of its own.
@@ -171,53 +178,4 @@ func (t *TokenSource) run(f *fetch, client *Snapshot) {
 		t.failed, t.refused, t.retryAt = f.err, client, time.Now().Add(t.pause)
 	}
 	close(f.done)
-}
-
-// request sends the client's secret, and judges the very one that it sends: the Secret may
-// have changed since a call asked for a token, and renewals are nobody's call.
-func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, error) {
-	if !client.Allows(t.host, t.port) {
-		return token{}, errors.New("the secret may not be sent to the token endpoint")
-	}
-	config := clientcredentials.Config{
-		ClientID:       client.Value("client_id").secret,
-		ClientSecret:   client.Value("client_secret").secret,
-		TokenURL:       t.options.TokenURL,
-		Scopes:         t.options.Scopes,
-		EndpointParams: t.options.Parameters,
-		AuthStyle:      oauth2.AuthStyleInHeader,
-	}
-	if t.options.Post {
-		config.AuthStyle = oauth2.AuthStyleInParams
-	}
-	asked := time.Now()
-	issued, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client))
-	if err != nil {
-		return token{}, tokenError(err)
-	}
-	life := issued.Expiry.Sub(asked)
-	if issued.Expiry.IsZero() || life <= 0 {
-		life = defaultLife
-	}
-	return token{
-		Token:   Token{Value{issued.AccessToken}, client},
-		renewAt: asked.Add(life - min(life/10, maxMargin)),
-		endsAt:  asked.Add(life),
-	}, nil
-}
-
-// tokenError keeps the status and an error code that RFC 6749, section 5.2, knows. It
-// drops everything else: an endpoint may repeat there what it was sent.
-func tokenError(err error) error {
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
-		switch code := refused.ErrorCode; code {
-		case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
-			return fmt.Errorf("token endpoint answered %d %s", refused.Response.StatusCode, code)
-		}
-		return fmt.Errorf("token endpoint answered %d", refused.Response.StatusCode)
-	}
-	if cause, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("ask token endpoint: %w", cause.Err)
-	}
-	return errors.New("token endpoint gave no token that can be read")
 }

@@ -3,7 +3,11 @@
 // leave it only by Reveal, to be written on the wire to the backend that they are for.
 package creds
 
-import "log/slog"
+import (
+	"iter"
+	"log/slog"
+	"strings"
+)
 
 // redacted is what every way of printing a Value shows.
 const redacted = "[redacted]"
@@ -16,6 +20,20 @@ func NewValue(secret string) Value { return Value{secret} }
 
 // Reveal returns the secret.
 func (v Value) Reveal() string { return v.secret }
+
+// Lines yields the secrets of which each has a line, by the line's number from 1, without
+// their line ends. Blank lines are none.
+func (v Value) Lines() iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.Lines(v.secret) {
+			number++
+			if line = cutLineEnd(line); strings.Trim(line, " \t") != "" && !yield(number, line) {
+				return
+			}
+		}
+	}
+}
 
 // String does not return the secret.
 func (Value) String() string { return redacted }

@@ -68,6 +68,9 @@ func SafeMethod(method string) bool {
 type Answer struct {
 	Outcome Outcome
 	Reason  Reason
+	// Refused says that the backend has failed with 401 or 403 though it was shown the
+	// route's own credential.
+	Refused bool
 	// Status is the HTTP status of the response, 0 without one. A failed answer
 	// may have one, with header and body.
 	Status int
@@ -83,6 +86,9 @@ type Answer struct {
 	Attempts int
 	// RetryAfter is how long the limit that rejected the call stays closed.
 	RetryAfter time.Duration
+	// Detail says why there was no credential: our own words, nothing secret and nothing that
+	// a peer wrote. It is for logs and statuses, and empty for everything else.
+	Detail string
 }
 
 // Faulty reports whether an answer speaks against the backend, and not against the

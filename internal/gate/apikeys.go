@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/fanout-operator/fanout/internal/creds"
@@ -63,10 +62,8 @@ func (k *callerKeys) table(secret *creds.Snapshot) map[[sha256.Size]byte]string 
 	}
 	names = map[[sha256.Size]byte]string{}
 	for name, value := range secret.Values() {
-		for line := range strings.Lines(value.Reveal()) {
-			if key := strings.TrimRight(line, "\r\n"); key != "" {
-				names[k.digest(key)] = name
-			}
+		for _, key := range value.Lines() {
+			names[k.digest(key)] = name
 		}
 	}
 	k.mu.Lock()

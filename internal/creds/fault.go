@@ -1,0 +1,47 @@
+package creds
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is why there is no credential. Its text is ours alone: it holds no value of a
+// Secret and nothing that a peer wrote, and it stays the same while the cause does, so that
+// it may stand in a status and in a log.
+type Fault struct {
+	// Text says it.
+	Text string
+	// Kind is ErrMissing, ErrUnfit, the cause for which a context has ended, or nil.
+	Kind error
+}
+
+// Error implements error.
+func (f *Fault) Error() string { return f.Text }
+
+// Unwrap returns the kind.
+func (f *Fault) Unwrap() error { return f.Kind }
+
+// fault says what is wrong with a Secret of which nothing can be used.
+func (g *Group) fault() *Fault {
+	p := g.problem.Load()
+	switch {
+	case p == nil || len(p.Keys) == 0 && p.Message == "":
+		return &Fault{fmt.Sprintf("Secret %q is missing or empty", g.Secret), ErrMissing}
+	case p.Message != "":
+		return &Fault{fmt.Sprintf("Secret %q: %s", g.Secret, p.Message), ErrUnfit}
+	}
+	quoted := make([]string, len(p.Keys))
+	for i, key := range p.Keys {
+		quoted[i] = fmt.Sprintf("%q", key)
+	}
+	return &Fault{fmt.Sprintf("Secret %q lacks the key %s", g.Secret, strings.Join(quoted, " and ")), ErrMissing}
+}
+
+// Forbids returns why the values of a snapshot may not be sent to an authority, or nil
+// where they may. The host is without brackets.
+func (g *Group) Forbids(s *Snapshot, host, port string) *Fault {
+	if s.Allows(host, port) {
+		return nil
+	}
+	return &Fault{fmt.Sprintf("Secret %q: %s", g.Secret, s.Forbids(host, port)), ErrUnfit}
+}

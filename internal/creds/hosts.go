@@ -1,0 +1,111 @@
+package creds
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Allows reports whether the values may be sent to an authority. A Secret without the
+// key AllowedHosts may be sent anywhere, unless its Store wants that key; an entry
+// without port covers all ports. The host is without brackets.
+func (s *Snapshot) Allows(host, port string) bool {
+	if !s.restricted {
+		return true
+	}
+	host = strings.ToLower(host)
+	return slices.Contains(s.allowedHosts, host) || slices.Contains(s.allowedHosts, net.JoinHostPort(host, port))
+}
+
+// Forbids says why the values may not be sent to an authority, or nothing where they may.
+// It names the authority and no line of AllowedHosts but by its number.
+func (s *Snapshot) Forbids(host, port string) string {
+	if s.Allows(host, port) {
+		return ""
+	}
+	text := fmt.Sprintf("%s does not cover %s", AllowedHosts, net.JoinHostPort(host, port))
+	if s.hostsFault != "" {
+		text += "; " + s.hostsFault
+	}
+	return text
+}
+
+// restrict reads the reserved key. One that is there but cannot be read allows nothing.
+// Where it is gone, values of before keep the hosts of before: who deletes a Secret does
+// not want it sent to more of them.
+func (s *Snapshot) restrict(files *folder, require bool) {
+	content, err := files.read(AllowedHosts)
+	if errors.Is(err, fs.ErrNotExist) {
+		if require && !s.restricted {
+			s.restricted, s.hostsFault = true, "the Secret lacks that key, which is required here"
+		}
+		return
+	}
+	s.restricted, s.allowedHosts, s.hostsFault = true, nil, ""
+	if err != nil {
+		s.hostsFault = "it cannot be read"
+		return
+	}
+	number := 0
+	for line := range strings.Lines(content) {
+		number++
+		line = strings.ToLower(strings.TrimSpace(line))
+		if line == "" {
+			continue
+		}
+		if fault := unmatchable(line); fault != "" && s.hostsFault == "" {
+			s.hostsFault = fmt.Sprintf("line %d of it can never match: %s; write host or host:port", number, fault)
+		}
+		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") { // an IPv6 address without port
+			line = line[1 : len(line)-1]
+		}
+		s.allowedHosts = append(s.allowedHosts, line)
+	}
+	if len(s.allowedHosts) == 0 {
+		s.hostsFault = "it names no host"
+	}
+}
+
+// unmatchable says why a line is no host[:port], or nothing.
+func unmatchable(line string) string {
+	for sign, fault := range signs() {
+		if strings.Contains(line, sign) {
+			return fault
+		}
+	}
+	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(line, "["), "]")); err == nil {
+		return ""
+	}
+	host := line
+	if strings.Contains(line, ":") {
+		before, port, err := net.SplitHostPort(line)
+		if err != nil {
+			return "it is no host with a port"
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+			return "its port is no number from 1 to 65535"
+		}
+		host = before
+	}
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r < '!' || strings.ContainsRune("\"#%<>?[\\]^`{|}\x7f", r) }) {
+		return "it is no host"
+	}
+	return ""
+}
+
+// signs are what no host has, with what they are a sign of.
+func signs() iter.Seq2[string, string] {
+	return func(yield func(sign, fault string) bool) {
+		_ = yield("://", "it has a scheme") && yield("/", "it has a slash") && yield("@", "it has a user") &&
+			yield("*", "it has a wildcard, and hosts are compared as they are") &&
+			yield(",", severalHosts) && yield(";", severalHosts) && yield(" ", severalHosts) && yield("\t", severalHosts)
+	}
+}
+
+const severalHosts = "it is more than one host"
