@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -141,7 +143,8 @@ func (r *route) report(now time.Time) stats.RouteReport {
 	return report
 }
 
-// missing lists the keys of Secrets that cannot be used now.
+// missing lists the keys of Secrets that cannot be used now, and those that say that the
+// Secret may not be sent to its backend.
 func (r *route) missing(now time.Time) []stats.MissingKey {
 	var list []stats.MissingKey
 	for _, d := range r.groups {
@@ -160,5 +163,19 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 			})
 		}
 	}
+	for i, b := range r.backends {
+		list = forbidden(list, b, r.names[i])
+	}
+	for _, s := range r.shadows {
+		list = forbidden(list, s.Backend, s.name)
+	}
 	return list
+}
+
+func forbidden(list []stats.MissingKey, b *backend.Backend, name string) []stats.MissingKey {
+	secret, why := b.Forbidden()
+	if why == "" {
+		return list
+	}
+	return append(list, stats.MissingKey{Secret: secret, Key: creds.AllowedHosts, Backend: name, Message: why})
 }

@@ -32,7 +32,11 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 }
 
 // Answered implements fanout.Observer.
-func (r *route) Answered(i int, a *fanout.Answer) { r.answers[i].Record(time.Now(), a) }
+func (r *route) Answered(i int, a *fanout.Answer) {
+	now := time.Now()
+	r.answers[i].Record(now, a)
+	r.faults[i].note(now, r.log, r.id, r.names[i], a)
+}
 
 func policy(config *routeconfig.Route) fanout.Policy {
 	p := fanout.Policy{Quorum: config.Dispatch.Quorum}

@@ -50,6 +50,7 @@ type route struct {
 	combiner    *combine.Combiner
 	calls       *stats.Route
 	answers     []*stats.Backend
+	faults      []*faults
 	shadows     []*shadow
 	accessLog   accessLog
 	log         *slog.Logger
@@ -85,6 +86,7 @@ type kept struct {
 	limiters map[string]*gate.Limiter
 	calls    map[string]*stats.Route
 	answers  map[string]*stats.Backend
+	faults   map[string]*faults
 	results  map[string]*comparisons
 	// certificates go by route and Secret.
 	certificates map[string]*certificate
@@ -96,6 +98,7 @@ func newKept() kept {
 		limiters: map[string]*gate.Limiter{},
 		calls:    map[string]*stats.Route{},
 		answers:  map[string]*stats.Backend{},
+		faults:   map[string]*faults{},
 		results:  map[string]*comparisons{},
 
 		certificates: map[string]*certificate{},
@@ -219,16 +222,18 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		r.groups = append(r.groups, dependency{g, config.Name})
 	}
 	answers := keep(c.old.answers, c.fresh.answers, id, func() *stats.Backend { return stats.NewBackend(c.now) })
+	found := keep(c.old.faults, c.fresh.faults, id, func() *faults { return &faults{} })
 	if config.Shadow != nil {
-		return c.shadow(r, config, id, b, answers)
+		return c.shadow(r, config, id, b, answers, found)
 	}
 	r.backends = append(r.backends, b)
 	r.names = append(r.names, config.Name)
 	r.answers = append(r.answers, answers)
+	r.faults = append(r.faults, found)
 	return nil
 }
 
-func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *backend.Backend, answers *stats.Backend) error {
+func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *backend.Backend, answers *stats.Backend, found *faults) error {
 	ignored, ok := rawjson.NewPlaces(config.Shadow.IgnoredPaths)
 	if !ok {
 		return fmt.Errorf("compile shadow: ignored paths %q are no JSON Pointers", config.Shadow.IgnoredPaths)
@@ -237,7 +242,7 @@ func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *b
 		ignored = nil
 	}
 	r.shadows = append(r.shadows, &shadow{
-		Backend: b, name: config.Name, config: config.Shadow, ignored: ignored, answers: answers,
+		Backend: b, name: config.Name, config: config.Shadow, ignored: ignored, answers: answers, faults: found,
 		results: keep(c.old.results, c.fresh.results, id, func() *comparisons { return &comparisons{begun: c.now} }),
 	})
 	return nil

@@ -31,6 +31,7 @@ type shadow struct {
 	config  *routeconfig.Shadow
 	ignored *rawjson.Places
 	answers *stats.Backend
+	faults  *faults
 	results *comparisons
 }
 
@@ -90,6 +91,7 @@ func (r *route) Room(call *fanout.Call) (fanout.Memory, bool) {
 func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, memory fanout.Memory) {
 	s, now := r.shadows[i], time.Now()
 	s.answers.Record(now, a)
+	s.faults.note(now, r.log, r.id, s.name, a)
 	if s.config.Compare == routeconfig.CompareNone || a.Outcome == fanout.Skipped || a.Outcome == fanout.Rejected {
 		return
 	}

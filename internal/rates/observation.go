@@ -61,7 +61,7 @@ func reason(f *stats.Failure) stats.Failure {
 	if f == nil {
 		return stats.Failure{}
 	}
-	return stats.Failure{Reason: f.Reason, Status: f.Status}
+	return stats.Failure{Reason: f.Reason, Status: f.Status, Refused: f.Refused, Message: f.Message}
 }
 
 // moved reports whether a figure has moved far enough to be shown.

@@ -58,10 +58,10 @@ func (b *Backend) Record(now time.Time, a *fanout.Answer) {
 func (b *Backend) failed(now time.Time, a *fanout.Answer) {
 	b.series.count(now, countReasons+int(a.Reason), 1)
 	b.series.observe(now, a.Elapsed)
-	if a.Faulty() {
+	if a.Faulty() || a.Refused {
 		b.series.count(now, countFaulty, 1)
 	}
-	b.failure.Store(&Failure{Reason: a.Reason.String(), Status: a.Status, Time: now})
+	b.failure.Store(&Failure{Reason: a.Reason.String(), Status: a.Status, Refused: a.Refused, Message: a.Detail, Time: now})
 }
 
 func (b *Backend) canceled(now time.Time, a *fanout.Answer) {
@@ -90,7 +90,8 @@ func (b *Backend) Report(now time.Time, name string) BackendReport {
 	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}}
 	if f := b.failure.Load(); f != nil {
 		report.LastFailure = &Failure{
-			Reason: f.Reason, Status: f.Status, Time: f.Time, AgeSeconds: max(now.Sub(f.Time), 0).Seconds(),
+			Reason: f.Reason, Status: f.Status, Refused: f.Refused, Message: f.Message,
+			Time: f.Time, AgeSeconds: max(now.Sub(f.Time), 0).Seconds(),
 		}
 	}
 	for i, w := range windows() {

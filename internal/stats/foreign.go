@@ -177,7 +177,10 @@ func (f *Failure) bounded(now time.Time) *Failure {
 		age = time.Duration(min(f.AgeSeconds, maxAge.Seconds()) * float64(time.Second))
 	}
 	age = min(max(age, 0), maxAge)
-	return &Failure{Reason: f.Reason, Status: f.Status, Time: now.Add(-age).UTC(), AgeSeconds: age.Seconds()}
+	return &Failure{
+		Reason: f.Reason, Status: f.Status, Refused: f.Refused, Message: cut(f.Message, maxMessage),
+		Time: now.Add(-age).UTC(), AgeSeconds: age.Seconds(),
+	}
 }
 
 // seconds bounds what a window covers: a second at least, and not more than its slots.

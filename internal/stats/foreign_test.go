@@ -246,3 +246,24 @@ func TestK7FailuresWithoutAgeAreAsOldAsTheirTime(t *testing.T) {
 		t.Errorf("the youngest failure is %+v, want status 500 of half a minute ago", f)
 	}
 }
+
+// N2: why a foreign proxy has no credential is kept within bounds, without what controls a
+// terminal; R1: and so is that it was refused.
+func TestN2MessagesOfFailuresAreBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 5000)
+	got, err := ofOrders(1).Decode([]byte(`{"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"b0","lastFailure":{`+
+		`"reason":"status","status":401,"refused":true,"ageSeconds":1,"message":"a\u001b[2J\n`+long+`"}}]}]}`), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := got.Routes[0].Backends[0].LastFailure
+	if len(f.Message) > maxMessage || !strings.HasPrefix(f.Message, "a[2Jxxx") || !f.Refused {
+		t.Errorf("kept %+v", f)
+	}
+	before := got.Routes[0].Size()
+	f.Message = ""
+	if after := got.Routes[0].Size(); after >= before {
+		t.Errorf("a message takes no room: %d bytes with it, %d without", before, after)
+	}
+}

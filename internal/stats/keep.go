@@ -68,6 +68,9 @@ func (r *RouteReport) Size() int {
 	for i := range r.Backends {
 		b := &r.Backends[i]
 		n += sizeBackend + sizeWindows + len(b.Name)
+		if b.LastFailure != nil {
+			n += len(b.LastFailure.Message)
+		}
 		for _, w := range b.Windows {
 			n += sizeWords*2 + sizeCount*cap(w.Duration.Counts)
 		}

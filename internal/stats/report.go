@@ -61,6 +61,10 @@ type BackendReport struct {
 type Failure struct {
 	Reason string `json:"reason"`
 	Status int    `json:"status,omitempty"`
+	// Refused says that the backend refused the credential that it was shown.
+	Refused bool `json:"refused,omitempty"`
+	// Message says why there was no credential, empty for every other failure.
+	Message string `json:"message,omitempty"`
 	// Time is the proxy's wall clock at the failure: the one of a Report, for people. Who
 	// decodes a foreign Report reckons it anew from the age.
 	Time time.Time `json:"time"`
@@ -157,7 +161,8 @@ type Answers struct {
 	Canceled  uint64            `json:"canceled"`
 	Skipped   uint64            `json:"skipped"`
 	// Faulty are those failed answers that speak against the backend: timeout,
-	// connect, tls, reset, credential, 5xx and 429.
+	// connect, tls, reset, credential, 5xx and 429, and 401 and 403 where it was shown a
+	// credential of the route's.
 	Faulty uint64 `json:"faulty"`
 	// Late are those canceled answers that had taken longer than the backend's own
 	// median, or had none to compare with.
