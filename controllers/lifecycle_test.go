@@ -172,7 +172,7 @@ func TestD7MissingSecretKeyShowsAndHeals(t *testing.T) {
 	pod := startPod(t, route)
 	pod.sync()
 	c := becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionFalse, "SecretMissing")
-	if c.Message != `Secret "partner" lacks the key "token" for backend "one"` {
+	if c.Message != `Secret "partner" is missing or empty for backend "one"` { // R12
 		t.Errorf("message is %q", c.Message)
 	}
 	becomes(t, keyOf(route), "Ready", metav1.ConditionFalse, "SecretMissing")
@@ -194,6 +194,50 @@ func TestD7MissingSecretKeyShowsAndHeals(t *testing.T) {
 	testkit.Eventually(t, "the healing is told", func() bool { return told("Ready") == 1 })
 	if n := told("SecretMissing"); n != 1 {
 		t.Errorf("the missing key was told %d times, want once for all conditions that hang on it", n)
+	}
+}
+
+// N2, N4, R1: what keeps a Secret from its backend, and a backend that refuses what it is
+// shown, stand in the status.
+func TestN2N4R1WhatIsWrongWithACredentialShowsAndHeals(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	b := testkit.NewBackend(t, testkit.Respond(http.StatusUnauthorized, "", ""))
+	host := strings.TrimPrefix(b.URL, "http://")
+	route := newRoute(namespace, "orders", b.URL, func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+			Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "partner", Key: "token", Header: "X-Key"}}
+	})
+	create(t, route)
+	startOperator(t, namespace)
+	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
+	pod := startPod(t, route)
+	pod.sync()
+	for _, row := range []struct {
+		keys map[string]string
+		want string
+	}{
+		{map[string]string{"token": "a\nb"}, `Secret "partner": key "token" holds more than one line: leave one, and at most one line end behind it for backend "one"`},
+		{map[string]string{"token": "v", "allowedHosts": b.URL}, `Secret "partner": allowedHosts does not cover ` + host +
+			`; line 1 of it can never match: it has a scheme; write host or host:port for backend "one"`},
+	} {
+		pod.secrets.Mount(namespace, "partner", row.keys)
+		if c := becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionFalse, "SecretUnusable"); c.Message != row.want {
+			t.Errorf("message is %q, want %q", c.Message, row.want)
+		}
+		pod.secrets.Mount(namespace, "partner", map[string]string{"token": "v\r\n", "allowedHosts": host})
+		becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionTrue, "ResolvedRefs")
+	}
+	for range 3 {
+		pod.call()
+	}
+	const refused = `status 401: it refuses the credential of Secret "partner"`
+	if c := becomes(t, keyOf(route), "BackendsHealthy", metav1.ConditionFalse, "BackendsFailing"); c.Message != "one is Failing ("+refused+")" {
+		t.Errorf("message is %q", c.Message)
+	}
+	one := get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status.Backends[0]
+	if one.State != v1alpha1.BackendFailing || one.LastFailure == nil || one.LastFailure.Message != refused {
+		t.Errorf("backend is %+v", one)
 	}
 }
 

@@ -43,7 +43,8 @@ type BackendAuthentication struct {
 }
 
 // SecretReference is a Secret in the route's namespace: with username and
-// password for Basic (RFC 7617), with token for Bearer (RFC 6750).
+// password for Basic (RFC 7617), with token for Bearer (RFC 6750). One line end behind a
+// value is cut; one that cannot be sent then is not, and told in ResolvedRefs.
 type SecretReference struct {
 	// secretName is the Secret's name.
 	// +required
@@ -62,7 +63,9 @@ const (
 )
 
 // OAuth2 is the client credentials grant (RFC 6749, section 4.4). One token
-// serves all calls of a proxy, is renewed before it ends, and once on a 401.
+// serves all calls of a proxy, and is renewed before it ends. A call that is answered 401
+// is sent once more with another token, unless one was fetched for that within a pause of
+// 1 to 30 s.
 type OAuth2 struct {
 	// tokenURL is the token endpoint: https, or http on loopback or within the
 	// cluster (.svc).
@@ -108,7 +111,8 @@ type APIKey struct {
 	// +required
 	SecretName SecretName `json:"secretName,omitempty"`
 
-	// key is the key within the Secret.
+	// key is the key within the Secret. One line end behind its value is cut; a value that
+	// cannot stand in the header then is not sent, and told in ResolvedRefs.
 	// +required
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
 	// +kubebuilder:validation:MinLength=1

@@ -8,9 +8,9 @@ const (
 	// ConditionAccepted: the spec compiles. Reasons: Accepted,
 	// AcceptedUnauthenticated, Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
-	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names, and
-	// the Services of backends exist. Reasons: ResolvedRefs, BackendNotFound, SecretMissing,
-	// NoPods, Pending.
+	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names, can
+	// send it, and may, and the Services of backends exist. Reasons: ResolvedRefs,
+	// BackendNotFound, SecretMissing, SecretUnusable, NoPods, Pending.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
@@ -43,6 +43,7 @@ const (
 	ReasonResolvedRefs            = "ResolvedRefs"
 	ReasonSecretMissing           = "SecretMissing"
 	ReasonBackendNotFound         = "BackendNotFound"
+	ReasonSecretUnusable          = "SecretUnusable"
 	ReasonProgrammed              = "Programmed"
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"
@@ -167,7 +168,8 @@ type Latency struct {
 type BackendState string
 
 // How a backend is doing. Only timeout, connect, tls, reset, credential, 5xx and
-// 429 count as faults here: a caller's bad input does not make a backend ill.
+// 429 count as faults here, and 401 and 403 where the backend has authentication: a
+// caller's bad input does not make a backend ill.
 const (
 	BackendHealthy BackendState = "Healthy"
 	// BackendDegraded: at least 5 % of its answers are faults.
@@ -178,7 +180,8 @@ const (
 	BackendOpen BackendState = "Open"
 	// BackendSlow: over half of its answers were canceled after its own median.
 	BackendSlow BackendState = "Slow"
-	// BackendMissingCredential: a Secret key that it needs is missing.
+	// BackendMissingCredential: a Secret key that it needs is missing, or may not or cannot
+	// be sent to it.
 	BackendMissingCredential BackendState = "MissingCredential"
 	// BackendIdle: no answer was heard in the window, and none was waited for too long.
 	BackendIdle BackendState = "Idle"
@@ -223,7 +226,8 @@ type LastFailure struct {
 	// +kubebuilder:validation:MaxLength=32
 	Reason string `json:"reason,omitempty"`
 
-	// message says it in words, without any text of the backend.
+	// message says it in words: the reason, the status, why there was no credential, and
+	// the Secret whose credential is refused. It holds no text of the backend.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Message string `json:"message,omitempty"`

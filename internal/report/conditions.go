@@ -129,6 +129,9 @@ func resolvedRefs(in Input) verdict {
 	if len(lines) == 0 {
 		return yes(v1alpha1.ReasonResolvedRefs, "The proxies hold every Secret that the spec names")
 	}
+	if !slices.ContainsFunc(in.Seen.Sum.Missing, func(m stats.MissingKey) bool { return m.Message == "" }) {
+		return no(v1alpha1.ReasonSecretUnusable, joined(lines, "; "))
+	}
 	return no(v1alpha1.ReasonSecretMissing, joined(lines, "; "))
 }
 
@@ -228,11 +231,15 @@ func backendsHealthy(in Input, states []v1alpha1.BackendStatus) verdict {
 	if v, ok := held(in, v1alpha1.ConditionBackendsHealthy); ok {
 		return v
 	}
-	var ill []string
+	var ill, unhelpful []string
 	idle := true
-	for _, b := range states {
-		if !well(b.State) {
-			ill = append(ill, fmt.Sprintf("%s is %s", b.Name, b.State))
+	for i := range states {
+		b := &states[i]
+		switch {
+		case !well(b.State):
+			ill = append(ill, illness(b))
+		case fails(b):
+			unhelpful = append(unhelpful, fmt.Sprintf("%s succeeds at %s%s", b.Name, b.SuccessRate, because(b)))
 		}
 		idle = idle && b.State == v1alpha1.BackendIdle
 	}
@@ -242,7 +249,35 @@ func backendsHealthy(in Input, states []v1alpha1.BackendStatus) verdict {
 	case idle:
 		return unknown(v1alpha1.ReasonNoTraffic, "No calls in the last minutes")
 	}
+	if len(unhelpful) > 0 {
+		return yes(v1alpha1.ReasonBackendsHealthy, "No backend is at fault, but "+joined(unhelpful, ", "))
+	}
 	return yes(v1alpha1.ReasonBackendsHealthy, "No backend is failing")
+}
+
+// illness says of a backend what it is, and its last failure where that is why.
+func illness(b *v1alpha1.BackendStatus) string {
+	text := fmt.Sprintf("%s is %s", b.Name, b.State)
+	if b.State == v1alpha1.BackendFailing || b.State == v1alpha1.BackendOpen {
+		text += because(b)
+	}
+	return text
+}
+
+func because(b *v1alpha1.BackendStatus) string {
+	if b.LastFailure == nil {
+		return ""
+	}
+	return " (" + b.LastFailure.Message + ")"
+}
+
+// nearNothing is the success rate, in percent, below which a backend is not called well
+// without a word: what it answers is no fault of its own, and of no use either.
+const nearNothing = 10
+
+func fails(b *v1alpha1.BackendStatus) bool {
+	rate := number(b.SuccessRate, "%")
+	return rate >= 0 && rate < nearNothing
 }
 
 func reconciling(accepted, ready verdict) verdict {

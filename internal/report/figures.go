@@ -49,7 +49,7 @@ func backends(in Input) []v1alpha1.BackendStatus {
 	list := make([]v1alpha1.BackendStatus, len(in.Route.Spec.Backends))
 	for i := range in.Route.Spec.Backends {
 		name := in.Route.Spec.Backends[i].Name
-		list[i] = backend(in, name, backendOf(&in.Route.Status, name))
+		list[i] = backend(in, &in.Route.Spec.Backends[i], backendOf(&in.Route.Status, name))
 	}
 	return list
 }
@@ -64,7 +64,8 @@ func backendOf(status *v1alpha1.FanoutRouteStatus, name v1alpha1.BackendName) *v
 	return &v1alpha1.BackendStatus{}
 }
 
-func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus) v1alpha1.BackendStatus {
+func backend(in Input, spec *v1alpha1.Backend, before *v1alpha1.BackendStatus) v1alpha1.BackendStatus {
+	name := spec.Name
 	out := v1alpha1.BackendStatus{Name: name, State: v1alpha1.BackendIdle}
 	if holds(in) && before.Name != "" {
 		return *before
@@ -82,7 +83,7 @@ func backend(in Input, name v1alpha1.BackendName, before *v1alpha1.BackendStatus
 				out.RequestRate = within(stats.PerSecond(w.Answers.Total(), w.Seconds), 32)
 			}
 			out.Latency = latency(w.Duration)
-			out.LastFailure = lastFailure(b.LastFailure)
+			out.LastFailure = lastFailure(b.LastFailure, spec.Authentication)
 		}
 	}
 	for _, m := range in.Seen.Sum.Missing {
@@ -112,9 +113,9 @@ func keeps(before, now *v1alpha1.BackendStatus) bool {
 		before.LastFailure.Message == now.LastFailure.Message
 }
 
-// lastFailure is made of reason and status alone: what a backend writes must not
-// reach a status.
-func lastFailure(f *stats.Failure) *v1alpha1.LastFailure {
+// lastFailure is made of reason and status, and of why the proxy has no credential: what a
+// backend writes must not reach a status.
+func lastFailure(f *stats.Failure, shown *v1alpha1.BackendAuthentication) *v1alpha1.LastFailure {
 	if f == nil {
 		return nil
 	}
@@ -123,7 +124,34 @@ func lastFailure(f *stats.Failure) *v1alpha1.LastFailure {
 	if f.Status != 0 {
 		message = fmt.Sprintf("%s %d", reason, f.Status)
 	}
+	switch secret := secretOf(shown); {
+	case f.Message != "":
+		message += ": " + f.Message
+	case f.Refused && secret != "":
+		message += fmt.Sprintf(": it refuses the credential of Secret %q", secret)
+	}
+	message = Cut(message, maxFailure)
 	return &v1alpha1.LastFailure{Reason: reason, Message: message, Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
+}
+
+// maxFailure is the longest message of a failure, in bytes.
+const maxFailure = 256
+
+// secretOf is the name of the Secret that a backend is shown, empty for none.
+func secretOf(a *v1alpha1.BackendAuthentication) string {
+	switch {
+	case a == nil:
+		return ""
+	case a.OAuth2 != nil:
+		return string(a.OAuth2.SecretName)
+	case a.APIKey != nil:
+		return string(a.APIKey.SecretName)
+	case a.Basic != nil:
+		return string(a.Basic.SecretName)
+	case a.Bearer != nil:
+		return string(a.Bearer.SecretName)
+	}
+	return ""
 }
 
 // counted are the states of those backends that are no shadows.
