@@ -70,12 +70,22 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 		return without("the FanoutRoute " + key.Name + " is not accepted: " + why)
 	}
 	sidecar, volumes := desired.Sidecar(desired.Input{
-		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: i.Proxies, Grace: graceOf(pod),
+		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: beside(pod, i.Proxies), Grace: graceOf(pod),
 	})
 	if why := clash(pod, volumes, desired.AdminPort, int32(compiled.Listener.Port)); why != "" { //nolint:gosec // a port
 		return without(why)
 	}
-	return admission.Patched("", injection(pod, sidecar, volumes)...)
+	patch := append(injection(pod, sidecar, volumes), pulling(pod, i.Proxies.ImagePullSecrets)...)
+	return admission.Patched("", patch...)
+}
+
+// beside are the options for a sidecar of that Pod. One whose containers run as root unless
+// they say otherwise would not start with a sidecar that must not and says nothing.
+func beside(pod *corev1.Pod, o desired.Options) desired.Options {
+	if c := pod.Spec.SecurityContext; c != nil && c.RunAsUser != nil && *c.RunAsUser == 0 {
+		o.OmitUser = false
+	}
+	return o
 }
 
 // graceOf is the grace period of a Pod in seconds, with the API server's default.
@@ -118,6 +128,25 @@ func injection(pod *corev1.Pod, sidecar corev1.Container, volumes []corev1.Volum
 	}
 	for _, v := range volumes {
 		patch = append(patch, jsonpatch.NewOperation("add", "/spec/volumes/-", v))
+	}
+	return patch
+}
+
+// pulling adds the Secrets with which nodes pull the sidecar's image to those that the Pod
+// has, by then also from its service account.
+func pulling(pod *corev1.Pod, names []string) (patch []jsonpatch.Operation) {
+	var add []corev1.LocalObjectReference
+	for _, name := range names {
+		ours := corev1.LocalObjectReference{Name: name}
+		if !slices.Contains(pod.Spec.ImagePullSecrets, ours) && !slices.Contains(add, ours) {
+			add = append(add, ours)
+		}
+	}
+	if len(add) > 0 && len(pod.Spec.ImagePullSecrets) == 0 {
+		return []jsonpatch.Operation{jsonpatch.NewOperation("add", "/spec/imagePullSecrets", add)}
+	}
+	for _, ours := range add {
+		patch = append(patch, jsonpatch.NewOperation("add", "/spec/imagePullSecrets/-", ours))
 	}
 	return patch
 }

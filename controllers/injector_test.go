@@ -23,11 +23,16 @@ import (
 // injected is a Pod as the injector leaves it, and what it warns of.
 func injected(t *testing.T, namespace string, pod *corev1.Pod) (*corev1.Pod, string) {
 	t.Helper()
+	return injectedBy(t, desired.Options{Image: "fanout:test"}, namespace, pod)
+}
+
+func injectedBy(t *testing.T, o desired.Options, namespace string, pod *corev1.Pod) (*corev1.Pod, string) {
+	t.Helper()
 	raw, err := json.Marshal(pod)
 	if err != nil {
 		t.Fatal(err)
 	}
-	injector := &controllers.Injector{Client: admin, Proxies: desired.Options{Image: "fanout:test"}}
+	injector := &controllers.Injector{Client: admin, Proxies: o}
 	response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 		Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
 	}})

@@ -154,10 +154,12 @@ type ProxyNetworkPolicy struct {
 
 // PodTemplate is what the proxies' Pods have beyond what the operator sets.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.labels) || self.labels.all(k, !k.startsWith('fanout.dev/') && !k.startsWith('app.kubernetes.io/'))",message="proxy.template.labels must not begin with fanout.dev/ or app.kubernetes.io/: the operator sets those"
+// +kubebuilder:validation:XValidation:rule="!has(self.labels) || self.labels.all(k, !k.startsWith('fanout.dev/') && !(k in ['app.kubernetes.io/name', 'app.kubernetes.io/instance', 'app.kubernetes.io/managed-by']))",message="proxy.template.labels must not begin with fanout.dev/ nor be app.kubernetes.io/name, instance or managed-by: the operator sets those"
 // +kubebuilder:validation:XValidation:rule="!has(self.annotations) || self.annotations.all(k, !k.startsWith('fanout.dev/'))",message="proxy.template.annotations must not begin with fanout.dev/: the operator sets those"
+// +kubebuilder:validation:XValidation:rule="!has(self.dnsPolicy) || self.dnsPolicy != 'None' || (has(self.dnsConfig) && has(self.dnsConfig.nameservers))",message="proxy.template.dnsConfig.nameservers is needed with dnsPolicy None, which has no others"
 type PodTemplate struct {
-	// labels are added to the Pods. At most 32.
+	// labels are added to the Pods and to every other object that the operator makes for
+	// the route: its own labels reach none of them. At most 32.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	Labels map[string]string `json:"labels,omitempty"`
@@ -192,6 +194,47 @@ type PodTemplate struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
+
+	// runtimeClassName is that of the Pods. Default: the cluster's.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RuntimeClassName string `json:"runtimeClassName,omitempty"`
+
+	// serviceAccountName is the service account of the Pods, which must be there: else
+	// none starts. Its token is not mounted. Default: default.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+
+	// imagePullSecrets name Secrets of the route's namespace with which nodes pull the
+	// proxies' image, beside those of the operator's --proxy-image-pull-secret. Default:
+	// those of the service account. At most 16.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	ImagePullSecrets []ImagePullSecret `json:"imagePullSecrets,omitempty"`
+
+	// hostAliases are lines of the Pods' /etc/hosts. Where there are some, a Secret with
+	// allowedHosts is sent to none of the names in it, since they lead where the route
+	// says. At most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=ip
+	// +kubebuilder:validation:MaxItems=32
+	HostAliases []HostAlias `json:"hostAliases,omitempty"`
+
+	// dnsPolicy says where names are looked up: ClusterFirst (default) in the cluster,
+	// Default as the node does, None by dnsConfig alone. With Default, and with None
+	// without the cluster's domain in dnsConfig.searches, no Service is found.
+	// +optional
+	DNSPolicy DNSPolicy `json:"dnsPolicy,omitempty"`
+
+	// dnsConfig is added to what dnsPolicy gives. With nameservers or searches a Secret
+	// with allowedHosts is sent to none of the names in it, as with hostAliases.
+	// +optional
+	DNSConfig *DNSConfig `json:"dnsConfig,omitempty"`
 }
 
 // ServiceType is the type of the route's Service.

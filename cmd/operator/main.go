@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -87,6 +88,14 @@ func parse(args []string) (*settings, error) {
 		return err //nolint:wrapcheck // shown with the flag's name
 	})
 	flags.StringVar(&s.proxies.Image, "proxy-image", "", "`image` of the proxies; that of the operator's own Pod by default")
+	flags.Func("proxy-image-pull-secret", "`name` of a Secret, in the namespace of each route, with which nodes pull the proxies' image; repeatable", func(value string) error {
+		if problems := content.IsDNS1123Subdomain(value); len(problems) > 0 {
+			return fmt.Errorf("is no name of a Secret: %s", strings.Join(problems, "; "))
+		}
+		s.proxies.ImagePullSecrets = append(s.proxies.ImagePullSecrets, value)
+		return nil
+	})
+	flags.BoolVar(&s.proxies.OmitUser, "omit-user", false, "leave runAsUser, runAsGroup and fsGroup out of proxies' Pods and sidecars, for platforms that choose them, such as OpenShift")
 	flags.StringVar(&s.injector, "injector", "", "`name` of the Service and of the webhook that inject sidecars; none by default")
 	flags.BoolVar(&s.watchSecrets, "watch-secrets", false, "watch the metadata of Secrets, so that a rotated one reaches its proxies at once")
 	flags.Func("deny-cidr", "`network` that no backend may be in; repeatable", func(value string) error {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,24 @@ func TestL8Identity(t *testing.T) {
 	} {
 		if got := s.identity(); got != want {
 			t.Errorf("the identity is %q, want %q", got, want)
+		}
+	}
+}
+
+// Q2, Q3: what the platform says of all proxies comes by flags, which refuse what no Pod
+// could have.
+func TestQ2Q3FlagsOfAllProxies(t *testing.T) {
+	t.Parallel()
+	s, err := parse([]string{"--omit-user", "--proxy-image-pull-secret=registry", "--proxy-image-pull-secret", "mirror.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.proxies.OmitUser || !slices.Equal(s.proxies.ImagePullSecrets, []string{"registry", "mirror.example.com"}) {
+		t.Errorf("the flags gave %+v", s.proxies)
+	}
+	for _, name := range []string{"", "Registry", "a_b", "a/b", "a,b"} {
+		if _, err := parse([]string{"--proxy-image-pull-secret=" + name}); err == nil || !strings.Contains(err.Error(), "proxy-image-pull-secret") {
+			t.Errorf("the Secret %q: error %v, want the flag named", name, err)
 		}
 	}
 }

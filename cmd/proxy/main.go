@@ -52,6 +52,7 @@ func parse(args []string) (*settings, error) {
 	flags.StringVar(&s.options.Admin, "admin", ":9091", "`host:port` of /livez, /readyz, /metrics and /status")
 	flags.BoolVar(&s.guard.AllowLoopback, "allow-loopback", false, "let backends be on loopback")
 	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
+	flags.BoolVar(&s.options.NamesByRoute, "names-by-route", false, "the Pod's hostAliases or DNS are the route's: send Secrets with the key allowedHosts to none of the names in it, to addresses alone")
 	flags.BoolVar(&s.options.RequireMounts, "require-mounts", false, "refuse documents that read a Secret without a folder below credentials")
 	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")
 	flags.DurationVar(&s.options.DrainTimeout, "drain-timeout", 0, "how long calls and streams may go on after drain-delay, before they are cut; 0 for as long as a call may take by its route's timeouts")

@@ -236,3 +236,33 @@ func TestM4TokenRequestsAreJudged(t *testing.T) {
 		t.Errorf("a Secret without allowedHosts may be sent (%v), where that key is required", err)
 	}
 }
+
+// Q3: where a route says where names lead, a Secret that names the hosts it may be sent to
+// is sent to none of them: its author could lead them anywhere. Addresses lead nowhere else.
+func TestQ3NamesOfTheRouteAreNotTrusted(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "bound", map[string]string{"a": "1", "allowedHosts": "api.example.com\n10.1.2.3\n10.1.2.4:8443\n[fd00::1]\n[fd00::2]:8443\nother.example.com:443"})
+	secrets.Mount("shop", "open", map[string]string{"a": "1"})
+	for byRoute, want := range map[bool]map[[2]string]bool{
+		false: {{"api.example.com", "443"}: true, {"other.example.com", "443"}: true, {"10.1.2.3", "1"}: true},
+		true: {
+			{"api.example.com", "443"}: false, {"other.example.com", "443"}: false, {"10.1.2.3", "1"}: true, {"10.1.2.4", "8443"}: true,
+			{"10.1.2.4", "1"}: false, {"fd00::1", "1"}: true, {"fd00::2", "8443"}: true,
+		},
+	} {
+		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), NamesByRoute: byRoute})
+		s, err := store.Group("shop", "bound", "a").Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for target, allowed := range want {
+			if got := s.Allows(target[0], target[1]); got != allowed {
+				t.Errorf("names by the route %v: %v is allowed %v, want %v", byRoute, target, got, allowed)
+			}
+		}
+		if open, err := store.Group("shop", "open", "a").Snapshot(); err != nil || !open.Allows("api.example.com", "443") {
+			t.Errorf("names by the route %v: a Secret that is bound to no host is kept back (%v)", byRoute, err)
+		}
+	}
+}

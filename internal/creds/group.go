@@ -1,7 +1,6 @@
 package creds
 
 import (
-	"io/fs"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -61,11 +60,11 @@ func (s *Snapshot) Values() map[string]Value { return s.values }
 
 // reload reads the group's files. It reports whether they had been left alone long
 // enough to be believed; until then the values stay as they are.
-func (g *Group) reload(tree fs.FS, requireAllowedHosts bool) (settled bool) {
-	old, files := g.current.Load(), open(tree, g.dir)
+func (g *Group) reload(o *Options) (settled bool) {
+	old, files := g.current.Load(), open(o.Tree, g.dir)
 	fresh, problem := g.take(files, old)
 	if fresh != nil {
-		fresh.restrict(files, requireAllowedHosts)
+		fresh.restrict(files, o)
 	}
 	same := old.equal(fresh)
 	if !files.whole() || !same && old != nil && !files.settled() {

@@ -39,10 +39,10 @@ func (s *Snapshot) Forbids(host, port string) string {
 // restrict reads the reserved key. One that is there but cannot be read allows nothing.
 // Where it is gone, values of before keep the hosts of before: who deletes a Secret does
 // not want it sent to more of them.
-func (s *Snapshot) restrict(files *folder, require bool) {
+func (s *Snapshot) restrict(files *folder, o *Options) {
 	content, err := files.read(AllowedHosts)
 	if errors.Is(err, fs.ErrNotExist) {
-		if require && !s.restricted {
+		if o.RequireAllowedHosts && !s.restricted {
 			s.restricted, s.hostsFault = true, "the Secret lacks that key, which is required here"
 		}
 		return
@@ -52,7 +52,7 @@ func (s *Snapshot) restrict(files *folder, require bool) {
 		s.hostsFault = "it cannot be read"
 		return
 	}
-	number := 0
+	number, named := 0, false
 	for line := range strings.Lines(content) {
 		number++
 		line = strings.ToLower(strings.TrimSpace(line))
@@ -65,11 +65,27 @@ func (s *Snapshot) restrict(files *folder, require bool) {
 		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") { // an IPv6 address without port
 			line = line[1 : len(line)-1]
 		}
-		s.allowedHosts = append(s.allowedHosts, line)
+		named = named || !isAddress(line)
+		if !o.NamesByRoute || isAddress(line) {
+			s.allowedHosts = append(s.allowedHosts, line)
+		}
 	}
-	if len(s.allowedHosts) == 0 {
+	switch {
+	case len(s.allowedHosts) > 0 || s.hostsFault != "" && named:
+	case named:
+		s.hostsFault = "names allow nothing where the route says where they lead; write addresses"
+	default:
 		s.hostsFault = "it names no host"
 	}
+}
+
+// isAddress tells addresses, with a port or without, from names.
+func isAddress(entry string) bool {
+	if _, err := netip.ParseAddr(entry); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddrPort(entry)
+	return err == nil
 }
 
 // unmatchable says why a line is no host[:port], or nothing.

@@ -27,6 +27,10 @@ type Options struct {
 	// RequireAllowedHosts lets Secrets that do not say where they may be sent be sent
 	// nowhere.
 	RequireAllowedHosts bool
+	// NamesByRoute lets the names in AllowedHosts allow nothing, and the addresses alone:
+	// whoever writes the route decides where names lead, and so could have such a Secret
+	// sent to any host.
+	NamesByRoute bool
 }
 
 // Store reads Secrets from a tree of files. It is safe for concurrent use.
@@ -100,7 +104,7 @@ func (s *Store) group(namespace, secret, kind string, take func(*folder, *Snapsh
 		g = &Group{Secret: secret, dir: dir, take: take}
 		s.groups[id] = g
 		s.folders[dir] = append(s.folders[dir], g)
-		g.reload(s.options.Tree, s.options.RequireAllowedHosts)
+		g.reload(&s.options)
 	}
 	return g
 }
@@ -114,7 +118,7 @@ func (s *Store) Reload(changed []string) (settled bool) {
 	defer s.mu.Unlock()
 	settled = true
 	for g := range s.below(changed) {
-		settled = g.reload(s.options.Tree, s.options.RequireAllowedHosts) && settled
+		settled = g.reload(&s.options) && settled
 	}
 	return settled
 }

@@ -20,7 +20,7 @@ import (
 const (
 	documentFolder    = "/etc/fanout/document"
 	credentialsFolder = "/etc/fanout/credentials" //nolint:gosec // a path
-	// user is nonroot of distroless images.
+	// user is nonroot of distroless images, and the one that our image names.
 	user = 65532
 	// drainDelay is the proxy's: how long it accepts calls after SIGTERM.
 	drainDelay = 5 * time.Second
@@ -52,18 +52,19 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(int64(grace(in).Seconds())).
-		WithSecurityContext(corev1.PodSecurityContext().
-			WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).WithFSGroup(user).
-			WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))).
+		WithSecurityContext(podSecurity(in)).
 		WithContainers(container(in).
 			WithName(v1alpha1.ProxyName).
 			WithArgs("--drain-delay="+drainDelay.String(), "--drain-timeout="+drainTimeout(grace(in), drainDelay).String()).
+			WithArgs(nameArgs(&extra)...).
 			WithPorts(corev1.ContainerPort().WithName(CallsPortName).WithContainerPort(CallsPort).WithProtocol("TCP")).
 			WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2))).
 		WithVolumes(volumes(in)...)
 	placement(pod, in.Route, &extra)
+	identity(pod, in, &extra)
+	names(pod, &extra)
 	return corev1.PodTemplateSpec().
-		WithLabels(extra.Labels).WithLabels(Labels(in.Route)).
+		WithLabels(Labels(in.Route)).
 		WithAnnotations(extra.Annotations).
 		WithSpec(pod)
 }
@@ -148,7 +149,7 @@ func volumes(in Input) []*corev1.VolumeApplyConfiguration {
 	}
 	for _, secret := range in.Secrets {
 		list = append(list, corev1.Volume().WithName(volumeName(secret)).
-			WithProjected(corev1.ProjectedVolumeSource().WithDefaultMode(0o440).
+			WithProjected(corev1.ProjectedVolumeSource().WithDefaultMode(secretMode(in)).
 				WithSources(corev1.VolumeProjection().
 					WithSecret(corev1.SecretProjection().WithName(secret).WithOptional(true)))))
 	}
@@ -172,6 +173,9 @@ func placement(pod *corev1.PodSpecApplyConfiguration, route *v1alpha1.FanoutRout
 	pod.WithNodeSelector(extra.NodeSelector)
 	if extra.PriorityClassName != "" {
 		pod.WithPriorityClassName(extra.PriorityClassName)
+	}
+	if extra.RuntimeClassName != "" {
+		pod.WithRuntimeClassName(extra.RuntimeClassName)
 	}
 	if extra.Affinity != nil {
 		pod.WithAffinity(convert[corev1.AffinityApplyConfiguration](extra.Affinity))

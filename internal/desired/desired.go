@@ -4,6 +4,7 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 
 	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 
@@ -45,6 +46,11 @@ type Options struct {
 	Namespace string
 	// Args are added to those of every proxy.
 	Args []string
+	// OmitUser leaves runAsUser, runAsGroup and fsGroup to the platform, and to the image.
+	OmitUser bool
+	// ImagePullSecrets are names of Secrets with which nodes pull Image, in whatever
+	// namespace a proxy is.
+	ImagePullSecrets []string
 }
 
 // Input is what the objects are made of.
@@ -86,8 +92,19 @@ func Build(in Input) Children {
 	}
 }
 
-// Labels are those of every child.
+// Labels are those of every child: what the route's template adds, and ours. A route's
+// own labels are about the route: what tools write there would roll its Pods.
 func Labels(route *v1alpha1.FanoutRoute) map[string]string {
+	all := map[string]string{}
+	if t := route.Spec.Proxy.Template; t != nil {
+		maps.Copy(all, t.Labels)
+	}
+	maps.Copy(all, ownLabels(route))
+	return all
+}
+
+// ownLabels are those that the operator sets on every child.
+func ownLabels(route *v1alpha1.FanoutRoute) map[string]string {
 	return map[string]string{
 		"app.kubernetes.io/name":       "fanout-proxy",
 		"app.kubernetes.io/instance":   route.Name,

@@ -31,8 +31,11 @@ func Sidecar(in Input) (corev1api.Container, []corev1api.Volume) {
 		// The application calls on loopback, and its own ports may be backends.
 		WithArgs("--address=127.0.0.1", "--allow-loopback", "--drain-delay=0s", "--drain-timeout="+drainTimeout(in.grace(), 0).String())
 	// The Pod's own settings are the application's.
-	c.SecurityContext.WithRunAsNonRoot(true).WithRunAsUser(user).WithRunAsGroup(user).
+	c.SecurityContext.WithRunAsNonRoot(true).
 		WithSeccompProfile(corev1.SeccompProfile().WithType(corev1api.SeccompProfileTypeRuntimeDefault))
+	if !in.Options.OmitUser {
+		c.SecurityContext.WithRunAsUser(user).WithRunAsGroup(user)
+	}
 	sidecar := *convert[corev1api.Container](c)
 	// Without this the API server would mount the application's token here too.
 	sidecar.VolumeMounts = append(sidecar.VolumeMounts, corev1api.VolumeMount{Name: noToken, MountPath: tokenFolder, ReadOnly: true})

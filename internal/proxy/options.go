@@ -42,6 +42,9 @@ type Options struct {
 	LookupEvery time.Duration
 	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
 	RequireAllowedHosts bool
+	// NamesByRoute is set where a route's author decides where names lead: what Secrets
+	// say of names is then worth nothing, and of addresses holds.
+	NamesByRoute bool
 	// RequireMounts refuses documents that read a Secret without a folder. An
 	// absent Secret has one, since it is mounted as optional: without it this is a
 	// Pod of an older template, which goes on as it was until it is replaced.

@@ -48,7 +48,7 @@ func New(o Options) *Proxy {
 	connections := cmp.Or(o.MaxConnections, max(int(budget/4/maxHead), 16))
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
-		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts}),
+		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
 		clients: newClients(connections, slowRequest), compressors: newCompressors(),
 		// A head is in memory before anybody of ours sees it.
 		memory:       &body.Budget{Limit: budget - min(int64(connections)*maxHead, budget/2)},

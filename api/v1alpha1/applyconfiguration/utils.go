@@ -46,6 +46,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClientIPApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Dispatch"):
 		return &apiv1alpha1.DispatchApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DNSConfig"):
+		return &apiv1alpha1.DNSConfigApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DNSOption"):
+		return &apiv1alpha1.DNSOptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FanoutRoute"):
 		return &apiv1alpha1.FanoutRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FanoutRouteSpec"):
@@ -56,6 +60,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HeaderValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hedge"):
 		return &apiv1alpha1.HedgeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostAlias"):
+		return &apiv1alpha1.HostAliasApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImagePullSecret"):
+		return &apiv1alpha1.ImagePullSecretApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LastFailure"):
 		return &apiv1alpha1.LastFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Latency"):

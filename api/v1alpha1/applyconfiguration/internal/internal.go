@@ -289,6 +289,40 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.fanout-operator.fanout.api.v1alpha1.DNSConfig
+  map:
+    fields:
+    - name: nameservers
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: options
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.DNSOption
+          elementRelationship: associative
+          keys:
+          - name
+    - name: searches
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: com.github.fanout-operator.fanout.api.v1alpha1.DNSOption
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.DNSPolicy
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Diagnostics
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Dispatch
@@ -457,6 +491,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: percentile
       type:
         scalar: numeric
+- name: com.github.fanout-operator.fanout.api.v1alpha1.HostAlias
+  map:
+    fields:
+    - name: hostnames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: ip
+      type:
+        scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ImagePullSecret
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.JSONPointer
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.LastFailure
@@ -599,6 +651,28 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+    - name: dnsConfig
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.DNSConfig
+    - name: dnsPolicy
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.DNSPolicy
+    - name: hostAliases
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.HostAlias
+          elementRelationship: associative
+          keys:
+          - ip
+    - name: imagePullSecrets
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.ImagePullSecret
+          elementRelationship: associative
+          keys:
+          - name
     - name: labels
       type:
         map:
@@ -610,6 +684,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
     - name: priorityClassName
+      type:
+        scalar: string
+    - name: runtimeClassName
+      type:
+        scalar: string
+    - name: serviceAccountName
       type:
         scalar: string
     - name: tolerations

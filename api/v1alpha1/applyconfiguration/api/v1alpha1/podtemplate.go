@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/fanout-operator/fanout/api/v1alpha1"
 	v1 "k8s.io/api/core/v1"
 )
 
@@ -11,7 +12,8 @@ import (
 //
 // PodTemplate is what the proxies' Pods have beyond what the operator sets.
 type PodTemplateApplyConfiguration struct {
-	// labels are added to the Pods. At most 32.
+	// labels are added to the Pods and to every other object that the operator makes for
+	// the route: its own labels reach none of them. At most 32.
 	Labels map[string]string `json:"labels,omitempty"`
 	// annotations are added to the Pods. At most 32.
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -25,6 +27,26 @@ type PodTemplateApplyConfiguration struct {
 	TopologySpreadConstraints []v1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 	// priorityClassName is that of the Pods. Default: the cluster's.
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
+	// runtimeClassName is that of the Pods. Default: the cluster's.
+	RuntimeClassName *string `json:"runtimeClassName,omitempty"`
+	// serviceAccountName is the service account of the Pods, which must be there: else
+	// none starts. Its token is not mounted. Default: default.
+	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
+	// imagePullSecrets name Secrets of the route's namespace with which nodes pull the
+	// proxies' image, beside those of the operator's --proxy-image-pull-secret. Default:
+	// those of the service account. At most 16.
+	ImagePullSecrets []ImagePullSecretApplyConfiguration `json:"imagePullSecrets,omitempty"`
+	// hostAliases are lines of the Pods' /etc/hosts. Where there are some, a Secret with
+	// allowedHosts is sent to none of the names in it, since they lead where the route
+	// says. At most 32.
+	HostAliases []HostAliasApplyConfiguration `json:"hostAliases,omitempty"`
+	// dnsPolicy says where names are looked up: ClusterFirst (default) in the cluster,
+	// Default as the node does, None by dnsConfig alone. With Default, and with None
+	// without the cluster's domain in dnsConfig.searches, no Service is found.
+	DNSPolicy *apiv1alpha1.DNSPolicy `json:"dnsPolicy,omitempty"`
+	// dnsConfig is added to what dnsPolicy gives. With nameservers or searches a Secret
+	// with allowedHosts is sent to none of the names in it, as with hostAliases.
+	DNSConfig *DNSConfigApplyConfiguration `json:"dnsConfig,omitempty"`
 }
 
 // PodTemplateApplyConfiguration constructs a declarative configuration of the PodTemplate type for use with
@@ -108,5 +130,63 @@ func (b *PodTemplateApplyConfiguration) WithTopologySpreadConstraints(values ...
 // If called multiple times, the PriorityClassName field is set to the value of the last call.
 func (b *PodTemplateApplyConfiguration) WithPriorityClassName(value string) *PodTemplateApplyConfiguration {
 	b.PriorityClassName = &value
+	return b
+}
+
+// WithRuntimeClassName sets the RuntimeClassName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RuntimeClassName field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithRuntimeClassName(value string) *PodTemplateApplyConfiguration {
+	b.RuntimeClassName = &value
+	return b
+}
+
+// WithServiceAccountName sets the ServiceAccountName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccountName field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithServiceAccountName(value string) *PodTemplateApplyConfiguration {
+	b.ServiceAccountName = &value
+	return b
+}
+
+// WithImagePullSecrets adds the given value to the ImagePullSecrets field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ImagePullSecrets field.
+func (b *PodTemplateApplyConfiguration) WithImagePullSecrets(values ...*ImagePullSecretApplyConfiguration) *PodTemplateApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithImagePullSecrets")
+		}
+		b.ImagePullSecrets = append(b.ImagePullSecrets, *values[i])
+	}
+	return b
+}
+
+// WithHostAliases adds the given value to the HostAliases field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the HostAliases field.
+func (b *PodTemplateApplyConfiguration) WithHostAliases(values ...*HostAliasApplyConfiguration) *PodTemplateApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithHostAliases")
+		}
+		b.HostAliases = append(b.HostAliases, *values[i])
+	}
+	return b
+}
+
+// WithDNSPolicy sets the DNSPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DNSPolicy field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithDNSPolicy(value apiv1alpha1.DNSPolicy) *PodTemplateApplyConfiguration {
+	b.DNSPolicy = &value
+	return b
+}
+
+// WithDNSConfig sets the DNSConfig field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DNSConfig field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithDNSConfig(value *DNSConfigApplyConfiguration) *PodTemplateApplyConfiguration {
+	b.DNSConfig = value
 	return b
 }
