@@ -83,10 +83,9 @@ bin/helm: hack/tools/go.mod
 	@echo "== building helm (once; a few minutes)"
 	cd hack/tools && $(GO) build -o ../../bin/helm helm.sh/helm/v4/cmd/helm
 
-lint-chart: bin/helm ## check the chart with helm's own lint and template
+lint-chart: bin/helm install.yaml ## check the chart with helm's own lint, its values, and releases on a real API server
 	bin/helm lint --strict charts/fanout
-	bin/helm template fanout charts/fanout > /dev/null
-	bin/helm template fanout charts/fanout --set sidecar.enabled=true,fastRotation.enabled=true,namespaces='{shop,web}' > /dev/null
+	export KUBEBUILDER_ASSETS=$$(hack/kube-assets.sh) HELM=$(CURDIR)/bin/helm && $(GO) test -count=1 ./hack/chart
 
 E2E = cd test/e2e && $(GO) test -count=1 -timeout 40m -v
 

@@ -13,7 +13,7 @@ import (
 const header = "# Written by `make chart` from config/: do not edit.\n"
 
 func main() {
-	if err := run("dist/install.yaml", "dist/sidecar.yaml", "dist/fast-rotation.yaml", "charts/fanout/templates"); err != nil {
+	if err := run("dist", "charts/fanout/templates"); err != nil {
 		fmt.Fprintln(os.Stderr, "chart:", err)
 		os.Exit(1)
 	}
@@ -25,49 +25,38 @@ type template struct {
 	documents  []string
 }
 
-func run(install, sidecar, rotation, target string) error {
-	base, err := read(install)
+// run reads what kustomize rendered into a folder.
+func run(rendered, target string) error {
+	base, err := read(filepath.Join(rendered, "install.yaml"))
 	if err != nil {
 		return err
 	}
-	injector, err := beyond(sidecar, base)
-	if err != nil {
-		return err
-	}
-	secrets, err := beyond(rotation, base)
-	if err != nil {
-		return err
-	}
-	for i := range secrets {
-		if secrets[i], err = scoped(secrets[i], "fanout-secret-metadata"); err != nil {
-			return err
-		}
-	}
-	files := []template{
-		{name: "crd.yaml", when: ".Values.crds.install"}, {name: "rbac.yaml"}, {name: "operator.yaml"},
-		{name: "injector.yaml", when: ".Values.sidecar.enabled", documents: injector},
-		{name: "secret-metadata.yaml", when: ".Values.fastRotation.enabled", documents: secrets},
-	}
+	files := []template{{name: "crd.yaml", when: ".Values.crds.install"}, {name: "rbac.yaml"}, {name: "operator.yaml"}}
 	for _, document := range base {
 		switch kind(document) {
 		case "Namespace": // helm's own to make
 		case "CustomResourceDefinition":
+			document = strings.ReplaceAll(document, "{{", `{{ "{{" }}`) // braces in its texts are no template
 			document, err = edit(document, "  annotations:\n", "  annotations:\n    helm.sh/resource-policy: keep\n")
 			files[0].documents = append(files[0].documents, document)
 		case "Deployment":
 			document, err = deployment(document)
 			files[2].documents = append(files[2].documents, document)
 		case "PodDisruptionBudget":
-			files[2].documents = append(files[2].documents, strings.TrimSpace(document)+"\n")
+			files[2].documents = append(files[2].documents, document)
 		default:
-			document, err = scoped(document, "fanout-operator")
+			document, err = rights(document)
 			files[1].documents = append(files[1].documents, document)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, f := range files {
+	added, err := additions(rendered, base)
+	if err != nil {
+		return err
+	}
+	for _, f := range append(files, added...) {
 		if err := f.write(target); err != nil {
 			return err
 		}
@@ -75,12 +64,45 @@ func run(install, sidecar, rotation, target string) error {
 	return nil
 }
 
+// additions are the files of what overlays add to the default install.
+func additions(rendered string, base []string) ([]template, error) {
+	files := []template{
+		{name: "injector.yaml", when: ".Values.sidecar.enabled"},
+		{name: "secret-metadata.yaml", when: ".Values.fastRotation.enabled"},
+		{name: "monitoring.yaml", when: ".Values.monitoring.enabled"},
+	}
+	for i, overlay := range []string{"sidecar", "fast-rotation", "monitoring"} {
+		list, err := beyond(filepath.Join(rendered, overlay+".yaml"), base)
+		if err != nil {
+			return nil, err
+		}
+		for _, document := range list {
+			switch overlay {
+			case "fast-rotation":
+				document, err = scoped(document, "fanout-secret-metadata")
+			case "monitoring":
+				document, err = monitor(document)
+			}
+			if err != nil {
+				return nil, err
+			}
+			files[i].documents = append(files[i].documents, document)
+		}
+	}
+	return files, nil
+}
+
 func (f template) write(target string) error {
-	content := strings.Join(f.documents, "---\n")
-	if f.name == "crd.yaml" { // braces in its texts are no template
-		content = strings.ReplaceAll(content, "{{", `{{ "{{" }}`)
-	} else {
-		content = strings.ReplaceAll(content, "namespace: fanout-system", "namespace: {{ .Release.Namespace }}")
+	content := ""
+	for i, document := range f.documents {
+		document, err := named(strings.TrimSpace(document) + "\n")
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			content += "---\n"
+		}
+		content += document
 	}
 	if f.when != "" {
 		content = "{{- if " + f.when + " }}\n" + content + "{{- end }}\n"
@@ -100,7 +122,7 @@ func read(file string) ([]string, error) {
 }
 
 // beyond are the documents that an overlay adds to the base. The Deployment differs
-// by arguments, which are put in here.
+// by arguments, which are put in elsewhere.
 func beyond(file string, base []string) ([]string, error) {
 	all, err := read(file)
 	if err != nil {
@@ -113,7 +135,7 @@ func beyond(file string, base []string) ([]string, error) {
 	var list []string
 	for _, document := range all {
 		if !known[strings.TrimSpace(document)] && kind(document) != "Deployment" {
-			list = append(list, strings.TrimSpace(document)+"\n")
+			list = append(list, document)
 		}
 	}
 	return list, nil
@@ -126,66 +148,6 @@ func kind(document string) string {
 		}
 	}
 	return ""
-}
-
-// deployment puts the values into the operator's.
-func deployment(document string) (string, error) {
-	return edit(document,
-		"  replicas: 2\n", "  replicas: {{ .Values.replicas }}\n",
-		"        - --leader-elect\n", `        - --leader-elect
-        {{- with .Values.namespaces }}
-        - --namespaces={{ join "," . }}
-        {{- end }}
-        {{- if .Values.sidecar.enabled }}
-        - --injector=fanout-injector
-        {{- end }}
-        {{- if .Values.fastRotation.enabled }}
-        - --watch-secrets
-        {{- end }}
-        {{- range .Values.extraArgs }}
-        - {{ . }}
-        {{- end }}
-`,
-		"        image: fanout.dev/fanout:v0.1.0\n", `        image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
-        imagePullPolicy: {{ .Values.image.pullPolicy }}
-`,
-		"        livenessProbe:\n", `        {{- if .Values.sidecar.enabled }}
-        lifecycle:
-          preStop:
-            sleep:
-              seconds: 5
-        {{- end }}
-        livenessProbe:
-`,
-		"        ports:\n", `        ports:
-        {{- if .Values.sidecar.enabled }}
-        - containerPort: 9443
-          name: injector
-        {{- end }}
-`,
-		`        resources:
-          limits:
-            memory: 256Mi
-          requests:
-            cpu: 50m
-            memory: 64Mi
-`, `        resources: {{- toYaml .Values.resources | nindent 10 }}
-`)
-}
-
-// scoped makes rights of that name those of single namespaces where the values name
-// them. The operator's rights in its own namespace, and those of users, stay.
-func scoped(document, name string) (string, error) {
-	if !strings.Contains(document, "\n  name: "+name+"\n") || !strings.HasPrefix(kind(document), "Cluster") {
-		return strings.TrimSpace(document) + "\n", nil
-	}
-	single, err := edit(document, "kind: Cluster", "kind: ", "  name: "+name+"\n", "  name: "+name+"\n  namespace: {{ . }}\n")
-	if err != nil {
-		return "", err
-	}
-	single = strings.ReplaceAll(single, "kind: ClusterRole\n", "kind: Role\n")
-	single = strings.ReplaceAll(single, "namespace: fanout-system", "namespace: {{ $.Release.Namespace }}")
-	return "{{- range .Values.namespaces }}\n---\n" + single + "{{- else }}\n" + strings.TrimSpace(document) + "\n{{- end }}\n", nil
 }
 
 // edit replaces, each once. What is not there has changed in config/, and must be
