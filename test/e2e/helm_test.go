@@ -33,11 +33,7 @@ func helm(t *testing.T, args ...string) {
 // The chart installs, and its upgrade keeps routes and loses no call; uninstalling it
 // keeps the routes.
 func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
-	uninstallDefault(t)
-	chart := filepath.Join("..", "..", "charts", "fanout")
-	if err := kube.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: system}}); err != nil && !apierrors.IsAlreadyExists(err) {
-		t.Fatal(err)
-	}
+	chart := helmReady(t)
 	helm(t, "install", "fanout", chart, "--set", "image.tag="+previousTag, "--wait", "--timeout", "2m")
 	s := newScene(t)
 	agents := s.agents("one", "load")
@@ -57,6 +53,48 @@ func TestHelmInstallsUpgradesAndUninstalls(t *testing.T) {
 	if s.condition("orders", "Ready") == nil {
 		t.Error("the route is gone with the chart")
 	}
+	deleteCRD(t)
+}
+
+// helmReady makes room for a release, in a namespace with labels, and returns the chart.
+func helmReady(t *testing.T, labels ...string) (chart string) {
+	t.Helper()
+	uninstallDefault(t)
+	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: system, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
+	for i := 0; i+1 < len(labels); i += 2 {
+		n.Labels[labels[i]] = labels[i+1]
+	}
+	if err := kube.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join("..", "..", "charts", "fanout")
+}
+
+// Q12: an operator that was scaled by hand is upgraded and rolled back, and keeps its
+// number, with server-side apply, which is Helm 4's default.
+func TestQ12HelmScaledByHandUpgradesAndRollsBack(t *testing.T) {
+	chart := helmReady(t)
+	operators := func(when, image string) {
+		t.Helper()
+		if err := operatorIsUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d := get(&scene{t, system}, "fanout-operator", &appsv1.Deployment{})
+		if got := d.Spec.Template.Spec.Containers[0].Image; *d.Spec.Replicas != 3 || got != image {
+			t.Errorf("%s there are %d operators of %s, want 3 of %s", when, *d.Spec.Replicas, got, image)
+		}
+	}
+	const before, after = "fanout.dev/fanout:" + previousTag, "fanout.dev/fanout:v0.1.0"
+	helm(t, "install", "fanout", chart, "--set", "image.tag="+previousTag, "--wait", "--timeout", "2m")
+	scaleOperator(t, 3)
+	operators("scaled by hand", before)
+	helm(t, "upgrade", "fanout", chart, "--wait", "--timeout", "2m")
+	operators("after the upgrade", after)
+	helm(t, "rollback", "fanout", "1", "--wait", "--timeout", "2m")
+	operators("after the rollback", before)
+	helm(t, "upgrade", "fanout", chart, "--wait", "--timeout", "2m")
+	operators("after another upgrade", after)
+	helm(t, "uninstall", "fanout", "--wait")
 	deleteCRD(t)
 }
 

@@ -18,9 +18,9 @@ import (
 const local = "http://127.0.0.1:18080/"
 
 // sidecarScene has a route with sidecars, whose one backend wants a key.
-func sidecarScene(t *testing.T) *scene {
+func sidecarScene(t *testing.T, labels ...string) *scene {
 	t.Helper()
-	s := newScene(t, v1alpha1.InjectionLabel, "enabled")
+	s := newScene(t, append(labels, v1alpha1.InjectionLabel, "enabled")...)
 	backend := s.agents("one")[0]
 	backend.behave(map[string]any{"keys": []string{"secret"}})
 	s.secret("partner", map[string]string{"key": "secret"})
