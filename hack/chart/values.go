@@ -122,7 +122,7 @@ func deployment(document string) (string, error) {
         {{- end }}
 `,
 		"      topologySpreadConstraints:\n", `      {{- if not (kindIs "invalid" .Values.topologySpreadConstraints) }}
-      topologySpreadConstraints: {{- include "fanout.spread" .Values.topologySpreadConstraints | nindent 6 }}
+      topologySpreadConstraints: {{- include "fanout.spread" .Values.topologySpreadConstraints | nindent 8 }}
       {{- else }}
       topologySpreadConstraints:
 `,
