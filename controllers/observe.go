@@ -143,4 +143,5 @@ func (r *RouteReconciler) drop(key types.NamespacedName) {
 	r.nudges.forget(key)
 	r.rotations.forget(key)
 	r.verdicts.forget(key)
+	r.orders.forget(key)
 }

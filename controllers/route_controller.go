@@ -54,6 +54,7 @@ type RouteReconciler struct {
 	writes    writes
 	leases    leases
 	others    others
+	orders    orders
 	verdicts  *verdicts
 }
 
@@ -101,6 +102,7 @@ func (r *RouteReconciler) decide(ctx context.Context, s *scope) (bool, error) {
 	if mine, err := r.own(ctx, s); err != nil || !mine {
 		return false, err
 	}
+	r.tellOrder(ctx, s)
 	known, err := r.desire(s)
 	if err != nil {
 		return false, err
