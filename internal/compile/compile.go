@@ -1,15 +1,15 @@
 // Package compile turns a FanoutRoute into the route of a document. It is pure:
 // the operator, fanoutctl and the tests get the same document for the same spec.
-// The spec has passed the CRD's schema, so that defaults are filled in; what the
-// schema cannot say is refused here, with the field's path.
+// The spec has passed the CRD's schema; what the schema cannot say is refused here, with the
+// field's path. Defaults below the items of a list are filled in here alone: of an object
+// that the API server has filled in there, kubectl's client-side apply sends the whole list
+// every time.
 package compile
 
 import (
 	"fmt"
-	"math"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -58,6 +58,7 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 		out.Backends = append(out.Backends, c.backend(i))
 	}
 	c.networkPolicy()
+	c.resources()
 	c.sumExpressions()
 	if len(c.errs) > 0 {
 		return nil, c.expressions, c.errs
@@ -109,32 +110,13 @@ func (c *compiler) duration(path *field.Path, d v1alpha1.Duration) routeconfig.D
 	return routeconfig.Duration(parsed)
 }
 
-// durationOr gives a value that only an object not seen by the schema can lack.
+// durationOr gives an absent duration its default.
 func (c *compiler) durationOr(path *field.Path, d, fallback v1alpha1.Duration) routeconfig.Duration {
 	if d == "" {
 		d = fallback
 	}
 	return c.duration(path, d)
 }
-
-func (c *compiler) size(path *field.Path, q *resource.Quantity) int64 {
-	if q == nil {
-		return defaultSize
-	}
-	n, exact := q.AsInt64()
-	if !exact {
-		n = int64(math.Ceil(q.AsApproximateFloat64()))
-	}
-	if n < 0 || n > maxSize {
-		c.refuse(path, q.String(), "must be between 0 and 64Mi")
-	}
-	return n
-}
-
-const (
-	defaultSize = 1 << 20
-	maxSize     = 64 << 20
-)
 
 func or[T comparable](value, fallback T) T {
 	var zero T

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,7 +147,7 @@ func TestSecretsAreThoseOfCallersAndBackends(t *testing.T) {
 
 func TestSizesAreWholeBytes(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]int64{"1Ki": 1024, "1k": 1000, "0": 0, "1.5": 2, "64Mi": 64 << 20, "1e3": 1000} {
+	for text, want := range map[string]int64{"1Ki": 1024, "1k": 1000, "0": 0, "1.5Ki": 1536, "64Mi": 64 << 20, "1e3": 1000} {
 		q := resource.MustParse(text)
 		out, errs := compile.Route(route(func(r *v1alpha1.FanoutRoute) { r.Spec.Validation.MaxBodySize = &q }), compile.Options{})
 		if len(errs) > 0 || out.Validation.MaxBodySize != want {
@@ -185,6 +186,43 @@ func TestL1ExpressionsAreBoundedInSum(t *testing.T) {
 		if len(errs) != 1 || len(expressions) != 0 || errs[0].Field != "spec.backends[0].request.query.set[0].expression" ||
 			!strings.Contains(errs[0].Error(), "at most 32768 characters together") {
 			t.Errorf("%s: %v, and %d expressions to compile", name, errs, len(expressions))
+		}
+	}
+}
+
+// Q9: a fraction of a byte is refused for every size, with what the author is to write.
+func TestQ9FractionsOfAByte(t *testing.T) {
+	t.Parallel()
+	body := func(r *v1alpha1.FanoutRoute, q resource.Quantity) { r.Spec.Validation.MaxBodySize = &q }
+	answer := func(r *v1alpha1.FanoutRoute, q resource.Quantity) { r.Spec.Backends[0].MaxResponseSize = &q }
+	limit := func(r *v1alpha1.FanoutRoute, q resource.Quantity) {
+		r.Spec.Proxy.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: q, corev1.ResourceCPU: resource.MustParse("100m")}
+	}
+	request := func(r *v1alpha1.FanoutRoute, q resource.Quantity) {
+		r.Spec.Proxy.Resources.Requests = corev1.ResourceList{"hugepages-2Mi": q, corev1.ResourceEphemeralStorage: resource.MustParse("1Gi")}
+	}
+	for _, row := range []struct {
+		set             func(*v1alpha1.FanoutRoute, resource.Quantity)
+		size, at, words string
+	}{
+		{body, "10m", "spec.validation.maxBodySize", "10m is 0.01 bytes; write 10Mi"},
+		{body, "1500m", "spec.validation.maxBodySize", "1500m is 1.5 bytes; write 1500Mi"},
+		{body, "1n", "spec.validation.maxBodySize", "1n is 0.000000001 bytes; write 1"},
+		{body, "1.1Mi", "spec.validation.maxBodySize", "is 1153433.6 bytes; write 1153434"},
+		{body, "2000m", "", ""},
+		{body, "1.5Ki", "", ""},
+		{body, "0", "", ""},
+		{body, "64Mi", "", ""},
+		{answer, "64m", "spec.backends[0].maxResponseSize", "64m is 0.064 bytes; write 64Mi"},
+		{answer, "1e3", "", ""},
+		{limit, "256m", "spec.proxy.resources.limits[memory]", "256m is 0.256 bytes; write 256Mi"},
+		{limit, "0.5Gi", "", ""},
+		{request, "2m", "spec.proxy.resources.requests[hugepages-2Mi]", "2m is 0.002 bytes; write 2Mi"},
+		{request, "2Mi", "", ""},
+	} {
+		_, errs := compile.Route(route(func(r *v1alpha1.FanoutRoute) { row.set(r, resource.MustParse(row.size)) }), compile.Options{})
+		if row.at == "" && len(errs) > 0 || row.at != "" && (len(errs) != 1 || errs[0].Field != row.at || !strings.Contains(errs[0].Detail, row.words)) {
+			t.Errorf("%s: %v, want %q of %q", row.size, errs, row.words, row.at)
 		}
 	}
 }
