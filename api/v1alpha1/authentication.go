@@ -90,7 +90,6 @@ type OAuth2 struct {
 	// clientAuthentication is how the client shows its secret: Basic (default) in
 	// the Authorization header, Post in the form.
 	// +optional
-	// +kubebuilder:default=Basic
 	ClientAuthentication ClientAuthentication `json:"clientAuthentication,omitempty"`
 
 	// parameters are added to the token request, such as audience. At most 16.

@@ -5,9 +5,9 @@ import "k8s.io/apimachinery/pkg/api/resource"
 // Backend is one receiver of calls.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.service)",message="backends must each have exactly one of url and service"
-// +kubebuilder:validation:XValidation:rule="!has(self.tls) || (has(self.url) && self.url.startsWith('https:')) || (has(self.service) && self.service.scheme == 'https')",message="backends.tls goes with an https url or service"
-// +kubebuilder:validation:XValidation:rule="!has(self.authentication) || !has(self.authentication.apiKey) || !has(self.authentication.apiKey.header) || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != self.authentication.apiKey.header.lowerAscii())",message="backends.request.headers.set must not name the field of the backend's own API key"
-// +kubebuilder:validation:XValidation:rule="!has(self.authentication) || self.authentication.type == 'APIKey' || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != 'authorization')",message="backends.request.headers.set must not name Authorization: backends.authentication sets it"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || (has(self.url) && self.url.startsWith('https:')) || (has(self.service) && has(self.service.scheme) && self.service.scheme == 'https')",message="backends.tls goes with an https url or service"
+// +kubebuilder:validation:XValidation:rule="!has(self.authentication) || !has(self.authentication.apiKey) || !has(self.authentication.apiKey.header) || !has(self.request) || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != self.authentication.apiKey.header.lowerAscii())",message="backends.request.headers.set must not name the field of the backend's own API key"
+// +kubebuilder:validation:XValidation:rule="!has(self.authentication) || self.authentication.type == 'APIKey' || !has(self.request) || !has(self.request.headers) || !has(self.request.headers.set) || self.request.headers.set.all(h, h.name.lowerAscii() != 'authorization')",message="backends.request.headers.set must not name Authorization: backends.authentication sets it"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxQueuedRequests) || has(self.maxConcurrentRequests)",message="backends.maxQueuedRequests applies only with backends.maxConcurrentRequests, for whose slots calls wait"
 // +kubebuilder:validation:XValidation:rule="!has(self.protocol) || self.protocol != 'H2C' || (has(self.url) ? self.url.startsWith('http://') : !has(self.service) || !has(self.service.scheme) || self.service.scheme == 'http')",message="backends.protocol H2C is HTTP/2 without TLS: with https, Auto agrees on HTTP/2"
 type Backend struct {
@@ -45,7 +45,6 @@ type Backend struct {
 	// request says what the backend is sent. Default: the call's method, query,
 	// end-to-end headers and body, on the path of the backend's address.
 	// +optional
-	// +kubebuilder:default={}
 	Request Request `json:"request,omitempty,omitzero"`
 
 	// timeout bounds everything for this backend: token, waits, all attempts. 1ms
@@ -94,11 +93,11 @@ type Backend struct {
 	// maxResponseSize is the largest response body taken, in bytes, up to 64Mi; a
 	// larger one has failed with reason tooLarge. Default: 1Mi.
 	// +optional
-	// +kubebuilder:default="1Mi"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="isQuantity(self) && quantity(self).compareTo(quantity('1')) >= 0 && quantity(self).compareTo(quantity('64Mi')) <= 0",message="backends.maxResponseSize must be between 1 and 64Mi, such as 512Ki; numbers without unit are bytes, in quotes"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(self) || !quantity(self).isGreaterThan(quantity('0')) || quantity(self).isGreaterThan(quantity('64Mi')) || [quantity(self).asApproximateFloat()].all(b, b - double(int(b + 0.0000005)) < 0.0000005)",message="backends.maxResponseSize must be a whole number of bytes, and m is a thousandth: 10m is 0.01 bytes; write 10Mi"
 	MaxResponseSize *resource.Quantity `json:"maxResponseSize,omitempty"`
 
 	// successStatusCodes are the statuses that count as success, instead of every
@@ -115,7 +114,6 @@ type Backend struct {
 	// agrees on it by ALPN, else HTTP/1.1), HTTP1, or H2C for HTTP/2 without TLS. A
 	// connection of HTTP/2 that is silent for 2 s while calls wait on it is closed.
 	// +optional
-	// +kubebuilder:default=Auto
 	Protocol Protocol `json:"protocol,omitempty"`
 
 	// tls says how the backend proves who it is. Default: a certificate of a public
@@ -146,7 +144,6 @@ type ServiceReference struct {
 
 	// path is the path at the Service. Default: /.
 	// +optional
-	// +kubebuilder:default=/
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self.matches('^/[!-~]*$') && !self.contains('?') && !self.contains('#')",message="backends.service.path must begin with / and hold only visible ASCII, without ? and #"
@@ -154,7 +151,6 @@ type ServiceReference struct {
 
 	// scheme is http (default) or https.
 	// +optional
-	// +kubebuilder:default=http
 	Scheme Scheme `json:"scheme,omitempty"`
 }
 
@@ -169,7 +165,6 @@ type BackendRateLimit struct {
 
 	// per is the span of time for requests, 1ms to 24h. Default: 1s.
 	// +optional
-	// +kubebuilder:default="1s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="backends.rateLimit.per must be between 1ms and 24h"
 	Per Duration `json:"per,omitempty"`
 }

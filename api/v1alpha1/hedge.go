@@ -22,7 +22,6 @@ type Hedge struct {
 	// max is the number of hedges of one attempt, each after another delay, 1 to 3.
 	// Default: 1.
 	// +optional
-	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3
 	Max int32 `json:"max,omitempty"`
@@ -30,7 +29,6 @@ type Hedge struct {
 	// budgetPercent bounds hedges to a share of the calls of the last 10 s, 0 to 100;
 	// one hedge a second is always within it. Default: 10.
 	// +optional
-	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	BudgetPercent *int32 `json:"budgetPercent,omitempty"`
@@ -43,7 +41,6 @@ type CircuitBreaker struct {
 	// failurePercent opens the circuit when as many of the answers within window are
 	// failures, 1 to 100. Default: 50.
 	// +optional
-	// +kubebuilder:default=50
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	FailurePercent int32 `json:"failurePercent,omitempty"`
@@ -51,21 +48,18 @@ type CircuitBreaker struct {
 	// minimumRequests is the number of answers within window below which the circuit
 	// stays closed, 1 to 100000. Default: 20.
 	// +optional
-	// +kubebuilder:default=20
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	MinimumRequests int32 `json:"minimumRequests,omitempty"`
 
 	// window is the span of time that counts, 1s to 1h, in ten parts. Default: 30s.
 	// +optional
-	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="backends.circuitBreaker.window must be between 1s and 1h"
 	Window Duration `json:"window,omitempty"`
 
 	// openFor is how long calls are rejected with reason circuitOpen before some may
 	// probe the backend, 1ms to 1h. Default: 10s.
 	// +optional
-	// +kubebuilder:default="10s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('1h')",message="backends.circuitBreaker.openFor must be between 1ms and 1h"
 	OpenFor Duration `json:"openFor,omitempty"`
 
@@ -73,7 +67,6 @@ type CircuitBreaker struct {
 	// When all have succeeded the circuit closes; the first failure opens it again.
 	// Default: 1.
 	// +optional
-	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	HalfOpenRequests int32 `json:"halfOpenRequests,omitempty"`

@@ -44,7 +44,6 @@ type ListenerTLS struct {
 type Match struct {
 	// path is the path covered. Default: every path.
 	// +optional
-	// +kubebuilder:default={type: "PathPrefix", value: "/"}
 	Path PathMatch `json:"path,omitempty,omitzero"`
 
 	// methods are the methods taken. Default: all but TRACE and CONNECT.
@@ -72,7 +71,6 @@ const (
 type PathMatch struct {
 	// type is PathPrefix (default) or Exact.
 	// +optional
-	// +kubebuilder:default=PathPrefix
 	Type PathMatchType `json:"type,omitempty"`
 
 	// value begins with a slash and has no query. A slash at the end of a prefix
@@ -157,7 +155,6 @@ type CallRateLimit struct {
 
 	// per is the span of time for requests, 1ms to 24h. Default: 1s.
 	// +optional
-	// +kubebuilder:default="1s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="rateLimits.per must be between 1ms and 24h"
 	Per Duration `json:"per,omitempty"`
 
@@ -174,7 +171,6 @@ type CallRateLimit struct {
 
 	// scope says who counts together: Replica (default), each proxy for itself.
 	// +optional
-	// +kubebuilder:default=Replica
 	Scope RateLimitScope `json:"scope,omitempty"`
 }
 
@@ -192,12 +188,11 @@ const (
 // RateLimitKey is what tells callers apart. A proxy counts at most 65536 values
 // apart; those beyond share one bucket.
 //
-// +kubebuilder:validation:XValidation:rule="(self.type == 'Header') == has(self.header)",message="rateLimits.key.header goes with type Header, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(!has(self.type) || self.type == 'Header') == has(self.header)",message="rateLimits.key.header goes with type Header, and must be set there"
 type RateLimitKey struct {
 	// type is Header (default) or ClientIP. An IPv6 client counts by its /64.
 	// Limits by ClientIP are checked before authentication, those by Header after.
 	// +optional
-	// +kubebuilder:default=Header
 	Type RateLimitKeyType `json:"type,omitempty"`
 
 	// header is the field whose first value is the key. Calls without it share
@@ -216,6 +211,7 @@ type Validation struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 && quantity(self).compareTo(quantity('64Mi')) <= 0",message="validation.maxBodySize must be between 0 and 64Mi, such as 512Ki; numbers without unit are bytes, in quotes"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(self) || !quantity(self).isGreaterThan(quantity('0')) || quantity(self).isGreaterThan(quantity('64Mi')) || [quantity(self).asApproximateFloat()].all(b, b - double(int(b + 0.0000005)) < 0.0000005)",message="validation.maxBodySize must be a whole number of bytes, and m is a thousandth: 10m is 0.01 bytes; write 10Mi"
 	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
 
 	// bodyTimeout is the time in which the body must arrive, else the call is

@@ -84,12 +84,10 @@ type Request struct {
 
 	// path says how the path is made. Default: that of the backend's address.
 	// +optional
-	// +kubebuilder:default={type: "URL"}
 	Path RequestPath `json:"path,omitempty,omitzero"`
 
 	// query says how the query is made. Default: the call's, byte for byte.
 	// +optional
-	// +kubebuilder:default={type: "Forward"}
 	Query RequestQuery `json:"query,omitempty,omitzero"`
 
 	// headers are rules for the fields, applied to the call's end-to-end fields.
@@ -112,7 +110,6 @@ type Request struct {
 
 	// body says which body is sent. Default: the call's.
 	// +optional
-	// +kubebuilder:default={type: "Forward"}
 	Body RequestBody `json:"body,omitempty,omitzero"`
 }
 
@@ -130,12 +127,11 @@ const (
 
 // RequestHost is the authority that a backend sees.
 //
-// +kubebuilder:validation:XValidation:rule="(self.type == 'Value') == has(self.value)",message="backends.request.host.value goes with type Value, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(has(self.type) && self.type == 'Value') == has(self.value)",message="backends.request.host.value goes with type Value, and must be set there"
 type RequestHost struct {
 	// type is Backend (default) for its own, Forward for the call's, Value for the
 	// one below.
 	// +optional
-	// +kubebuilder:default=Backend
 	Type RequestHostType `json:"type,omitempty"`
 
 	// value is a host with an optional port.
@@ -168,7 +164,6 @@ const (
 type RequestPath struct {
 	// type is URL (default), Forward, ReplacePrefix or Expression.
 	// +optional
-	// +kubebuilder:default=URL
 	Type RequestPathType `json:"type,omitempty"`
 
 	// expression goes with type Expression. It yields a string that begins with / and
@@ -193,7 +188,6 @@ const (
 type RequestQuery struct {
 	// type is Forward (default) or Drop.
 	// +optional
-	// +kubebuilder:default=Forward
 	Type RequestQueryType `json:"type,omitempty"`
 
 	// remove are the names of parameters to take out. At most 32.
@@ -267,7 +261,6 @@ type RequestBody struct {
 	// type is Forward (default), None, which drops the fields about the body too, or
 	// Expression, which sends application/json instead; not with GET and HEAD.
 	// +optional
-	// +kubebuilder:default=Forward
 	Type RequestBodyType `json:"type,omitempty"`
 
 	// expression goes with type Expression. What it only passes on of request.body keeps

@@ -19,7 +19,6 @@ const (
 type Retry struct {
 	// attempts is the number of attempts, the first included, 1 to 10. Default: 3.
 	// +optional
-	// +kubebuilder:default=3
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10
 	Attempts int32 `json:"attempts,omitempty"`
@@ -32,14 +31,12 @@ type Retry struct {
 	// methods are the calls that may be repeated once a byte of them was sent:
 	// Idempotent (default), IdempotencyKey or All.
 	// +optional
-	// +kubebuilder:default=Idempotent
 	Methods RetryMethods `json:"methods,omitempty"`
 
 	// retryOn are the failures that are repeated: connect, tls, reset, timeout, or a
 	// status from 400 to 599. Default: connect, 429, 502, 503, 504. At most 16.
 	// +optional
 	// +listType=set
-	// +kubebuilder:default={"connect","429","502","503","504"}
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=7
@@ -49,14 +46,12 @@ type Retry struct {
 	// backoff is the wait before a repetition. A longer Retry-After is honoured;
 	// one beyond the time left ends the repetitions.
 	// +optional
-	// +kubebuilder:default={}
 	Backoff Backoff `json:"backoff,omitempty,omitzero"`
 
 	// budgetPercent bounds repetitions to a share of the calls of the last 10 s, 0 to
 	// 100, so that a backend in trouble does not get a multiple of its load; one
 	// repetition a second is always within it. Default: 20.
 	// +optional
-	// +kubebuilder:default=20
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	BudgetPercent *int32 `json:"budgetPercent,omitempty"`
@@ -67,13 +62,11 @@ type Retry struct {
 type Backoff struct {
 	// initial is the first bound, 0s to 1m. Default: 50ms.
 	// +optional
-	// +kubebuilder:default="50ms"
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('1m')",message="backends.retry.backoff.initial must be at most 1m"
 	Initial Duration `json:"initial,omitempty"`
 
 	// max is the last bound, 0s to 10m. Default: 1s.
 	// +optional
-	// +kubebuilder:default="1s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('10m')",message="backends.retry.backoff.max must be at most 10m"
 	Max Duration `json:"max,omitempty"`
 }

@@ -1,21 +1,19 @@
 package v1alpha1_test
 
 import (
-	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
 )
 
@@ -49,43 +47,59 @@ func newClient(t *testing.T, o client.Options) client.Client {
 	return c
 }
 
-// create sends a spec as kubectl does by default: unknown fields are refused.
-func create(t *testing.T, name, spec string) (*unstructured.Unstructured, error) {
+// read is a row's spec.
+func read(t *testing.T, spec string) map[string]any {
 	t.Helper()
 	object := map[string]any{}
 	if err := yaml.Unmarshal([]byte(spec), &object); err != nil {
 		t.Fatalf("row is no YAML: %v\n%s", err, spec)
 	}
-	u := &unstructured.Unstructured{Object: map[string]any{"spec": object}}
+	return object
+}
+
+// send creates a route as kubectl does by default, where unknown fields are refused,
+// without keeping it, and returns what would be kept.
+func send(t *testing.T, c client.Client, name string, spec any) (*unstructured.Unstructured, error) {
+	t.Helper()
+	u := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(map[string]any{"spec": spec})}
 	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.Kind))
 	u.SetNamespace("default")
 	u.SetName(name)
-	c := newClient(t, client.Options{})
 	err := c.Create(t.Context(), u, client.FieldValidation(metav1.FieldValidationStrict), client.DryRunAll)
 	return u, err
 }
 
+// check judges each row, and each without any one of its fields (Q1): no rule may break on
+// what is not there.
 func check(t *testing.T, rows []row) {
 	t.Helper()
+	c := newClient(t, client.Options{})
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := create(t, "row", r.spec)
-			if len(r.refused) == 0 {
-				if err != nil {
-					t.Errorf("refused: %v", err)
-				}
-				return
-			}
-			if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
-				t.Fatalf("error %v, want it refused with %q", err, r.refused)
-			}
-			for _, words := range r.refused {
-				if !strings.Contains(err.Error(), words) {
-					t.Errorf("refused with %v\nwant %q in it", err, words)
-				}
-			}
+			spec := read(t, r.spec)
+			_, err := send(t, c, "row", spec)
+			judge(t, err, r.refused)
+			leaveOut(t, c, spec)
 		})
+	}
+}
+
+func judge(t *testing.T, err error, refused []string) {
+	t.Helper()
+	if len(refused) == 0 {
+		if err != nil {
+			t.Errorf("refused: %v", err)
+		}
+		return
+	}
+	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) || strings.Contains(err.Error(), "no such key") {
+		t.Fatalf("error %v, want it refused with %q", err, refused)
+	}
+	for _, words := range refused {
+		if !strings.Contains(err.Error(), words) {
+			t.Errorf("refused with %v\nwant %q in it", err, words)
+		}
 	}
 }
 
@@ -199,6 +213,16 @@ func TestListenerRules(t *testing.T) {
 		bad("a limit by no header", "rateLimits: [{name: a, requests: 1, key: {}}]\n"+one, "rateLimits.key.header goes with type Header"),
 		bad("a limit for no time", "rateLimits: [{name: a, requests: 1, per: 0s}]\n"+one, "rateLimits.per must be between"),
 		ok("a size", "validation: {maxBodySize: 64Mi}\n"+one),
+		bad("Q9: a size in milli", "validation: {maxBodySize: 10m}\n"+one, "validation.maxBodySize must be a whole number of bytes, and m is a thousandth: 10m is 0.01 bytes; write 10Mi"),
+		bad("Q9: a size in micro", "validation: {maxBodySize: 20u}\n"+one, "validation.maxBodySize must be a whole number of bytes"),
+		bad("Q9: a size of bytes and a half", "validation: {maxBodySize: '1.5'}\n"+one, "validation.maxBodySize must be a whole number of bytes"),
+		bad("Q9: a part of Mi that comes to no byte", "validation: {maxBodySize: 1.1Mi}\n"+one, "1.1Mi", "validation.maxBodySize must be a whole number of bytes"),
+		bad("Q9: milli beyond one", backend("maxResponseSize: 1500m"), "1500m", "backends.maxResponseSize must be a whole number of bytes"),
+		bad("Q9: one below", backend("maxResponseSize: 64m"), "64m", "backends.maxResponseSize must be a whole number of bytes"),
+		ok("Q9: a part of Mi that does", "validation: {maxBodySize: 1.5Mi}\n"+backend("maxResponseSize: 63.25Mi")),
+		ok("Q9: a thousand thousandths", "validation: {maxBodySize: 3000m}\n"+one),
+		ok("Q9: no bytes", "validation: {maxBodySize: '0'}\n"+one),
+		bad("Q9: beyond all numbers", "validation: {maxBodySize: '1e30'}\n"+one, "validation.maxBodySize must be between"),
 		bad("a size too large", "validation: {maxBodySize: 65Mi}\n"+one, "validation.maxBodySize must be between"),
 		bad("a size as a number", "validation: {maxBodySize: 1024}\n"+one, "spec.validation.maxBodySize", "must be of type string"),
 		bad("a size of no meaning", "validation: {maxBodySize: big}\n"+one, "validation.maxBodySize must be between"),
@@ -235,6 +259,15 @@ func TestBackendRules(t *testing.T) {
 		bad("an attempt of no time", backend("retry: {attemptTimeout: 0s}"), "backends.retry.attemptTimeout must be between"),
 		bad("a long first wait", backend("retry: {backoff: {initial: 2m}}"), "backends.retry.backoff.initial must be at most"),
 		bad("a long last wait", backend("retry: {backoff: {max: 11m}}"), "backends.retry.backoff.max must be at most"),
+		ok("Q1: a rule beside an API key", backend("authentication: {type: APIKey, apiKey: {secretName: s, key: k, header: X-K}}, request: {headers: {set: [{name: X-A, value: v}]}}")),
+		ok("Q1: an API key alone", backend("authentication: {type: APIKey, apiKey: {secretName: s, key: k, header: X-K}}")),
+		bad("Q1: tls with a Service that says no scheme", "backends: [{name: a, service: {name: a, port: 443}, tls: {caSecretName: ca}}]", "backends.tls goes with an https"),
+		ok("Q1: a host by default", backend("request: {host: {}}")),
+		bad("Q1: a host without its type", backend("request: {host: {value: a.internal}}"), "backends.request.host.value goes with type Value"),
+		ok("Q1: empty objects", backend("request: {host: {}, path: {}, query: {}, headers: {}, body: {}}, retry: {backoff: {}}, circuitBreaker: {}")),
+		bad("Q1: an empty key", "rateLimits: [{name: a, requests: 1, key: {}}]\n"+one, "rateLimits.key.header goes with type Header"),
+		bad("Q1: a header for another key", "rateLimits: [{name: a, requests: 1, key: {type: ClientIP, header: X-A}}]\n"+one, "rateLimits.key.header goes with type Header"),
+		ok("Q1: a shadow beside a stream", "response: {type: Primary, primary: {backend: a}}\n"+shadowed("")),
 		ok("a retry", backend("retry: {attempts: 2, attemptTimeout: 100ms, methods: All, retryOn: [reset, '503']}")),
 		bad("eleven attempts", backend("retry: {attempts: 11}"), "spec.backends[0].retry.attempts"),
 		bad("a success of 1xx", backend("successStatusCodes: [101]"), "spec.backends[0].successStatusCodes[0]"),
@@ -307,10 +340,11 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 
 func TestRouteNamesLeaveRoomForChildren(t *testing.T) {
 	t.Parallel()
+	c := newClient(t, client.Options{})
 	for name, want := range map[string]bool{
 		strings.Repeat("a", 50): true, strings.Repeat("a", 51): false, "a.b": false, "1a": false, "a-1": true,
 	} {
-		if _, err := create(t, name, one); (err == nil) != want {
+		if _, err := send(t, c, name, read(t, one)); (err == nil) != want {
 			t.Errorf("name %q: error %v, want taken: %v", name, err, want)
 		}
 	}
@@ -318,7 +352,7 @@ func TestRouteNamesLeaveRoomForChildren(t *testing.T) {
 
 func TestDefaultsComeFromTheSchema(t *testing.T) {
 	t.Parallel()
-	u, err := create(t, "defaults", one)
+	u, err := send(t, newClient(t, client.Options{}), "defaults", read(t, one))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,23 +381,7 @@ func TestDefaultsComeFromTheSchema(t *testing.T) {
 // of that name could not be set.
 func TestNoFieldIsABooleanOfYAML(t *testing.T) {
 	t.Parallel()
-	var definition struct {
-		Spec struct {
-			Versions []struct {
-				Schema struct {
-					OpenAPIV3Schema map[string]any `json:"openAPIV3Schema"`
-				} `json:"schema"`
-			} `json:"versions"`
-		} `json:"spec"`
-	}
-	raw, err := os.ReadFile(filepath.Join(testkit.Root(), "config", "crd", "bases", "fanout.dev_fanoutroutes.yaml"))
-	if err == nil {
-		err = yaml.Unmarshal(raw, &definition)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := fields(definition.Spec.Versions[0].Schema.OpenAPIV3Schema)
+	names := fields(definition(t))
 	if len(names) < 100 {
 		t.Fatalf("found %d fields, want all of them", len(names))
 	}
@@ -375,16 +393,12 @@ func TestNoFieldIsABooleanOfYAML(t *testing.T) {
 }
 
 // fields are the names of all properties below a schema.
-func fields(schema map[string]any) (names []string) {
-	for key, value := range schema {
-		below, isObject := value.(map[string]any)
-		if !isObject {
-			continue
-		}
-		if key == "properties" {
-			names = slices.AppendSeq(names, maps.Keys(below))
-		}
-		names = append(names, fields(below)...)
+func fields(s *apiextensionsv1.JSONSchemaProps) (names []string) {
+	for name := range s.Properties {
+		names = append(append(names, name), fields(new(s.Properties[name]))...)
+	}
+	if s.Items != nil && s.Items.Schema != nil {
+		names = append(names, fields(s.Items.Schema)...)
 	}
 	return names
 }

@@ -29,7 +29,6 @@ type JSONPointer string
 type Shadow struct {
 	// percent is the share of the calls that are sent here too, 1 to 100. Default: 100.
 	// +optional
-	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Percent int32 `json:"percent,omitempty"`
@@ -38,7 +37,6 @@ type Shadow struct {
 	// Outcome or Body. Differences are counted, and one a second is logged, without
 	// bodies.
 	// +optional
-	// +kubebuilder:default=None
 	Compare ShadowComparison `json:"compare,omitempty"`
 
 	// reference is the backend to compare with, no shadow itself. Default: the primary,

@@ -87,21 +87,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxResponseSize
       type:
         scalar: string
-      default: 1Mi
     - name: name
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
     - name: protocol
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Protocol
-      default: Auto
     - name: rateLimit
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendRateLimit
     - name: request
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Request
-      default: {}
     - name: retry
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Retry
@@ -155,7 +152,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: per
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
-      default: 1s
     - name: requests
       type:
         scalar: numeric
@@ -200,11 +196,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: initial
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
-      default: 50ms
     - name: max
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
-      default: 1s
 - name: com.github.fanout-operator.fanout.api.v1alpha1.CallRateLimit
   map:
     fields:
@@ -220,14 +214,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: per
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
-      default: 1s
     - name: requests
       type:
         scalar: numeric
     - name: scope
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitScope
-      default: Replica
 - name: com.github.fanout-operator.fanout.api.v1alpha1.CallerAPIKeys
   map:
     fields:
@@ -256,26 +248,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: failurePercent
       type:
         scalar: numeric
-      default: 50
     - name: halfOpenRequests
       type:
         scalar: numeric
-      default: 1
     - name: minimumRequests
       type:
         scalar: numeric
-      default: 20
     - name: openFor
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
-      default: 10s
     - name: slowerThan
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
     - name: window
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
-      default: 30s
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAddress
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAuthentication
@@ -480,14 +467,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: budgetPercent
       type:
         scalar: numeric
-      default: 10
     - name: delay
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
     - name: max
       type:
         scalar: numeric
-      default: 1
     - name: percentile
       type:
         scalar: numeric
@@ -572,9 +557,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.PathMatch
-      default:
-        type: PathPrefix
-        value: /
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Merge
   map:
     fields:
@@ -607,7 +589,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: clientAuthentication
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ClientAuthentication
-      default: Basic
     - name: parameters
       type:
         list:
@@ -634,7 +615,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.PathMatchType
-      default: PathPrefix
     - name: value
       type:
         scalar: string
@@ -804,7 +784,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitKeyType
-      default: Header
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitKeyType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitScope
@@ -815,8 +794,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: body
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestBody
-      default:
-        type: Forward
     - name: clientAddress
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ClientAddress
@@ -838,13 +815,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestPath
-      default:
-        type: URL
     - name: query
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestQuery
-      default:
-        type: Forward
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestBody
   map:
     fields:
@@ -854,7 +827,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestBodyType
-      default: Forward
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestBodyType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestHeaders
@@ -880,7 +852,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestHostType
-      default: Backend
     - name: value
       type:
         scalar: string
@@ -895,7 +866,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestPathType
-      default: URL
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestPathType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestQuery
@@ -918,7 +888,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequestQueryType
-      default: Forward
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RequestQueryType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Required
@@ -970,31 +939,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: attempts
       type:
         scalar: numeric
-      default: 3
     - name: backoff
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Backoff
-      default: {}
     - name: budgetPercent
       type:
         scalar: numeric
-      default: 20
     - name: methods
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RetryMethods
-      default: Idempotent
     - name: retryOn
       type:
         list:
           elementType:
             scalar: string
           elementRelationship: associative
-      default:
-      - connect
-      - "429"
-      - "502"
-      - "503"
-      - "504"
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RetryMethods
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Scheme
@@ -1016,14 +975,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         scalar: string
-      default: /
     - name: port
       type:
         scalar: numeric
     - name: scheme
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Scheme
-      default: http
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ServiceType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Shadow
@@ -1032,7 +989,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: compare
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ShadowComparison
-      default: None
     - name: ignoredPaths
       type:
         list:
@@ -1042,7 +998,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: percent
       type:
         scalar: numeric
-      default: 100
     - name: reference
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
