@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	c.WarningHandler = rest.NoWarnings{}
 	config = c
 	code := m.Run()
 	stop()

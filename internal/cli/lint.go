@@ -27,6 +27,9 @@ func newLint() *cobra.Command {
 		if err := writeFaults(cmd.OutOrStdout(), *output, m); err != nil {
 			return err
 		}
+		if *output == "text" {
+			writeNotes(cmd.ErrOrStderr(), m)
+		}
 		if len(m.faults) > 0 {
 			return ErrReported
 		}
@@ -41,7 +44,8 @@ func writeFaults(out io.Writer, format string, m *manifests) error {
 		report := struct {
 			Routes int     `json:"routes"`
 			Faults []Fault `json:"faults"`
-		}{len(m.routes), append([]Fault{}, m.faults...)}
+			Notes  []Fault `json:"notes,omitempty"`
+		}{len(m.routes), append([]Fault{}, m.faults...), m.notes}
 		if err := json.NewEncoder(out).Encode(report); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
@@ -56,4 +60,11 @@ func writeFaults(out io.Writer, format string, m *manifests) error {
 		return nil
 	}
 	return fmt.Errorf("output %q is neither text nor json", format)
+}
+
+// writeNotes prints what is left out, or will be otherwise than it looks.
+func writeNotes(out io.Writer, m *manifests) {
+	for _, n := range m.notes {
+		_, _ = fmt.Fprintf(out, "note: %s\n", n)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -89,6 +90,59 @@ func TestLintAsJSONAndFromStandardInput(t *testing.T) {
 	}
 	if _, _, err := command(t, "", "lint"); err == nil {
 		t.Error("lint of nothing was taken")
+	}
+}
+
+// Q6: what kubectl takes, and what repositories have, is taken.
+func TestQ6LintTakesWhatKubectlTakes(t *testing.T) {
+	t.Parallel()
+	backends := func(lines string) string {
+		return "apiVersion: fanout.dev/v1alpha1\nkind: FanoutRoute\nmetadata: {name: orders}\nspec:\n  backends:\n" + lines
+	}
+	secret := "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  k: " + encryptedPrefix + "AES256_GCM,data:x,type:str]\n"
+	const sops, left = "sops: {mac: 'ENC[x]', version: 3.9.0}\n", ": encrypted by SOPS and left out"
+	for name, row := range map[string]struct{ content, out, errOut string }{
+		"a merge key, and one that overrides it": {backends("  - &a {name: one, url: 'https://one.example.com/', timeout: 2s}\n  - {<<: *a, name: two}\n"), "1 routes, no faults\n", ""},
+		"two merge keys":                         {backends("  - &a {name: one, url: 'https://one.example.com/'}\n  - &b {name: two, service: {name: b, port: 80}, timeout: 2s}\n  - {<<: [*b], name: three, timeout: 3s}\n"), "1 routes, no faults\n", ""},
+		"a merge key that is not overridden":     {backends("  - &a {name: one, url: 'https://one.example.com/'}\n  - {<<: *a}\n"), "spec.backends[1]: Duplicate value", ""},
+		"a double key beside a merge key":        {backends("  - &a {name: one, url: 'https://one.example.com/'}\n  - {<<: *a, name: two, name: three}\n"), `read YAML: line 7: key "name" appears twice`, ""},
+		"a merge key of no mapping":              {backends("  - &a [name]\n  - {<<: *a, name: two}\n"), "not YAML or JSON", ""},
+		"a Secret with merge keys":               {good + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {<<: {a: b, c: d}, c: e}\n", "1 routes, no faults\n", ""},
+		"a Secret encrypted by SOPS":             {good + secret + sops, "1 routes, no faults\n", "note: f.yaml: Secret default/s" + left},
+		"an object encrypted whole":              {good + "---\napiVersion: ENC[a]\nkind: ENC[b]\nmetadata:\n  name: ENC[c]\n" + sops, "1 routes, no faults\n", "note: f.yaml" + left},
+		"a file that is no object":               {good + "---\ndata: ENC[a]\n" + sops, "1 routes, no faults\n", "note: f.yaml" + left},
+		"a route that is called sops":            {good + "sops: {}\n", "f.yaml: FanoutRoute shop/orders: sops: ", ""},
+		"generateName": {strings.Replace(good, "name: orders", "generateName: orders-", 1), "1 routes, no faults\n",
+			"note: f.yaml: FanoutRoute shop/orders-00001: has generateName"},
+		"generateName twice":    {strings.Replace(good+"---"+good, "name: orders", "generateName: orders-", 2), "2 routes, no faults\n", ""},
+		"a long generateName":   {strings.Replace(good, "name: orders", "generateName: "+strings.Repeat("o", 46), 1), "metadata.name must be at most 50", ""},
+		"generateName and name": {strings.Replace(good, "name: orders", "generateName: x-, name: orders", 1), "1 routes, no faults\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, errOut, err := command(t, "", "lint", "-f", write(t, "f.yaml", row.content))
+			errOut = regexp.MustCompile(`/\S*/`).ReplaceAllString(errOut, "")
+			if !strings.Contains(out, row.out) || !strings.Contains(errOut, row.errOut) || (err == nil) != strings.Contains(out, "no faults") {
+				t.Errorf("printed %q and %q (%v), want %q and %q in them", out, errOut, err, row.out, row.errOut)
+			}
+			if row.errOut == "" && strings.Contains(errOut, "SOPS") || strings.Contains(out+errOut, "AES256") {
+				t.Errorf("printed %q and %q", out, errOut)
+			}
+		})
+	}
+}
+
+// Q6: a folder may hold the rules of SOPS, and JSON tells notes apart from faults.
+func TestQ6LintPassesOverSOPS(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Dir(write(t, "route.yaml", good+"---\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: shop}\ndata: {k: 'ENC[x]'}\nsops: {mac: 'ENC[y]'}\n"))
+	if err := os.WriteFile(filepath.Join(dir, ".sops.yaml"), []byte("creation_rules: [{encrypted_regex: ^data$}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errOut, err := command(t, "", "lint", "-f", dir, "-o", "json")
+	want := `"faults":[],"notes":[{"file":"` + filepath.Join(dir, "route.yaml") + `","kind":"Secret","namespace":"shop","name":"s","message":"encrypted by SOPS`
+	if err != nil || errOut != "" || !strings.Contains(out, want) {
+		t.Errorf("printed %q and %q (%v), want %q", out, errOut, err, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,10 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -56,6 +55,8 @@ type manifests struct {
 	routes  []routeconfig.Route
 	secrets map[string][]byte // NAMESPACE/SECRET/KEY
 	faults  []Fault
+	// notes are what a reader should know and need not mend.
+	notes []Fault
 	// ignored are objects of kinds that are none of ours.
 	ignored []string
 }
@@ -67,6 +68,7 @@ type reader struct {
 	stdin   io.Reader
 	out     *manifests
 	seen    map[string]string // kind and name to file
+	named   int               // objects that a name was made for
 }
 
 // readManifests reads files, folders (all of their YAML and JSON, in the order of
@@ -84,6 +86,11 @@ func readManifests(s *schema, o compile.Options, stdin io.Reader, paths []string
 }
 
 func (r *reader) fault(f Fault) { r.out.faults = append(r.out.faults, f) }
+
+func (r *reader) note(f Fault, message string) {
+	f.Message = message
+	r.out.notes = append(r.out.notes, f)
+}
 
 func (r *reader) path(path string) {
 	if path == "-" {
@@ -104,11 +111,11 @@ func (r *reader) path(path string) {
 	}
 }
 
-// isManifest leaves out kustomization files, which are no objects.
+// isManifest leaves out the files of kustomize and SOPS, which are no objects.
 func isManifest(name string) bool {
-	base := filepath.Base(name)
 	ext := filepath.Ext(name)
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, ext) && strings.TrimSuffix(base, ext) != "kustomization"
+	base := strings.TrimSuffix(filepath.Base(name), ext)
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, ext) && base != "kustomization" && base != ".sops"
 }
 
 // reason is an error without the path, which the line begins with anyway.
@@ -174,48 +181,61 @@ func isEmpty(raw []byte) bool {
 	return yaml.Unmarshal(raw, &content) == nil && content == nil
 }
 
-// head is what tells objects apart.
-type head struct {
-	metav1.TypeMeta `json:",inline"`
-
-	Metadata struct {
-		Name      string `json:"name"`
-		Namespace string `json:"namespace"`
-	} `json:"metadata"`
-	Items []runtime.RawExtension `json:"items"`
-}
-
 func (r *reader) object(file string, raw []byte) {
-	h := head{}
-	if err := yaml.Unmarshal(raw, &h); err != nil {
-		r.fault(Fault{File: file, Message: "not YAML or JSON: " + err.Error()})
+	h, err := readHead(raw)
+	if err != nil {
+		r.fault(Fault{File: file, Message: err.Error()})
 		return
 	}
-	if h.Metadata.Namespace == "" {
-		h.Metadata.Namespace = metav1.NamespaceDefault
-	}
-	f := Fault{File: file, Kind: h.Kind, Namespace: h.Metadata.Namespace, Name: h.Metadata.Name}
-	switch {
+	f := Fault{File: file, Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, metav1.NamespaceDefault), Name: h.Metadata.Name}
+	ours := h.Kind == v1alpha1.Kind
+	switch isSecret := h.APIVersion == "v1" && h.Kind == "Secret"; {
+	case h.isEncrypted():
+		if strings.HasPrefix(h.Kind+h.Metadata.Name, encryptedPrefix) {
+			f = Fault{File: file}
+		}
+		r.note(f, "encrypted by SOPS and left out: decrypt it first if it matters here")
 	case h.Kind == "":
 		r.fault(Fault{File: file, Message: "an object has no kind"})
 	case h.Kind == "List" || h.Kind == v1alpha1.Kind+"List":
 		for _, item := range h.Items {
 			r.object(file, item.Raw)
 		}
-	case h.APIVersion == "v1" && h.Kind == "Secret":
-		if r.once(f) {
-			r.secret(f, raw)
-		}
-	case h.Kind == v1alpha1.Kind && h.APIVersion == v1alpha1.GroupVersion.String():
-		if r.once(f) {
-			r.route(f, raw)
-		}
-	case h.Kind == v1alpha1.Kind:
+	case ours && h.APIVersion != v1alpha1.GroupVersion.String():
 		f.Field, f.Message = "apiVersion", "must be "+v1alpha1.GroupVersion.String()
 		r.fault(f)
+	case ours || isSecret:
+		r.known(f, h, raw)
 	default:
 		r.out.ignored = append(r.out.ignored, f.String())
 	}
+}
+
+// known reads an object of a kind that is served here.
+func (r *reader) known(f Fault, h *head, raw []byte) {
+	if f.Name == "" && h.Metadata.GenerateName != "" {
+		r.named++
+		f.Name = generated(h.Metadata.GenerateName, r.named)
+		r.note(f, "has generateName: the API server makes another name, and kubectl create takes it where kubectl apply does not")
+	}
+	if !r.once(f) {
+		return
+	}
+	object, err := decode(raw)
+	if err != nil {
+		f.Message = err.Error()
+		r.fault(f)
+		return
+	}
+	if errs := judgeMetadata(object, f.Namespace, f.Name); len(errs) > 0 {
+		r.refuse(f, errs)
+		return
+	}
+	if f.Kind == "Secret" {
+		r.secret(f, object)
+		return
+	}
+	r.route(f, object)
 }
 
 // once refuses a second object of the same kind and name: which of them is meant?
@@ -230,32 +250,7 @@ func (r *reader) once(f Fault) bool {
 	return true
 }
 
-func (r *reader) secret(f Fault, raw []byte) {
-	secret := corev1.Secret{}
-	if err := yaml.UnmarshalStrict(raw, &secret); err != nil {
-		f.Message = "not a Secret: its data cannot be read" // the error may quote the data
-		r.fault(f)
-		return
-	}
-	base := f.Namespace + "/" + f.Name + "/"
-	for key, value := range secret.Data {
-		r.out.secrets[base+key] = value
-	}
-	for key, value := range secret.StringData {
-		r.out.secrets[base+key] = []byte(value)
-	}
-}
-
-func (r *reader) route(f Fault, raw []byte) {
-	object, err := decode(raw)
-	if err != nil {
-		f.Message = err.Error()
-		r.fault(f)
-		return
-	}
-	if metadata, ok := object["metadata"].(map[string]any); ok {
-		metadata["namespace"] = f.Namespace
-	}
+func (r *reader) route(f Fault, object map[string]any) {
 	if errs := r.schema.apply(object); len(errs) > 0 {
 		r.refuse(f, errs)
 		return
@@ -272,20 +267,6 @@ func (r *reader) route(f Fault, raw []byte) {
 		return
 	}
 	r.out.routes = append(r.out.routes, *compiled)
-}
-
-// decode reads an object as the API server does: whole numbers are integers, and a
-// key that appears twice is an error.
-func decode(raw []byte) (map[string]any, error) {
-	asJSON, err := yaml.YAMLToJSONStrict(raw)
-	if err != nil {
-		return nil, fmt.Errorf("read YAML: %w", err)
-	}
-	object := map[string]any{}
-	if err := utiljson.Unmarshal(asJSON, &object); err != nil {
-		return nil, fmt.Errorf("read object: %w", err)
-	}
-	return object, nil
 }
 
 func (r *reader) refuse(f Fault, errs field.ErrorList) {

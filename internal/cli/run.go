@@ -125,6 +125,7 @@ func (r *runner) report(m *manifests) bool {
 	for _, line := range m.ignored {
 		_, _ = fmt.Fprintf(r.errOut, "ignored: %s\n", line)
 	}
+	writeNotes(r.errOut, m)
 	for _, f := range m.faults {
 		_, _ = fmt.Fprintln(r.errOut, f)
 	}

@@ -293,3 +293,20 @@ func TestP7WatchGivesRoutesTheirPorts(t *testing.T) {
 		t.Errorf("of two that want one port: %v", got)
 	}
 }
+
+// Q6: run serves a route with generateName, and one whose Secret is encrypted, without it.
+func TestQ6RunServesBesideWhatIsEncrypted(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, testkit.Respond(200, "application/json", "{}"))
+	route := fmt.Sprintf("apiVersion: fanout.dev/v1alpha1\nkind: FanoutRoute\nmetadata: {generateName: orders-, namespace: shop}\n"+
+		"spec: {listener: {port: %d}, backends: [{name: one, url: %q}]}\n", freePort(t), b.URL)
+	r := start(t, route+"---\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: shop}\ndata: {k: 'ENC[x]'}\nsops: {mac: 'ENC[y]'}\n",
+		"-f", "-", "--admin", "")
+	r.await(1)
+	if status, body, _ := post(t, r.ready["shop/orders-00001"], "{}"); status != http.StatusOK {
+		t.Errorf("answered %d: %s", status, body)
+	}
+	if !strings.Contains(r.stderr.String(), "note: -: Secret shop/s: encrypted by SOPS") {
+		t.Errorf("printed %s", r.stderr)
+	}
+}
