@@ -42,9 +42,10 @@ build: ## build operator, proxy and fanoutctl into bin/
 generate: ## write the generated Go code of the API
 	$(TOOL) controller-gen object applyconfiguration paths=./api/...
 
-manifests: ## write the CRD and the operator's role
+manifests: ## write the CRD, the operator's role and kustomize's merge keys
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=fanout-operator paths=./controllers/... output:rbac:dir=config/rbac
+	cd hack/tools && $(GO) run ./openapi ../../config/crd/bases/fanout.dev_fanoutroutes.yaml > ../../config/kustomize/openapi.json
 
 image: build bin/cluster ## write the image as an OCI tar, dist/fanout.tar
 	bin/cluster image -o dist/fanout.tar -name $(IMAGE) -entrypoint /fanout-proxy bin/fanout-operator=/fanout-operator bin/fanout-proxy=/fanout-proxy

@@ -67,6 +67,7 @@ func TestImports(t *testing.T) {
 	allowed := map[string]string{
 		"api/v1alpha1":         "",
 		"config/crd":           "",
+		"config/kustomize":     "",
 		"cmd/operator":         "api/v1alpha1 controllers internal/compile internal/desired internal/rates",
 		"cmd/proxy":            "internal/netguard internal/proxy",
 		"cmd/fanoutctl":        "internal/cli",
