@@ -97,7 +97,7 @@ func (r *RouteReconciler) observeChildren(ctx context.Context, s *scope) error {
 		if err != nil {
 			return fmt.Errorf("read %s %s: %w", kind.name, s.childKey(), err)
 		}
-		if ownedBy(object, s.route) {
+		if ownedBy(object, s.route) || orphaned(object, s.route) {
 			s.live[kind.name] = object
 		}
 	}
@@ -105,7 +105,8 @@ func (r *RouteReconciler) observeChildren(ctx context.Context, s *scope) error {
 }
 
 // findConflicts looks past the cache, which holds labelled objects alone, for those
-// that are to be made: a namesake of somebody else must not be adopted.
+// that are to be made: a namesake of somebody else must not be adopted. One without a
+// controller that bears our labels is what a route of this name left behind, and is.
 func (r *RouteReconciler) findConflicts(ctx context.Context, s *scope) error {
 	if len(s.errors) > 0 {
 		return nil
@@ -120,7 +121,7 @@ func (r *RouteReconciler) findConflicts(ctx context.Context, s *scope) error {
 		case apierrors.IsNotFound(err):
 		case err != nil:
 			return fmt.Errorf("read %s %s: %w", kind.name, s.childKey(), err)
-		case ownedBy(object, s.route):
+		case ownedBy(object, s.route), orphaned(object, s.route):
 			s.live[kind.name] = object
 		default:
 			s.conflict = fmt.Sprintf("%s %q", kind.name, s.childKey().Name)
@@ -139,4 +140,18 @@ func ownedBy(object client.Object, route *v1alpha1.FanoutRoute) bool {
 	return slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool {
 		return o.UID == route.UID && o.Controller != nil && *o.Controller
 	})
+}
+
+// orphaned reports whether an object is what a route of this name left: kubectl delete
+// --cascade=orphan takes the controller from its children, and leaves their names and labels.
+func orphaned(object client.Object, route *v1alpha1.FanoutRoute) bool {
+	if metav1.GetControllerOfNoCopy(object) != nil || object.GetDeletionTimestamp() != nil {
+		return false
+	}
+	for key, value := range desired.Labels(route) {
+		if object.GetLabels()[key] != value {
+			return false
+		}
+	}
+	return true
 }
