@@ -38,6 +38,7 @@ const (
 const (
 	ReasonAccepted                = "Accepted"
 	ReasonAcceptedUnauthenticated = "AcceptedUnauthenticated"
+	ReasonMemoryLimitTooSmall     = "MemoryLimitTooSmall"
 	ReasonInvalid                 = "Invalid"
 	ReasonNameConflict            = "NameConflict"
 	ReasonResolvedRefs            = "ResolvedRefs"

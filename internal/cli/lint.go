@@ -42,10 +42,11 @@ func writeFaults(out io.Writer, format string, m *manifests) error {
 	switch format {
 	case "json":
 		report := struct {
-			Routes int     `json:"routes"`
-			Faults []Fault `json:"faults"`
-			Notes  []Fault `json:"notes,omitempty"`
-		}{len(m.routes), append([]Fault{}, m.faults...), m.notes}
+			Routes   int     `json:"routes"`
+			Faults   []Fault `json:"faults"`
+			Warnings []Fault `json:"warnings,omitempty"`
+			Notes    []Fault `json:"notes,omitempty"`
+		}{len(m.routes), append([]Fault{}, m.faults...), m.warnings, m.notes}
 		if err := json.NewEncoder(out).Encode(report); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
@@ -53,6 +54,9 @@ func writeFaults(out io.Writer, format string, m *manifests) error {
 	case "text":
 		for _, f := range m.faults {
 			_, _ = fmt.Fprintln(out, f)
+		}
+		for _, w := range m.warnings {
+			_, _ = fmt.Fprintln(out, "warning:", w)
 		}
 		if len(m.faults) == 0 {
 			_, _ = fmt.Fprintf(out, "%d routes, no faults\n", len(m.routes))

@@ -78,7 +78,9 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 func TestLintAsJSONAndFromStandardInput(t *testing.T) {
 	t.Parallel()
 	out, _, err := command(t, good, "lint", "-f", "-", "-o", "json")
-	if err != nil || out != `{"routes":1,"faults":[]}`+"\n" {
+	warning := `{"file":"-","kind":"FanoutRoute","namespace":"shop","name":"orders",` +
+		`"message":"AcceptedUnauthenticated: anyone may call, since spec.authentication.apiKeys is not set"}`
+	if err != nil || out != `{"routes":1,"faults":[],"warnings":[`+warning+"]}\n" {
 		t.Errorf("printed %q (%v)", out, err)
 	}
 	out, _, err = command(t, "a: b", "lint", "-f", "-", "-o", "json")
@@ -143,6 +145,22 @@ func TestQ6LintPassesOverSOPS(t *testing.T) {
 	want := `"faults":[],"notes":[{"file":"` + filepath.Join(dir, "route.yaml") + `","kind":"Secret","namespace":"shop","name":"s","message":"encrypted by SOPS`
 	if err != nil || errOut != "" || !strings.Contains(out, want) {
 		t.Errorf("printed %q and %q (%v), want %q", out, errOut, err, want)
+	}
+}
+
+// R9: lint prints what the condition Accepted lists, in its order, and takes the route.
+func TestR9LintPrintsTheRemarks(t *testing.T) {
+	t.Parallel()
+	content := good + "  proxy: {resources: {limits: {memory: 16Mi}}}\n"
+	out, _, err := command(t, "", "lint", "-f", write(t, "f.yaml", content))
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err != nil || len(lines) != 3 || lines[2] != "1 routes, no faults" {
+		t.Fatalf("printed %q (%v)", out, err)
+	}
+	for i, reason := range []string{"MemoryLimitTooSmall: spec.proxy.resources.limits.memory is 16Mi", "AcceptedUnauthenticated: anyone may call"} {
+		if !strings.HasPrefix(lines[i], "warning: ") || !strings.Contains(lines[i], "f.yaml: FanoutRoute shop/orders: "+reason) {
+			t.Errorf("line %d is %q, want %q in it", i, lines[i], reason)
+		}
 	}
 }
 

@@ -57,6 +57,9 @@ type manifests struct {
 	faults  []Fault
 	// notes are what a reader should know and need not mend.
 	notes []Fault
+	// warnings are remarks on routes that are accepted: their condition Accepted says the
+	// same.
+	warnings []Fault
 	// ignored are objects of kinds that are none of ours.
 	ignored []string
 }
@@ -267,6 +270,10 @@ func (r *reader) route(f Fault, object map[string]any) {
 		return
 	}
 	r.out.routes = append(r.out.routes, *compiled)
+	for _, remark := range compile.Remarks(route, compiled) {
+		f.Message = remark.Reason + ": " + remark.Message
+		r.out.warnings = append(r.out.warnings, f)
+	}
 }
 
 func (r *reader) refuse(f Fault, errs field.ErrorList) {

@@ -1,0 +1,117 @@
+package compile
+
+import (
+	"fmt"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Remark is what an author should know of a spec that is accepted.
+type Remark struct {
+	// Reason is one of the condition Accepted, Message a sentence without its end.
+	Reason, Message string
+}
+
+// Remarks are those on a route that compiles to this one, the gravest first: what its
+// proxies may be killed for, or refuse calls for, and then who may call.
+func Remarks(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route) []Remark {
+	var list []Remark
+	for _, message := range narrow(route, compiled) {
+		list = append(list, Remark{v1alpha1.ReasonMemoryLimitTooSmall, message})
+	}
+	if a := route.Spec.Authentication; a == nil || a.APIKeys == nil {
+		list = append(list, Remark{v1alpha1.ReasonAcceptedUnauthenticated, "anyone may call, since spec.authentication.apiKeys is not set"})
+	}
+	return list
+}
+
+// What docs/operations/memory.md has measured of a proxy, in bytes.
+const (
+	processTakes    = 14 << 20
+	callTakes       = 8 << 10
+	answerTakes     = 4 << 10
+	connectionTakes = 20 << 10 // twice that with TLS
+	headTakes       = 64 << 10 // of the budget, for each connection
+	statisticsTake  = 55 << 10 // of a backend
+	limiterTakes    = 5 << 20  // of a limit with a key
+	fewConnections  = 16
+)
+
+// narrow says what of the route's own bounds its memory limit cannot hold: one call with
+// bodies as large as they may be, and as many calls without bodies as may be in flight.
+// Without a limit there is nothing to say.
+func narrow(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route) []string {
+	quantity, ok := route.Spec.Proxy.Resources.Limits["memory"]
+	if !ok {
+		return nil
+	}
+	limit := quantity.Value()
+	need := func(fits func(limit int64) bool) int64 { // the least limit that does, in MiB
+		mebibytes := max(limit>>20, 0) + 1
+		for !fits(mebibytes << 20) {
+			mebibytes++
+		}
+		return mebibytes
+	}
+	var list []string
+	call := callBytes(compiled)
+	oneFits := func(limit int64) bool { return room(limit) >= call }
+	if !oneFits(limit) {
+		list = append(list, fmt.Sprintf("spec.proxy.resources.limits.memory is %s, which leaves %s for bodies: a call with bodies of "+
+			"validation.maxBodySize and maxResponseSize takes %s and is refused; set the limit to %dMi or lower those",
+			quantity.String(), size(room(limit)), size(call), need(oneFits)))
+	}
+	allFit := func(limit int64) bool { return most(compiled, limit) <= limit }
+	if !allFit(limit) {
+		list = append(list, fmt.Sprintf("spec.proxy.resources.limits.memory is %s: with dispatch.maxInFlight (%d) calls to %d backends at once a proxy "+
+			"takes up to %s and is killed; set the limit to %dMi or lower dispatch.maxInFlight",
+			quantity.String(), compiled.Dispatch.MaxInFlight, len(compiled.Backends), size(most(compiled, limit)), need(allFit)))
+	}
+	return list
+}
+
+// budget is what heads and bodies may take under a limit.
+func budget(limit int64) int64 { return limit / 2 }
+
+func connections(limit int64) int64 { return max(budget(limit)/4/headTakes, fewConnections) }
+
+// room is what is left of the budget for bodies.
+func room(limit int64) int64 {
+	return budget(limit) - min(connections(limit)*headTakes, budget(limit)/2)
+}
+
+// callBytes is what a call takes of the budget with bodies as large as they may be: the
+// request, and answers twice where a response is made of them. Others pass through.
+func callBytes(r *routeconfig.Route) int64 {
+	sum := r.Validation.MaxBodySize
+	for i := range r.Backends {
+		if b := &r.Backends[i]; b.Shadow == nil && r.Response.Combined() {
+			sum += 2 * b.MaxResponseSize
+		}
+	}
+	return sum
+}
+
+// most is what a proxy takes at most, by the formula of docs/operations/memory.md.
+func most(r *routeconfig.Route, limit int64) int64 {
+	backends, connection, bodies := int64(len(r.Backends)), int64(connectionTakes), budget(limit)
+	if r.Listener.TLSSecret != "" {
+		connection *= 2
+	}
+	for i := range r.Backends {
+		if r.Backends[i].Shadow != nil {
+			bodies = budget(limit) / 8 * 9
+		}
+	}
+	sum := processTakes + bodies + int64(r.Dispatch.MaxInFlight)*(callTakes+answerTakes*backends) +
+		connections(limit)*connection + backends*statisticsTake
+	for i := range r.RateLimits {
+		if r.RateLimits[i].Key != routeconfig.KeyNone {
+			sum += limiterTakes
+		}
+	}
+	return sum
+}
+
+func size(bytes int64) string { return fmt.Sprintf("%dMi", (bytes+1<<20-1)>>20) }
