@@ -60,6 +60,7 @@ func (r *RouteReconciler) applyChild(
 	}
 	if wait := r.applied.wait(id, wanted, s.now); wait > 0 {
 		s.again = sooner(s.again, wait)
+		s.stale = s.stale || kind.name == "Deployment"
 		return nil
 	}
 	if unread != nil {
@@ -121,10 +122,12 @@ func (r *RouteReconciler) writeChild(
 	if err != nil {
 		return write{}, fmt.Errorf("apply %s of %s: %w", kind.name, s.key, err)
 	}
-	made, err := kind.left(answer)
-	if err != nil {
+	object := kind.empty()
+	if err := convert(answer, object); err != nil {
 		return write{}, fmt.Errorf("read applied %s of %s: %w", kind.name, s.key, err)
 	}
+	s.live[kind.name] = object
+	made := kind.left(object)
 	if live == nil {
 		return made, r.begin(ctx, s, kind.name, made.version)
 	}
@@ -132,16 +135,12 @@ func (r *RouteReconciler) writeChild(
 }
 
 // left reads what a write left from the API server's answer to it.
-func (k childKind) left(answer *unstructured.Unstructured) (write, error) {
-	object := k.empty()
-	if err := convert(answer, object); err != nil {
-		return write{}, err
-	}
+func (k childKind) left(object client.Object) write {
 	made := write{version: object.GetResourceVersion()}
 	if kept, err := k.ours(object); err == nil { // else it stands by its version alone
 		made.kept = kept
 	}
-	return made, nil
+	return made
 }
 
 // deleteChild keeps the pace of writes: whoever brings it back may do so for ever.

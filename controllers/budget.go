@@ -36,7 +36,7 @@ const (
 // toldBy says what a status tells beyond the one that is there.
 func toldBy(status, before *v1alpha1.FanoutRouteStatus) news {
 	switch {
-	case status.ObservedGeneration != before.ObservedGeneration:
+	case report.Told(status) != report.Told(before):
 		return generation
 	case report.Worse(status, before):
 		return worse

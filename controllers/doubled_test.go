@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/report"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -45,7 +46,7 @@ func TestL5DoubledKeysOfSomebodyElseStopNothing(t *testing.T) {
 			edit(t, keyOf(route), func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Replicas = new(int32(3)) })
 			testkit.Eventually(t, "an edit is served, and told", func() bool {
 				d, r := get(t, route.Namespace, desired.Name(route), &appsv1.Deployment{}), get(t, route.Namespace, route.Name, &v1alpha1.FanoutRoute{})
-				return *d.Spec.Replicas == 3 && d.Spec.Template.Spec.Containers[0].Image == "fanout:test" && r.Status.ObservedGeneration == r.Generation
+				return *d.Spec.Replicas == 3 && d.Spec.Template.Spec.Containers[0].Image == "fanout:test" && report.Told(&r.Status) == r.Generation
 			})
 			o.settle(t)
 			o.pass(t, keyOf(route))

@@ -73,12 +73,16 @@ func TestReadyOnlyWhenAProxyServesTheSpec(t *testing.T) {
 		return len(s.Backends) == 1 && s.Backends[0].SuccessRate == "100%" && s.Backends[0].State == "Healthy" && s.Traffic != nil && s.HealthyBackends == "1/1"
 	})
 	edit(t, key, func(r *v1alpha1.FanoutRoute) { r.Spec.Dispatch.Timeout = "4s" })
-	becomes(t, key, "Ready", metav1.ConditionFalse, "Pending")
-	pod.sync()
-	c := becomes(t, key, "Ready", metav1.ConditionTrue, "Ready")
-	if want := get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Generation; c.ObservedGeneration != want {
-		t.Errorf("Ready speaks of generation %d, want %d", c.ObservedGeneration, want)
+	edited := get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Generation
+	testkit.Eventually(t, "the edit is seen", func() bool { return condition(t, key, "Reconciling").ObservedGeneration == edited })
+	if c := condition(t, key, "Ready"); c.ObservedGeneration == edited {
+		t.Error("Ready speaks of the edit before a proxy serves it")
 	}
+	pod.sync()
+	testkit.Eventually(t, "the edit is served", func() bool {
+		c := condition(t, key, "Ready")
+		return c.Status == metav1.ConditionTrue && c.ObservedGeneration == edited
+	})
 	events := &eventsv1.EventList{}
 	testkit.Eventually(t, "there is an event", func() bool {
 		return admin.List(t.Context(), events, client.InNamespace(namespace)) == nil && slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {

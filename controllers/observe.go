@@ -40,6 +40,11 @@ type scope struct {
 	// waits is set while the expressions of a route are compiled anew of which the status
 	// says that it is accepted: its children stay as they are, its proxies are asked.
 	waits bool
+	// remarks are on a spec without errors.
+	remarks []compile.Remark
+	// stale is set where the Deployment was read before the last write of it, or is to be
+	// written yet.
+	stale bool
 	// refused is what the API server has against a child.
 	refused string
 	// absent are Services that backends name and that do not exist.
@@ -109,7 +114,7 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
-	s.hash, s.secrets = routeconfig.Hash(encoded), compiled.Secrets()
+	s.hash, s.secrets, s.remarks = routeconfig.Hash(encoded), compiled.Secrets(), compile.Remarks(s.route, compiled)
 	s.children = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Secrets: s.secrets, Document: encoded, Options: r.Proxies,
 	})
@@ -144,4 +149,5 @@ func (r *RouteReconciler) drop(key types.NamespacedName) {
 	r.rotations.forget(key)
 	r.verdicts.forget(key)
 	r.orders.forget(key)
+	r.edits.forget(key)
 }

@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/report"
 )
 
 const (
@@ -83,7 +84,7 @@ func (s *scope) neglect(operator string) time.Duration {
 	switch {
 	case len(s.live) > 0:
 		return unmarkedFor
-	case s.route.Status.ObservedGeneration != s.route.Generation:
+	case report.Told(&s.route.Status) != s.route.Generation:
 		return untoldFor
 	}
 	return 0
@@ -98,7 +99,7 @@ func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 		return true, nil
 	}
 	tells := condition
-	if s.route.Status.Operator == "" && s.route.Status.ObservedGeneration == 0 {
+	if s.route.Status.Operator == "" && report.Told(&s.route.Status) == 0 {
 		tells = generation // a new route, though one of its name may have used the budget
 	}
 	if wait := r.writes.wait(s.key, tells, s.now); wait > 0 {

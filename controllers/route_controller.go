@@ -52,6 +52,7 @@ type RouteReconciler struct {
 	nudges    nudges
 	rotations rotations
 	writes    writes
+	edits     edits
 	leases    leases
 	others    others
 	orders    orders

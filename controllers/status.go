@@ -83,8 +83,13 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		Absent: s.absent, Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}
 	in.Unasked = s.asked > 0 && in.Seen == nil
+	again := r.edits.left(s.key, s.route, now)
+	in.Stale, in.Fresh = s.stale, again > 0
+	for _, remark := range s.remarks {
+		in.Remarks = append(in.Remarks, report.Remark(remark))
+	}
 	if d, ok := s.live["Deployment"].(*appsv1.Deployment); ok {
-		in.Replicas, in.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
+		in.Deployment, in.Replicas, in.ReadyReplicas = d, d.Status.Replicas, d.Status.ReadyReplicas
 	}
 	if s.route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
 		in.Replicas = int32(len(s.pods)) //nolint:gosec // a number of Pods
@@ -95,11 +100,15 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		}
 	}
 	status := report.Status(in)
+	if status.ObservedGeneration == s.route.Generation {
+		r.edits.forget(s.key)
+		again = 0
+	}
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
-		return 0, nil
+		return again, nil
 	}
 	if wait := r.writes.wait(s.key, toldBy(&status, &s.route.Status), now); wait > 0 {
-		return wait, nil
+		return sooner(again, wait), nil
 	}
 	intent, err := statusIntent(s.route, &status)
 	if err != nil {
@@ -114,7 +123,8 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	}
 	logTransitions(ctx, s, status.Conditions)
 	r.announce(s.route, status.Conditions)
-	return 0, nil
+	r.announceProgress(s.route, status.Conditions)
+	return again, nil
 }
 
 // statusIntent is the status as an apply configuration, which is the same JSON.
@@ -141,7 +151,7 @@ func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Con
 		if before == nil && after.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady {
 			continue // nothing was wrong before
 		}
-		if told[after.Message] {
+		if starts(before, after) || told[after.Message] {
 			continue
 		}
 		told[after.Message] = true

@@ -80,10 +80,12 @@ type standing struct {
 	ip             string
 	phase          corev1.PodPhase
 	ready, deleted bool
+	trouble        string
 }
 
 func podStanding(pod *corev1.Pod) standing {
 	return standing{
 		ip: pod.Status.PodIP, phase: pod.Status.Phase, ready: report.Ready(pod), deleted: pod.DeletionTimestamp != nil,
+		trouble: report.Trouble(pod),
 	}
 }

@@ -5,8 +5,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // The conditions of a FanoutRoute. Ready is True when Accepted, ResolvedRefs and
 // Programmed are.
 const (
-	// ConditionAccepted: the spec compiles. Reasons: Accepted,
-	// AcceptedUnauthenticated, Invalid, NameConflict.
+	// ConditionAccepted: the spec compiles. Where there is something to say of it, the
+	// reason is the first of MemoryLimitTooSmall and AcceptedUnauthenticated, in this
+	// order, that applies, and the message lists all. Reasons: Accepted, those two,
+	// Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
 	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names, can
 	// send it, and may, and the Services of backends exist. Reasons: ResolvedRefs,
@@ -14,11 +16,14 @@ const (
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
-	// will serve it. Reasons: Programmed, NoProxies, NoPods, Pending,
-	// ProxiesUnreachable, Refused.
+	// will serve it. What keeps Pods from being there is in its message. For at most
+	// 10 s after an edit it speaks of the generation that is still served. Reasons:
+	// Programmed, NoProxies, NoPods, Pending, ProxiesUnreachable, Refused (a child),
+	// ReplicaFailure (Pods, by quota, policy or webhook), ProgressDeadlineExceeded.
 	ConditionProgrammed = "Programmed"
-	// ConditionReady sums up the three above and takes the reason of the first that
-	// is not True. Reasons: Ready, Pending, and theirs.
+	// ConditionReady sums up the three above and takes the reason of the one that hurts
+	// most: Accepted, then a known fault before what is not known yet. It is True with
+	// reason NoProxies where spec.proxy.replicas is 0. Reasons: Ready, and theirs.
 	ConditionReady = "Ready"
 	// ConditionBackendsHealthy: no backend is failing. It is no part of Ready: a
 	// supplier's failure is no failure of a deployment. Reasons: BackendsHealthy,
@@ -28,9 +33,14 @@ const (
 	// sidecar. With proxy.mode Sidecar alone, and no part of Ready: the Pods work
 	// as they did before. Reasons: SidecarsInjected, SidecarsMissing.
 	ConditionSidecarsInjected = "SidecarsInjected"
-	// ConditionReconciling is kstatus': the operator is at work.
+	// ConditionReconciling is kstatus': the spec is not served yet, or the rollout of the
+	// Pods has never been complete. Proxies that are lost later, and other numbers of
+	// them, do not make it True again. Reasons: Reconciling, Reconciled.
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled is kstatus': the spec cannot work until somebody changes it.
+	// ConditionStalled is kstatus': the spec cannot work until somebody changes it, or the
+	// rollout has not moved within the Deployment's progressDeadlineSeconds (600 s). Never
+	// True together with Reconciling. Reasons: Invalid, NameConflict,
+	// ProgressDeadlineExceeded, Reconciled.
 	ConditionStalled = "Stalled"
 )
 
@@ -49,6 +59,7 @@ const (
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"
 	ReasonRefused                 = "Refused"
+	ReasonReplicaFailure          = "ReplicaFailure"
 	ReasonReady                   = "Ready"
 	ReasonPending                 = "Pending"
 	ReasonBackendsHealthy         = "BackendsHealthy"
@@ -59,11 +70,15 @@ const (
 	ReasonSidecarsMissing         = "SidecarsMissing"
 	ReasonReconciled              = "Reconciled"
 	ReasonReconciling             = "Reconciling"
+	// ReasonProgressDeadlineExceeded is the Deployment's own.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
 )
 
 // FanoutRouteStatus is what was observed.
 type FanoutRouteStatus struct {
-	// observedGeneration is the generation of the spec that the status speaks of.
+	// observedGeneration is the newest generation of the spec that was served by every
+	// ready proxy, or refused, or given up by Kubernetes. Until then Reconciling speaks of
+	// a newer one. Absent before the first.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`

@@ -10,10 +10,12 @@ local found = {}
 for _, condition in ipairs(obj.status.conditions) do
   found[condition.type] = condition
 end
-local stalled, ready = found.Stalled, found.Ready
+local stalled, ready, reconciling = found.Stalled, found.Ready, found.Reconciling
 if stalled ~= nil and stalled.status == "True" and stalled.observedGeneration == obj.metadata.generation then
   health.status = "Degraded"
   health.message = stalled.message
+elseif reconciling ~= nil and reconciling.status == "True" and reconciling.observedGeneration == obj.metadata.generation then
+  health.message = reconciling.message
 elseif ready ~= nil then
   if ready.observedGeneration ~= obj.metadata.generation then
     health.message = "The operator has not seen this generation yet"

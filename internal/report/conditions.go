@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +29,11 @@ func unknown(reason, message string) verdict {
 // moves only with its status.
 func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 	accepted, refs, programmed := accepted(in), withServices(in, resolvedRefs(in)), programmed(in)
-	ready := ready(accepted, refs, programmed)
+	ready, stalled := ready(accepted, refs, programmed), stalled(in, accepted)
+	reconciling := reconciling(in, stalled, programmed, ready)
+	if lingers(in, programmed) {
+		programmed, ready = verdict{}, verdict{}
+	}
 	list := slices.Clone(in.Route.Status.Conditions)
 	injected := verdict{}
 	if sidecars(in) {
@@ -46,11 +51,11 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 		{v1alpha1.ConditionReady, ready},
 		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(in, counted(in, states))},
 		{v1alpha1.ConditionSidecarsInjected, injected},
-		{v1alpha1.ConditionReconciling, reconciling(accepted, ready)},
-		{v1alpha1.ConditionStalled, stalled(accepted)},
+		{v1alpha1.ConditionReconciling, reconciling},
+		{v1alpha1.ConditionStalled, stalled},
 	} {
 		if c.v.status == "" {
-			continue // of another mode
+			continue // of another mode, or it stays as it is
 		}
 		meta.SetStatusCondition(&list, metav1.Condition{
 			Type: c.kind, Status: c.v.status, Reason: c.v.reason, Message: Cut(c.v.message, maxMessage),
@@ -61,11 +66,13 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 }
 
 // SameConditions reports whether two statuses say the same in every condition, but for
-// the words: figures and counts alone may wait.
+// the words: figures and counts alone may wait. What keeps Pods from being there stands in
+// the words of Programmed.
 func SameConditions(a, b *v1alpha1.FanoutRouteStatus) bool {
 	return a.ObservedGeneration == b.ObservedGeneration && a.Operator == b.Operator && a.URL == b.URL && a.Selector == b.Selector &&
 		slices.EqualFunc(a.Conditions, b.Conditions, func(a, b metav1.Condition) bool {
-			return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason && a.ObservedGeneration == b.ObservedGeneration
+			return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason && a.ObservedGeneration == b.ObservedGeneration &&
+				(a.Type != v1alpha1.ConditionProgrammed || a.Message == b.Message)
 		})
 }
 
@@ -80,10 +87,14 @@ func accepted(in Input) verdict {
 	if in.Conflict != "" {
 		return no(v1alpha1.ReasonNameConflict, in.Conflict+" exists and does not belong to this route: delete or rename it")
 	}
-	if a := in.Route.Spec.Authentication; a == nil || a.APIKeys == nil {
-		return yes(v1alpha1.ReasonAcceptedUnauthenticated, "The spec is valid; anyone may call, since spec.authentication.apiKeys is not set")
+	if len(in.Remarks) == 0 {
+		return yes(v1alpha1.ReasonAccepted, "The spec is valid")
 	}
-	return yes(v1alpha1.ReasonAccepted, "The spec is valid")
+	var lines []string
+	for _, r := range in.Remarks {
+		lines = append(lines, Cut(r.Message, maxLine))
+	}
+	return yes(in.Remarks[0].Reason, "The spec is valid; "+strings.Join(lines, "; "))
 }
 
 func sidecars(in Input) bool { return in.Route.Spec.Proxy.Mode == v1alpha1.ModeSidecar }
@@ -101,12 +112,12 @@ func sidecarsInjected(in Input) verdict {
 // holds reports whether what the status says of proxies stays as it is: a new operator
 // that has not asked any knows no better than the one before.
 func holds(in Input) bool {
-	return in.Unasked && in.Route.Status.ObservedGeneration == in.Route.Generation
+	return in.Unasked && Told(&in.Route.Status) == in.Route.Generation
 }
 
 // held is the verdict that stays, if any.
 func held(in Input, kind string) (verdict, bool) {
-	if c := meta.FindStatusCondition(in.Route.Status.Conditions, kind); c != nil && holds(in) {
+	if c := meta.FindStatusCondition(in.Route.Status.Conditions, kind); c != nil && holds(in) && c.ObservedGeneration == in.Route.Generation {
 		return verdict{c.Status, c.Reason, c.Message}, true
 	}
 	return verdict{}, false
@@ -149,80 +160,23 @@ func missing(m stats.MissingKey) string {
 	return line
 }
 
-// programmed is observed: ready proxies report the document's hash. A new Pod
-// counts once it is ready and was asked, so that scaling up does not flap.
-func programmed(in Input) verdict {
-	if len(in.Errors) > 0 || in.Conflict != "" {
-		return no(v1alpha1.ReasonPending, "The spec is not accepted; proxies go on with the last one that was")
-	}
-	if in.Refused != "" {
-		return no(v1alpha1.ReasonRefused, "The API server refuses a child: "+in.Refused)
-	}
-	if sidecars(in) && len(in.Pods) == 0 {
-		return yes(v1alpha1.ReasonNoPods, "The document is written; no Pod has the sidecar yet")
-	}
-	if n := in.Route.Spec.Proxy.Replicas; n != nil && *n == 0 && !sidecars(in) && in.Route.Spec.Proxy.Autoscaling == nil {
-		return no(v1alpha1.ReasonNoProxies, "spec.proxy.replicas is 0")
-	}
-	if v, ok := held(in, v1alpha1.ConditionProgrammed); ok {
-		return v
-	}
-	seen := asked(in)
-	if len(seen) == 0 {
-		return no(v1alpha1.ReasonPending, "No proxy is ready")
-	}
-	var unreachable []string
-	current := true
-	for _, p := range seen {
-		if !p.Reached {
-			unreachable = append(unreachable, p.Name)
-		}
-		current = current && p.Document == in.Document
-	}
-	if len(unreachable) > 0 {
-		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+joined(unreachable, ", "))
-	}
-	if !current {
-		return no(v1alpha1.ReasonPending, behind(in, seen))
-	}
-	return yes(v1alpha1.ReasonProgrammed, "Every ready proxy serves the spec")
-}
-
-// behind says why proxies do not serve the spec. Those of a Deployment are about to
-// be replaced where they refuse it; sidecars live as long as their applications.
-func behind(in Input, seen []rates.Proxy) string {
-	for _, p := range seen {
-		if p.Refused != "" && sidecars(in) {
-			return fmt.Sprintf("The sidecar of Pod %s refuses the spec: %s; create its Pod again", p.Name, Cut(p.Refused, maxLine))
-		}
-	}
-	return "Not every ready proxy serves the spec yet"
-}
-
-// asked are the ready proxies of which anything is known.
-func asked(in Input) []rates.Proxy {
-	if in.Seen == nil {
-		return nil
-	}
-	ready := map[string]bool{}
-	for i := range in.Pods {
-		ready[in.Pods[i].Name] = Ready(&in.Pods[i])
-	}
-	var list []rates.Proxy
-	for _, p := range in.Seen.Proxies {
-		if ready[p.Name] {
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
-// ready takes the reason of the first condition that is not True.
-func ready(parts ...verdict) verdict {
-	for _, v := range parts {
-		if v.status != metav1.ConditionTrue {
-			return v
-		}
+// ready takes the reason that hurts. A fault that is known comes before what is not known
+// yet, and what keeps proxies from being there before what those that were told. No proxies
+// are ready where none are asked for: a tool that waits for Ready would wait for ever.
+func ready(accepted, refs, programmed verdict) verdict {
+	switch {
+	case accepted.status != metav1.ConditionTrue:
+		return accepted
+	case programmed.reason == v1alpha1.ReasonNoProxies:
+		return yes(v1alpha1.ReasonNoProxies, "Nothing serves the route, as the spec asks: "+programmed.message)
+	case programmed.status == metav1.ConditionFalse && programmed.reason != v1alpha1.ReasonPending:
+		return programmed
+	case refs.status == metav1.ConditionFalse:
+		return refs
+	case programmed.status != metav1.ConditionTrue:
+		return programmed
+	case refs.status != metav1.ConditionTrue:
+		return refs
 	}
 	return yes(v1alpha1.ReasonReady, "The route serves the spec")
 }
@@ -278,19 +232,4 @@ const nearNothing = 10
 func fails(b *v1alpha1.BackendStatus) bool {
 	rate := number(b.SuccessRate, "%")
 	return rate >= 0 && rate < nearNothing
-}
-
-func reconciling(accepted, ready verdict) verdict {
-	if accepted.status == metav1.ConditionTrue && ready.status != metav1.ConditionTrue {
-		return yes(v1alpha1.ReasonReconciling, ready.message)
-	}
-	return no(v1alpha1.ReasonReconciled, "Nothing is under way")
-}
-
-// stalled is for what retrying cannot help.
-func stalled(accepted verdict) verdict {
-	if accepted.status != metav1.ConditionTrue {
-		return yes(accepted.reason, accepted.message)
-	}
-	return no(v1alpha1.ReasonReconciled, "Nothing stands in the way")
 }

@@ -5,6 +5,7 @@ package report
 import (
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -32,6 +33,15 @@ type Input struct {
 	// URL is where the route is to be called, Selector selects its Pods.
 	URL      string
 	Selector map[string]string
+	// Remarks are on a spec without errors, the gravest first.
+	Remarks []Remark
+	// Deployment is that of the proxies; nil where there is none. Stale is set where it was
+	// read before the last write of it.
+	Deployment *appsv1.Deployment
+	Stale      bool
+	// Fresh is set for 10 s after an edit that is not served yet: Programmed and Ready then
+	// stay what they are of the generation that is.
+	Fresh bool
 	// Replicas and ReadyReplicas are the Deployment's.
 	Replicas, ReadyReplicas int32
 	// Pods are those with a proxy of the route; Missed is the number of Pods that
@@ -47,20 +57,26 @@ type Input struct {
 	Now metav1.Time
 }
 
+// Remark is what an author should know of a spec that is accepted.
+type Remark struct {
+	// Reason is one of the condition Accepted, Message a sentence without its end.
+	Reason, Message string
+}
+
 // Status returns the route's status.
 func Status(in Input) v1alpha1.FanoutRouteStatus {
 	status := v1alpha1.FanoutRouteStatus{
-		ObservedGeneration: in.Route.Generation,
-		Operator:           in.Operator,
-		Replicas:           &in.Replicas,
-		ReadyReplicas:      &in.ReadyReplicas,
-		Selector:           labels.SelectorFromSet(in.Selector).String(),
-		URL:                in.URL,
-		Traffic:            traffic(in),
-		Backends:           backends(in),
+		Operator:      in.Operator,
+		Replicas:      &in.Replicas,
+		ReadyReplicas: &in.ReadyReplicas,
+		Selector:      labels.SelectorFromSet(in.Selector).String(),
+		URL:           in.URL,
+		Traffic:       traffic(in),
+		Backends:      backends(in),
 	}
 	status.HealthyBackends = healthy(counted(in, status.Backends))
 	status.Conditions = conditions(in, status.Backends)
+	status.ObservedGeneration = observed(in, status.Conditions)
 	return status
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,7 +26,9 @@ func input(modify ...func(*report.Input)) report.Input {
 	route.Spec.Listener.Port = 8080
 	route.Spec.Backends = []v1alpha1.Backend{{Name: "one"}, {Name: "two"}}
 	in := report.Input{
-		Route: route, Document: "h", URL: "http://orders-fanout.shop.svc:8080", Selector: map[string]string{"a": "b"}, Now: now,
+		Remarks:    []report.Remark{{Reason: "AcceptedUnauthenticated", Message: "anyone may call"}},
+		Deployment: deployment(),
+		Route:      route, Document: "h", URL: "http://orders-fanout.shop.svc:8080", Selector: map[string]string{"a": "b"}, Now: now,
 		Pods: []corev1.Pod{pod("p1", corev1.ConditionTrue), pod("p2", corev1.ConditionTrue)},
 		Seen: &rates.Observation{
 			Proxies: []rates.Proxy{{Name: "p1", Reached: true, Document: "h"}, {Name: "p2", Reached: true, Document: "h"}},
@@ -38,6 +41,18 @@ func input(modify ...func(*report.Input)) report.Input {
 		m(&in)
 	}
 	return in
+}
+
+// deployment is one whose rollout of two Pods is done.
+func deployment(modify ...func(*appsv1.Deployment)) *appsv1.Deployment {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders-fanout", Generation: 4}}
+	d.Spec.Replicas = new(int32(2))
+	d.Status = appsv1.DeploymentStatus{ObservedGeneration: 4, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2,
+		Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"}}}
+	for _, m := range modify {
+		m(d)
+	}
+	return d
 }
 
 func answers(name string, a stats.Answers) stats.BackendReport {
@@ -65,7 +80,7 @@ func TestConditions(t *testing.T) {
 	}{
 		"all is well": {func(*report.Input) {}, t1, "anyone may call"},
 		"with callers' keys": {func(in *report.Input) {
-			in.Route.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{}}
+			in.Remarks = nil
 		},
 			replace("AcceptedUnauthenticated", "Accepted"), ""},
 		"a spec that does not compile": {
@@ -81,7 +96,7 @@ func TestConditions(t *testing.T) {
 				"Ready=True/Ready", "Ready=False/NameConflict", "Stalled=False/Reconciled", "Stalled=True/NameConflict"),
 			`Service "orders-fanout" exists and does not belong to this route`},
 		"nothing seen yet": {func(in *report.Input) { in.Seen = nil },
-			"Accepted=True/AcceptedUnauthenticated ResolvedRefs=Unknown/Pending Programmed=False/Pending Ready=Unknown/Pending " +
+			"Accepted=True/AcceptedUnauthenticated ResolvedRefs=Unknown/Pending Programmed=False/Pending Ready=False/Pending " +
 				"BackendsHealthy=Unknown/NoTraffic Reconciling=True/Reconciling Stalled=False/Reconciled", "No proxy is ready"},
 		"an old document": {func(in *report.Input) { in.Seen.Proxies[1].Document = "g" }, replace(pending...), "Not every ready proxy serves the spec yet"},
 		"a new Pod that is not ready yet": {func(in *report.Input) {
@@ -92,8 +107,7 @@ func TestConditions(t *testing.T) {
 			replace("Programmed=True/Programmed", "Programmed=Unknown/ProxiesUnreachable", "Ready=True/Ready", "Ready=Unknown/ProxiesUnreachable",
 				"Reconciling=False/Reconciled", "Reconciling=True/Reconciling"), "Proxies do not answer the operator: p2"},
 		"no proxies asked for": {func(in *report.Input) { in.Route.Spec.Proxy.Replicas = new(int32(0)) },
-			replace("Programmed=True/Programmed", "Programmed=False/NoProxies", "Ready=True/Ready", "Ready=False/NoProxies",
-				"Reconciling=False/Reconciled", "Reconciling=True/Reconciling"), "spec.proxy.replicas is 0"},
+			replace("Programmed=True/Programmed", "Programmed=False/NoProxies", "Ready=True/Ready", "Ready=True/NoProxies"), "spec.proxy.replicas is 0"},
 		"a Secret's key is missing (D7)": {func(in *report.Input) {
 			in.Seen.Sum.Missing = []stats.MissingKey{{Secret: "two", Key: "key", Backend: "two"}, {Secret: "callers"}}
 		}, replace("ResolvedRefs=True/ResolvedRefs", "ResolvedRefs=False/SecretMissing", "Ready=True/Ready", "Ready=False/SecretMissing",

@@ -78,7 +78,7 @@ func TestKstatusThroughALife(t *testing.T) {
 	agents := s.agents("one")
 	moments := s.watchRoute()
 	s.route("orders", []string{"one"})
-	s.ready("orders")
+	s.settled("orders")
 	good := "http://one." + s.namespace + ".svc:8080/"
 	setURL := func(url string) {
 		edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) {
@@ -149,7 +149,7 @@ func TestArgoCDHealth(t *testing.T) {
 	s.agents("one")
 	moments := s.watchRoute()
 	s.route("orders", []string{"one"})
-	s.ready("orders")
+	s.settled("orders")
 	edit(s, "orders", &v1alpha1.FanoutRoute{}, func(r *v1alpha1.FanoutRoute) {
 		r.Spec.Backends[0].Service, r.Spec.Backends[0].URL = nil, "http://one.other-namespace.svc:8080/"
 	})

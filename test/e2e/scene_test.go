@@ -172,6 +172,17 @@ func (s *scene) ready(route string) time.Duration {
 	})
 }
 
+// settled waits until a route serves its newest spec, with all Pods there.
+func (s *scene) settled(route string) {
+	s.t.Helper()
+	s.ready(route)
+	eventually(s.t, route+" is rolled out", func() bool {
+		r := get(s, route, &v1alpha1.FanoutRoute{})
+		c := meta.FindStatusCondition(r.Status.Conditions, "Reconciling")
+		return c != nil && c.Status == metav1.ConditionFalse && c.ObservedGeneration == r.Generation
+	})
+}
+
 // everyPod are those of a route, with those that are going.
 func (s *scene) everyPod(route string) []corev1.Pod {
 	s.t.Helper()

@@ -11,7 +11,9 @@ import (
 //
 // FanoutRouteStatus is what was observed.
 type FanoutRouteStatusApplyConfiguration struct {
-	// observedGeneration is the generation of the spec that the status speaks of.
+	// observedGeneration is the newest generation of the spec that was served by every
+	// ready proxy, or refused, or given up by Kubernetes. Until then Reconciling speaks of
+	// a newer one. Absent before the first.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// operator is the one that the route belongs to: the namespace and name of its Lease,
 	// such as fanout-system/fanout-operator. Another operator that sees the route writes
