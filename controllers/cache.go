@@ -79,7 +79,8 @@ func slimRoute(object client.Object) {
 	object.SetAnnotations(annotations)
 }
 
-// slimPod keeps labels, annotations, the names and ports of containers, and the status: a
+// slimPod keeps labels, annotations, the names and ports of containers, the memory that a
+// proxy may take, and the status: a
 // Pod of an application may be many times that. What is written to a Pod is a patch of
 // annotations, which does not touch what is missing here.
 func slimPod(object client.Object) {
@@ -96,7 +97,11 @@ func slimPod(object client.Object) {
 func slimContainers(list []corev1.Container) []corev1.Container {
 	var out []corev1.Container
 	for i := range list {
-		out = append(out, corev1.Container{Name: list[i].Name, Ports: list[i].Ports})
+		c := corev1.Container{Name: list[i].Name, Ports: list[i].Ports}
+		if limit, ok := list[i].Resources.Limits[corev1.ResourceMemory]; ok && (c.Name == v1alpha1.SidecarName || c.Name == v1alpha1.ProxyName) {
+			c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: limit}
+		}
+		out = append(out, c)
 	}
 	return out
 }

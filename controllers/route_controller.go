@@ -53,6 +53,7 @@ type RouteReconciler struct {
 	rotations rotations
 	writes    writes
 	edits     edits
+	kills     kills
 	leases    leases
 	others    others
 	orders    orders
@@ -77,6 +78,7 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
 	}
 	r.poll(s)
+	r.tellKills(s)
 	again, err := r.tell(ctx, s, s.now)
 	if err != nil {
 		return ctrl.Result{}, err

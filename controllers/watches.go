@@ -81,11 +81,12 @@ type standing struct {
 	phase          corev1.PodPhase
 	ready, deleted bool
 	trouble        string
+	killed         int64 // in seconds
 }
 
 func podStanding(pod *corev1.Pod) standing {
 	return standing{
 		ip: pod.Status.PodIP, phase: pod.Status.Phase, ready: report.Ready(pod), deleted: pod.DeletionTimestamp != nil,
-		trouble: report.Trouble(pod),
+		trouble: report.Trouble(pod), killed: killedAt(pod).Unix(),
 	}
 }
