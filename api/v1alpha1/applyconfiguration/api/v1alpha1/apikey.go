@@ -13,7 +13,8 @@ import (
 type APIKeyApplyConfiguration struct {
 	// secretName is the Secret's name.
 	SecretName *apiv1alpha1.SecretName `json:"secretName,omitempty"`
-	// key is the key within the Secret.
+	// key is the key within the Secret. One line end behind its value is cut; a value that
+	// cannot stand in the header then is not sent, and told in ResolvedRefs.
 	Key *string `json:"key,omitempty"`
 	// header is the field that carries it.
 	Header *apiv1alpha1.HeaderName `json:"header,omitempty"`

@@ -10,7 +10,9 @@ import (
 // with apply.
 //
 // OAuth2 is the client credentials grant (RFC 6749, section 4.4). One token
-// serves all calls of a proxy, is renewed before it ends, and once on a 401.
+// serves all calls of a proxy, and is renewed before it ends. A call that is answered 401
+// is sent once more with another token, unless one was fetched for that within a pause of
+// 1 to 30 s.
 type OAuth2ApplyConfiguration struct {
 	// tokenURL is the token endpoint: https, or http on loopback or within the
 	// cluster (.svc).

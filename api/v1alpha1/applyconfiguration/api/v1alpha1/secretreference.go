@@ -10,7 +10,8 @@ import (
 // with apply.
 //
 // SecretReference is a Secret in the route's namespace: with username and
-// password for Basic (RFC 7617), with token for Bearer (RFC 6750).
+// password for Basic (RFC 7617), with token for Bearer (RFC 6750). One line end behind a
+// value is cut; one that cannot be sent then is not, and told in ResolvedRefs.
 type SecretReferenceApplyConfiguration struct {
 	// secretName is the Secret's name.
 	SecretName *apiv1alpha1.SecretName `json:"secretName,omitempty"`
