@@ -39,6 +39,7 @@ type Pool struct {
 	mu      sync.Mutex
 	idle    []*conn   // the last one given back is the last
 	waiting []*waiter // first come, first served
+	starved int       // those of them for whom no connection is being made
 	open    int       // connections that are there or being made
 	closing bool      // what is idle is closed
 	sweeper *time.Timer
@@ -132,7 +133,7 @@ func (p *Pool) offer(c *conn) {
 	}
 	if i := slices.IndexFunc(p.waiting, func(w *waiter) bool { return w.suits(c, now) }); i >= 0 {
 		w := p.waiting[i]
-		p.waiting = slices.Delete(p.waiting, i, i+1)
+		p.remove(w)
 		w.give(c)
 		return
 	}

@@ -72,7 +72,10 @@ func (p *Pool) take(ctx context.Context) (*conn, error) {
 	}
 	w := &waiter{careful: careful, ready: make(chan struct{})}
 	p.waiting = append(p.waiting, w)
-	p.grow()
+	p.starved++
+	if p.open < p.options.MaxConnections {
+		p.begin(w)
+	}
 	p.mu.Unlock()
 	if careful {
 		return p.await(ctx, w)
@@ -108,8 +111,17 @@ func (p *Pool) await(ctx context.Context, w *waiter) (*conn, error) {
 	}
 }
 
-func (p *Pool) remove(w *waiter) {
-	p.waiting = slices.DeleteFunc(p.waiting, func(other *waiter) bool { return other == w })
+// remove takes a waiter out; false where it does not wait any more.
+func (p *Pool) remove(w *waiter) bool {
+	i := slices.Index(p.waiting, w)
+	if i < 0 {
+		return false
+	}
+	p.waiting = slices.Delete(p.waiting, i, i+1)
+	if !w.dialled {
+		p.starved--
+	}
+	return true
 }
 
 // leave takes a waiter out, and gives back what it was given at the same moment.
@@ -123,18 +135,21 @@ func (p *Pool) leave(ctx context.Context, w *waiter) error {
 	return ctx.Err() //nolint:wrapcheck // as net/http's own
 }
 
-// grow dials for those who wait, for each of them once, within the bound.
+// grow dials for those who wait without, in turn and within the bound.
 func (p *Pool) grow() {
-	for _, w := range p.waiting {
-		if p.open >= p.options.MaxConnections {
-			return
-		}
-		if !w.dialled {
-			w.dialled = true
-			p.open++
-			go p.dial(p.dials, w)
+	for i := 0; i < len(p.waiting) && p.starved > 0 && p.open < p.options.MaxConnections; i++ {
+		if w := p.waiting[i]; !w.dialled {
+			p.begin(w)
 		}
 	}
+}
+
+// begin dials for a waiter.
+func (p *Pool) begin(w *waiter) {
+	w.dialled = true
+	p.starved--
+	p.open++
+	go p.dial(p.dials, w)
 }
 
 // dial makes a connection for a waiter. It goes on when that has left, or was given
@@ -143,19 +158,17 @@ func (p *Pool) dial(ctx context.Context, w *waiter) {
 	c, err := p.connect(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	waits := slices.Contains(p.waiting, w)
+	waited := p.remove(w)
 	if err == nil {
-		if !waits {
+		if !waited {
 			p.offer(c)
 			return
 		}
-		p.remove(w)
 		w.give(c) // closed as it may be by now: whoever asks on it is told
 		return
 	}
 	p.open--
-	if waits {
-		p.remove(w)
+	if waited {
 		if w.conn = p.find(time.Now(), false); w.conn == nil { // rather an older one than none
 			w.err = err
 		}
