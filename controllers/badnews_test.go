@@ -83,7 +83,7 @@ func TestQ8BadNewsWithinTenSeconds(t *testing.T) {
 		})
 	}
 	c := becomes(t, keyOf(route), "BackendsHealthy", metav1.ConditionFalse, "BackendsFailing")
-	if c.Message != "one is Failing, two is Failing" {
+	if c.Message != "one is Failing (status 503), two is Failing (status 503)" {
 		t.Errorf("message is %q", c.Message)
 	}
 }

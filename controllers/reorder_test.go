@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -36,7 +37,9 @@ func TestQ13TwoWhoApplyDifferentOrdersAreTold(t *testing.T) {
 	observed := func(route *v1alpha1.FanoutRoute) {
 		t.Helper()
 		testkit.Eventually(t, "the edit is seen", func() bool {
-			return get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status.ObservedGeneration == route.Generation
+			status := get(t, namespace, "orders", &v1alpha1.FanoutRoute{}).Status
+			c := meta.FindStatusCondition(status.Conditions, "Reconciling") // of the edit before that is served
+			return c != nil && c.ObservedGeneration == route.Generation
 		})
 	}
 	observed(applied(t, namespace, "flux", "one", "two"))

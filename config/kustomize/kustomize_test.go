@@ -48,6 +48,7 @@ func nameless() []string {
 		"spec/backends/request/query/set/name",
 		"spec/backends/tls/serverName",
 		"spec/proxy/resources/claims/name", // of the Pod's own claims
+		"spec/proxy/template/dnsConfig/options/name",
 		"spec/rateLimits/name",
 	}
 }
