@@ -352,3 +352,27 @@ func TestN3WhatIsNoToken(t *testing.T) {
 		}
 	}
 }
+
+// N2: where allowedHosts is required, and for the token endpoint, it is told too.
+func TestN2AllowedHostsOfOthersAreTold(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, nil)
+	host := strings.TrimPrefix(b.URL, "http://")
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount(testkit.Namespace, "key", map[string]string{"key": "v"})
+	secrets.Mount(testkit.Namespace, "client", map[string]string{"client_id": "id", "client_secret": "v", "allowedHosts": host})
+	p := proxytest.ServeWith(t, secrets, proxy.Options{RequireAllowedHosts: true}, testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", b.URL, apiKey()),
+		testkit.Receiver("two", b.URL, credential(routeconfig.Credential{
+			Type: routeconfig.CredentialOAuth2, Secret: "client", TokenURL: "https://idp.example.com/token",
+		})))))
+	page := p.Ask("/status").Body
+	for _, want := range []string{
+		`"backend":"one","seconds":0,"message":"allowedHosts does not cover ` + host + `; the Secret lacks that key, which is required here"`,
+		`"backend":"two","seconds":0,"message":"allowedHosts does not cover idp.example.com:443"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("/status lacks %s: %s", want, page)
+		}
+	}
+}
