@@ -349,19 +349,23 @@ func TestE3SlowTokenServerIsATimeoutOfTheBackend(t *testing.T) {
 func TestE3OneTokenForAThousandCalls(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, "", func(http.ResponseWriter) bool { time.Sleep(100 * time.Millisecond); return true })
-	p := s.serve(t, testkit.NewBackend(t, nil).URL)
+	p := s.serve(t, testkit.NewBackend(t, nil).URL, func(r *routeconfig.Route) { // however slow the machine is
+		r.Dispatch.Timeout, r.Backends[0].Timeout = testkit.Span(time.Minute), testkit.Span(time.Minute)
+	})
 	var running sync.WaitGroup
 	var failed atomic.Int64
+	var said atomic.Value
 	for range 1000 {
 		running.Go(func() {
 			if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {
 				failed.Add(1)
+				said.Store(r.Header.Get("Fanout-Backends") + r.Body)
 			}
 		})
 	}
 	running.Wait()
 	if s.issued.Load() != 1 || failed.Load() > 0 {
-		t.Errorf("%d token requests for 1,000 calls at once, %d failed; want one and none", s.issued.Load(), failed.Load())
+		t.Errorf("%d token requests for 1,000 calls at once, %d failed (%v); want one and none", s.issued.Load(), failed.Load(), said.Load())
 	}
 }
 

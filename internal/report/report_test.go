@@ -132,7 +132,7 @@ func TestConditions(t *testing.T) {
 			in.Route.Status.Conditions = []metav1.Condition{
 				{Type: "ResolvedRefs", Status: "False", Reason: "BackendNotFound", Message: `Service "api" of …`, LastTransitionTime: now},
 			}
-		}, "ResolvedRefs=Unknown/Pending Accepted=True/AcceptedUnauthenticated Programmed=False/Pending Ready=Unknown/Pending " +
+		}, "ResolvedRefs=Unknown/Pending Accepted=True/AcceptedUnauthenticated Programmed=False/Pending Ready=False/Pending " +
 			"BackendsHealthy=Unknown/NoTraffic Reconciling=True/Reconciling Stalled=False/Reconciled", "No proxy has told yet"},
 		"a dead backend": {func(in *report.Input) {
 			in.Seen.Sum.Backends[1] = answers("two", stats.Answers{Failed: map[string]uint64{"timeout": 9}, Faulty: 9})
