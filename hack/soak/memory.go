@@ -48,7 +48,9 @@ func measure(ctx context.Context, program, only string) error {
 		return err
 	}
 	defer others.leave()
-	if err := giveWay(); err != nil {
+	s := newStarter()
+	defer close(s.orders)
+	if err := giveWay(s.thread); err != nil {
 		return err
 	}
 	var errs []error
@@ -56,7 +58,7 @@ func measure(ctx context.Context, program, only string) error {
 		if !strings.Contains(t.name, only) {
 			continue
 		}
-		err := t.run(ctx, program, others)
+		err := t.run(ctx, s, program, others)
 		if ctx.Err() != nil {
 			return fmt.Errorf("stopped: %w", ctx.Err())
 		}
@@ -69,11 +71,11 @@ func measure(ctx context.Context, program, only string) error {
 }
 
 // start runs the proxy with the documents of a folder, on a core of its own.
-func start(ctx context.Context, program, dir string) (*exec.Cmd, error) {
+func start(ctx context.Context, s *starter, program, dir string) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, filepath.Clean(program), "--document="+filepath.Join(dir, "document.json"), "--credentials="+dir,
 		"--admin=", "--address="+proxyAddress, "--allow-loopback", "--drain-delay=0s", "--access-log-sample=1000")
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+strconv.Itoa(memoryLimit/10*9))
-	if err := startApart(cmd); err != nil {
+	if err := s.start(cmd); err != nil {
 		return nil, fmt.Errorf("start proxy: %w", err)
 	}
 	return cmd, nil

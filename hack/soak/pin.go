@@ -26,9 +26,12 @@ func pin() (apart bool, err error) {
 }
 
 // giveWay lets bystanders go before the load on the core that they share: they are to wait
-// for the proxy alone.
-func giveWay() error {
+// for the proxy alone. One thread keeps its priority.
+func giveWay(but int) error {
 	return threads(func(id int) error {
+		if id == but {
+			return nil
+		}
 		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, loadNice); err != nil {
 			return fmt.Errorf("lower priority of thread %d: %w", id, err)
 		}
@@ -63,15 +66,38 @@ func bind(thread, core int) error {
 	return nil
 }
 
-// startApart starts a process on the proxy's core, which it inherits from the thread.
-func startApart(cmd *exec.Cmd) error {
-	if runtime.NumCPU() >= 2 {
+// starter is a thread that starts proxies: on a core of their own, and with the priority
+// that it keeps while the load gives way, for they inherit both from the thread.
+type starter struct {
+	thread int
+	orders chan func()
+}
+
+func newStarter() *starter {
+	s := &starter{orders: make(chan func())}
+	begun := make(chan int)
+	go func() {
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := bind(0, proxyCore); err != nil {
-			return err
+		begun <- syscall.Gettid()
+		for order := range s.orders {
+			order()
 		}
-		defer func() { _ = bind(0, loadCore) }()
+	}()
+	s.thread = <-begun
+	return s
+}
+
+// start starts a process.
+func (s *starter) start(cmd *exec.Cmd) error {
+	started := make(chan error)
+	s.orders <- func() {
+		if runtime.NumCPU() >= 2 {
+			if err := bind(0, proxyCore); err != nil {
+				started <- err
+				return
+			}
+		}
+		started <- cmd.Start()
 	}
-	return cmd.Start() //nolint:wrapcheck // by its caller
+	return <-started
 }

@@ -31,7 +31,7 @@ type trial struct {
 }
 
 // run has a process of its own, and a second route whose clients stand by.
-func (t *trial) run(ctx context.Context, program string, others *bystanders) error {
+func (t *trial) run(ctx context.Context, s *starter, program string, others *bystanders) error {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return fmt.Errorf("make folder: %w", err)
@@ -42,7 +42,7 @@ func (t *trial) run(ctx context.Context, program string, others *bystanders) err
 	if err != nil {
 		return err
 	}
-	cmd, err := start(ctx, program, dir)
+	cmd, err := start(ctx, s, program, dir)
 	if err != nil {
 		return err
 	}
