@@ -126,7 +126,7 @@ func (c *Combiner) combine(r *fanout.Result, dst []byte) Response {
 		return c.short(r)
 	}
 	var clash *conflict
-	response.Body, clash = c.shape.write(c, r, slices.Grow(dst, size), &room)
+	response.Body, clash = c.shape.write(c, r, grow(dst, size), &room)
 	if room.short {
 		return c.short(r)
 	}

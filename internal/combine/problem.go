@@ -3,7 +3,6 @@ package combine
 import (
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -89,7 +88,7 @@ func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanati
 		if !room.take(size) {
 			return c.short(r)
 		}
-		dst = slices.Grow(dst, size+skeleton+len(e.detail))
+		dst = grow(dst, size+skeleton+len(e.detail))
 	}
 	dst = p.open(dst)
 	if c.Diagnostics != routeconfig.DiagnosticsNone {
