@@ -10,22 +10,24 @@ type forwarded struct {
 	last [maxHops - 1]string // elements, by their number modulo its length
 	n    int
 	by   string // for= of the element at hand
+	// nodes are those of the elements.
+	nodes [maxHops - 1]string
 }
 
 // parseForwarded returns the last elements of a field as they were written, and for= of
-// the very last. ok is false where it is not well formed: a quote that is left open would
+// each, without quotes. ok is false where it is not well formed: a quote that is left open would
 // take in what is appended.
-func parseForwarded(text string) (list []string, by string, ok bool) {
+func parseForwarded(text string) (list, nodes []string, ok bool) {
 	f := &forwarded{text: text}
 	for f.skip(" \t,"); f.at < len(f.text); f.skip(" \t,") {
 		if !f.element() {
-			return nil, "", false
+			return nil, nil, false
 		}
 	}
 	for i := max(f.n-len(f.last), 0); i < f.n; i++ {
-		list = append(list, f.last[i%len(f.last)])
+		list, nodes = append(list, f.last[i%len(f.last)]), append(nodes, f.nodes[i%len(f.nodes)])
 	}
-	return list, f.by, true
+	return list, nodes, true
 }
 
 func (f *forwarded) skip(set string) {
@@ -62,6 +64,7 @@ func (f *forwarded) element() bool {
 			break
 		}
 	}
+	f.nodes[f.n%len(f.nodes)] = f.by
 	f.n++
 	return true
 }

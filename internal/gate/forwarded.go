@@ -31,7 +31,7 @@ func (g *Gate) Chain(r *http.Request, kind string) string {
 	if kind == routeconfig.ClientAddressForwarded {
 		own = element(own)
 		if trusted {
-			before = elements(r.Header)
+			before = g.elements(r.Header)
 		}
 	} else if trusted {
 		before = lastHops(r.Header["X-Forwarded-For"])
@@ -68,12 +68,13 @@ func lastHops(lines []string) []string {
 
 // elements are those of Forwarded before our own. Trust is about X-Forwarded-For: a peer
 // that writes that field alone passes on what its client says in Forwarded, so that this
-// one is believed where both agree on whom the peer was called by, or there is no other.
-func elements(h http.Header) []string {
+// one is believed where both agree on every hop from the peer to the client, or there is no
+// other.
+func (g *Gate) elements(h http.Header) []string {
 	hops := lastHops(h["X-Forwarded-For"])
 	if lines := h["Forwarded"]; len(lines) > 0 {
-		list, by, ok := parseForwarded(strings.Join(lines, ","))
-		if ok && (len(hops) == 0 || sameNode(by, hops[len(hops)-1])) {
+		list, nodes, ok := parseForwarded(strings.Join(lines, ","))
+		if ok && (len(hops) == 0 || g.agree(nodes, hops)) {
 			return list
 		}
 	}
@@ -81,6 +82,21 @@ func elements(h http.Header) []string {
 		hops[i] = element(hop)
 	}
 	return hops
+}
+
+// agree reports whether two chains name the same hops, from the nearest one to the first that
+// is not trusted. That one is the client, which may have written whatever stands left of it.
+func (g *Gate) agree(nodes, hops []string) bool {
+	for i := 1; i <= len(hops); i++ {
+		hop := hops[len(hops)-i]
+		if i > len(nodes) || !sameNode(nodes[len(nodes)-i], hop) {
+			return false
+		}
+		if addr, ok := parseHop(hop); !ok || !g.Trusts(addr) {
+			return true
+		}
+	}
+	return len(nodes) <= len(hops) // all are trusted: of one more nobody else knows
 }
 
 func sameNode(a, b string) bool {

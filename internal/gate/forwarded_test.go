@@ -63,6 +63,11 @@ func TestP6ChainOfAddresses(t *testing.T) {
 		{"both, of one mind", fwd, "10.0.0.1:1", both("6.6.6.6, 1.1.1.1", "for=7.7.7.7, for=\"1.1.1.1:80\";proto=https"),
 			`for=7.7.7.7, for="1.1.1.1:80";proto=https, for=10.0.0.1`},
 		{"both, and the client wrote one", fwd, "10.0.0.1:1", both("1.1.1.1", "for=6.6.6.6"), "for=1.1.1.1, for=10.0.0.1"},
+		{"both, and the client knows the proxy in between", fwd, "10.0.0.1:1", both("1.1.1.1, 10.0.0.2", "for=6.6.6.6, for=10.0.0.2"),
+			"for=1.1.1.1, for=10.0.0.2, for=10.0.0.1"},
+		{"both, and the client is a proxy itself", fwd, "10.0.0.1:1", both("10.0.0.2", "for=6.6.6.6, for=10.0.0.2"), "for=10.0.0.2, for=10.0.0.1"},
+		{"both, of one mind about all proxies", fwd, "10.0.0.1:1", both("1.1.1.1, 10.0.0.2", "for=6.6.6.6, for=1.1.1.1;proto=https, for=10.0.0.2"),
+			"for=6.6.6.6, for=1.1.1.1;proto=https, for=10.0.0.2, for=10.0.0.1"},
 		{"both, and one is broken", fwd, "10.0.0.1:1", both("1.1.1.1", `for="1.1.1.1`), "for=1.1.1.1, for=10.0.0.1"},
 		{"both, obfuscated", fwd, "10.0.0.1:1", both("_a", "for=_A;proto=http"), "for=_A;proto=http, for=10.0.0.1"},
 	} {
@@ -112,8 +117,8 @@ func FuzzP6Forwarded(f *testing.F) {
 			r.Header["X-Forwarded-For"] = []string{xff}
 		}
 		got := g.Chain(r, routeconfig.ClientAddressForwarded)
-		list, by, ok := parseForwarded(got)
-		if !ok || by != "10.0.0.1" || len(list) == 0 || len(list) > maxHops || len(got) > MaxChain {
+		list, nodes, ok := parseForwarded(got)
+		if !ok || len(list) == 0 || nodes[len(nodes)-1] != "10.0.0.1" || len(list) > maxHops || len(got) > MaxChain {
 			t.Errorf("%q and %q became %q", forwarded, xff, got)
 		}
 	})
