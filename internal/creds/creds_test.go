@@ -1,9 +1,11 @@
 package creds_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -197,6 +199,32 @@ func TestTokenErrorsKeepNothingThatAnEndpointMadeUp(t *testing.T) {
 		if _, err := source.Token(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", body, err, want)
 		}
+	}
+}
+
+// N2: an endpoint that switches protocols has given no token, and keeps nobody waiting: a
+// connection that is switched has no end that a context brings.
+func TestN2SwitchedProtocolsAreNoToken(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "hunter2"})
+	endpoint := testkit.NewBackend(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		context.AfterFunc(t.Context(), func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+	})
+	source := creds.NewTokenSource(creds.TokenOptions{
+		TokenURL: endpoint.URL, Transport: http.DefaultTransport,
+		Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "client", "client_id", "client_secret"),
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := source.Token(ctx); err == nil || err.Error() != "token endpoint answered 101" {
+		t.Errorf("error %v", err)
 	}
 }
 

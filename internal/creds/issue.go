@@ -76,6 +76,9 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 		return 0, nil, err //nolint:wrapcheck // as above
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusSwitchingProtocols { // the connection itself, which no context ends
+		return response.StatusCode, nil, nil
+	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	return response.StatusCode, body, err //nolint:wrapcheck // as above
 }
