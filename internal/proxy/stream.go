@@ -94,7 +94,11 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 		}
 	}
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	for name, values := range trailers(answer.Stream.Trailer()) {
+	last := trailers(answer.Stream.Trailer())
+	if v.bytes == 0 && len(last) > len(announced) {
+		_ = control.Flush() // net/http has no room for them behind an empty body whose length it sets itself
+	}
+	for name, values := range last {
 		if _, known := announced[name]; !known {
 			name = http.TrailerPrefix + name
 		}

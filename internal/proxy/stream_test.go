@@ -321,6 +321,19 @@ func TestC9TrailersPassOnce(t *testing.T) {
 	}
 }
 
+// Trailers that nothing has announced pass behind a body that is empty, too: net/http sets
+// the length of such a body by itself where its head has not gone out before.
+func TestP2TrailersPassBehindAnEmptyBody(t *testing.T) {
+	t.Parallel()
+	p := streamed(t, "First", nil, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(http.TrailerPrefix+"X-Sum", "7") })
+	for range 20 { // of which a slow machine sends some heads early
+		r := open(t.Context(), t, p, "GET")
+		if body, err := io.ReadAll(r.Body); err != nil || len(body) > 0 || r.Trailer.Get("X-Sum") != "7" {
+			t.Fatalf("body %q, %v, trailer %v", body, err, r.Trailer)
+		}
+	}
+}
+
 // The primary streams; its own failure passes whole.
 func TestPrimaryStreams(t *testing.T) {
 	t.Parallel()
