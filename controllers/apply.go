@@ -71,6 +71,9 @@ func (r *RouteReconciler) applyChild(
 		return err
 	}
 	made.blind = unread != nil
+	if d, ok := s.live[kind.name].(*appsv1.Deployment); ok && d.Status.ObservedGeneration < d.Generation {
+		s.stale = true
+	}
 	if r.applied.record(id, wanted, made, s.now) == undoneTold && live != nil {
 		r.tellUndone(ctx, s, kind.name, live)
 	}

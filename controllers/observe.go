@@ -43,7 +43,7 @@ type scope struct {
 	// remarks are on a spec without errors.
 	remarks []compile.Remark
 	// stale is set where the Deployment was read before the last write of it, or is to be
-	// written yet.
+	// written yet, or was in this pass.
 	stale bool
 	// refused is what the API server has against a child.
 	refused string

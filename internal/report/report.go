@@ -36,7 +36,7 @@ type Input struct {
 	// Remarks are on a spec without errors, the gravest first.
 	Remarks []Remark
 	// Deployment is that of the proxies; nil where there is none. Stale is set where it was
-	// read before the last write of it.
+	// read before the last write of it, or what that wrote has not been seen by its controller.
 	Deployment *appsv1.Deployment
 	Stale      bool
 	// Fresh is set for 10 s after an edit that is not served yet: Programmed and Ready then

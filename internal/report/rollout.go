@@ -40,7 +40,12 @@ func rolledOut(in Input) bool {
 		return true
 	}
 	d := current(in)
-	if d == nil || d.Status.UpdatedReplicas != d.Status.Replicas {
+	if d == nil {
+		// What its controller has not seen yet, and we have not written, is another number of
+		// Pods: an autoscaler's.
+		return in.Deployment != nil && !in.Stale && once(in)
+	}
+	if d.Status.UpdatedReplicas != d.Status.Replicas {
 		return false
 	}
 	if c := of(d, appsv1.DeploymentProgressing); c != nil && c.Reason == rolloutDone {

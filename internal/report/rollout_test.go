@@ -213,6 +213,14 @@ func TestR2ReconcilingUntilTheRolloutIsComplete(t *testing.T) {
 		"scaled up later": {func(in *report.Input) {
 			in.Deployment = deployment(counts(5, 5, 2), func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(5)) })
 		}, "", "Current"},
+		"scaled up later, unseen by its controller": {func(in *report.Input) {
+			settled(in)
+			in.Deployment = deployment(func(d *appsv1.Deployment) { d.Generation++; d.Spec.Replicas = new(int32(5)) })
+		}, "", "Current"},
+		"a new template, unseen by its controller": {func(in *report.Input) {
+			settled(in)
+			in.Deployment, in.Stale = deployment(func(d *appsv1.Deployment) { d.Generation++ }), true
+		}, "", "InProgress"},
 		"one lost while it is paused": {func(in *report.Input) {
 			settled(in)
 			in.Deployment = deployment(counts(2, 2, 1), progressing("Unknown", "DeploymentPaused", ""), func(d *appsv1.Deployment) { d.Spec.Paused = true })
