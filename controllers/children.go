@@ -148,7 +148,7 @@ func orphaned(object client.Object, route *v1alpha1.FanoutRoute) bool {
 	if metav1.GetControllerOfNoCopy(object) != nil || object.GetDeletionTimestamp() != nil {
 		return false
 	}
-	for key, value := range desired.Labels(route) {
+	for key, value := range desired.OwnLabels(route) {
 		if object.GetLabels()[key] != value {
 			return false
 		}

@@ -65,14 +65,17 @@ type sight struct {
 
 func (i sight) scope(start time.Time) *scope {
 	s := &scope{key: types.NamespacedName{Namespace: "shop", Name: "orders"}, now: start.Add(i.after), live: map[string]client.Object{}}
-	s.route = &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders", Generation: 1}}
+	s.route = &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders", Generation: 1, UID: "orders-uid"}}
 	s.route.Status.Operator, s.route.Status.ObservedGeneration = i.operator, 1
 	if i.edited {
 		s.route.Generation++
 	}
 	if i.children {
-		s.live["Service"] = &corev1.Service{}
-		s.live["ConfigMap"] = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.OperatorAnnotation: i.mark}}}
+		owners := []metav1.OwnerReference{{UID: s.route.UID, Controller: new(true)}}
+		s.live["Service"] = &corev1.Service{ObjectMeta: metav1.ObjectMeta{OwnerReferences: owners}}
+		s.live["ConfigMap"] = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+			OwnerReferences: owners, Annotations: map[string]string{v1alpha1.OperatorAnnotation: i.mark},
+		}}
 	}
 	return s
 }
@@ -121,6 +124,43 @@ func TestL8NeglectedRoutesAreTakenOver(t *testing.T) {
 		if want := row[len(row)-1].mine; l.writes > 1 || (l.writes == 1) != want {
 			t.Errorf("%s: %d claims", name, l.writes)
 		}
+	}
+}
+
+// R11: what a route of the same name left behind bears the mark of the operator that had
+// that one. It may be elsewhere now, and live: its mark keeps nobody from a new route.
+func TestR11MarksOfOrphansKeepNobodyOff(t *testing.T) {
+	t.Parallel()
+	orphaned := func(after time.Duration, operator string) *scope {
+		s := sight{after: after, operator: operator, children: true, mark: "theirs/a", edited: true}.scope(time.Unix(0, 0))
+		for _, child := range s.live {
+			child.SetOwnerReferences(nil)
+		}
+		return s
+	}
+	if mine, err := claimant(&ledger{}).own(t.Context(), orphaned(0, "")); !mine || err != nil {
+		t.Errorf("a new route beside marked orphans: %v, %v", mine, err)
+	}
+	r := claimant(&ledger{})
+	for _, after := range [...]time.Duration{0, 59 * time.Second} {
+		if mine, err := r.own(t.Context(), orphaned(after, "theirs/a")); mine || err != nil {
+			t.Errorf("a route that another one has claimed, %v after an edit: %v, %v", after, mine, err)
+		}
+	}
+	if mine, err := r.own(t.Context(), orphaned(time.Hour, "theirs/a")); !mine || err != nil {
+		t.Errorf("a route that another one has claimed and does not mind: %v, %v", mine, err)
+	}
+}
+
+// R11: labels that the route's template adds are no mark of ours: they may have been others
+// when the objects were made, or none.
+func TestR11OrphansMayLackLabelsOfTheTemplate(t *testing.T) {
+	t.Parallel()
+	route := sight{}.scope(time.Now()).route
+	left := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Labels: desired.Labels(route)}}
+	route.Spec.Proxy.Template = &v1alpha1.PodTemplate{Labels: map[string]string{"team": "shop"}}
+	if !orphaned(left, route) {
+		t.Error("what the route left before its template had a label is somebody else's")
 	}
 }
 

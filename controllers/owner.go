@@ -61,9 +61,9 @@ func (r *RouteReconciler) own(ctx context.Context, s *scope) (bool, error) {
 // same time; where somebody emptied it, its children do.
 func (s *scope) markedBy(us string) string {
 	owner := s.route.Status.Operator
-	for _, kind := range childKinds() {
-		if live := s.live[kind.name]; owner == "" && live != nil {
-			owner = live.GetAnnotations()[v1alpha1.OperatorAnnotation]
+	for _, child := range s.owned() {
+		if owner == "" {
+			owner = child.GetAnnotations()[v1alpha1.OperatorAnnotation]
 		}
 	}
 	if owner == us {
@@ -72,17 +72,29 @@ func (s *scope) markedBy(us string) string {
 	return owner
 }
 
+// owned are the children that have the route for their controller. Marks on what a route of
+// its name left behind, or somebody made by hand, do not say who minds this one.
+func (s *scope) owned() (list []client.Object) {
+	for _, kind := range childKinds() {
+		if live := s.live[kind.name]; live != nil && ownedBy(live, s.route) {
+			list = append(list, live)
+		}
+	}
+	return list
+}
+
 // neglect is for how long a route has to be as it is until its operator is known not to
 // mind it any more, though its Lease may be renewed: it may watch other namespaces now. It
 // is 0 where the route is as such an operator keeps it.
 func (s *scope) neglect(operator string) time.Duration {
-	for _, live := range s.live {
-		if live.GetAnnotations()[v1alpha1.OperatorAnnotation] == operator {
+	children := s.owned()
+	for _, child := range children {
+		if child.GetAnnotations()[v1alpha1.OperatorAnnotation] == operator {
 			return 0
 		}
 	}
 	switch {
-	case len(s.live) > 0:
+	case len(children) > 0:
 		return unmarkedFor
 	case report.Told(&s.route.Status) != s.route.Generation:
 		return untoldFor
@@ -140,7 +152,7 @@ func (r *RouteReconciler) mark(ctx context.Context, s *scope) error {
 	}
 	for _, kind := range childKinds() {
 		live, id, wanted := s.live[kind.name], appliedID{s.key, kind.name}, sum(sha256.Sum256(patch))
-		if live == nil || live.GetDeletionTimestamp() != nil || live.GetAnnotations()[v1alpha1.OperatorAnnotation] == us {
+		if live == nil || !ownedBy(live, s.route) || live.GetDeletionTimestamp() != nil || live.GetAnnotations()[v1alpha1.OperatorAnnotation] == us {
 			continue
 		}
 		if wait := r.applied.wait(id, wanted, s.now); wait > 0 {

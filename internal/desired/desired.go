@@ -99,12 +99,12 @@ func Labels(route *v1alpha1.FanoutRoute) map[string]string {
 	if t := route.Spec.Proxy.Template; t != nil {
 		maps.Copy(all, t.Labels)
 	}
-	maps.Copy(all, ownLabels(route))
+	maps.Copy(all, OwnLabels(route))
 	return all
 }
 
-// ownLabels are those that the operator sets on every child.
-func ownLabels(route *v1alpha1.FanoutRoute) map[string]string {
+// OwnLabels are those that the operator sets on every child, whatever the template adds.
+func OwnLabels(route *v1alpha1.FanoutRoute) map[string]string {
 	return map[string]string{
 		"app.kubernetes.io/name":       "fanout-proxy",
 		"app.kubernetes.io/instance":   route.Name,
