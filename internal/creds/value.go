@@ -15,9 +15,6 @@ const redacted = "[redacted]"
 // Value is a secret.
 type Value struct{ secret string }
 
-// NewValue wraps a secret.
-func NewValue(secret string) Value { return Value{secret} }
-
 // Reveal returns the secret.
 func (v Value) Reveal() string { return v.secret }
 

@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 )
@@ -42,7 +41,6 @@ type Program struct {
 	program  cel.Program
 	patterns map[string]*pattern // by their source
 	steps    int                 // what an evaluation costs that goes through nothing
-	body     bool
 }
 
 // Error says what is wrong with an expression, and where: lines and columns count
@@ -144,7 +142,7 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if err != nil {
 		return nil, &Error{1, 1, err.Error()} // a literal that does not convert, for example
 	}
-	return &Program{program, patterns, steps(checked.NativeRep().Expr()), readsBody(checked.NativeRep())}, nil
+	return &Program{program, patterns, steps(checked.NativeRep().Expr())}, nil
 }
 
 // fits reports whether a type may become what is wanted.
@@ -167,18 +165,6 @@ func fits(t *cel.Type, want Want) bool {
 func (w Want) String() string {
 	return [...]string{"a bool", "a string, a number, a bool or null", "a value of JSON"}[w]
 }
-
-func readsBody(a *ast.AST) bool {
-	for _, r := range a.ReferenceMap() {
-		if r.Name == varBody {
-			return true
-		}
-	}
-	return false
-}
-
-// ReadsBody reports whether an expression reads the request's body.
-func (p *Program) ReadsBody() bool { return p.body }
 
 // eval evaluates, before ctx ends. What it returns holds until the meter's end.
 func (p *Program) eval(ctx context.Context, in *Input) (ref.Val, error) {
