@@ -120,7 +120,7 @@ func (o *statOptions) routes(ctx context.Context, w wanted) (routes []stats.Rout
 		return c.routes(ctx, w)
 	}
 	if routes, err = proxyRoutes(ctx, defaultAdmin, w); err != nil {
-		return nil, nil, fmt.Errorf("no cluster is asked, since there is no current context in a kubeconfig; and of standalone proxies: %w", err)
+		return nil, nil, fmt.Errorf("no cluster is asked, since no kubeconfig has a current context (name one by --kubeconfig and --context); nor does a standalone proxy answer (name one by --admin): %w", err)
 	}
 	return routes, nil, nil
 }
