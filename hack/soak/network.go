@@ -75,7 +75,7 @@ type request struct {
 }
 
 func (r *request) send(socket int, command uintptr) error {
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(socket), command, uintptr(unsafe.Pointer(r))); errno != 0 { //nolint:gosec // as the kernel wants it
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(socket), command, uintptr(unsafe.Pointer(r))); errno != 0 {
 		return errno
 	}
 	return nil

@@ -89,7 +89,7 @@ func TestR9LimitsThatCannotHoldTheRoute(t *testing.T) {
 		if !slices.Equal(got, row.want) || !strings.Contains(text, row.words) {
 			t.Errorf("%s: %v\n%s\nwant %v with %q", name, got, text, row.want, row.words)
 		}
-		for _, line := range strings.Split(text, "\n") {
+		for line := range strings.SplitSeq(text, "\n") {
 			_, after, found := strings.Cut(line, "set the limit to ")
 			if !found {
 				continue

@@ -52,13 +52,8 @@ func (s *Snapshot) restrict(files *folder, o *Options) {
 		s.hostsFault = "it cannot be read"
 		return
 	}
-	number, named := 0, false
-	for line := range strings.Lines(content) {
-		number++
-		line = strings.ToLower(strings.TrimSpace(line))
-		if line == "" {
-			continue
-		}
+	named := false
+	for number, line := range hostLines(content) {
 		if fault := unmatchable(line); fault != "" && s.hostsFault == "" {
 			s.hostsFault = fmt.Sprintf("line %d of it can never match: %s; write host or host:port", number, fault)
 		}
@@ -76,6 +71,19 @@ func (s *Snapshot) restrict(files *folder, o *Options) {
 		s.hostsFault = "names allow nothing where the route says where they lead; write addresses"
 	default:
 		s.hostsFault = "it names no host"
+	}
+}
+
+// hostLines are the lines that are not empty, in lower case, with their numbers from 1.
+func hostLines(content string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.Lines(content) {
+			number++
+			if line = strings.ToLower(strings.TrimSpace(line)); line != "" && !yield(number, line) {
+				return
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -50,9 +51,7 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 // post makes the request of RFC 6749, section 4.4.2.
 func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, body []byte, err error) {
 	form := url.Values{}
-	for name, values := range t.options.Parameters {
-		form[name] = values
-	}
+	maps.Copy(form, t.options.Parameters)
 	form.Set("grant_type", "client_credentials")
 	if len(t.options.Scopes) > 0 {
 		form.Set("scope", strings.Join(t.options.Scopes, " "))
