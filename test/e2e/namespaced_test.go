@@ -28,6 +28,7 @@ func TestOverlayNamespaced(t *testing.T) {
 	}
 	installed(t, "namespaced.yaml")
 	inside, outside := &scene{t, "shop"}, newScene(t)
+	inside.agents("one")
 	inside.route("orders", []string{"one"})
 	inside.ready("orders")
 	outside.route("orders", []string{"one"})
