@@ -89,7 +89,9 @@ func TestA4PoliciesOverSockets(t *testing.T) {
 		{"Quorum 2 of 3, two fail", policy("Quorum", 2), []http.HandlerFunc{fast500, fast500, slow200}, 502, "failed"},
 		{"BestEffort, one fails", policy("BestEffort", 0), []http.HandlerFunc{fast500, slow200}, 207, "partial"},
 		{"BestEffort, all fail alike", policy("BestEffort", 0), []http.HandlerFunc{status(404), status(404)}, 404, "failed"},
-		{"All, overloaded", policy("All", 0), []http.HandlerFunc{status(503), status(429)}, 503, "failed"},
+		{"All, overloaded", policy("All", 0), []http.HandlerFunc{status(503), after(30*time.Millisecond, status(429))}, 503, "failed"},
+		{"All, the first to say so is at its limit", policy("All", 0), []http.HandlerFunc{status(429), slow200}, 429, "failed"},
+		{"BestEffort, overloaded", policy("BestEffort", 0), []http.HandlerFunc{status(503), status(429)}, 503, "failed"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
