@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,42 +19,17 @@ const (
 	killNews = time.Minute
 )
 
-// kills remembers when the proxies of Pods were killed last, an entry a Pod. It is safe
-// for concurrent use.
-type kills struct {
-	mu   sync.Mutex
-	pods map[types.UID]killed
-}
-
-type killed struct {
-	route types.NamespacedName
-	at    time.Time // zero for never
-}
+// kills remembers when the proxies of Pods were killed last; the zero time is never.
+type kills struct{ podMemory[time.Time] }
 
 // isNews notes when a Pod's proxy was killed last, and reports whether nobody was told yet.
 func (k *kills) isNews(route types.NamespacedName, pod types.UID, at, now time.Time) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	last, seen := k.pods[pod]
-	if k.pods == nil {
-		k.pods = map[types.UID]killed{}
-	}
-	k.pods[pod] = killed{route, at}
+	last, seen := k.get(route, pod)
+	k.set(route, pod, at)
 	if !seen {
 		return !at.IsZero() && now.Sub(at) < killNews
 	}
-	return at.After(last.at)
-}
-
-// keep forgets the Pods of a route that are gone.
-func (k *kills) keep(route types.NamespacedName, pods []corev1.Pod) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for uid, last := range k.pods {
-		if last.route == route && !among(pods, uid) {
-			delete(k.pods, uid)
-		}
-	}
+	return at.After(last)
 }
 
 // tellKills tells of proxies that were killed for want of memory. A container that starts

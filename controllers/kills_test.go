@@ -33,7 +33,7 @@ func TestR9KillsAreToldOnce(t *testing.T) {
 		}
 	}
 	k.keep(route, []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{UID: "new"}}})
-	if len(k.pods) != 1 {
-		t.Errorf("of one Pod that is there %d are kept", len(k.pods))
+	if len(k.routes[route]) != 1 {
+		t.Errorf("of one Pod that is there %d are kept", len(k.routes[route]))
 	}
 }

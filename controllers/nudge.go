@@ -3,14 +3,11 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -26,57 +23,11 @@ const (
 	maxNudges = 5
 )
 
-// nudges remembers when Pods were told of which document.
-type nudges struct {
-	mu   sync.Mutex
-	pods map[types.UID]told
-}
-
+// told is of which document a Pod was told, how often, and when.
 type told struct {
-	route    types.NamespacedName
 	document string
 	count    int
 	at       time.Time
-}
-
-func (n *nudges) get(pod types.UID) told {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.pods[pod]
-}
-
-func (n *nudges) set(pod types.UID, t told) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.pods == nil {
-		n.pods = map[types.UID]told{}
-	}
-	n.pods[pod] = t
-}
-
-// keep forgets the Pods of a route that are gone.
-func (n *nudges) keep(route types.NamespacedName, pods []corev1.Pod) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for uid, t := range n.pods {
-		if t.route == route && !among(pods, uid) {
-			delete(n.pods, uid)
-		}
-	}
-}
-
-func among(pods []corev1.Pod, uid types.UID) bool {
-	return slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.UID == uid })
-}
-
-func (n *nudges) forget(route types.NamespacedName) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for uid, t := range n.pods {
-		if t.route == route {
-			delete(n.pods, uid)
-		}
-	}
 }
 
 // nudge tells the kubelets of Pods that do not serve the document that there is
@@ -110,10 +61,10 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 // nudgePod changes an annotation of a Pod whose time has come, and returns when
 // the next time is.
 func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Pod, now time.Time) (time.Duration, error) {
-	t := r.nudges.get(pod.UID)
+	t, _ := r.nudges.get(s.key, pod.UID)
 	if t.document != s.hash {
-		t = recall(pod, s.key, s.hash, now)
-		r.nudges.set(pod.UID, t)
+		t = recall(pod, s.hash, now)
+		r.nudges.set(s.key, pod.UID, t)
 	}
 	if t.count == maxNudges {
 		return 0, nil
@@ -128,14 +79,14 @@ func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Po
 	if err != nil {
 		return 0, err
 	}
-	r.nudges.set(pod.UID, t)
+	r.nudges.set(s.key, pod.UID, t)
 	return nudgeAgain << (t.count - 1), nil
 }
 
 // recall reads from a Pod how often it was told of a document before anybody here knows:
 // an operator that starts does not begin anew.
-func recall(pod *corev1.Pod, route types.NamespacedName, document string, now time.Time) told {
-	t := told{route: route, document: document}
+func recall(pod *corev1.Pod, document string, now time.Time) told {
+	t := told{document: document}
 	if pod.Annotations[v1alpha1.DocumentAnnotation] == document {
 		count, _ := strconv.Atoi(pod.Annotations[v1alpha1.NudgeAnnotation])
 		t.count, t.at = min(max(count, 0), maxNudges), now

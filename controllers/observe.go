@@ -150,5 +150,5 @@ func (r *RouteReconciler) drop(key types.NamespacedName) {
 	r.verdicts.forget(key)
 	r.orders.forget(key)
 	r.edits.forget(key)
-	r.kills.keep(key, nil)
+	r.kills.forget(key)
 }

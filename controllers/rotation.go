@@ -25,12 +25,12 @@ import (
 type rotations struct {
 	mu    sync.Mutex
 	users map[types.NamespacedName]map[types.NamespacedName]bool // routes, by Secret
-	pods  map[types.UID]rotated
+
+	pods podMemory[rotated]
 }
 
 // rotated is the versions that a Pod was told of, and when.
 type rotated struct {
-	route    types.NamespacedName
 	versions string
 	count    int
 	at       time.Time
@@ -65,48 +65,26 @@ func (x *rotations) readers(_ context.Context, secret client.Object) (list []rec
 	return list
 }
 
-// keep forgets the Pods of a route that are gone.
-func (x *rotations) keep(route types.NamespacedName, pods []corev1.Pod) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for uid, p := range x.pods {
-		if p.route == route && !among(pods, uid) {
-			delete(x.pods, uid)
-		}
-	}
-}
-
 func (x *rotations) forget(route types.NamespacedName) {
 	x.reads(route, nil)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for uid, p := range x.pods {
-		if p.route == route {
-			delete(x.pods, uid)
-		}
-	}
+	x.pods.forget(route)
 }
 
 // due says whether a Pod is to be told of these versions now, and when to look again;
 // 0 for not at all. A Pod that is seen for the first time has read them already.
 func (x *rotations) due(pod *corev1.Pod, route types.NamespacedName, versions string, now time.Time) (tell bool, again time.Duration) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.pods == nil {
-		x.pods = map[types.UID]rotated{}
-	}
-	last, ok := x.pods[pod.UID]
+	last, ok := x.pods.get(route, pod.UID)
 	switch {
 	case !ok:
-		last = rotated{route, versions, 2, now}
+		last = rotated{versions, 2, now}
 	case last.versions != versions:
-		last, tell, again = rotated{route, versions, 1, now}, true, nudgeAgain
+		last, tell, again = rotated{versions, 1, now}, true, nudgeAgain
 	case last.count == 1 && now.Sub(last.at) >= nudgeAgain:
 		last.count, tell = 2, true
 	case last.count == 1:
 		again = nudgeAgain - now.Sub(last.at)
 	}
-	x.pods[pod.UID] = last
+	x.pods.set(route, pod.UID, last)
 	return tell, again
 }
 
@@ -117,7 +95,7 @@ func (r *RouteReconciler) rotate(ctx context.Context, s *scope, now time.Time) (
 		return 0, nil
 	}
 	r.rotations.reads(s.key, s.secrets)
-	r.rotations.keep(s.key, s.pods)
+	r.rotations.pods.keep(s.key, s.pods)
 	versions, err := r.secretVersions(ctx, s)
 	if err != nil {
 		return 0, err

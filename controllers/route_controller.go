@@ -49,7 +49,7 @@ type RouteReconciler struct {
 	WatchSecrets bool
 
 	applied   appliedIntents
-	nudges    nudges
+	nudges    podMemory[told]
 	rotations rotations
 	writes    writes
 	edits     edits
