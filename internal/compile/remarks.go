@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -32,10 +33,8 @@ const (
 	callTakes       = 8 << 10
 	answerTakes     = 4 << 10
 	connectionTakes = 20 << 10 // twice that with TLS
-	headTakes       = 64 << 10 // of the budget, for each connection
 	statisticsTake  = 55 << 10 // of a backend
 	limiterTakes    = 5 << 20  // of a limit with a key
-	fewConnections  = 16
 )
 
 // narrow says what of the route's own bounds its memory limit cannot hold: one call with
@@ -71,14 +70,16 @@ func narrow(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route) []string {
 	return list
 }
 
-// budget is what heads and bodies may take under a limit.
-func budget(limit int64) int64 { return limit / 2 }
+// divided is how a proxy divides what it has under a limit: half of it is its budget.
+func divided(limit int64) (budget int64, m routeconfig.Memory) {
+	budget = limit / 2
+	return budget, routeconfig.Divide(budget, 0)
+}
 
-func connections(limit int64) int64 { return max(budget(limit)/4/headTakes, fewConnections) }
-
-// room is what is left of the budget for bodies.
+// room is what there is for the bodies of calls.
 func room(limit int64) int64 {
-	return budget(limit) - min(connections(limit)*headTakes, budget(limit)/2)
+	_, m := divided(limit)
+	return m.Bodies
 }
 
 // callBytes is what a call takes of the budget with bodies as large as they may be: the
@@ -95,17 +96,16 @@ func callBytes(r *routeconfig.Route) int64 {
 
 // most is what a proxy takes at most, by the formula of docs/operations/memory.md.
 func most(r *routeconfig.Route, limit int64) int64 {
-	backends, connection, bodies := int64(len(r.Backends)), int64(connectionTakes), budget(limit)
+	budget, m := divided(limit)
+	backends, connection := int64(len(r.Backends)), int64(connectionTakes)
 	if r.Listener.TLSSecret != "" {
 		connection *= 2
 	}
-	for i := range r.Backends {
-		if r.Backends[i].Shadow != nil {
-			bodies = budget(limit) / 8 * 9
-		}
+	if slices.ContainsFunc(r.Backends, func(b routeconfig.Backend) bool { return b.Shadow != nil }) {
+		budget += m.Shadows
 	}
-	sum := processTakes + bodies + int64(r.Dispatch.MaxInFlight)*(callTakes+answerTakes*backends) +
-		connections(limit)*connection + backends*statisticsTake
+	sum := processTakes + budget + int64(r.Dispatch.MaxInFlight)*(callTakes+answerTakes*backends) +
+		int64(m.Connections)*connection + backends*statisticsTake
 	for i := range r.RateLimits {
 		if r.RateLimits[i].Key != routeconfig.KeyNone {
 			sum += limiterTakes

@@ -4,7 +4,6 @@
 package proxy
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +31,7 @@ type Proxy struct {
 	compressors compressors
 	clients     *clients
 	memory      *body.Budget
-	// shadowMemory is an eighth of what calls have, on top of it.
+	// shadowMemory is on top of what calls have.
 	shadowMemory *body.Budget
 
 	mu      sync.Mutex           // guards what follows, and changes of plan
@@ -44,15 +43,12 @@ type Proxy struct {
 
 // New returns a Proxy that serves nothing yet.
 func New(o Options) *Proxy {
-	budget := o.budget()
-	connections := cmp.Or(o.MaxConnections, max(int(budget/4/maxHead), 16))
+	m := routeconfig.Divide(o.budget(), o.MaxConnections)
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
-		clients: newClients(connections, slowRequest), compressors: newCompressors(),
-		// A head is in memory before anybody of ours sees it.
-		memory:       &body.Budget{Limit: budget - min(int64(connections)*maxHead, budget/2)},
-		shadowMemory: &body.Budget{Limit: budget / 8},
+		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(),
+		memory: &body.Budget{Limit: m.Bodies}, shadowMemory: &body.Budget{Limit: m.Shadows},
 	}
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen

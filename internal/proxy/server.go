@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 	// keepAlive is how long a client's connection may be idle.
 	keepAlive = 120 * time.Second
 	// maxHead bounds a request's head, in bytes; beyond it net/http answers 431.
-	maxHead = 64 << 10
+	maxHead = routeconfig.MaxHead
 	// Of HTTP/2: what a connection may have sent that nobody has read yet, in bytes, and
 	// after how long a silent one is asked, and given up.
 	streamBuffer, connectionBuffer = 64 << 10, 128 << 10
