@@ -43,12 +43,19 @@ type opening struct {
 	opened  []*server          // those of them that are new
 	holders map[int]string     // the routes that have the port that they want, by port
 	left    []*server          // servers of routes that go elsewhere, or are no more
+	wishes  map[*server]wish   // of routes that stay on a port that they do not want
+}
+
+// wish is the port that a route wants, and why it cannot have it.
+type wish struct {
+	port    int
+	refused error
 }
 
 // open leaves every route where it is if that is the port that it wants, hands ports over
 // that others leave, and opens the rest. Nothing has changed where it returns an error.
 func (p *Proxy) open(fresh *plan) (*opening, error) {
-	o := &opening{proxy: p, servers: map[string]*server{}, holders: map[int]string{}}
+	o := &opening{proxy: p, servers: map[string]*server{}, holders: map[int]string{}, wishes: map[*server]wish{}}
 	for _, id := range fresh.order {
 		if s := p.servers[id]; s != nil && s.refused == nil && s.port == fresh.routes[id].config.Listener.Port {
 			o.take(id, s)
@@ -113,7 +120,7 @@ func (o *opening) listen(config *routeconfig.Route) (net.Listener, error) {
 // elsewhere lets a route listen where it does meanwhile, or on a free port.
 func (o *opening) elsewhere(id string, config *routeconfig.Route, refused error) error {
 	if s := o.proxy.servers[id]; s != nil && s.refused != nil {
-		s.port, s.refused = config.Listener.Port, refused
+		o.wishes[s] = wish{config.Listener.Port, refused}
 		o.servers[id] = s
 		return nil
 	}
@@ -129,9 +136,17 @@ func (o *opening) elsewhere(id string, config *routeconfig.Route, refused error)
 	return nil
 }
 
+// note lets servers that stay know what their routes want now.
+func (o *opening) note() {
+	for s, w := range o.wishes {
+		s.port, s.refused = w.port, w.refused
+	}
+}
+
 // become makes a plan the current one, on the servers that were opened for it.
 func (p *Proxy) become(fresh *plan, o *opening) {
 	old := p.plan.Load()
+	o.note()
 	p.plan.Store(fresh)
 	for _, s := range o.opened {
 		s.start()
@@ -176,9 +191,11 @@ func (p *Proxy) Reclaim() (settled bool) {
 	if err != nil {
 		return false // as it was
 	}
-	if len(o.opened) > 0 {
-		p.become(&fresh, o)
+	if len(o.opened) == 0 {
+		o.note()
+		return false
 	}
+	p.become(&fresh, o)
 	return !p.displaced()
 }
 

@@ -2,12 +2,14 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -175,5 +177,40 @@ func TestP7WhatCannotBeHadIsHadLater(t *testing.T) {
 	}
 	if third := at(p); third[0] != port || !answers(port) || !p.Reclaim() {
 		t.Errorf("the route is at %v, want %d", third, port)
+	}
+}
+
+// P7: a document that is refused leaves routes wanting what they wanted, those too that
+// listen elsewhere meanwhile.
+func TestP7RefusedDocumentsChangeNoWish(t *testing.T) {
+	t.Parallel()
+	b, n := testkit.NewBackend(t, nil), ports(t, 3)
+	broken := errors.New("broken")
+	p := listening(t, proxy.Options{FreePorts: true, Listen: func(route *routeconfig.Route) (net.Listener, error) {
+		switch route.Listener.Port {
+		case n[0], n[1]:
+			return nil, syscall.EADDRINUSE
+		case n[2]:
+			return nil, broken
+		}
+		return net.Listen("tcp", address(route.Listener.Port))
+	}})
+	route := func(name string, port int) routeconfig.Route {
+		return testkit.Route(name, testkit.Receivers(testkit.Receiver("one", b.URL)), on(port))
+	}
+	if err := p.Load(proxytest.Encode(t, route("a", n[0]))); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Load(proxytest.Encode(t, route("a", n[1]), route("b", n[2]))); !errors.Is(err, broken) {
+		t.Errorf("error %v, want that of b", err)
+	}
+	if got := p.Listening(); len(got) != 1 || got[0].Port != n[0] || got[0].Refused == nil {
+		t.Errorf("after a document that was refused: %+v, want port %d", got, n[0])
+	}
+	if err := p.Load(proxytest.Encode(t, route("a", n[1]))); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Listening(); len(got) != 1 || got[0].Port != n[1] || got[0].Refused == nil {
+		t.Errorf("after another wish: %+v, want port %d", got, n[1])
 	}
 }
