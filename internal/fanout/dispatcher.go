@@ -35,9 +35,18 @@ func timedOut(ctx context.Context) bool {
 	return context.Cause(ctx) == ErrTimeout //nolint:errorlint // our own cause, never wrapped
 }
 
-// halted tells the end of the proxy from that of the client.
-func halted(client context.Context) bool {
+// Stopped tells the end of the proxy from that of the client.
+func Stopped(client context.Context) bool {
 	return context.Cause(client) == ErrStopped //nolint:errorlint // our own cause, never wrapped
+}
+
+// Departure is the cause for which exchanges end whose client's context has ended:
+// ErrStopped or ErrClientClosed.
+func Departure(client context.Context) error {
+	if Stopped(client) {
+		return ErrStopped
+	}
+	return ErrClientClosed
 }
 
 // ErrOverloaded is returned by Dispatch when MaxInFlight calls are under way.

@@ -21,11 +21,10 @@ type flight struct {
 	stragglers Stragglers
 	cancels    []context.CancelCauseFunc // by backend
 	decided    chan struct{}
-	// Streams that nobody has closed yet. There are none, and no kept, before streaming is
-	// set; kept is closed once their reader is known.
-	streams   sync.WaitGroup
-	streaming bool
-	kept      chan struct{}
+	// Streams that nobody has closed yet, and what is closed once their reader is known; nil
+	// while there was none.
+	streams sync.WaitGroup
+	kept    chan struct{}
 }
 
 type arrival struct {
@@ -213,9 +212,9 @@ func (f *flight) takeArrived(v verdict) verdict {
 
 // depart follows a client that has left, or a proxy that stops: then nothing finishes.
 func (f *flight) depart(client context.Context) {
-	cause := ErrClientClosed
-	if halted(client) {
-		cause, f.stragglers = ErrStopped, Cancel
+	cause := Departure(client)
+	if Stopped(client) {
+		f.stragglers = Cancel
 	}
 	if f.stragglers == Finish {
 		return
@@ -250,7 +249,7 @@ func (f *flight) giveUp(o Outcome, r Reason, each func(backend int)) {
 
 // leave sees the backends out that have not handed over their answer.
 func (f *flight) leave() {
-	if f.waiting == 0 && !f.streaming {
+	if f.waiting == 0 && f.kept == nil {
 		f.land()
 		return
 	}
@@ -269,7 +268,7 @@ func (f *flight) finish() {
 			f.d.Observer.Answered(a.backend, &a.answer)
 		}
 	}
-	if f.streaming {
+	if f.kept != nil {
 		<-f.kept
 	}
 	f.streams.Wait()

@@ -36,7 +36,7 @@ func (r *Result) Affected() bool {
 // end notes that a call ended before it was over. A decision that was made, while the
 // response still waited for stragglers, is shown to a client that is there.
 func (r *Result) end(client context.Context, v verdict) {
-	if !halted(client) {
+	if !Stopped(client) {
 		r.Outcome = ClientClosed
 		return
 	}
@@ -52,7 +52,7 @@ func (r *Result) Keep(i int) {
 			r.flight.discard(&r.Answers[j])
 		}
 	}
-	if r.flight.streaming {
+	if r.flight.kept != nil {
 		close(r.flight.kept)
 	}
 }

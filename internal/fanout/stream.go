@@ -43,8 +43,8 @@ func (f *flight) observe(i int, a *Answer) {
 	o.answer.Stream = nil
 	a.Stream = o
 	f.streams.Add(1)
-	if !f.streaming {
-		f.streaming, f.kept = true, make(chan struct{})
+	if f.kept == nil {
+		f.kept = make(chan struct{})
 	}
 }
 

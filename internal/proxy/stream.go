@@ -20,13 +20,7 @@ import (
 func (v *visit) stream(response *combine.Response) {
 	answer := &v.result.Answers[response.Passed]
 	ctx := v.request.Context()
-	stop := context.AfterFunc(ctx, func() {
-		if stopped(ctx) {
-			answer.Stream.Abort(fanout.ErrStopped)
-			return
-		}
-		answer.Stream.Abort(fanout.ErrClientClosed)
-	})
+	stop := context.AfterFunc(ctx, func() { answer.Stream.Abort(fanout.Departure(ctx)) })
 	err := v.copy(response, answer)
 	if stop() && errors.Is(err, fanout.ErrClientClosed) {
 		answer.Stream.Abort(fanout.ErrClientClosed)
@@ -35,7 +29,7 @@ func (v *visit) stream(response *combine.Response) {
 	now := time.Now()
 	switch {
 	case answer.Outcome == fanout.Succeeded && err == nil:
-	case stopped(ctx):
+	case fanout.Stopped(ctx):
 		v.outcome = fanout.Unmet
 	case ctx.Err() != nil || errors.Is(err, fanout.ErrClientClosed):
 		v.outcome = fanout.ClientClosed
@@ -48,9 +42,6 @@ func (v *visit) stream(response *combine.Response) {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to tell a client that this is not the end
 	}
 }
-
-// stopped reports whether a request was cut because its server ends, and not by its client.
-func stopped(ctx context.Context) bool { return errors.Is(context.Cause(ctx), fanout.ErrStopped) }
 
 // copy writes head, body and trailer. The error wraps fanout.ErrClientClosed where the
 // client takes no more.
