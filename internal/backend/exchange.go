@@ -5,15 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
@@ -120,11 +116,7 @@ func (e *exchange) unsent() bool { return e.unprocessed || e.unwritten || !e.con
 // stale reports whether the exchange met a connection that had died while it was idle.
 // Nothing was sent on it, or what is safe to repeat (RFC 9110, section 9.2.2).
 func (e *exchange) stale(call *fanout.Call) bool {
-	return e.reused && (e.unwritten || e.died && safe(e.backend.methodOf(call)))
-}
-
-func safe(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+	return e.reused && (e.unwritten || e.died && fanout.SafeMethod(e.backend.methodOf(call)))
 }
 
 func (e *exchange) gotConn(info httptrace.GotConnInfo) { e.connected, e.reused = true, info.Reused }
@@ -200,106 +192,10 @@ func (e *exchange) attach(out *http.Request, content []byte) {
 	out.ContentLength = int64(len(content))
 }
 
-// read takes the response, whole.
-func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.Response) {
-	e.answer = fanout.Answer{Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header}
-	declared := response.ContentLength
-	if response.Body == http.NoBody {
-		declared = 0 // to HEAD, and with 304, it announces the body of another response
-		if e.backend.methodOf(call) == http.MethodHead && call.Method != http.MethodHead {
-			maps.DeleteFunc(response.Header, func(name string, _ []string) bool { return headers.AboutContent(name) })
-		}
-	}
-	memory, _ := call.Memory.(*body.Account)
-	content, err := e.content(response, declared, memory)
-	switch {
-	case errors.Is(err, body.ErrTooLarge):
-		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge
-	case errors.Is(err, body.ErrMemory):
-		e.answer = overloaded()
-	case errors.Is(err, body.ErrEncoding):
-		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Uncombinable
-		if !e.backend.succeeded(call, response.StatusCode) {
-			e.answer.Reason = fanout.Status
-		}
-	case err != nil:
-		e.answer = failure(ctx, fanout.Reset)
-		e.answer.Status, e.answer.Header = response.StatusCode, response.Header
-	default:
-		e.answer.Body = content
-		if !e.backend.succeeded(call, response.StatusCode) {
-			e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Status
-			e.answer.RetryAfter = retryAfter(response.Header)
-		}
-	}
-	e.answer.Refused = e.answer.Outcome == fanout.Failed && e.backend.credential != nil &&
-		(response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden)
-}
-
-// content is the body, decoded where it is to become part of another one.
-func (e *exchange) content(response *http.Response, declared int64, memory *body.Account) ([]byte, error) {
-	codings := body.Codings(response.Header["Content-Encoding"])
-	if len(codings) == 0 || !e.backend.combined || declared == 0 {
-		return body.Read(response.Body, declared, e.backend.maxSize, memory) //nolint:wrapcheck // told apart by read
-	}
-	if declared > e.backend.maxSize {
-		return nil, body.ErrTooLarge
-	}
-	content, err := body.Decode(response.Body, codings, e.backend.maxSize, memory)
-	if err == nil {
-		delete(response.Header, "Content-Encoding")
-	}
-	return content, err //nolint:wrapcheck // told apart by read
-}
-
 // failure is the answer of an exchange that yielded no complete response.
 func failure(ctx context.Context, r fanout.Reason) fanout.Answer {
 	if ctx.Err() != nil {
 		r = fanout.Timeout
 	}
 	return fanout.Answer{Outcome: fanout.Failed, Reason: r}
-}
-
-// successes are the statuses that count as success; none means every 2xx.
-type successes map[int]bool
-
-func newSuccesses(codes []int) successes {
-	s := successes{}
-	for _, code := range codes {
-		s[code] = true
-	}
-	return s
-}
-
-// succeeded judges a status. A 304 answers a condition of the caller's, which only
-// responses of a single backend may carry.
-func (b *Backend) succeeded(call *fanout.Call, status int) bool {
-	if status == http.StatusNotModified && !b.combined && conditional(call.Header) {
-		return true
-	}
-	if len(b.success) > 0 {
-		return b.success[status]
-	}
-	return status/100 == 2
-}
-
-func conditional(h http.Header) bool {
-	for name := range h {
-		if strings.HasPrefix(name, "If-") {
-			return true
-		}
-	}
-	return false
-}
-
-// retryAfter reads the field (RFC 9110, section 10.2.3) in both its forms.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }

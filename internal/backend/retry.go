@@ -96,7 +96,7 @@ func (r *reservation) repeatable(call *fanout.Call) bool {
 // survives reports whether a request is repeated whose connection dies: it may prefer an
 // old connection to making a new one.
 func (r *reservation) survives(call *fanout.Call) bool {
-	return safe(r.backend.methodOf(call)) || r.backend.retry.resets && r.repeatable(call)
+	return r.Safe(call) || r.backend.retry.resets && r.repeatable(call)
 }
 
 // backoff is random between nothing and a bound that doubles (full jitter).

@@ -2,30 +2,14 @@ package proxy
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
-)
-
-const (
-	// writeTimeout is renewed with each writeChunk, so that it bounds how slowly a
-	// client may read, not how long.
-	writeTimeout = 30 * time.Second
-	writeChunk   = 64 << 10
-	// statusClientClosed is what the log says of a call that its client left.
-	statusClientClosed = 499
-	// maxPooled keeps a large response from holding its memory when it is written: what is
-	// pooled is nobody's.
-	maxPooled = 64 << 10
 )
 
 // handler takes the calls of one route: accept, match, authenticate, limit,
@@ -157,153 +141,4 @@ func (v *visit) compute(call *fanout.Call) {
 		call.Input = nil
 		input.Close()
 	}
-}
-
-func (v *visit) respond() {
-	now := time.Now()
-	if v.result.Outcome == fanout.ClientClosed {
-		v.result.Keep(-1)
-		v.outcome, v.status = fanout.ClientClosed, statusClientClosed
-		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
-		v.log(now)
-		hangUp()
-	}
-	if v.result.Stopped {
-		v.unable(gate.Stopping())
-		return
-	}
-	buffer := v.proxy.buffer()
-	response := v.route.combiner.Combine(v.result, (*buffer)[:0])
-	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.request.Method != http.MethodHead
-	if response.Short || streams && !v.Memory.Take(streamChunk) {
-		v.unable(gate.OutOfMemory())
-		return
-	}
-	v.outcome = response.Outcome
-	if streams {
-		v.result.Keep(response.Passed)
-		v.stream(&response)
-		return
-	}
-	v.result.Keep(-1) // to HEAD, though the backend was asked otherwise, there is no body
-	v.send(&response)
-	now = time.Now()
-	v.route.calls.Record(now, v.outcome, now.Sub(v.start))
-	v.log(now)
-	if v.combined() && cap(response.Body) <= maxPooled {
-		*buffer = response.Body
-	}
-	v.proxy.buffers.Put(buffer)
-}
-
-// unable answers a call that was dispatched, and whose response cannot be made.
-func (v *visit) unable(why *gate.Refusal) {
-	v.result.Keep(-1)
-	now := time.Now()
-	v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
-	v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
-	v.route.combiner.Diagnose(v.result, v.writer.Header())
-	combine.ForbidRetry(v.result, v.writer.Header())
-	v.answer(why)
-}
-
-// send writes a response whose body is whole.
-func (v *visit) send(response *combine.Response) {
-	if response.Passed >= 0 {
-		v.announce(response, v.result.Answers[response.Passed].Header["Content-Length"])
-		v.write(response.Status, response.Header, response.Body)
-		return
-	}
-	v.write(response.Status, response.Header, v.proxy.compress(response.Header, v.request, response.Body, v.Memory))
-}
-
-// announce passes the length on that a backend announced of a body that is not sent: that
-// of the response to GET, or of what has not changed (RFC 9110, section 8.6). Over HTTP/2
-// Go's clients take such a 304 for one that was cut off; a length is no must there.
-func (v *visit) announce(response *combine.Response, length []string) {
-	switch {
-	case len(length) != 1 || !digits(length[0]):
-	case v.request.Method == http.MethodHead && bodyAllowed(response.Status):
-		response.Header["Content-Length"] = length
-	case response.Status == http.StatusNotModified && v.request.ProtoMajor == 1:
-		response.Header["content-length"] = length // its canonical name net/http takes out
-	}
-}
-
-func digits(text string) bool {
-	return text != "" && len(text) < 19 && strings.Trim(text, "0123456789") == ""
-}
-
-func (v *visit) combined() bool { return v.route.config.Response.Combined() }
-
-// buffer returns one for a combined body, which is on the wire when the handler
-// returns.
-func (p *Proxy) buffer() *[]byte {
-	if b, ok := p.buffers.Get().(*[]byte); ok {
-		return b
-	}
-	return new([]byte)
-}
-
-// refuse answers a request that makes no call.
-func (v *visit) refuse(r *gate.Refusal) {
-	v.route.calls.Refuse(v.start)
-	v.answer(r)
-}
-
-// hangUp ends a request whose client has left. It may have closed its half of the
-// connection alone, and must not read an empty 200 for its answer.
-func hangUp() {
-	panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to say nothing
-}
-
-// answer writes a refusal.
-func (v *visit) answer(r *gate.Refusal) {
-	if r.Gone && stopped(v.request.Context()) {
-		r = gate.Stopping()
-	}
-	if r.Gone {
-		v.status = statusClientClosed
-		v.log(time.Now())
-		hangUp()
-	}
-	h := http.Header{"Content-Type": {combine.ContentType}}
-	if r.Field != "" {
-		h[r.Field] = []string{r.Value}
-	}
-	v.unburden(h)
-	p := combine.Problem{Slug: r.Slug, Title: r.Title, Status: r.Status, Detail: r.Detail}
-	v.write(r.Status, h, p.Append(nil))
-	v.log(time.Now())
-	v.linger()
-}
-
-// write sends a response.
-func (v *visit) write(status int, fields http.Header, body []byte) {
-	v.status = status
-	h := v.writer.Header()
-	maps.Copy(h, fields)
-	if bodyAllowed(status) && v.request.Method != http.MethodHead {
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	} else {
-		body = nil // to HEAD without a length but a backend's: that of GET is not known
-	}
-	control := http.NewResponseController(v.writer)
-	_ = control.SetWriteDeadline(time.Now().Add(v.patience)) // the server's writers have deadlines
-	v.writer.WriteHeader(status)
-	for len(body) > 0 {
-		n, err := v.writer.Write(body[:min(len(body), writeChunk)])
-		v.bytes += n
-		if err != nil {
-			return
-		}
-		if body = body[n:]; len(body) > 0 {
-			_ = control.SetWriteDeadline(time.Now().Add(v.patience))
-		}
-	}
-}
-
-// bodyAllowed follows RFC 9110, section 6.4.1.
-func bodyAllowed(status int) bool {
-	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
