@@ -40,8 +40,9 @@ func (g *Group) fault() *Fault {
 // Forbids returns why the values of a snapshot may not be sent to an authority, or nil
 // where they may. The host is without brackets.
 func (g *Group) Forbids(s *Snapshot, host, port string) *Fault {
-	if s.Allows(host, port) {
+	why := s.Forbids(host, port)
+	if why == "" {
 		return nil
 	}
-	return &Fault{fmt.Sprintf("Secret %q: %s", g.Secret, s.Forbids(host, port)), ErrUnfit}
+	return &Fault{fmt.Sprintf("Secret %q: %s", g.Secret, why), ErrUnfit}
 }

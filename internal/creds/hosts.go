@@ -98,9 +98,9 @@ func isAddress(entry string) bool {
 
 // unmatchable says why a line is no host[:port], or nothing.
 func unmatchable(line string) string {
-	for sign, fault := range signs() {
-		if strings.Contains(line, sign) {
-			return fault
+	for _, s := range signs() {
+		if strings.Contains(line, s.sign) {
+			return s.fault
 		}
 	}
 	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(line, "["), "]")); err == nil {
@@ -123,12 +123,17 @@ func unmatchable(line string) string {
 	return ""
 }
 
-// signs are what no host has, with what they are a sign of.
-func signs() iter.Seq2[string, string] {
-	return func(yield func(sign, fault string) bool) {
-		_ = yield("://", "it has a scheme") && yield("/", "it has a slash") && yield("@", "it has a user") &&
-			yield("*", "it has a wildcard, and hosts are compared as they are") &&
-			yield(",", severalHosts) && yield(";", severalHosts) && yield(" ", severalHosts) && yield("\t", severalHosts)
+// signs are what no host has, with what they are a sign of; the first one tells most.
+func signs() []struct{ sign, fault string } {
+	return []struct{ sign, fault string }{
+		{"://", "it has a scheme"},
+		{"/", "it has a slash"},
+		{"@", "it has a user"},
+		{"*", "it has a wildcard, and hosts are compared as they are"},
+		{",", severalHosts},
+		{";", severalHosts},
+		{" ", severalHosts},
+		{"\t", severalHosts},
 	}
 }
 

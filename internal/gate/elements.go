@@ -7,11 +7,10 @@ import "strings"
 type forwarded struct {
 	text string
 	at   int
-	last [maxHops - 1]string // elements, by their number modulo its length
-	n    int
-	by   string // for= of the element at hand
-	// nodes are those of the elements.
-	nodes [maxHops - 1]string
+	// last are elements, and nodes what stands in for= of each, by their number modulo
+	// the length; n is that of the one at hand.
+	last, nodes [maxHops - 1]string
+	n           int
 }
 
 // parseForwarded returns the last elements of a field as they were written, and for= of
@@ -38,8 +37,8 @@ func (f *forwarded) skip(set string) {
 
 // element takes one element, to the comma behind it.
 func (f *forwarded) element() bool {
-	begin, known := f.at, false
-	f.by = ""
+	begin, known, i := f.at, false, f.n%len(f.last)
+	f.nodes[i] = ""
 	for {
 		name, value, ok := f.pair()
 		if !ok {
@@ -49,9 +48,9 @@ func (f *forwarded) element() bool {
 			if known {
 				return false // it stands there once at most
 			}
-			f.by, known = value, true
+			f.nodes[i], known = value, true
 		}
-		f.last[f.n%len(f.last)] = f.text[begin:f.at]
+		f.last[i] = f.text[begin:f.at]
 		f.skip(" \t")
 		if f.at == len(f.text) || f.text[f.at] == ',' {
 			break
@@ -64,7 +63,6 @@ func (f *forwarded) element() bool {
 			break
 		}
 	}
-	f.nodes[f.n%len(f.nodes)] = f.by
 	f.n++
 	return true
 }

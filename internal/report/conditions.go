@@ -28,9 +28,10 @@ func unknown(reason, message string) verdict {
 // conditions sets every condition that is ours, on every pass. A transition time
 // moves only with its status.
 func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
-	accepted, refs, programmed := accepted(in), withServices(in, resolvedRefs(in)), programmed(in)
-	ready, stalled := ready(accepted, refs, programmed), stalled(in, accepted)
-	reconciling := reconciling(in, stalled, programmed, ready)
+	h := hindered(in)
+	accepted, refs, programmed := accepted(in), withServices(in, resolvedRefs(in)), programmed(in, h)
+	ready, stalled := ready(accepted, refs, programmed), stalled(accepted, h)
+	reconciling := reconciling(in, h, stalled, programmed, ready)
 	if lingers(in, programmed) {
 		programmed, ready = verdict{}, verdict{}
 	}

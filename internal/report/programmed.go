@@ -12,14 +12,14 @@ import (
 // programmed is observed: ready proxies report the document's hash. A new Pod
 // counts once it is ready and was asked, so that scaling up does not flap. What keeps Pods
 // from being there is told whether proxies serve the spec or not.
-func programmed(in Input) verdict {
+func programmed(in Input, h hindrance) verdict {
 	if v, ok := unserved(in); ok {
 		return v
 	}
 	if v, ok := held(in, v1alpha1.ConditionProgrammed); ok {
 		return v
 	}
-	v, h := served(in), hindered(in)
+	v := served(in)
 	if h.message != "" {
 		v.message += "; " + h.message
 	}

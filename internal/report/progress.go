@@ -10,14 +10,14 @@ import (
 // reconciling is kstatus': until the spec is served and the Pods are rolled out. Of
 // Reconciling and Stalled kstatus takes the first that is True, so only one is. Proxies
 // that are lost later are no work under way.
-func reconciling(in Input, stalled, programmed, ready verdict) verdict {
+func reconciling(in Input, h hindrance, stalled, programmed, ready verdict) verdict {
 	lost := programmed.status == metav1.ConditionFalse && programmed.reason != v1alpha1.ReasonRefused && len(asked(in)) == 0 && once(in)
 	switch {
 	case stalled.status == metav1.ConditionTrue || programmed.reason == v1alpha1.ReasonNoProxies:
 		return no(v1alpha1.ReasonReconciled, "Nothing is under way")
 	case !rolledOut(in) && ready.status == metav1.ConditionTrue:
 		message := "The rollout of the Pods is not complete"
-		if h := hindered(in); h.message != "" {
+		if h.message != "" {
 			message += "; " + h.message
 		}
 		return yes(v1alpha1.ReasonReconciling, message)
@@ -28,11 +28,11 @@ func reconciling(in Input, stalled, programmed, ready verdict) verdict {
 }
 
 // stalled is for what retrying cannot help, and for a rollout that Kubernetes gave up.
-func stalled(in Input, accepted verdict) verdict {
+func stalled(accepted verdict, h hindrance) verdict {
 	if accepted.status != metav1.ConditionTrue {
 		return yes(accepted.reason, accepted.message)
 	}
-	if h := hindered(in); h.reason == v1alpha1.ReasonProgressDeadlineExceeded {
+	if h.reason == v1alpha1.ReasonProgressDeadlineExceeded {
 		return yes(h.reason, h.message)
 	}
 	return no(v1alpha1.ReasonReconciled, "Nothing stands in the way")

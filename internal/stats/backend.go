@@ -89,10 +89,9 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 func (b *Backend) Report(now time.Time, name string) BackendReport {
 	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}}
 	if f := b.failure.Load(); f != nil {
-		report.LastFailure = &Failure{
-			Reason: f.Reason, Status: f.Status, Refused: f.Refused, Message: f.Message,
-			Time: f.Time, AgeSeconds: max(now.Sub(f.Time), 0).Seconds(),
-		}
+		last := *f
+		last.AgeSeconds = max(now.Sub(f.Time), 0).Seconds()
+		report.LastFailure = &last
 	}
 	for i, w := range windows() {
 		total, seconds := b.series.sum(now, i)
