@@ -84,7 +84,7 @@ func newFrom(t *testing.T, config *routeconfig.Backend, secrets *testkit.Secrets
 }
 
 func call(method, body string) *fanout.Call {
-	return &fanout.Call{Method: method, Path: "/", Header: http.Header{}, Body: []byte(body)}
+	return &fanout.Call{Method: method, Path: "/", Header: http.Header{}, Body: []byte(body), Memory: testkit.Account()}
 }
 
 func askOnce(ctx context.Context, b *backend.Backend, c *fanout.Call) fanout.Answer {

@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 // read takes the response, whole.
@@ -24,12 +25,11 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 			maps.DeleteFunc(response.Header, func(name string, _ []string) bool { return headers.AboutContent(name) })
 		}
 	}
-	memory, _ := call.Memory.(*body.Account)
-	content, err := e.content(response, declared, memory)
+	content, err := e.content(response, declared, call.Memory)
 	switch {
 	case errors.Is(err, body.ErrTooLarge):
 		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge
-	case errors.Is(err, body.ErrMemory):
+	case errors.Is(err, memory.ErrUsedUp):
 		e.answer = overloaded()
 	case errors.Is(err, body.ErrEncoding):
 		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Uncombinable
@@ -51,15 +51,15 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 }
 
 // content is the body, decoded where it is to become part of another one.
-func (e *exchange) content(response *http.Response, declared int64, memory *body.Account) ([]byte, error) {
+func (e *exchange) content(response *http.Response, declared int64, account *memory.Account) ([]byte, error) {
 	codings := body.Codings(response.Header["Content-Encoding"])
 	if len(codings) == 0 || !e.backend.combined || declared == 0 {
-		return body.Read(response.Body, declared, e.backend.maxSize, memory) //nolint:wrapcheck // told apart by read
+		return body.Read(response.Body, declared, e.backend.maxSize, account) //nolint:wrapcheck // told apart by read
 	}
 	if declared > e.backend.maxSize {
 		return nil, body.ErrTooLarge
 	}
-	content, err := body.Decode(response.Body, codings, e.backend.maxSize, memory)
+	content, err := body.Decode(response.Body, codings, e.backend.maxSize, account)
 	if err == nil {
 		delete(response.Header, "Content-Encoding")
 	}

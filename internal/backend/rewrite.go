@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -122,10 +122,9 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 	if !r.any() {
 		return r.unchanged, nil
 	}
-	memory, _ := call.Memory.(*body.Account)
 	in, out := input(call), &rewritten{}
 	for _, c := range r.headers {
-		text, ok, err := value(ctx, c.program, in, memory)
+		text, ok, err := value(ctx, c.program, in, call.Memory)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +133,7 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 		}
 	}
 	for _, c := range r.query {
-		text, ok, err := value(ctx, c.program, in, memory)
+		text, ok, err := value(ctx, c.program, in, call.Memory)
 		if err != nil {
 			return nil, err
 		}
@@ -143,7 +142,7 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 		}
 	}
 	if r.path != nil {
-		path, _, err := value(ctx, r.path, in, memory)
+		path, _, err := value(ctx, r.path, in, call.Memory)
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +154,7 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 		return out, nil
 	}
 	var err error
-	out.body, err = r.body.JSON(ctx, in, memory, r.maxBody)
+	out.body, err = r.body.JSON(ctx, in, call.Memory, r.maxBody)
 	out.hasBody = true
 	return out, err //nolint:wrapcheck // shown as the reason alone
 }
@@ -164,9 +163,9 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 const escaped = 3
 
 // value is that of a field, a parameter or the path, which the call keeps.
-func value(ctx context.Context, p *expression.Program, in *expression.Input, memory *body.Account) (text string, ok bool, err error) {
+func value(ctx context.Context, p *expression.Program, in *expression.Input, account *memory.Account) (text string, ok bool, err error) {
 	text, ok, err = p.Text(ctx, in)
-	if err == nil && !memory.Take(escaped*int64(len(text))) {
+	if err == nil && !account.Take(escaped*int64(len(text))) {
 		err = expression.ErrMemory
 	}
 	return text, ok, err //nolint:wrapcheck // shown as the reason alone

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -38,11 +38,11 @@ func TestK3ExpressionsEndWithTheCall(t *testing.T) {
 			{over(fanout.ErrTimeout), 1 << 20, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Timeout}},
 			{over(context.Canceled), 1 << 20, fanout.Answer{Outcome: fanout.Canceled}},
 		} {
-			budget := &body.Budget{Limit: row.budget}
-			memory := budget.Open(netip.Addr{})
+			budget := &memory.Budget{Limit: row.budget}
+			account := budget.Open(netip.Addr{})
 			call := newCall("POST")
-			call.Body, call.Memory = []byte("[1,2,3]"), memory
-			input := expression.NewInput(&expression.Request{Method: "POST", Body: call.Body}, memory)
+			call.Body, call.Memory = []byte("[1,2,3]"), account
+			input := expression.NewInput(&expression.Request{Method: "POST", Body: call.Body}, account)
 			call.Input = input
 			r, refusal := b.Reserve(row.ctx, call)
 			if got := (fanout.Answer{Outcome: refusal.Outcome, Reason: refusal.Reason}); got.Outcome != row.want.Outcome || got.Reason != row.want.Reason ||
@@ -50,7 +50,7 @@ func TestK3ExpressionsEndWithTheCall(t *testing.T) {
 				t.Errorf("%s: %v, %v, want %v, %v", name, got.Outcome, got.Reason, row.want.Outcome, row.want.Reason)
 			}
 			input.Close()
-			if memory.Close(); budget.Used() != 0 {
+			if account.Close(); budget.Used() != 0 {
 				t.Errorf("%s: %d bytes are not given back", name, budget.Used())
 			}
 		}

@@ -122,5 +122,5 @@ func newCall(method string, fields ...string) *fanout.Call {
 	for i := 0; i+1 < len(fields); i += 2 {
 		h.Set(fields[i], fields[i+1])
 	}
-	return &fanout.Call{Method: method, Path: "/", Header: h, Body: []byte("body")}
+	return &fanout.Call{Method: method, Path: "/", Header: h, Body: []byte("body"), Memory: testkit.Account()}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 // ErrTooLarge is returned for a body that exceeds the limit.
@@ -22,9 +24,9 @@ const (
 )
 
 // Read reads a body to its end. declared is its length as announced, or -1. What it
-// takes is taken from memory as bytes arrive, and stays taken. The error is ErrTooLarge
-// once the limit is passed, ErrMemory, and else that of the reader.
-func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
+// takes is taken from account as bytes arrive, and stays taken. The error is ErrTooLarge
+// once the limit is passed, memory.ErrUsedUp, and else that of the reader.
+func Read(r io.Reader, declared, limit int64, account *memory.Account) ([]byte, error) {
 	if declared > limit {
 		return nil, ErrTooLarge
 	}
@@ -32,7 +34,7 @@ func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 		return nil, nil
 	}
 	// One byte more than the limit, so that a body of just the limit ends with EOF.
-	p := pieces{memory: memory, declared: declared, most: limit + 1, next: first}
+	p := pieces{account: account, declared: declared, most: limit + 1, next: first}
 	if declared > 0 {
 		p.next = min(first, declared+1) // one more, in which the end is seen
 	}
@@ -53,7 +55,7 @@ func Read(r io.Reader, declared, limit int64, memory *Account) ([]byte, error) {
 
 // pieces are a body on its way in.
 type pieces struct {
-	memory   *Account
+	account  *memory.Account
 	declared int64  // -1 where nothing was announced
 	most     int64  // no more than this is read
 	begun    []byte // the first piece, and all of most bodies
@@ -109,15 +111,15 @@ func (p *pieces) append(b []byte) []byte {
 func (p *pieces) room() ([]byte, error) {
 	if p.size == 0 || p.declared < p.size || p.size < p.declared/believed {
 		size := min(p.next, p.most-p.size)
-		if !p.memory.Take(size) {
-			return nil, ErrMemory
+		if !p.account.Take(size) {
+			return nil, memory.ErrUsedUp
 		}
 		p.taken += size
 		return make([]byte, 0, size), nil
 	}
 	all := p.declared + 1
-	if !p.memory.Take(all) {
-		return nil, ErrMemory
+	if !p.account.Take(all) {
+		return nil, memory.ErrUsedUp
 	}
 	whole := p.append(make([]byte, 0, all))
 	p.drop()
@@ -145,9 +147,9 @@ func (p *pieces) join() ([]byte, error) {
 		}
 		return p.begun, nil
 	}
-	if !p.memory.Take(p.size) {
+	if !p.account.Take(p.size) {
 		p.drop()
-		return nil, ErrMemory
+		return nil, memory.ErrUsedUp
 	}
 	whole := p.append(make([]byte, 0, p.size))
 	p.drop()
@@ -155,6 +157,6 @@ func (p *pieces) join() ([]byte, error) {
 }
 
 func (p *pieces) drop() {
-	p.memory.Give(p.taken)
+	p.account.Give(p.taken)
 	p.begun, p.more, p.taken = nil, nil, 0
 }

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/fanout-operator/fanout/internal/memory"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // Case B9 of the field.
@@ -17,7 +20,7 @@ func TestB9LimitIsExact(t *testing.T) {
 	for _, size := range []int{0, 1, limit - 1, limit, limit + 1, 3 * limit} {
 		for name, declared := range map[string]int64{"declared": int64(size), "chunked": -1} {
 			sent := bytes.Repeat([]byte{'x'}, size)
-			got, err := Read(iotest.OneByteReader(bytes.NewReader(sent)), declared, limit, nil)
+			got, err := Read(iotest.OneByteReader(bytes.NewReader(sent)), declared, limit, testkit.Account())
 			if size > limit {
 				if !errors.Is(err, ErrTooLarge) {
 					t.Errorf("%s body of %d bytes: error %v, want ErrTooLarge", name, size, err)
@@ -33,21 +36,21 @@ func TestB9LimitIsExact(t *testing.T) {
 
 func TestReadTellsATruncatedBody(t *testing.T) {
 	t.Parallel()
-	if _, err := Read(strings.NewReader("short"), 10, 100, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := Read(strings.NewReader("short"), 10, 100, testkit.Account()); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("error %v, want ErrUnexpectedEOF", err)
 	}
 	broken := iotest.ErrReader(io.ErrClosedPipe)
-	if _, err := Read(broken, -1, 100, nil); !errors.Is(err, io.ErrClosedPipe) {
+	if _, err := Read(broken, -1, 100, testkit.Account()); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v, want the reader's own", err)
 	}
 }
 
 func TestReadWithLimitZeroTakesOnlyEmptyBodies(t *testing.T) {
 	t.Parallel()
-	if _, err := Read(strings.NewReader(""), -1, 0, nil); err != nil {
+	if _, err := Read(strings.NewReader(""), -1, 0, testkit.Account()); err != nil {
 		t.Errorf("empty chunked body: %v", err)
 	}
-	if _, err := Read(strings.NewReader("x"), -1, 0, nil); !errors.Is(err, ErrTooLarge) {
+	if _, err := Read(strings.NewReader("x"), -1, 0, testkit.Account()); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("one byte: error %v, want ErrTooLarge", err)
 	}
 }
@@ -55,12 +58,12 @@ func TestReadWithLimitZeroTakesOnlyEmptyBodies(t *testing.T) {
 // What is read is counted, and given back in the end; beyond the budget nothing is.
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	budget := &Budget{Limit: 100 << 10}
+	budget := &memory.Budget{Limit: 100 << 10}
 	for _, row := range []struct {
 		size     int
 		declared int64
 		want     error
-	}{{0, -1, nil}, {10, -1, nil}, {30 << 10, -1, nil}, {30 << 10, 30 << 10, nil}, {70 << 10, 70 << 10, nil}, {99 << 10, 99 << 10, ErrMemory}, {101 << 10, 101 << 10, ErrMemory}, {90 << 10, -1, ErrMemory}} {
+	}{{0, -1, nil}, {10, -1, nil}, {30 << 10, -1, nil}, {30 << 10, 30 << 10, nil}, {70 << 10, 70 << 10, nil}, {99 << 10, 99 << 10, memory.ErrUsedUp}, {101 << 10, 101 << 10, memory.ErrUsedUp}, {90 << 10, -1, memory.ErrUsedUp}} {
 		a := budget.Open(netip.Addr{})
 		got, err := Read(iotest.HalfReader(bytes.NewReader(make([]byte, row.size))), row.declared, 1<<20, a)
 		if !errors.Is(err, row.want) || err == nil && len(got) != row.size {
@@ -76,34 +79,5 @@ func TestBudget(t *testing.T) {
 		if budget.Used() != 0 || err == nil && row.size > 0 && held == 0 {
 			t.Errorf("%d bytes: %d after the end, %d before", row.size, budget.Used(), held)
 		}
-	}
-}
-
-// K4: bodies that were told to stop are gone for the next one who finds no room, though they
-// have not given back yet.
-func TestK4WhatYieldsIsCountedOnce(t *testing.T) {
-	t.Parallel()
-	b := &Budget{Limit: 1000}
-	stopped, stuck := 0, make(chan struct{})
-	defer close(stuck)
-	for range 10 {
-		a := b.Open(netip.MustParseAddr("192.0.2.1"))
-		if !a.Take(100) {
-			t.Fatal("there is no room")
-		}
-		receiving := make(chan struct{})
-		go a.Receive(func() { stopped++ }, func() {
-			close(receiving)
-			<-stuck
-		})
-		<-receiving
-	}
-	for range 3 {
-		if b.Open(netip.MustParseAddr("192.0.2.2")).Take(10) {
-			t.Fatal("there is room")
-		}
-	}
-	if stopped != 5 {
-		t.Errorf("%d of 10 bodies were stopped, want those beyond the share, 5", stopped)
 	}
 }

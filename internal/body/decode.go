@@ -13,6 +13,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 const (
@@ -47,7 +49,7 @@ func Codings(contentEncoding []string) []string {
 // Decode reads an encoded body to its end. Neither its bytes on the wire nor what they
 // decode to may exceed the limit. The error wraps ErrTooLarge, ErrEncoding, or is that
 // of the reader.
-func Decode(r io.Reader, codings []string, limit int64, memory *Account) ([]byte, error) {
+func Decode(r io.Reader, codings []string, limit int64, account *memory.Account) ([]byte, error) {
 	if len(codings) > maxCodings {
 		return nil, errCodings
 	}
@@ -60,10 +62,10 @@ func Decode(r io.Reader, codings []string, limit int64, memory *Account) ([]byte
 	layers := []*layer{wire, {r: buffered, left: wire.left}}
 	for _, coding := range slices.Backward(codings) {
 		window := windowOf(coding)
-		if !memory.Take(window) {
-			return nil, ErrMemory
+		if !account.Take(window) {
+			return nil, memory.ErrUsedUp
 		}
-		defer memory.Give(window)
+		defer account.Give(window)
 		decoded, end, err := decoder(layers[len(layers)-1], coding)
 		if err != nil {
 			return nil, wire.explain(err)
@@ -71,7 +73,7 @@ func Decode(r io.Reader, codings []string, limit int64, memory *Account) ([]byte
 		defer end()
 		layers = append(layers, &layer{r: decoded, left: wire.left})
 	}
-	content, err := Read(layers[len(layers)-1].r, -1, limit, memory)
+	content, err := Read(layers[len(layers)-1].r, -1, limit, account)
 	// A decoder may stop where its own end is; what is around it must end well, too.
 	for i := len(layers) - 2; i >= 0 && err == nil; i-- {
 		_, err = io.Copy(io.Discard, layers[i])
@@ -155,7 +157,7 @@ func (l *layer) explain(err error) error {
 	switch {
 	case l.err != nil:
 		return fmt.Errorf("read body: %w", l.err)
-	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrEncoding), errors.Is(err, ErrMemory):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrEncoding), errors.Is(err, memory.ErrUsedUp):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrEncoding, err)

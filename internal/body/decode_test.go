@@ -15,6 +15,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // encode applies codings in their order.
@@ -61,25 +63,25 @@ func TestC5Encodings(t *testing.T) {
 	} {
 		names := strings.Split(strings.ReplaceAll(strings.Join(codings, ","), "bare ", ""), ",")
 		encoded := encode(t, content, codings...)
-		got, err := Decode(iotest.OneByteReader(bytes.NewReader(encoded)), names, limit, nil)
+		got, err := Decode(iotest.OneByteReader(bytes.NewReader(encoded)), names, limit, testkit.Account())
 		if err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%v: %d bytes, %v", codings, len(got), err)
 		}
-		if nothing, err := Decode(strings.NewReader(""), names, 100, nil); err != nil || len(nothing) > 0 {
+		if nothing, err := Decode(strings.NewReader(""), names, 100, testkit.Account()); err != nil || len(nothing) > 0 {
 			t.Errorf("nothing, called %v: %d bytes, %v", codings, len(nothing), err)
 		}
-		if empty, err := Decode(bytes.NewReader(encode(t, nil, codings...)), names, 100, nil); err != nil || len(empty) > 0 {
+		if empty, err := Decode(bytes.NewReader(encode(t, nil, codings...)), names, 100, testkit.Account()); err != nil || len(empty) > 0 {
 			t.Errorf("%v of nothing: %d bytes, %v", codings, len(empty), err)
 		}
-		if _, err := Decode(bytes.NewReader(encoded), names, int64(len(content))-1, nil); !errors.Is(err, ErrTooLarge) {
+		if _, err := Decode(bytes.NewReader(encoded), names, int64(len(content))-1, testkit.Account()); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%v of more than the limit: %v", codings, err)
 		}
 		for _, cut := range []int{1, len(encoded) / 2, len(encoded) - 1} {
-			if _, err := Decode(bytes.NewReader(encoded[:cut]), names, limit, nil); !errors.Is(err, ErrEncoding) {
+			if _, err := Decode(bytes.NewReader(encoded[:cut]), names, limit, testkit.Account()); !errors.Is(err, ErrEncoding) {
 				t.Errorf("%v cut to %d of %d bytes: %v", codings, cut, len(encoded), err)
 			}
 		}
-		if _, err := Decode(iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(encoded))), names, limit, nil); !errors.Is(err, iotest.ErrTimeout) {
+		if _, err := Decode(iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(encoded))), names, limit, testkit.Account()); !errors.Is(err, iotest.ErrTimeout) {
 			t.Errorf("%v that breaks off: %v, want the reader's own", codings, err)
 		}
 	}
@@ -88,7 +90,7 @@ func TestC5Encodings(t *testing.T) {
 		body  string
 	}{{[]string{"compress"}, "x"}, {[]string{"gzip"}, "no gzip at all"}, {[]string{"br"}, "{\"a\":1}"}, {[]string{"zstd"}, "{\"a\":1}"},
 		{[]string{"deflate"}, "{\"a\":1}"}, {[]string{"gzip", "gzip", "gzip", "gzip"}, ""}} {
-		if out, err := Decode(strings.NewReader(row.body), row.names, limit, nil); !errors.Is(err, ErrEncoding) {
+		if out, err := Decode(strings.NewReader(row.body), row.names, limit, testkit.Account()); !errors.Is(err, ErrEncoding) {
 			t.Errorf("%v of %q: %q, %v", row.names, row.body, out, err)
 		}
 	}
@@ -121,7 +123,7 @@ func TestBombs(t *testing.T) {
 	for name, bomb := range bombs {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := Decode(bytes.NewReader(bomb), []string{strings.Fields(name)[0]}, limit, nil); !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrEncoding) {
+		if _, err := Decode(bytes.NewReader(bomb), []string{strings.Fields(name)[0]}, limit, testkit.Account()); !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrEncoding) {
 			t.Errorf("%s: %v", name, err)
 		}
 		runtime.ReadMemStats(&after)
@@ -139,7 +141,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00}, "zstd")
 	f.Fuzz(func(t *testing.T, body []byte, coding string) {
 		const limit = 1 << 16
-		if out, err := Decode(bytes.NewReader(body), Codings([]string{coding}), limit, nil); err == nil && len(out) > limit {
+		if out, err := Decode(bytes.NewReader(body), Codings([]string{coding}), limit, testkit.Account()); err == nil && len(out) > limit {
 			t.Fatalf("%d bytes", len(out))
 		}
 	})

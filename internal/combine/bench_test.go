@@ -8,6 +8,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // BenchmarkResponse measures Check of two bodies and Combine: 30 keys each, half
@@ -40,13 +41,14 @@ func benchmark(b *testing.B, kind string, bodies ...[]byte) {
 		answers[i] = fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Header: header, Body: body, Attempts: 1}
 		total += len(body)
 	}
-	result := &fanout.Result{Answers: answers, Deciding: -1}
+	account := testkit.Account()
+	result := &fanout.Result{Memory: account, Answers: answers, Deciding: -1}
 	var buffer []byte
 	b.SetBytes(int64(total))
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range answers {
-			c.Check(i, &answers[i], nil)
+			c.Check(i, &answers[i], account)
 		}
 		buffer = c.Combine(result, buffer[:0]).Body
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // What may be kept of a combined response is what may be kept of each part.
@@ -34,7 +35,7 @@ func TestCaching(t *testing.T) {
 		o := parseRoute("policy=BestEffort").options([]string{"one", "two"})
 		o.HeadersFromBackends = []string{"cache-control", "Vary", "Set-Cookie"}
 		c := New(o)
-		r := &fanout.Result{Deciding: -1, Answers: []fanout.Answer{
+		r := &fanout.Result{Memory: testkit.Account(), Deciding: -1, Answers: []fanout.Answer{
 			{Outcome: fanout.Succeeded, Status: 200, Header: row.one}, {Outcome: fanout.Succeeded, Status: 200, Header: row.two},
 		}}
 		if row.failed {
@@ -47,7 +48,7 @@ func TestCaching(t *testing.T) {
 	}
 	o := parseRoute("").options([]string{"one"})
 	o.HeadersFromBackends = []string{"Set-Cookie"}
-	h := New(o).Combine(&fanout.Result{Deciding: -1, Answers: []fanout.Answer{
+	h := New(o).Combine(&fanout.Result{Memory: testkit.Account(), Deciding: -1, Answers: []fanout.Answer{
 		{Outcome: fanout.Succeeded, Status: 200, Header: http.Header{"Set-Cookie": {"a=1", "b=2"}, "Cache-Control": {"public, max-age=60"}}},
 	}}, nil).Header
 	if h.Get("Cache-Control") != "private" || len(h["Set-Cookie"]) != 2 {

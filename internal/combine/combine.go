@@ -15,6 +15,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -82,11 +83,11 @@ func New(o Options) *Combiner {
 
 // Check implements fanout.Checker. Bodies of failures are shown by an Envelope
 // only. An answer for which there is no room becomes Rejected.
-func (c *Combiner) Check(_ int, a *fanout.Answer, memory fanout.Memory) {
+func (c *Combiner) Check(_ int, a *fanout.Answer, account *memory.Account) {
 	if c.shape == nil || a.Outcome != fanout.Succeeded && c.Type != routeconfig.ResponseEnvelope {
 		return
 	}
-	room := room{memory: memory}
+	room := room{account: account}
 	parsed, ok := c.shape.fits(a, &room)
 	if room.short {
 		*a = fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded, RetryAfter: time.Second, Attempts: a.Attempts}
@@ -116,7 +117,7 @@ func (c *Combiner) combine(r *fanout.Result, dst []byte) Response {
 	if r.Outcome == fanout.Unmet {
 		return c.unmet(r, dst)
 	}
-	room := room{memory: r.Memory}
+	room := room{account: r.Memory}
 	if c.shape == nil { // a policy that is met has a response to pass
 		return c.problem(r, dst, http.StatusBadGateway, policyNotMet(), nil)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // Case A12 of the field.
@@ -41,8 +42,8 @@ func TestA12CharsetsAndByteOrderMarks(t *testing.T) {
 			if test.contentType != "" {
 				a.Header.Set("Content-Type", test.contentType)
 			}
-			c.Check(0, &a, nil)
-			got := string(c.Combine(&fanout.Result{Answers: []fanout.Answer{a}, Deciding: -1}, nil).Body)
+			c.Check(0, &a, testkit.Account())
+			got := string(c.Combine(&fanout.Result{Memory: testkit.Account(), Answers: []fanout.Answer{a}, Deciding: -1}, nil).Body)
 			if !strings.HasSuffix(got, test.want+"}}}") {
 				t.Errorf("%s does not end in %s", got, test.want)
 			}

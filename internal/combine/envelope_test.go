@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // Case A2 of the field.
@@ -35,8 +36,8 @@ func TestA2NotModifiedIsTheBackendsOwnAnswer(t *testing.T) {
 		c := New(parseRoute("type=" + kind).options([]string{"a"}))
 		for _, status := range []int{http.StatusNotModified, http.StatusNoContent, http.StatusResetContent} {
 			a := fanout.Answer{Outcome: fanout.Succeeded, Status: status, Header: http.Header{"Etag": {`"x"`}}, Body: []byte("must not be sent")}
-			c.Check(0, &a, nil)
-			got := c.Combine(&fanout.Result{Answers: []fanout.Answer{a}, Deciding: -1}, nil)
+			c.Check(0, &a, testkit.Account())
+			got := c.Combine(&fanout.Result{Memory: testkit.Account(), Answers: []fanout.Answer{a}, Deciding: -1}, nil)
 			if got.Status != status || len(got.Body) != 0 || got.Header.Get("Etag") != `"x"` {
 				t.Errorf("%s: %d %q %v", kind, got.Status, got.Body, got.Header)
 			}
@@ -63,7 +64,7 @@ func TestContentEncodingIsUncombinable(t *testing.T) {
 		for _, encoding := range []string{"gzip", " GZip ", "identity, gzip", "identity", ""} {
 			c := New(parseRoute("type=" + kind).options([]string{"a"}))
 			a := fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Header: http.Header{"Content-Encoding": {"identity", encoding}}, Body: []byte("{}")}
-			c.Check(0, &a, nil)
+			c.Check(0, &a, testkit.Account())
 			combined := kind != "First" && kind != "Primary"
 			if want := combined && strings.Contains(strings.ToLower(encoding), "gzip"); want != (a.Outcome == fanout.Failed) {
 				t.Errorf("%s of %q: %s", kind, encoding, a.Outcome)
@@ -95,9 +96,9 @@ func FuzzEnvelopeIsNeverForged(f *testing.F) {
 			{Outcome: fanout.Failed, Reason: fanout.Status, Status: 500, Header: header, Body: body},
 		}
 		for i := range answers {
-			c.Check(i, &answers[i], nil)
+			c.Check(i, &answers[i], testkit.Account())
 		}
-		response := c.Combine(&fanout.Result{Outcome: fanout.Partial, Answers: answers, Deciding: -1}, nil)
+		response := c.Combine(&fanout.Result{Memory: testkit.Account(), Outcome: fanout.Partial, Answers: answers, Deciding: -1}, nil)
 		checkKeys(t, response.Body, "outcome", "backends")
 		var got struct {
 			Outcome  string

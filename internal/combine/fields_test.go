@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // Case A7 of the field.
@@ -49,8 +50,8 @@ func TestCombinedResponsesRefuseFields(t *testing.T) {
 	header.Del("Content-Encoding")
 	c := New(parseRoute("type=Group headersFromBackends=" + strings.Join(names, ",")).options([]string{"a"}))
 	a := fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Header: header, Body: []byte("{}"), Attempts: 1}
-	c.Check(0, &a, nil)
-	got := c.Combine(&fanout.Result{Answers: []fanout.Answer{a}, Deciding: -1}, nil).Header
+	c.Check(0, &a, testkit.Account())
+	got := c.Combine(&fanout.Result{Memory: testkit.Account(), Answers: []fanout.Answer{a}, Deciding: -1}, nil).Header
 	want := http.Header{
 		"Content-Type": {"application/json"}, "X-Kept": {"evil"}, "Fanout-Outcome": {"complete"},
 		"Fanout-Backends": {"a;outcome=succeeded;status=200;ms=0;attempts=1"},

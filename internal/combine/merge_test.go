@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // mergeBodies merges bodies of backends that all succeed.
@@ -23,9 +24,9 @@ func mergeBodies(onConflict, arrays string, bodies ...string) Response {
 		Type: routeconfig.ResponseMerge, OnConflict: onConflict, Arrays: arrays, Diagnostics: routeconfig.DiagnosticsNone,
 	}})
 	for i := range answers {
-		c.Check(i, &answers[i], nil)
+		c.Check(i, &answers[i], testkit.Account())
 	}
-	return c.Combine(&fanout.Result{Answers: answers, Deciding: -1}, nil)
+	return c.Combine(&fanout.Result{Memory: testkit.Account(), Answers: answers, Deciding: -1}, nil)
 }
 
 func TestMerge(t *testing.T) {
@@ -140,7 +141,7 @@ func TestA6WrongShapesAreUncombinable(t *testing.T) {
 				}
 				c := New(parseRoute("type=" + kind).options([]string{"a"}))
 				a := fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Header: map[string][]string{"Content-Type": {test.contentType}}, Body: []byte(test.body)}
-				c.Check(0, &a, nil)
+				c.Check(0, &a, testkit.Account())
 				if a.Outcome != want || (a.Reason == fanout.Uncombinable) != (want == fanout.Failed) {
 					t.Errorf("%s %s", a.Outcome, a.Reason)
 				}
@@ -187,10 +188,10 @@ func TestMergeOfManyCallsAtOnce(t *testing.T) {
 				for i := range answers {
 					body := fmt.Appendf(nil, `{"k":{"own":%s,"n":%d},%s:[%s,%d]}`, own, i, own, own, i)
 					answers[i] = fanout.Answer{Outcome: fanout.Succeeded, Status: 200, Body: body}
-					c.Check(i, &answers[i], nil)
+					c.Check(i, &answers[i], testkit.Account())
 				}
 				want := fmt.Sprintf(`{"k":{"own":%s,"n":[0,1]},%s:[%s,0,1]}`, own, own, own)
-				if got := c.Combine(&fanout.Result{Answers: answers, Deciding: -1}, nil); string(got.Body) != want {
+				if got := c.Combine(&fanout.Result{Memory: testkit.Account(), Answers: answers, Deciding: -1}, nil); string(got.Body) != want {
 					t.Errorf("%s, not %s", got.Body, want)
 				}
 			}

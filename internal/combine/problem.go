@@ -84,7 +84,7 @@ func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanati
 	c.Diagnose(&failed, response.Header)
 	p := Problem{Slug: e.slug, Title: e.title, Status: status, Detail: e.detail}
 	if c.Diagnostics == routeconfig.DiagnosticsFull {
-		room, size := room{memory: r.Memory}, c.sizeOfBackends(r)
+		room, size := room{account: r.Memory}, c.sizeOfBackends(r)
 		if !room.take(size) {
 			return c.short(r)
 		}

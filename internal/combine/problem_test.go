@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 func TestProblemIsJSONWhateverItSays(t *testing.T) {
@@ -47,7 +48,7 @@ func TestRetryAfter(t *testing.T) {
 			t.Parallel()
 			names := []string{"a", "b"}[:len(test.answers)]
 			c := New(parseRoute("").options(names))
-			got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: test.answers, Deciding: -1}, nil)
+			got := c.Combine(&fanout.Result{Memory: testkit.Account(), Outcome: fanout.Unmet, Answers: test.answers, Deciding: -1}, nil)
 			if got.Header.Get("Retry-After") != test.want {
 				t.Errorf("%d, Retry-After %q", got.Status, got.Header["Retry-After"])
 			}
@@ -69,7 +70,7 @@ func TestOnlyStatusesAboutTheCallPass(t *testing.T) {
 		} else if status == 503 {
 			want = 503
 		}
-		if got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: []fanout.Answer{a, a}, Deciding: -1}, nil); got.Status != want {
+		if got := c.Combine(&fanout.Result{Memory: testkit.Account(), Outcome: fanout.Unmet, Answers: []fanout.Answer{a, a}, Deciding: -1}, nil); got.Status != want {
 			t.Errorf("%d becomes %d, not %d", status, got.Status, want)
 		}
 	}
@@ -86,7 +87,7 @@ func TestPrimaryWithoutAWholeResponseIsAProblem(t *testing.T) {
 	} {
 		c := New(parseRoute("type=Primary").options([]string{"a", "b"}))
 		other := fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Connect}
-		got := c.Combine(&fanout.Result{Outcome: fanout.Unmet, Answers: []fanout.Answer{a, other}, Deciding: -1}, nil)
+		got := c.Combine(&fanout.Result{Memory: testkit.Account(), Outcome: fanout.Unmet, Answers: []fanout.Answer{a, other}, Deciding: -1}, nil)
 		if got.Status != 502 || got.Header.Get("Content-Type") != ContentType {
 			t.Errorf("%s %s: %d %s", a.Outcome, a.Reason, got.Status, got.Body)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // script is a backend that does what a line says:
@@ -199,7 +200,7 @@ func (r route) play(t *testing.T, lines ...string) Response {
 		for _, s := range scripts {
 			d.Backends = append(d.Backends, s)
 		}
-		result, err := d.Dispatch(t.Context(), &fanout.Call{Method: r["method"]})
+		result, err := d.Dispatch(t.Context(), &fanout.Call{Method: r["method"], Memory: testkit.Account()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func TestK3OperationsCostByTheirBytes(t *testing.T) {
 			t.Errorf("%s: %v", row.name, err)
 			continue
 		}
-		in := NewInput(&Request{Method: "POST", Path: "/" + strings.Repeat("p", 20_000), Query: params.String(), Header: http.Header{}, Body: []byte(row.body)}, nil)
+		in := NewInput(&Request{Method: "POST", Path: "/" + strings.Repeat("p", 20_000), Query: params.String(), Header: http.Header{}, Body: []byte(row.body)}, &counter{limit: 1 << 40})
 		before := allocated()
 		_, err = p.Bool(t.Context(), in)
 		made := allocated() - before
@@ -151,7 +151,7 @@ func TestK3EndsWithTheCall(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		// The index takes memory as well: what is ended is the evaluation after it.
-		in := NewInput(&Request{Body: []byte(numbers)}, nil)
+		in := NewInput(&Request{Body: []byte(numbers)}, &counter{limit: 1 << 40})
 		in.meter.once(&in.body, in.parseBody)
 		if err := in.body.(*array).index(); err != nil {
 			t.Fatal(err)

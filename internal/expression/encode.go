@@ -44,7 +44,7 @@ func (e *encoder) room(n int) error {
 		return nil
 	}
 	size := min(max(2*cap(e.dst), need, minEncoded), max(e.limit, need))
-	if e.memory != nil && !e.memory.Take(int64(size)) {
+	if !e.memory.Take(int64(size)) {
 		return ErrMemory
 	}
 	dst := make([]byte, len(e.dst), size)
@@ -57,11 +57,7 @@ func (e *encoder) room(n int) error {
 const minEncoded = 256
 
 // give gives the memory back that was taken.
-func (e *encoder) give() {
-	if e.memory != nil {
-		e.memory.Give(int64(cap(e.dst)))
-	}
-}
+func (e *encoder) give() { e.memory.Give(int64(cap(e.dst))) }
 
 func (e *encoder) append(b ...byte) error {
 	if err := e.room(len(b)); err != nil {

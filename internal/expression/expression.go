@@ -224,8 +224,7 @@ func (p *Program) Text(ctx context.Context, in *Input) (text string, ok bool, er
 }
 
 // JSON evaluates an expression that wants JSON and returns what it yields, with its
-// capacity taken from memory; a nil memory has no limit. More than limit bytes are an
-// error.
+// capacity taken from memory. More than limit bytes are an error.
 func (p *Program) JSON(ctx context.Context, in *Input, memory Memory, limit int) ([]byte, error) {
 	defer in.meter.end()
 	out, err := p.eval(ctx, in)

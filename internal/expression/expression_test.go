@@ -25,7 +25,7 @@ func input(body string) *Input {
 		ClientIP: netip.MustParseAddr("2001:db8:0::7"),
 		Header:   http.Header{"X-Tenant": {"one", "two"}, "Authorization": {"Bearer hidden"}}, Hidden: func(name string) bool { return name == "Authorization" },
 		Body: []byte(body),
-	}, nil)
+	}, &counter{limit: 1 << 40})
 }
 
 const body = `{"id":12345678901234567890.10,"big":9007199254740993,"amount":1.10,"region":"eu","ok":true,"none":null,
@@ -95,7 +95,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		got, err := p.JSON(t.Context(), input(body), nil, 1<<20)
+		got, err := p.JSON(t.Context(), input(body), &counter{limit: 1 << 40}, 1<<20)
 		if err != nil || string(got) != want {
 			t.Errorf("%s yields %s (%v), want %s", source, got, err, want)
 		}
@@ -147,7 +147,7 @@ func TestNumbersOfTheBody(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		got, err := p.JSON(t.Context(), input(`{"n":2,"zero":0,"none":[],"empty":{},"ns":[1,2.50,3.0]}`), nil, 1<<20)
+		got, err := p.JSON(t.Context(), input(`{"n":2,"zero":0,"none":[],"empty":{},"ns":[1,2.50,3.0]}`), &counter{limit: 1 << 40}, 1<<20)
 		if err != nil || string(got) != want {
 			t.Errorf("%s yields %s (%v), want %s", source, got, err, want)
 		}
@@ -228,7 +228,7 @@ func TestEvaluationErrors(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		if out, err := p.JSON(t.Context(), input(body), nil, len(body)+8); err == nil || !strings.Contains(err.Error(), words) || len(out) > 0 {
+		if out, err := p.JSON(t.Context(), input(body), &counter{limit: 1 << 40}, len(body)+8); err == nil || !strings.Contains(err.Error(), words) || len(out) > 0 {
 			t.Errorf("%s yields %s, %v; want …%s…", source, out, err, words)
 		}
 	}
@@ -393,7 +393,7 @@ func FuzzExpressions(f *testing.F) {
 			return
 		}
 		const limit = 1 << 12
-		out, err := p.JSON(t.Context(), input(text), nil, limit)
+		out, err := p.JSON(t.Context(), input(text), &counter{limit: 1 << 40}, limit)
 		if err == nil && (!json.Valid(out) || len(out) > 2*limit) {
 			t.Fatalf("%s of %q yields %q", source, text, out)
 		}

@@ -52,8 +52,7 @@ type Input struct {
 	clientIP             ref.Val
 }
 
-// NewInput returns the Input of a request, which must not change any more. A nil memory
-// has no limit.
+// NewInput returns the Input of a request, which must not change any more.
 func NewInput(r *Request, memory Memory) *Input {
 	return &Input{request: r, meter: meter{
 		memory: memory, scans: maxScans*len(r.Body) + 1<<16, most: maxKept*int64(len(r.Body)) + keptFree,

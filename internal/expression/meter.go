@@ -83,9 +83,7 @@ func (m *meter) begin(ctx context.Context, p *Program) error {
 
 // end gives back what the evaluation had.
 func (m *meter) end() {
-	if m.memory != nil {
-		m.memory.Give(int64(m.taken) * madePerUnit)
-	}
+	m.memory.Give(int64(m.taken) * madePerUnit)
 	m.spent += m.taken - max(m.left, 0)
 	m.taken, m.left = 0, 0
 }
@@ -125,7 +123,7 @@ func (m *meter) refill() error {
 		return errCost
 	case m.spent+m.taken-m.left > MaxCallCost:
 		return errSpent
-	case m.memory != nil && !m.memory.Take(int64(units)*madePerUnit):
+	case !m.memory.Take(int64(units) * madePerUnit):
 		return ErrMemory
 	}
 	m.taken += units
@@ -164,7 +162,7 @@ func (m *meter) keep(bytes int) bool {
 	case m.fault != nil:
 	case m.kept+int64(bytes) > m.most:
 		m.fault = errKept
-	case m.memory != nil && !m.memory.Take(int64(bytes)):
+	case !m.memory.Take(int64(bytes)):
 		m.fault = ErrMemory
 	default:
 		m.kept += int64(bytes)
@@ -174,9 +172,7 @@ func (m *meter) keep(bytes int) bool {
 
 // drop gives back what was kept.
 func (m *meter) drop(bytes int64) {
-	if m.memory != nil {
-		m.memory.Give(bytes)
-	}
+	m.memory.Give(bytes)
 	m.kept -= bytes
 }
 

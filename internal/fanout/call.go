@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 // Call is one client request being fanned out. It is read-only once dispatched:
@@ -28,8 +30,9 @@ type Call struct {
 	// XForwardedFor and Forwarded are the values of these fields for backends that are told
 	// who calls; empty where none of the route is.
 	XForwardedFor, Forwarded string
-	// Memory counts what bodies of the call take; nil for nobody does.
-	Memory Memory
+	// Memory is what bodies of the call are taken from. The dispatcher joins it, and closes
+	// it when the last backend has ended.
+	Memory *memory.Account
 	// Input is what the backends' expressions read of the call, where there are any.
 	// Reserving is bounded in time then.
 	Input any
@@ -38,17 +41,6 @@ type Call struct {
 	Reserved func()
 	// RequestID is sent to every backend and returned to the client.
 	RequestID string
-}
-
-// Memory counts the memory of one call. The dispatcher joins it, and closes it when the
-// last backend has ended. It is safe for concurrent use.
-type Memory interface {
-	Join()
-	Close()
-	// Take takes n bytes; false where there are not as many.
-	Take(n int64) bool
-	// Give gives n bytes back before the end.
-	Give(n int64)
 }
 
 // Safe reports whether the call's method is safe (RFC 9110, section 9.2.1).

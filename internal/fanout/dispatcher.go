@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 // Stragglers says what becomes of backends that still work when the call is
@@ -54,9 +56,9 @@ var ErrOverloaded = errors.New("too many calls in flight")
 
 // Checker judges an answer in the goroutine of its backend. It may turn a success
 // into a failure, and keeps what it parsed in the answer. What that takes it takes from
-// memory, which may be nil for nobody counts.
+// account.
 type Checker interface {
-	Check(backend int, a *Answer, memory Memory)
+	Check(backend int, a *Answer, account *memory.Account)
 }
 
 // Observer is told each answer once, when it is final, from any goroutine.
@@ -115,9 +117,7 @@ func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) 
 		decided:    make(chan struct{}),
 	}
 	d.running.Add(1)
-	if call.Memory != nil {
-		call.Memory.Join()
-	}
+	call.Memory.Join()
 	return f.run(ctx), nil
 }
 

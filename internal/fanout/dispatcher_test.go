@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 const ms = time.Millisecond
 
-var get, post = &fanout.Call{Method: "GET"}, &fanout.Call{Method: "POST"}
+var get, post = newCall("GET"), newCall("POST")
 
 func TestBackendsAreAskedAtOnce(t *testing.T) {
 	t.Parallel()
@@ -267,7 +269,7 @@ func TestK3ReservingEndsWithTheCall(t *testing.T) {
 				d, seen := newDispatcher(fanout.Options{Policy: fanout.Policy{Type: kind}}, backends...)
 				reserved := 0
 				start := time.Now()
-				r, err := d.Dispatch(ctx, &fanout.Call{Method: "POST", Input: backends, Reserved: func() { reserved++ }})
+				r, err := d.Dispatch(ctx, &fanout.Call{Method: "POST", Memory: testkit.Account(), Input: backends, Reserved: func() { reserved++ }})
 				if err != nil || r.Outcome != row.outcome || time.Since(start) != row.after || reserved != 1 {
 					t.Fatalf("%s: %v, %v after %v, told %d times", name, r.Outcome, err, time.Since(start), reserved)
 				}
@@ -312,7 +314,7 @@ func TestStragglersKeepTheirPlaceInFlight(t *testing.T) {
 // uncombinable fails every body in the backend's own goroutine.
 type uncombinable struct{}
 
-func (uncombinable) Check(_ int, a *fanout.Answer, _ fanout.Memory) {
+func (uncombinable) Check(_ int, a *fanout.Answer, _ *memory.Account) {
 	a.Outcome, a.Reason = fanout.Failed, fanout.Uncombinable
 }
 

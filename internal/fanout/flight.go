@@ -159,9 +159,7 @@ func (f *flight) reserved() {
 // land ends a flight whose last backend has answered. Shadows have memory of their own.
 func (f *flight) land() {
 	f.d.inFlight.Add(-1)
-	if f.call.Memory != nil {
-		f.call.Memory.Close()
-	}
+	f.call.Memory.Close()
 	f.d.running.Done()
 }
 

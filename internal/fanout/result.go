@@ -1,6 +1,10 @@
 package fanout
 
-import "context"
+import (
+	"context"
+
+	"github.com/fanout-operator/fanout/internal/memory"
+)
 
 // Result is a call as it stood when its response was decided.
 type Result struct {
@@ -13,8 +17,8 @@ type Result struct {
 	Stopped bool
 	// Deciding is the index of the answer that decided, under Any; else -1.
 	Deciding int
-	// Memory is that of the call; nil for nobody counts.
-	Memory Memory
+	// Memory is that of the call.
+	Memory *memory.Account
 
 	flight *flight
 }

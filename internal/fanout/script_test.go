@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // scripted is a backend in memory that yields one answer after a while.
@@ -120,9 +122,14 @@ func (o *observed) outcomes(t *testing.T, backends int) []fanout.Outcome {
 	return out
 }
 
+// newCall is a call with more memory than it can use.
+func newCall(method string) *fanout.Call {
+	return &fanout.Call{Method: method, Memory: testkit.Account()}
+}
+
 type noCheck struct{}
 
-func (noCheck) Check(int, *fanout.Answer, fanout.Memory) {}
+func (noCheck) Check(int, *fanout.Answer, *memory.Account) {}
 
 // newDispatcher has a timeout of 1 s and room for 16 calls, unless o says more.
 func newDispatcher(o fanout.Options, backends ...*scripted) (*fanout.Dispatcher, *observed) {

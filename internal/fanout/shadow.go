@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 // Shadow is a backend whose answer never counts and never delays a response.
@@ -20,12 +22,12 @@ type Shadow struct {
 // ShadowObserver is told each answer of a shadow, once it and the call's result are
 // known, from any goroutine. The reference is Pending where it came too late.
 type ShadowObserver interface {
-	// memory is what Room opened, or nil.
-	Shadowed(shadow int, call *Call, a, reference *Answer, memory Memory)
+	// account is what Room opened; it is nil for an answer that it had no room for.
+	Shadowed(shadow int, call *Call, a, reference *Answer, account *memory.Account)
 	// Room opens the memory of a call with a shadow, which is none of the call's own:
 	// a shadow that hangs must not take the room of calls. ok is false where there is
 	// none left.
-	Room(call *Call) (memory Memory, ok bool)
+	Room(call *Call) (account *memory.Account, ok bool)
 }
 
 // shade is the shadows of one call under way.
@@ -41,8 +43,8 @@ type shade struct {
 
 // kept is the memory of a shadow that is to be compared by the body of its reference.
 type kept struct {
-	shadow int
-	memory Memory
+	shadow  int
+	account *memory.Account
 }
 
 // cast sends the call to shadows, if it is any's turn. What they reserve is taken here,
@@ -63,46 +65,46 @@ func (f *flight) cast(ctx, base context.Context) *shade {
 
 func (s *shade) ask(ctx, base context.Context, i int) {
 	// They have room of their own, in number and in memory.
-	memory, ok := s.d.ShadowObserver.Room(s.call)
+	account, ok := s.d.ShadowObserver.Room(s.call)
 	if !ok || s.d.shadowed.Add(1) > int64(s.d.MaxInFlight) {
 		if ok {
 			s.d.shadowed.Add(-1)
-			memory.Close()
+			account.Close()
 		}
 		s.run(i, nil, func() Answer { return Answer{Outcome: Rejected, Reason: Overloaded} }, func() {})
 		return
 	}
 	release := func() {
-		memory.Close()
+		account.Close()
 		s.d.shadowed.Add(-1)
 	}
 	call := *s.call
-	call.Memory = memory
+	call.Memory = account
 	r, refusal := s.d.Shadows[i].Backend.Reserve(ctx, &call)
 	call.Input = nil // of which the call gives the room back
 	if r == nil {
-		s.run(i, memory, func() Answer { return refusal }, release)
+		s.run(i, account, func() Answer { return refusal }, release)
 		return
 	}
 	if s.d.Shadows[i].Body {
-		s.kept = append(s.kept, kept{i, memory})
+		s.kept = append(s.kept, kept{i, account})
 	}
-	s.run(i, memory, func() Answer {
+	s.run(i, account, func() Answer {
 		ctx, end := context.WithCancelCause(base)
 		return r.Do(ctx, end, &call, nil)
 	}, release)
 }
 
-func (s *shade) run(i int, memory Memory, do func() Answer, release func()) {
+func (s *shade) run(i int, account *memory.Account, do func() Answer, release func()) {
 	s.d.running.Go(func() {
 		defer release()
 		a := do()
 		if a.Responded() {
-			s.d.Checker.Check(-1, &a, memory)
+			s.d.Checker.Check(-1, &a, account)
 		}
 		a.Elapsed = time.Since(s.start)
 		<-s.decided
-		s.d.ShadowObserver.Shadowed(i, s.call, &a, &s.references[s.d.Shadows[i].Reference], memory)
+		s.d.ShadowObserver.Shadowed(i, s.call, &a, &s.references[s.d.Shadows[i].Reference], account)
 	})
 }
 
@@ -119,7 +121,7 @@ func (s *shade) decide(answers []Answer) {
 	}
 	for _, k := range s.kept {
 		i := s.d.Shadows[k.shadow].Reference
-		if k.memory.Take(int64(len(answers[i].Body))) {
+		if k.account.Take(int64(len(answers[i].Body))) {
 			s.references[i].Body = answers[i].Body
 		} else {
 			s.references[i].Outcome = Pending // there is no room to compare with it

@@ -9,10 +9,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -81,7 +81,7 @@ type Visit struct {
 	Client netip.Addr
 	Caller string
 	// Memory is what the call takes its body from; it is set before.
-	Memory *body.Account
+	Memory *memory.Account
 	// Read says that nothing of the request is left to be read.
 	Read bool
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -58,7 +59,7 @@ func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.C
 		return OutOfMemory()
 	case errors.Is(err, body.ErrTooLarge):
 		return tooLarge(v.maxSize)
-	case errors.Is(err, body.ErrMemory):
+	case errors.Is(err, memory.ErrUsedUp):
 		return OutOfMemory()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return bodyTimeout(v.timeout)

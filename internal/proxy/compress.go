@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/fanout-operator/fanout/internal/body"
+	"github.com/fanout-operator/fanout/internal/memory"
 )
 
 // minCompressed is the size from which a combined body is worth the time, in bytes:
@@ -42,18 +42,18 @@ func newCompressors() compressors {
 // compress encodes a combined body as the client likes it best (RFC 9110, section
 // 12.5.3), and says so in the fields. Bodies of backends are passed as they are, and one
 // is that for whose encoding there is no room.
-func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, memory *body.Account) []byte {
+func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, account *memory.Account) []byte {
 	h["Vary"] = append(h["Vary"], "Accept-Encoding")
 	if len(content) < minCompressed {
 		return content
 	}
 	coding := preferred(request.Header["Accept-Encoding"])
-	if coding == "" || !memory.Take(int64(len(content))) {
+	if coding == "" || !account.Take(int64(len(content))) {
 		return content
 	}
 	encoded, ok := p.compressors.encode(coding, content)
 	if !ok {
-		memory.Give(int64(len(content)))
+		account.Give(int64(len(content)))
 		return content
 	}
 	h["Content-Encoding"] = []string{coding}

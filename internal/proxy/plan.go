@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -55,7 +55,7 @@ type route struct {
 	accessLog   accessLog
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
-	shadowMemory *body.Budget
+	shadowMemory *memory.Budget
 	groups       []dependency
 	// certificate and secure are nil for a plain listener.
 	certificate *certificate
@@ -112,7 +112,7 @@ type compiler struct {
 	old          kept
 	fresh        kept
 	now          time.Time
-	shadowMemory *body.Budget
+	shadowMemory *memory.Budget
 	// expressions compiles those of all routes.
 	expressions *expression.Compiler
 }

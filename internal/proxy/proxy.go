@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/body"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -30,9 +30,9 @@ type Proxy struct {
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
 	clients     *clients
-	memory      *body.Budget
+	memory      *memory.Budget
 	// shadowMemory is on top of what calls have.
-	shadowMemory *body.Budget
+	shadowMemory *memory.Budget
 
 	mu      sync.Mutex           // guards what follows, and changes of plan
 	servers map[string]*server   // by route
@@ -48,7 +48,7 @@ func New(o Options) *Proxy {
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
 		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(),
-		memory: &body.Budget{Limit: m.Bodies}, shadowMemory: &body.Budget{Limit: m.Shadows},
+		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows},
 	}
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -78,7 +79,7 @@ func (s *shadow) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reserva
 }
 
 // Room implements fanout.ShadowObserver.
-func (r *route) Room(call *fanout.Call) (fanout.Memory, bool) {
+func (r *route) Room(call *fanout.Call) (*memory.Account, bool) {
 	account := r.shadowMemory.Open(netip.Addr{}) // shadows of all clients are one
 	if !account.Take(int64(len(call.Body))) {
 		account.Close()
@@ -88,14 +89,14 @@ func (r *route) Room(call *fanout.Call) (fanout.Memory, bool) {
 }
 
 // Shadowed implements fanout.ShadowObserver.
-func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, memory fanout.Memory) {
+func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, account *memory.Account) {
 	s, now := r.shadows[i], time.Now()
 	s.answers.Record(now, a)
 	s.faults.note(now, r.log, r.id, s.name, a)
 	if s.config.Compare == routeconfig.CompareNone || a.Outcome == fanout.Skipped || a.Outcome == fanout.Rejected {
 		return
 	}
-	result, pointer := s.compare(a, reference, memory)
+	result, pointer := s.compare(a, reference, account)
 	s.results.count(result)
 	if result != resultSame && result != resultIncomparable && s.results.mayLog(now) {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
@@ -110,7 +111,7 @@ const maxPointer = 128
 
 // compare says how an answer stands to that of the reference, and where their bodies
 // part.
-func (s *shadow) compare(a, reference *fanout.Answer, memory fanout.Memory) (result, pointer string) {
+func (s *shadow) compare(a, reference *fanout.Answer, account *memory.Account) (result, pointer string) {
 	switch reference.Outcome {
 	case fanout.Succeeded, fanout.Failed:
 	default:
@@ -128,7 +129,7 @@ func (s *shadow) compare(a, reference *fanout.Answer, memory fanout.Memory) (res
 	if !ok || !both {
 		return resultBody, ""
 	}
-	switch pointer, found := rawjson.Difference(ours, theirs, s.ignored, memory); found {
+	switch pointer, found := rawjson.Difference(ours, theirs, s.ignored, account); found {
 	case rawjson.Same:
 		return resultSame, ""
 	case rawjson.Unknown:

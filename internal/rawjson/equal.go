@@ -33,7 +33,6 @@ const maxLooks = 16
 // Difference finds the first place at which two valid values differ, as a JSON Pointer
 // (RFC 6901). Objects have no order, of several members with one key the last counts,
 // numbers are compared by value, and exactly. Places that ignored names are left out.
-// memory is nil for nobody counts.
 func Difference(a, b []byte, ignored *Places, memory Memory) (pointer string, found Finding) {
 	c := comparison{ignored: ignored, memory: memory, left: maxLooks*(len(a)+len(b)) + 1<<16}
 	same := c.same(a, b)
@@ -131,14 +130,12 @@ func (c *comparison) at(segment string, a, b []byte) bool {
 
 func (c *comparison) sameObjects(a, b []byte) bool {
 	taken := width(a) + width(b)
-	if c.memory != nil && !c.memory.Take(taken) {
+	if !c.memory.Take(taken) {
 		c.left = -1
 		return false
 	}
 	same := c.sameMembers(a, b)
-	if c.memory != nil {
-		c.memory.Give(taken)
-	}
+	c.memory.Give(taken)
 	return same
 }
 

@@ -8,6 +8,12 @@ import (
 	"testing"
 )
 
+// ample is a memory without an end.
+type ample struct{}
+
+func (ample) Take(int64) bool { return true }
+func (ample) Give(int64)      {}
+
 func TestDifference(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ a, b, ignored, want string }{
@@ -39,7 +45,7 @@ func TestDifference(t *testing.T) {
 		}
 		places, _ := NewPlaces(pointers)
 		for _, pair := range [][2]string{{row.a, row.b}, {row.b, row.a}} {
-			pointer, found := Difference([]byte(strings.TrimSpace(pair[0])), []byte(strings.TrimSpace(pair[1])), places, nil)
+			pointer, found := Difference([]byte(strings.TrimSpace(pair[0])), []byte(strings.TrimSpace(pair[1])), places, ample{})
 			if got := map[bool]string{true: pointer, false: "same"}[found == Different]; got != row.want {
 				t.Errorf("%s and %s: %s, want %s", pair[0], pair[1], got, row.want)
 			}
@@ -56,7 +62,7 @@ func TestDifferenceIsBounded(t *testing.T) {
 	deep := func(last string) []byte {
 		return []byte(strings.Repeat(`{"a":`, 500) + `["` + strings.Repeat("x", 200_000) + last + `"]` + strings.Repeat("}", 500))
 	}
-	if pointer, found := Difference(deep("a"), deep("b"), nil, nil); found != Unknown {
+	if pointer, found := Difference(deep("a"), deep("b"), nil, ample{}); found != Unknown {
 		t.Errorf("%d at %s, want Unknown", found, pointer)
 	}
 }
@@ -105,7 +111,7 @@ func FuzzDifferenceAgreesWithAModel(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		_, found := Difference(raw[0], raw[1], nil, nil)
+		_, found := Difference(raw[0], raw[1], nil, ample{})
 		if want := !reflect.DeepEqual(model(values[0]), model(values[1])); (found == Different) != want && found != Unknown {
 			t.Fatalf("%s and %s differ: %v, want %v", raw[0], raw[1], found, want)
 		}

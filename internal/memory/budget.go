@@ -1,4 +1,7 @@
-package body
+// Package memory bounds what the bodies of all calls take in a process. Whoever keeps bytes
+// of a call takes their room from the call's account before, and the account's last user
+// gives all of it back.
+package memory
 
 import (
 	"errors"
@@ -8,13 +11,13 @@ import (
 	"time"
 )
 
-// ErrMemory is returned where the budget has no room for more of a body.
-var ErrMemory = errors.New("the memory for bodies is used up")
+// ErrUsedUp is returned where a budget has no room for what is wanted.
+var ErrUsedUp = errors.New("the memory for bodies is used up")
 
 // Budget bounds the memory of all bodies in a process, and while it is short what the
 // clients behind one address may take of it. It is safe for concurrent use.
 type Budget struct {
-	// Limit is in bytes.
+	// Limit is in bytes; of 0 nothing can be taken.
 	Limit int64
 
 	used atomic.Int64
@@ -113,88 +116,5 @@ func (h *holder) yield(share int64) {
 			a.yield()
 			a.yield = nil
 		}
-	}
-}
-
-// Account is what one call has taken of the budget. The last of its users gives all
-// back. A nil Account has no limit.
-type Account struct {
-	budget *Budget
-	holder *holder // nil for none
-	held   atomic.Int64
-	users  atomic.Int32
-	// yield ends the body that comes; both are guarded by the budget.
-	yield   func()
-	yielded bool
-}
-
-// Join adds a user, who closes the account too.
-func (a *Account) Join() { a.users.Add(1) }
-
-// Take takes n bytes; false where there are not as many.
-func (a *Account) Take(n int64) bool {
-	if a == nil {
-		return true
-	}
-	if a.budget.beyond(a.holder) {
-		return false
-	}
-	if a.budget.used.Add(n) > a.budget.Limit {
-		a.budget.used.Add(-n)
-		a.budget.refuse(a.holder)
-		return false
-	}
-	a.hold(n)
-	return true
-}
-
-func (a *Account) hold(n int64) {
-	a.held.Add(n)
-	if a.holder != nil {
-		a.holder.held.Add(n)
-	}
-}
-
-// Give gives n bytes back before the end.
-func (a *Account) Give(n int64) {
-	if a != nil {
-		a.budget.used.Add(-n)
-		a.hold(-n)
-	}
-}
-
-// Receive calls read, which fills the account with a body that comes at its sender's
-// pace. Where the room is needed for others meanwhile, it calls stop, from any
-// goroutine, and Receive returns true.
-func (a *Account) Receive(stop, read func()) (yielded bool) {
-	if a == nil || a.holder == nil { // nobody's share is judged
-		read()
-		return false
-	}
-	a.setYield(stop)
-	read()
-	return a.setYield(nil)
-}
-
-func (a *Account) setYield(stop func()) (yielded bool) {
-	a.budget.mu.Lock()
-	defer a.budget.mu.Unlock()
-	a.yield = stop
-	return a.yielded
-}
-
-// Close ends the use of one user.
-func (a *Account) Close() {
-	if a == nil || a.users.Add(-1) > 0 {
-		return
-	}
-	a.Give(a.held.Load())
-	if a.holder == nil {
-		return
-	}
-	a.budget.mu.Lock()
-	defer a.budget.mu.Unlock()
-	if delete(a.holder.accounts, a); len(a.holder.accounts) == 0 {
-		delete(a.budget.holders, a.holder.address)
 	}
 }
