@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
@@ -41,15 +42,18 @@ type Dialer struct {
 	Resolver *net.Resolver
 	// LookupEvery is how often a name in use is looked up again; 0 for every 30 s.
 	LookupEvery time.Duration
+	// Pacer lets what is short go before large responses; nil for nobody.
+	Pacer *bulk.Pacer
 }
 
 func (d Dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.Pacer.Pass()
 	dialer := net.Dialer{Timeout: dialTimeout, Control: d.Guard.Control, Resolver: d.Resolver}
 	conn, err := dialer.DialContext(ctx, network, d.place(address))
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
-	return conn, nil
+	return d.Pacer.Conn(conn), nil
 }
 
 // newKept speaks HTTP/1.1 over the connections that are made for it.

@@ -115,13 +115,13 @@ func (p *pieces) room() ([]byte, error) {
 			return nil, memory.ErrUsedUp
 		}
 		p.taken += size
-		return make([]byte, 0, size), nil
+		return p.account.Make(size), nil
 	}
 	all := p.declared + 1
 	if !p.account.Take(all) {
 		return nil, memory.ErrUsedUp
 	}
-	whole := p.append(make([]byte, 0, all))
+	whole := p.append(p.account.Make(all))
 	p.drop()
 	p.taken = all
 	return whole, nil
@@ -151,7 +151,7 @@ func (p *pieces) join() ([]byte, error) {
 		p.drop()
 		return nil, memory.ErrUsedUp
 	}
-	whole := p.append(make([]byte, 0, p.size))
+	whole := p.append(p.account.Make(p.size))
 	p.drop()
 	return whole, nil
 }

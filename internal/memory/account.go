@@ -47,6 +47,14 @@ func (a *Account) Give(n int64) {
 	a.hold(-n)
 }
 
+// Make makes an empty slice with room for n bytes that were taken before.
+func (a *Account) Make(n int64) []byte {
+	if a.budget.Make != nil {
+		return a.budget.Make(n)
+	}
+	return make([]byte, 0, n)
+}
+
 // Receive calls read, which fills the account with a body that comes at its sender's
 // pace. Where the room is needed for others meanwhile, it calls stop, from any
 // goroutine, and Receive returns true.

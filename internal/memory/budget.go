@@ -19,6 +19,8 @@ var ErrUsedUp = errors.New("the memory for bodies is used up")
 type Budget struct {
 	// Limit is in bytes; of 0 nothing can be taken.
 	Limit int64
+	// Make makes room for n bytes; nil for Go's make. It may take its time where n is large.
+	Make func(n int64) []byte
 
 	used atomic.Int64
 	// shortUntil is when shares end to bind, in nanoseconds since the first refusal; 0

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/memory"
 )
 
@@ -32,11 +32,6 @@ type compressor interface {
 // there are processors would take memory, and no less time.
 type compressors struct {
 	gzip, zstd sync.Pool
-	slots      chan struct{}
-}
-
-func newCompressors() compressors {
-	return compressors{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 // compress encodes a combined body as the client likes it best (RFC 9110, section
@@ -51,7 +46,13 @@ func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, a
 	if coding == "" || !account.Take(int64(len(content))) {
 		return content
 	}
-	encoded, ok := p.compressors.encode(coding, content)
+	var encoded []byte
+	var ok bool
+	if len(content) < bulk.Least {
+		encoded, ok = p.compressors.encode(coding, content)
+	} else {
+		p.threads.Do(bulk.Compress, func() { encoded, ok = p.compressors.encode(coding, content) })
+	}
 	if !ok {
 		account.Give(int64(len(content)))
 		return content
@@ -62,8 +63,6 @@ func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, a
 
 // encode encodes a body; ok is false where that makes it no shorter.
 func (c *compressors) encode(coding string, content []byte) (encoded []byte, ok bool) {
-	c.slots <- struct{}{}
-	defer func() { <-c.slots }()
 	pool := &c.gzip
 	if coding == "zstd" {
 		pool = &c.zstd

@@ -4,7 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
+	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -15,7 +18,7 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 		Timeout:     time.Duration(d.Timeout),
 		Stragglers:  stragglers(d.Stragglers),
 		MaxInFlight: d.MaxInFlight,
-		Checker:     r.combiner,
+		Checker:     r,
 		Observer:    r,
 	}
 	for _, b := range r.backends {
@@ -29,6 +32,32 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 		})
 	}
 	return fanout.New(o)
+}
+
+// Check implements fanout.Checker.
+func (r *route) Check(i int, a *fanout.Answer, account *memory.Account) {
+	if len(a.Body) < bulk.Least {
+		r.combiner.Check(i, a, account)
+		return
+	}
+	r.threads.Do(bulk.Check, func() { r.combiner.Check(i, a, account) })
+}
+
+// combine makes the response.
+func (r *route) combine(result *fanout.Result, dst []byte) combine.Response {
+	size := 0
+	for i := range result.Answers {
+		size += len(result.Answers[i].Body)
+	}
+	if size < bulk.Least || !r.config.Response.Combined() {
+		return r.combiner.Combine(result, dst)
+	}
+	return r.combineBulk(result, dst)
+}
+
+func (r *route) combineBulk(result *fanout.Result, dst []byte) (response combine.Response) {
+	r.threads.Do(bulk.Combine, func() { response = r.combiner.Combine(result, dst) })
+	return response
 }
 
 // Answered implements fanout.Observer.

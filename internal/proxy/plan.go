@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
@@ -56,6 +57,7 @@ type route struct {
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
 	shadowMemory *memory.Budget
+	threads      *bulk.Threads
 	groups       []dependency
 	// certificate and secure are nil for a plain listener.
 	certificate *certificate
@@ -113,6 +115,8 @@ type compiler struct {
 	fresh        kept
 	now          time.Time
 	shadowMemory *memory.Budget
+	threads      *bulk.Threads
+	pacer        *bulk.Pacer
 	// expressions compiles those of all routes.
 	expressions *expression.Compiler
 }
@@ -137,7 +141,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	r := &route{
-		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory,
+		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory, threads: c.threads,
 		accessLog: newAccessLog(config.AccessLog, c.options.AccessLogSample),
 	}
 	r.credentials = headers.NewCredentials(callerFields(config))
@@ -198,7 +202,7 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		return backend.NewState(r.config.Namespace, config, c.store,
 			backend.Dialer{
 				Guard: c.options.Guard, Resolve: c.options.Resolve, ClusterDomain: c.options.ClusterDomain,
-				Resolver: c.options.Resolver, LookupEvery: c.options.LookupEvery,
+				Resolver: c.options.Resolver, LookupEvery: c.options.LookupEvery, Pacer: c.pacer,
 			})
 	})
 	b, err := backend.New(backend.Options{

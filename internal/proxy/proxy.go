@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
@@ -29,6 +30,8 @@ type Proxy struct {
 	draining    atomic.Bool
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
+	threads     *bulk.Threads
+	pacer       *bulk.Pacer
 	clients     *clients
 	memory      *memory.Budget
 	// shadowMemory is on top of what calls have.
@@ -47,9 +50,11 @@ func New(o Options) *Proxy {
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
-		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(),
+		clients: newClients(m.Connections, slowRequest), threads: bulk.NewThreads(), pacer: bulk.NewPacer(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows},
 	}
+	p.clients.pacer = p.pacer
+	p.memory.Make, p.shadowMemory.Make = p.threads.Make, p.threads.Make
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen
 	}
@@ -99,7 +104,7 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, fresh: newKept(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, threads: p.threads, pacer: p.pacer, fresh: newKept(), now: time.Now()}
 	if old != nil {
 		c.old = old.kept
 	}
@@ -199,5 +204,6 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	p.drain() //nolint:contextcheck // ctx has ended, the drain begins
+	p.threads.Close()
 	return admin.close()
 }

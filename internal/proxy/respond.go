@@ -38,7 +38,7 @@ func (v *visit) respond() {
 		return
 	}
 	buffer := v.proxy.buffer()
-	response := v.route.combiner.Combine(v.result, (*buffer)[:0])
+	response := v.route.combine(v.result, (*buffer)[:0])
 	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.request.Method != http.MethodHead
 	if response.Short || streams && !v.Memory.Take(streamChunk) {
 		v.unable(gate.OutOfMemory())
@@ -163,6 +163,7 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 			return
 		}
 		if body = body[n:]; len(body) > 0 {
+			v.proxy.pacer.Pass()
 			_ = control.SetWriteDeadline(time.Now().Add(v.patience))
 		}
 	}

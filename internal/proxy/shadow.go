@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/rawjson"
@@ -96,7 +97,12 @@ func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, 
 	if s.config.Compare == routeconfig.CompareNone || a.Outcome == fanout.Skipped || a.Outcome == fanout.Rejected {
 		return
 	}
-	result, pointer := s.compare(a, reference, account)
+	var result, pointer string
+	if len(a.Body)+len(reference.Body) < bulk.Least {
+		result, pointer = s.compare(a, reference, account)
+	} else {
+		r.threads.Do(bulk.Compare, func() { result, pointer = s.compare(a, reference, account) })
+	}
 	s.results.count(result)
 	if result != resultSame && result != resultIncomparable && s.results.mayLog(now) {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
