@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/gate"
 )
 
@@ -25,6 +26,7 @@ type clients struct {
 	// patience is how long a request may take to come before its connection gives way.
 	patience time.Duration
 	began    time.Time
+	pacer    *bulk.Pacer
 
 	mu   sync.Mutex
 	open map[*client]struct{}
@@ -48,6 +50,7 @@ type client struct {
 	clients *clients
 	address netip.Addr // not valid where the connection is not counted by one
 	head    heads
+	run     bulk.Run
 	greeted sync.Once
 	// calls are those under way whose requests have come.
 	calls atomic.Int32
@@ -227,9 +230,11 @@ func clientOf(r *http.Request) *client {
 // Read implements net.Conn. It looks at the heads of requests as they pass.
 func (c *client) Read(b []byte) (int, error) {
 	if c.head.flooded() {
-		return fill(b), nil
+		return 0, c.overflow()
 	}
-	n, err := c.Conn.Read(b)
+	c.run.Pace(c.clients.pacer, c.head.piece())
+	n, err := c.Conn.Read(b[:min(len(b), bulk.Least)])
+	c.run.Add(n)
 	if n > 0 && c.idle.Load() {
 		c.idle.Store(false) // a request begins to come
 		c.wait()
@@ -240,6 +245,23 @@ func (c *client) Read(b []byte) (int, error) {
 	c.head.see(b[:n])
 	return n, err //nolint:wrapcheck // net/http looks at its type
 }
+
+// overflow answers a head of more lines than anybody needs, and ends the connection half a
+// second later, as net/http does with what it refuses: it would read such a head up to its
+// own limit first, in pieces that it copies again and again, for 2 ms.
+func (c *client) overflow() error {
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
+	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+
+		"Content-Type: text/plain; charset=utf-8\r\n\r\n431 Request Header Fields Too Large")
+	_ = c.CloseWrite()
+	time.Sleep(refusalTimeout)
+	return &net.OpError{Op: "read", Net: "tcp", Err: errOverflow} // of which net/http says nothing to the client
+}
+
+// refusalTimeout is how long a client may take to read why it was refused.
+const refusalTimeout = 500 * time.Millisecond
+
+var errOverflow = errors.New("the head has too many lines")
 
 // Close implements net.Conn.
 func (c *client) Close() error {

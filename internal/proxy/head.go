@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+
+	"github.com/fanout-operator/fanout/internal/bulk"
 )
 
 const (
@@ -130,6 +132,15 @@ func (h *heads) flooded() bool {
 	return h.lines > maxLines && !h.passed.Load() && !h.binary.Load()
 }
 
+// piece is how much of a request is read between two pauses, in bytes: to read a head is
+// more work than to read a body.
+func (h *heads) piece() int {
+	if h.passed.Load() || h.binary.Load() {
+		return bulk.Least
+	}
+	return bulk.Least / 4
+}
+
 // over says that a head was read.
 func (h *heads) over() { h.passed.Store(true) }
 
@@ -149,17 +160,4 @@ func (h *heads) ambiguous(r *http.Request) bool {
 		return len(r.TransferEncoding) > 0 && h.both.Load()
 	}
 	return h.anyCode.Load()
-}
-
-// fill makes the rest of a flooded head one field too long for net/http, which answers
-// 431 and closes. The field has a colon, for net/http takes longer to quote what has none
-// than to read all the rest.
-func fill(b []byte) int {
-	for i := range b {
-		b[i] = 'x'
-	}
-	if len(b) > 1 {
-		b[1] = ':'
-	}
-	return len(b)
 }
