@@ -119,14 +119,18 @@ func standBy(ctx context.Context) error {
 		}
 	}()
 	transport := &http.Transport{MaxIdleConnsPerHost: atOnce, DialContext: dialer(standAddress).DialContext}
+	address := ""
 	for o := range orders {
+		if o.Address != address { // whose connections are there already, before the load's
+			transport.CloseIdleConnections()
+			address = o.Address
+		}
 		c := &calls{transport: transport, url: "http://" + o.Address + "/"}
 		var until <-chan time.Time
 		if o.Calls > 0 {
 			until = time.NewTimer(time.Duration(o.Calls) * pause).C
 		}
 		c.make(ctx, until, orders)
-		transport.CloseIdleConnections()
 		if err := output.Encode(c.finding()); err != nil {
 			return fmt.Errorf("say what was found: %w", err)
 		}

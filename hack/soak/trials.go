@@ -41,7 +41,7 @@ func trials() []*trial {
 		{name: "bodies that are announced and never sent", handlers: small, modify: func(*routeconfig.Route) {},
 			load: (&silent{from: loadAddress, clients: 208, span: 10 * time.Second, head: announced}).load},
 		{name: "heads to a path that is refused, and no body", handlers: small, modify: only("/orders"),
-			load: (&silent{from: loadAddress, clients: 500, span: 15 * time.Second, head: always(head("/refused", 100, fields(5600, 1))), end: true}).load},
+			load: (&silent{from: loadAddress, clients: 500, span: 15 * time.Second, again: 10 * time.Second, head: always(head("/refused", 100, fields(5600, 1))), end: true}).load},
 		{name: "heads that come by the byte", handlers: small, modify: func(*routeconfig.Route) {},
 			load: (&silent{from: loadAddress, clients: 300, span: 20 * time.Second, head: always(head("/", 0, fields(250, 200))), pace: 50 * time.Millisecond, end: true}).load},
 	}
@@ -112,26 +112,34 @@ type silent struct {
 	head    func(client int) string
 	pace    time.Duration // of each byte; 0 for all of them at once
 	end     bool          // the proxy has to end them all within the span
+	again   time.Duration // for how long each comes again once it was refused
 	from    string        // their address; empty for loopback
 }
 
 func (s *silent) load(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.span)
 	defer cancel()
-	var open, refused atomic.Int64
+	var open, refused, ended atomic.Int64
 	var clients sync.WaitGroup
 	for i := range s.clients {
 		clients.Go(func() {
-			switch err := s.client(ctx, address, s.head(i)); {
-			case errors.Is(err, context.DeadlineExceeded):
-				open.Add(1)
-			case err != nil:
-				refused.Add(1)
+			for begun := time.Now(); ; {
+				switch err := s.client(ctx, address, s.head(i)); {
+				case errors.Is(err, context.DeadlineExceeded):
+					open.Add(1)
+				case err != nil:
+					refused.Add(1)
+				default:
+					ended.Add(1)
+				}
+				if time.Since(begun) >= s.again {
+					return
+				}
 			}
 		})
 	}
 	clients.Wait()
-	fmt.Printf("memory: %d clients: %d still connected after %v, %d not let in\n", s.clients, open.Load(), s.span, refused.Load())
+	fmt.Printf("memory: %d clients: %d times one was refused, %d still connected after %v, %d not let in\n", s.clients, ended.Load(), open.Load(), s.span, refused.Load())
 	if n := open.Load(); s.end && n > 0 {
 		return fmt.Errorf("%d of %d clients are still connected after %v", n, s.clients, s.span)
 	}
