@@ -25,7 +25,7 @@ func TestR11OrphansAreAdopted(t *testing.T) {
 	})
 	testkit.Eventually(t, "the autoscaler is there", func() bool { return exists(t, route, &autoscalingv2.HorizontalPodAutoscaler{}) })
 	o.settle(t)
-	if err := admin.Delete(t.Context(), route); err != nil {
+	if err := admin.Delete(t.Context(), route, client.PropagationPolicy(metav1.DeletePropagationOrphan)); err != nil {
 		t.Fatal(err)
 	}
 	kinds := []client.Object{&corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}, &autoscalingv2.HorizontalPodAutoscaler{}}
@@ -35,6 +35,11 @@ func TestR11OrphansAreAdopted(t *testing.T) {
 		if err := admin.Update(t.Context(), orphan); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// Until then the route is there, and the operator knows that it goes.
+	going := get(t, route.Namespace, route.Name, &v1alpha1.FanoutRoute{})
+	if going.Finalizers = nil; admin.Update(t.Context(), going) != nil {
+		t.Fatal("the route is not let go")
 	}
 	before := get(t, route.Namespace, desired.Name(route), &appsv1.Deployment{}).UID
 	again := newRoute(route.Namespace, "orders", "https://two.example.com/")
