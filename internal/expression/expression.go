@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 )
@@ -55,12 +56,22 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
+// errorAt says what is wrong with a part of an expression.
+func errorAt(a *ast.AST, part ast.Expr, message string) *Error {
+	at := a.SourceInfo().GetStartLocation(part.ID())
+	return &Error{at.Line(), at.Column() + 1, message}
+}
+
 // Compiler compiles expressions. It is safe for concurrent use.
-type Compiler struct{ env *cel.Env }
+type Compiler struct {
+	env       *cel.Env
+	functions map[string]function
+}
 
 // NewCompiler returns a Compiler. The error is a defect of ours.
 func NewCompiler() (*Compiler, error) {
-	options := append(internals(),
+	options := []cel.EnvOption{
+		cel.Variable(varMeter, cel.DynType),
 		cel.Variable(varMethod, cel.StringType),
 		cel.Variable(varPath, cel.StringType),
 		cel.Variable(varHost, cel.StringType),
@@ -70,43 +81,22 @@ func NewCompiler() (*Compiler, error) {
 		cel.Variable(varHeaders, cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable(varBody, cel.DynType),
 		cel.OptionalTypes(),
-		// Not optMap and optFlatMap: they write their target out twice, so that a chain of
-		// ten takes seconds to compile.
-		cel.ClearMacros(), cel.Macros(cel.StandardMacros...),
+		cel.ClearMacros(), cel.Macros(macros()...),
 		cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(MaxLength),
 		cel.ParserRecursionLimit(128),
-		method("lowerAscii", lowerASCII), method("upperAscii", upperASCII), method("trim", strings.TrimSpace),
-	)
+	}
+	known := functions()
+	for name, f := range known {
+		if f.binding != nil {
+			options = append(options, cel.Function(name, f.binding))
+		}
+	}
 	env, err := cel.NewEnv(options...)
 	if err != nil {
 		return nil, fmt.Errorf("set up expressions: %w", err)
 	}
-	return &Compiler{env}, nil
-}
-
-// method declares a method of strings whose result is no longer than its target.
-func method(name string, f func(string) string) cel.EnvOption {
-	return cel.Function(name, cel.MemberOverload("string_"+name, []*cel.Type{cel.StringType}, cel.StringType,
-		cel.UnaryBinding(func(v ref.Val) ref.Val {
-			s, ok := v.(types.String)
-			if !ok {
-				return types.MaybeNoSuchOverloadErr(v)
-			}
-			return types.String(f(string(s)))
-		})))
-}
-
-func lowerASCII(s string) string { return mapASCII(s, 'A', 'Z', 'a'-'A') }
-func upperASCII(s string) string { return mapASCII(s, 'a', 'z', -('a' - 'A')) }
-
-func mapASCII(s string, from, to, by rune) string {
-	return strings.Map(func(r rune) rune {
-		if from <= r && r <= to {
-			return r + by
-		}
-		return r
-	}, s)
+	return &Compiler{env, known}, nil
 }
 
 // Compile compiles an expression. The error is an *Error, or a defect of ours.
@@ -123,14 +113,14 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if !fits(checked.OutputType(), want) {
 		return nil, &Error{1, 1, fmt.Sprintf("yields %s, %s is wanted", checked.OutputType(), want)}
 	}
-	if err := refuse(checked.NativeRep()); err != nil {
+	if err := refuse(checked.NativeRep(), c.functions); err != nil {
 		return nil, err
 	}
 	patterns, refused := patternsOf(checked.NativeRep())
 	if refused != nil {
 		return nil, refused
 	}
-	optimizer, err := cel.NewStaticOptimizer(rewriter{})
+	optimizer, err := cel.NewStaticOptimizer(rewriter{c.functions})
 	if err != nil {
 		return nil, fmt.Errorf("set up optimizer: %w", err)
 	}

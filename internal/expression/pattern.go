@@ -53,18 +53,16 @@ func patternsOf(a *ast.AST) (map[string]*pattern, *Error) {
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.FunctionMatcher(overloads.Matches)) {
 		args := e.AsCall().Args()
 		last := args[len(args)-1]
-		at := a.SourceInfo().GetStartLocation(last.ID())
 		source, ok := last.AsLiteral().(types.String)
 		if last.Kind() != ast.LiteralKind || !ok {
-			at = a.SourceInfo().GetStartLocation(e.ID())
-			return nil, &Error{at.Line(), at.Column() + 1, "matches needs a pattern that is written out"}
+			return nil, errorAt(a, e, "matches needs a pattern that is written out")
 		}
 		if patterns[string(source)] != nil {
 			continue
 		}
 		p, err := newPattern(string(source), left)
 		if err != nil {
-			return nil, &Error{at.Line(), at.Column() + 1, err.Error()}
+			return nil, errorAt(a, last, err.Error())
 		}
 		patterns[string(source)] = p
 		left -= p.instructions

@@ -2,81 +2,44 @@ package expression
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
-	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
-	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/parser"
 )
-
-// CEL computes with its own numbers alone, and walks through values of any size within
-// one step. So calls are rewritten: an argument that may be a number of the body is
-// unwrapped, what looks into containers is a function of ours with bounds, and each of them
-// takes what it costs from the meter, which is their first argument. What is no argument is
-// passed on with its bytes.
-const (
-	lookCall    = "@look"
-	keyCall     = "@key"
-	givenCall   = "@given"
-	eachCall    = "@each"
-	stepCall    = "@step"
-	zoneCall    = "@zone"
-	unwrapCall  = "@unwrap"
-	matchesCall = "@matches"
-	equalsCall  = "@equals"
-	differsCall = "@differs"
-	inCall      = "@within"
-	addCall     = "@add"
-)
-
-func internals() []cel.EnvOption {
-	one := func(name string, f func(m *meter, v ref.Val) ref.Val, result *cel.Type) cel.EnvOption {
-		return cel.Function(name, cel.Overload(name+"_dyn", []*cel.Type{cel.DynType, cel.DynType}, result,
-			cel.BinaryBinding(func(m, v ref.Val) ref.Val { return f(m.(*meter), v) }))) //nolint:forcetypeassert // see rewriting.meter
-	}
-	two := func(name string, f func(m *meter, a, b ref.Val) ref.Val, result *cel.Type) cel.EnvOption {
-		return cel.Function(name, cel.Overload(name+"_dyn", []*cel.Type{cel.DynType, cel.DynType, cel.DynType}, result,
-			cel.FunctionBinding(func(args ...ref.Val) ref.Val { return f(args[0].(*meter), args[1], args[2]) }))) //nolint:forcetypeassert // the same
-	}
-	return []cel.EnvOption{
-		cel.Variable(varMeter, cel.DynType),
-		one(lookCall, look, cel.DynType), one(keyCall, key, cel.DynType), one(givenCall, given, cel.DynType),
-		one(eachCall, each, cel.DynType), one(stepCall, step, cel.BoolType), one(zoneCall, zone, cel.DynType),
-		one(unwrapCall, unwrap, cel.ListType(cel.DynType)),
-		two(matchesCall, matches, cel.BoolType), two(equalsCall, equals, cel.BoolType), two(differsCall, differs, cel.BoolType),
-		two(inCall, within, cel.BoolType), two(addCall, add, cel.DynType),
-	}
-}
 
 // refuse finds what is valid CEL and has no place here.
-func refuse(a *ast.AST) *Error {
+func refuse(a *ast.AST, known map[string]function) *Error {
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.KindMatcher(ast.StructKind)) {
-		at := a.SourceInfo().GetStartLocation(e.ID())
-		return &Error{at.Line(), at.Column() + 1, fmt.Sprintf("%s{} makes an object of a type; there are maps alone", e.AsStruct().TypeName())}
+		return errorAt(a, e, fmt.Sprintf("%s{} makes an object of a type; there are maps alone", e.AsStruct().TypeName()))
+	}
+	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.KindMatcher(ast.CallKind)) {
+		name := e.AsCall().FunctionName()
+		if _, ok := known[name]; !ok {
+			return errorAt(a, e, fmt.Sprintf("%s is a function that expressions may not call", name))
+		}
 	}
 	return nil
 }
 
 // rewriter is the optimizer of CEL that rewrites calls.
-type rewriter struct{}
+type rewriter struct{ functions map[string]function }
 
 // Optimize implements cel.ASTOptimizer. From the leaves up: what a call becomes is not
 // looked at again.
-func (rewriter) Optimize(ctx *cel.OptimizerContext, a *ast.AST) *ast.AST {
-	r := rewriting{ctx: ctx, ast: a, touched: map[int64]bool{}, steps: map[int64]int{}}
+func (w rewriter) Optimize(ctx *cel.OptimizerContext, a *ast.AST) *ast.AST {
+	r := rewriting{ctx: ctx, functions: w.functions, ast: a, touched: map[int64]bool{}, steps: map[int64]int{}}
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(r.note))
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(r.rewrite))
 	return a
 }
 
 type rewriting struct {
-	ctx *cel.OptimizerContext
-	ast *ast.AST
+	ctx       *cel.OptimizerContext
+	ast       *ast.AST
+	functions map[string]function
 	// touched are the expressions that may yield something of the body.
 	touched map[int64]bool
 	// steps are those of one turn of each comprehension.
@@ -164,45 +127,16 @@ func (r *rewriting) rewrite(e ast.Expr) {
 	}
 }
 
+// call has the operands of a call go through their guards, or a function of ours stand in
+// its place, as the table of functions says. What is no operand is passed on with its bytes.
 func (r *rewriting) call(e ast.Expr) {
-	call := e.AsCall()
-	args := call.Args()
-	switch call.FunctionName() {
-	case operators.Equals:
-		r.replace(e, equalsCall, args)
-	case operators.NotEquals:
-		r.replace(e, differsCall, args)
-	case operators.In:
-		if writtenOut(args[1]) { // CEL makes a set of it
-			r.wrap(lookCall, args[0])
-			return
-		}
-		r.replace(e, inCall, args)
-	case operators.Add:
-		if !accumulates(args[0]) { // a comprehension that adds to its result is CEL's own
-			r.replace(e, addCall, args)
-		}
-	case overloads.Matches:
-		e.SetKindCase(r.ctx.NewCall(matchesCall, append([]ast.Expr{r.meter()}, operands(call)...)...))
-	case "unwrapOpt", "optional.unwrap":
-		e.SetKindCase(r.ctx.NewCall(unwrapCall, append([]ast.Expr{r.meter()}, operands(call)...)...))
-	case operators.Index, operators.OptIndex:
-		r.wrap(keyCall, args[1])
-	case operators.Conditional, operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.NotStrictlyFalse,
-		operators.OptSelect, overloads.TypeConvertDyn, "optional.of", "optional.ofNonZeroValue", "optional.none",
-		"or", "orValue", "value", "hasValue", "first", "last":
-		// They pass on what they are given.
-	default:
-		function := lookCall
-		if call.IsMemberFunction() {
-			r.wrap(lookCall, call.Target())
-			if strings.HasPrefix(call.FunctionName(), "get") { // of a timestamp, and where
-				function = zoneCall
-			}
-		}
-		for _, arg := range args {
-			r.wrap(function, arg)
-		}
+	f, list := r.functions[e.AsCall().FunctionName()], operands(e.AsCall())
+	if f.instead != "" && (f.own == nil || !f.own(r, list)) {
+		e.SetKindCase(r.ctx.NewCall(f.instead, append([]ast.Expr{r.meter()}, list...)...))
+		return
+	}
+	for i, operand := range list {
+		r.wrap(f.guard(i), operand)
 	}
 }
 
@@ -212,35 +146,6 @@ func operands(call ast.CallExpr) []ast.Expr {
 		return append([]ast.Expr{call.Target()}, call.Args()...)
 	}
 	return call.Args()
-}
-
-// writtenOut reports whether an expression is a list of literals that may be keys of a map.
-func writtenOut(e ast.Expr) bool {
-	if e.Kind() != ast.ListKind {
-		return false
-	}
-	return !slices.ContainsFunc(e.AsList().Elements(), func(element ast.Expr) bool {
-		if element.Kind() != ast.LiteralKind {
-			return true
-		}
-		switch element.AsLiteral().(type) {
-		case types.String, types.Int, types.Uint, types.Double, types.Bool:
-			return false
-		}
-		return true
-	})
-}
-
-// accumulates reports whether an expression is the result of a comprehension so far.
-func accumulates(e ast.Expr) bool {
-	return e.Kind() == ast.IdentKind && e.AsIdent() == parser.HiddenAccumulatorName
-}
-
-// replace calls another function, where the types do not rule out that it matters.
-func (r *rewriting) replace(e ast.Expr, function string, args []ast.Expr) {
-	if slices.ContainsFunc(args, r.weighs) {
-		e.SetKindCase(r.ctx.NewCall(function, append([]ast.Expr{r.meter()}, args...)...))
-	}
 }
 
 // weighs reports whether looking at what an expression yields may take more than a step.
@@ -255,9 +160,10 @@ func (r *rewriting) weighs(e ast.Expr) bool {
 	return true
 }
 
-// wrap puts a call around an expression, which keeps its place.
+// wrap puts a call around an expression, which keeps its place. Without a function it does
+// nothing.
 func (r *rewriting) wrap(function string, e ast.Expr) {
-	if !r.weighs(e) && function != zoneCall {
+	if function == "" || !r.weighs(e) && function != zoneCall { // a zone's name costs however it is written
 		return
 	}
 	e.SetKindCase(r.ctx.NewCall(function, r.meter(), r.moved(e)))
