@@ -20,7 +20,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/bulk"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 
 	// The image is empty but for two programs: this brings Mozilla's authorities.
@@ -41,7 +42,7 @@ func main() {
 type settings struct {
 	document, credentials string
 	options               proxy.Options
-	guard                 netguard.Options
+	dialer                dial.Options
 }
 
 func parse(args []string) (*settings, error) {
@@ -51,7 +52,7 @@ func parse(args []string) (*settings, error) {
 	flags.StringVar(&s.credentials, "credentials", "/etc/fanout/credentials", "`folder` with the Secrets, NAMESPACE/SECRET/KEY")
 	flags.StringVar(&s.options.Address, "address", "", "`host` on which the routes listen; all by default")
 	flags.StringVar(&s.options.Admin, "admin", ":9091", "`host:port` of /livez, /readyz, /metrics and /status")
-	flags.BoolVar(&s.guard.AllowLoopback, "allow-loopback", false, "let backends be on loopback")
+	flags.BoolVar(&s.dialer.AllowLoopback, "allow-loopback", false, "let backends be on loopback")
 	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
 	flags.BoolVar(&s.options.NamesByRoute, "names-by-route", false, "the Pod's hostAliases or DNS are the route's: send Secrets with the key allowedHosts to none of the names in it, to addresses alone")
 	flags.BoolVar(&s.options.RequireMounts, "require-mounts", false, "refuse documents that read a Secret without a folder below credentials")
@@ -65,7 +66,7 @@ func parse(args []string) (*settings, error) {
 		if err != nil {
 			return fmt.Errorf("parse network: %w", err)
 		}
-		s.guard.Deny = append(s.guard.Deny, p)
+		s.dialer.Deny = append(s.dialer.Deny, p)
 		return nil
 	})
 	if err := flags.Parse(args); err != nil {
@@ -76,7 +77,7 @@ func parse(args []string) (*settings, error) {
 	}
 	// In a Pod this is the API server, which no backend may be.
 	if addr, err := netip.ParseAddr(os.Getenv("KUBERNETES_SERVICE_HOST")); err == nil {
-		s.guard.Deny = append(s.guard.Deny, netip.PrefixFrom(addr, addr.BitLen()))
+		s.dialer.Deny = append(s.dialer.Deny, netip.PrefixFrom(addr, addr.BitLen()))
 	}
 	return s, nil
 }
@@ -109,9 +110,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	s.options.Log = log
-	s.options.Guard = netguard.New(s.guard)
+	s.dialer.ClusterDomain = dial.ClusterDomain(resolvConf)
+	s.options.Pacer = bulk.NewPacer()
+	s.dialer.Pacer = s.options.Pacer
+	s.options.Dialer = dial.New(s.dialer)
 	s.options.Credentials = os.DirFS(s.credentials)
-	s.options.ClusterDomain = netguard.ClusterDomain(resolvConf)
 	p := proxy.New(s.options)
 	folder := filepath.Dir(s.document)
 	watcher, err := proxy.NewWatcher(log, folder, s.credentials)

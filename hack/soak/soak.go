@@ -18,7 +18,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -54,7 +54,7 @@ func soak(ctx context.Context, span, first time.Duration, rate int) error {
 	defer stop()
 	ended := make(chan error, 1)
 	p := proxy.New(proxy.Options{
-		Log: slog.New(slog.DiscardHandler), Credentials: fs.FS(fstest.MapFS{}), Guard: netguard.New(netguard.Options{AllowLoopback: true}),
+		Log: slog.New(slog.DiscardHandler), Credentials: fs.FS(fstest.MapFS{}), Dialer: dial.New(dial.Options{AllowLoopback: true}),
 		Listen: load.listen, AccessLogSample: 1000, DrainTimeout: settle,
 	})
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: routes(b.urls)})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -67,7 +68,7 @@ func TestK7BudgetOutlivesAWallClockThatIsSet(t *testing.T) {
 // K7: a name is looked up again after the same time.
 func TestK7LookupsOutliveAWallClockThatIsSet(t *testing.T) {
 	t.Parallel()
-	c := newConnections(&url.URL{Host: "127.0.0.1"}, Dialer{LookupEvery: time.Minute}, func() keeper { return &http.Transport{} })
+	c := newConnections(&url.URL{Host: "127.0.0.1"}, dial.New(dial.Options{LookupEvery: time.Minute}), func() keeper { return &http.Transport{} })
 	defer c.close()
 	c.cancel() // nothing is really looked up
 	c.host = "name.invalid"

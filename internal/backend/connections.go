@@ -1,9 +1,7 @@
 package backend
 
 import (
-	"cmp"
 	"context"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -12,22 +10,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
-)
-
-const (
-	lookupEvery   = 30 * time.Second
-	lookupTimeout = 5 * time.Second
+	"github.com/fanout-operator/fanout/internal/dial"
 )
 
 // connections are those to a backend. A connection that is always in use would hold on
 // to an address for ever, so its name is looked up again now and then, and where the
 // addresses have changed all that is idle is given up, and new calls take new ones.
 type connections struct {
-	host     string
-	resolver *net.Resolver
-	every    time.Duration
-	make     func() keeper
+	dialer *dial.Dialer
+	host   string // whose addresses are looked up again; empty for none
+	every  time.Duration
+	make   func() keeper
 
 	current atomic.Pointer[keeper]
 	begun   time.Time
@@ -41,16 +34,13 @@ type connections struct {
 	old       []keeper // with connections that may still be in use
 }
 
-func newConnections(base *url.URL, dial Dialer, create func() keeper) *connections {
-	c := &connections{make: create, resolver: dial.Resolver, every: cmp.Or(dial.LookupEvery, lookupEvery), begun: time.Now()}
+func newConnections(base *url.URL, dialer *dial.Dialer, create func() keeper) *connections {
+	c := &connections{make: create, dialer: dialer, every: dialer.LookupEvery(), begun: time.Now()}
 	c.looked.Store(-int64(c.every)) // the first call looks up what the next ones compare with
 	c.closing, c.cancel = context.WithCancel(context.Background())
 	c.current.Store(new(create()))
-	if c.resolver == nil {
-		c.resolver = net.DefaultResolver
-	}
-	if _, literal := netip.ParseAddr(base.Hostname()); literal != nil && len(dial.Resolve) == 0 {
-		c.host = netguard.Absolute(base.Hostname(), dial.ClusterDomain)
+	if dialer.Moves(base.Hostname()) {
+		c.host = base.Hostname()
 	}
 	return c
 }
@@ -74,13 +64,10 @@ func (c *connections) refresh(now time.Time) {
 }
 
 func (c *connections) lookup() {
-	ctx, cancel := context.WithTimeout(c.closing, lookupTimeout)
-	defer cancel()
-	found, err := c.resolver.LookupNetIP(ctx, "ip", c.host)
+	found, err := c.dialer.Lookup(c.closing, c.host)
 	if err != nil {
 		return // the connections that there are may well go on
 	}
-	slices.SortFunc(found, netip.Addr.Compare)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range c.old {

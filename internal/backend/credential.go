@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -70,12 +71,12 @@ func (c *credential) ready(host string) error {
 // allowed asks for the Host too: behind one address it picks who gets the request.
 func (c *credential) allowed(secret *creds.Snapshot, host string) error {
 	for _, u := range c.receivers {
-		if fault := c.group.Forbids(secret, u.Hostname(), port(u)); fault != nil {
+		if fault := c.group.Forbids(secret, u.Hostname(), dial.Port(u)); fault != nil {
 			return fault
 		}
 	}
 	seen := &url.URL{Scheme: c.receivers[0].Scheme, Host: host}
-	if host == "" || secret.Allows(seen.Hostname(), port(seen)) {
+	if host == "" || secret.Allows(seen.Hostname(), dial.Port(seen)) {
 		return nil
 	}
 	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrUnfit}
@@ -105,21 +106,11 @@ func (b *Backend) Forbidden() (secret, why string) {
 		receivers = append(slices.Clip(receivers), &url.URL{Scheme: receivers[0].Scheme, Host: b.host})
 	}
 	for _, u := range receivers {
-		if why := s.Forbids(u.Hostname(), port(u)); why != "" {
+		if why := s.Forbids(u.Hostname(), dial.Port(u)); why != "" {
 			return c.Secret, why
 		}
 	}
 	return "", ""
-}
-
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	if u.Scheme == "https" {
-		return "443"
-	}
-	return "80"
 }
 
 // show writes the credential into the fields or the query of a request with this Host,

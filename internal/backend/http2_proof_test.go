@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -196,5 +197,5 @@ func TestP9AServerWithoutStreams(t *testing.T) {
 func newPeerBackend(t *testing.T, p *peer) *backend.Backend {
 	t.Helper()
 	config := testkit.Receiver("one", "http://"+p.Addr().String(), func(b *routeconfig.Backend) { b.Protocol = routeconfig.ProtocolH2C })
-	return newFrom(t, &config, testkit.NewSecrets(t), backend.Dialer{})
+	return newFrom(t, &config, testkit.NewSecrets(t), dial.Options{})
 }

@@ -18,9 +18,9 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
-	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -60,17 +60,17 @@ func newAsked(t *testing.T, s *httptest.Server, address string, modify ...func(*
 	for _, m := range modify {
 		m(&config)
 	}
-	return newFrom(t, &config, secrets, backend.Dialer{})
+	return newFrom(t, &config, secrets, dial.Options{})
 }
 
-func newFrom(t *testing.T, config *routeconfig.Backend, secrets *testkit.Secrets, dial backend.Dialer) *backend.Backend {
+func newFrom(t *testing.T, config *routeconfig.Backend, secrets *testkit.Secrets, dialling dial.Options) *backend.Backend {
 	t.Helper()
 	expressions, err := expression.NewCompiler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dial.Guard = netguard.New(netguard.Options{AllowLoopback: true})
-	state := backend.NewState(testkit.Namespace, config, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), dial)
+	dialling.AllowLoopback = true
+	state := backend.NewState(testkit.Namespace, config, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), dial.New(dialling))
 	t.Cleanup(state.Close)
 	options := backend.Options{Config: config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10}
 	if config.Name == "streamed" {

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
-	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -28,7 +28,7 @@ func reach(t testing.TB, url string, modify ...func(*routeconfig.Backend)) *Back
 		m(&config)
 	}
 	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}),
-		Dialer{Guard: netguard.New(netguard.Options{AllowLoopback: true})})
+		dial.New(dial.Options{AllowLoopback: true}))
 	t.Cleanup(state.Close)
 	expressions, err := expression.NewCompiler()
 	if err != nil {

@@ -2,17 +2,15 @@ package backend
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
@@ -26,23 +24,23 @@ type keeper interface {
 }
 
 // newKeeper speaks what the protocol says, or what TLS agrees on.
-func newKeeper(base *url.URL, dial Dialer, protocol string, secure func() (*tls.Config, error)) keeper {
-	address := net.JoinHostPort(base.Hostname(), port(base))
+func newKeeper(base *url.URL, dialer *dial.Dialer, protocol string, secure settings) keeper {
+	address := net.JoinHostPort(base.Hostname(), dial.Port(base))
 	switch {
 	case protocol == routeconfig.ProtocolH2C:
-		return newPool(func(ctx context.Context) (net.Conn, error) { return dial.dial(ctx, "tcp", address) })
+		return newPool(func(ctx context.Context) (net.Conn, error) { return dialer.Dial(ctx, address) })
 	case base.Scheme != "https":
-		return newKept(func(ctx context.Context) (net.Conn, error) { return dial.dial(ctx, "tcp", address) })
+		return newKept(func(ctx context.Context) (net.Conn, error) { return dialer.Dial(ctx, address) })
 	case protocol == routeconfig.ProtocolHTTP1:
 		return newKept(func(ctx context.Context) (net.Conn, error) {
-			conn, err := dialTLS(ctx, dial, secure, []string{"http/1.1"}, "tcp", address)
+			conn, err := dialer.DialTLS(ctx, address, secure.offering("http/1.1"))
 			if err != nil {
 				return nil, err
 			}
 			return conn, nil
 		})
 	}
-	return newNegotiated(dial, secure, address)
+	return newNegotiated(dialer, secure, address)
 }
 
 // multiplexes reports whether several calls may share a connection.
@@ -63,13 +61,13 @@ func late(cause error) bool {
 }
 
 // newIssuer are the connections to a token endpoint.
-func newIssuer(address string, dial Dialer) *connections {
+func newIssuer(address string, dialer *dial.Dialer) *connections {
 	base, err := url.Parse(address)
 	if err != nil {
 		base = &url.URL{} // the first request says that it is wrong
 	}
 	secure := tlsOptions(nil, nil, nil)
-	return newConnections(base, dial, func() keeper { return newKeeper(base, dial, routeconfig.ProtocolAuto, secure) })
+	return newConnections(base, dialer, func() keeper { return newKeeper(base, dialer, routeconfig.ProtocolAuto, secure) })
 }
 
 // repeated repeats what the server is proved to have done nothing with, for who makes no
@@ -108,29 +106,10 @@ func untouched(err error) bool {
 func explain(err error) string {
 	dialled, isDial := errors.AsType[*net.OpError](err)
 	reason := classify(err, !isDial || dialled.Op != "dial").String()
-	if cause := cause(err); cause != "" {
+	if cause := dial.Cause(err); cause != "" {
 		return reason + " (" + cause + ")"
 	}
 	return reason
-}
-
-func cause(err error) string {
-	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
-		return "no such host"
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "its certificate is of an authority that is not known"
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "its certificate is for another host"
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its certificate has expired, or is not valid yet"
-	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return "refused"
-	}
-	return ""
 }
 
 // negotiated speaks what TLS agrees on (ALPN, RFC 7301). That is known for each connection
@@ -154,10 +133,10 @@ const (
 
 var errOther = errors.New("TLS agreed on the other protocol")
 
-func newNegotiated(dial Dialer, secure func() (*tls.Config, error), address string) *negotiated {
+func newNegotiated(dialer *dial.Dialer, secure settings, address string) *negotiated {
 	n := &negotiated{spare: make(chan net.Conn, 1)}
 	connect := func(ctx context.Context) (conn net.Conn, http1 bool, err error) {
-		secured, err := dialTLS(ctx, dial, secure, []string{"h2", "http/1.1"}, "tcp", address)
+		secured, err := dialer.DialTLS(ctx, address, secure.offering("h2", "http/1.1"))
 		if err != nil {
 			return nil, false, err
 		}

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -146,7 +147,7 @@ func TestAnswersOfOneExchange(t *testing.T) {
 		"an unlisted status":     {config: codes, script: exchangeScript{status: 200}, outcome: fanout.Failed, reason: fanout.Status},
 		"no connection":          {script: exchangeScript{unsent: errBroken}, outcome: fanout.Failed, reason: fanout.Connect},
 		"a break":                {script: exchangeScript{err: errBroken}, outcome: fanout.Failed, reason: fanout.Reset},
-		"a bad certificate":      {script: exchangeScript{unsent: handshakeError{errBroken}}, outcome: fanout.Failed, reason: fanout.TLS},
+		"a bad certificate":      {script: exchangeScript{unsent: dial.HandshakeError{Cause: errBroken}}, outcome: fanout.Failed, reason: fanout.TLS},
 	} {
 		b, _ := newBackend(t, row.config, row.script)
 		if a := ask(t, b, newCall("GET")); a.Outcome != row.outcome || a.Reason != row.reason {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
@@ -89,7 +90,7 @@ func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScr
 	}
 	config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 	config.Request.Path = routeconfig.PathURL
-	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), Dialer{})
+	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), dial.New(dial.Options{}))
 	state.connections = &transport{scripts: scripts}
 	expressions, err := expression.NewCompiler()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -37,7 +38,7 @@ type State struct {
 }
 
 // NewState returns the State of a backend, with nothing connected yet.
-func NewState(namespace string, config *routeconfig.Backend, store *creds.Store, dial Dialer) *State {
+func NewState(namespace string, config *routeconfig.Backend, store *creds.Store, dialer *dial.Dialer) *State {
 	s := &State{
 		places: int64(config.MaxQueuedRequests), breaker: newBreaker(config.CircuitBreaker), hedges: newHedges(config.Hedge),
 	}
@@ -56,7 +57,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if base, err := url.Parse(config.URL); err == nil { // New says that it is wrong
 		secure := tlsOptions(config.TLS, s.authority, s.client)
 		s.multiplexed = multiplexes(base, config.Protocol)
-		s.connections = newConnections(base, dial, func() keeper { return newKeeper(base, dial, config.Protocol, secure) })
+		s.connections = newConnections(base, dialer, func() keeper { return newKeeper(base, dialer, config.Protocol, secure) })
 	}
 	if limit := config.RateLimit; limit != nil {
 		s.limiter = rate.NewLimiter(perSecond(limit), limit.Burst)
@@ -67,7 +68,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	}
 	s.secret = secretOf(store, namespace, c)
 	if c.Type == routeconfig.CredentialOAuth2 {
-		s.issuer = newIssuer(c.TokenURL, dial)
+		s.issuer = newIssuer(c.TokenURL, dialer)
 		s.tokens = creds.NewTokenSource(creds.TokenOptions{
 			TokenURL:   c.TokenURL,
 			Scopes:     c.Scopes,

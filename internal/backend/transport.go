@@ -10,11 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
-	"github.com/fanout-operator/fanout/internal/netguard"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -27,34 +26,7 @@ const (
 	idleTimeout = 60 * time.Second
 	// maxResponseHeader bounds the fields of a response, in bytes.
 	maxResponseHeader = 64 << 10
-	dialTimeout       = 30 * time.Second
-	handshakeTimeout  = 10 * time.Second
 )
-
-// Dialer says how connections are made.
-type Dialer struct {
-	Guard *netguard.Guard
-	// Resolve replaces host:port of a URL by another one, which is dialled as it is.
-	Resolve map[string]string
-	// ClusterDomain is what hosts that end in .svc are completed with; empty for nothing.
-	ClusterDomain string
-	// Resolver looks names up; nil for the machine's.
-	Resolver *net.Resolver
-	// LookupEvery is how often a name in use is looked up again; 0 for every 30 s.
-	LookupEvery time.Duration
-	// Pacer lets what is short go before large responses; nil for nobody.
-	Pacer *bulk.Pacer
-}
-
-func (d Dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d.Pacer.Pass()
-	dialer := net.Dialer{Timeout: dialTimeout, Control: d.Guard.Control, Resolver: d.Resolver}
-	conn, err := dialer.DialContext(ctx, network, d.place(address))
-	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
-	}
-	return d.Pacer.Conn(conn), nil
-}
 
 // newKept speaks HTTP/1.1 over the connections that are made for it.
 func newKept(connect func(context.Context) (net.Conn, error)) *h1.Pool {
@@ -63,49 +35,30 @@ func newKept(connect func(context.Context) (net.Conn, error)) *h1.Pool {
 	})
 }
 
-// handshakeError says that a connection was made, but not secured.
-type handshakeError struct{ error }
+// settings are what a new connection is secured with, but for the protocols that it offers.
+type settings func() (*tls.Config, error)
 
-// Unwrap returns the cause.
-func (e handshakeError) Unwrap() error { return e.error }
-
-func dialTLS(
-	ctx context.Context, dial Dialer, secure func() (*tls.Config, error), alpn []string, network, address string,
-) (*tls.Conn, error) {
-	conn, err := dial.dial(ctx, network, address)
-	if err != nil {
-		return nil, err
+// offering adds protocols, the best first (ALPN, RFC 7301).
+func (s settings) offering(protocols ...string) settings {
+	return func() (*tls.Config, error) {
+		config, err := s()
+		if err == nil {
+			config.NextProtos = protocols
+		}
+		return config, err
 	}
-	config, err := secure()
-	if err != nil {
-		_ = conn.Close()
-		return nil, handshakeError{err}
-	}
-	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(address)
-	}
-	config.NextProtos = alpn
-	secured := tls.Client(conn, config)
-	// A dial goes on when its call has ended.
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = conn.Close()
-		return nil, handshakeError{fmt.Errorf("handshake: %w", err)}
-	}
-	return secured, nil
 }
 
 // tlsOptions returns what each new connection asks for its settings, so that what is
 // rotated holds from the next connection on.
-func tlsOptions(config *routeconfig.TLS, authority, client *creds.Group) func() (*tls.Config, error) {
+func tlsOptions(config *routeconfig.TLS, authority, client *creds.Group) settings {
 	name := ""
 	if config != nil {
 		name = config.ServerName
 	}
 	pools, pairs := &parsed[*x509.CertPool]{group: authority, parse: (*creds.Snapshot).Pool}, &parsed[*tls.Certificate]{group: client, parse: (*creds.Snapshot).KeyPair}
 	return func() (*tls.Config, error) {
-		out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}
+		out := &tls.Config{ServerName: name} //nolint:gosec // the dialer sets the least version
 		var err error
 		if authority != nil {
 			if out.RootCAs, err = pools.get(); err != nil {
@@ -153,13 +106,13 @@ func (p *parsed[T]) get() (value T, err error) {
 // classify turns an error of a transport into a reason. connected says that the
 // exchange had a connection.
 func classify(err error, connected bool) fanout.Reason {
-	if _, ok := errors.AsType[*netguard.ForbiddenError](err); ok {
+	if _, ok := errors.AsType[*dial.ForbiddenError](err); ok {
 		return fanout.ForbiddenAddress
 	}
 	if errors.Is(err, creds.ErrMissing) {
 		return fanout.Credential
 	}
-	if _, ok := errors.AsType[handshakeError](err); ok {
+	if _, ok := errors.AsType[dial.HandshakeError](err); ok {
 		return fanout.TLS
 	}
 	if !connected {

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-operator/fanout/internal/compile"
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -99,9 +99,10 @@ func (r *runner) run(cmd *cobra.Command) error {
 	}
 	r.secrets = newMemory(m.secrets)
 	r.proxy = proxy.New(proxy.Options{
-		Credentials: r.secrets, Log: log, Address: r.address, FreePorts: true, Admin: r.admin, Resolve: resolve,
-		Guard:           netguard.New(netguard.Options{AllowLoopback: true}),
-		ClusterDomain:   netguard.ClusterDomain("/etc/resolv.conf"),
+		Credentials: r.secrets, Log: log, Address: r.address, FreePorts: true, Admin: r.admin,
+		Dialer: dial.New(dial.Options{
+			AllowLoopback: true, Resolve: resolve, ClusterDomain: dial.ClusterDomain("/etc/resolv.conf"),
+		}),
 		AccessLogSample: r.sample,
 	})
 	if err := r.load(m); err != nil {

@@ -1,7 +1,6 @@
 package creds
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/fanout-operator/fanout/internal/dial"
 )
 
 const (
@@ -99,7 +100,7 @@ func NewTokenSource(o TokenOptions) *TokenSource {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	if u, err := url.Parse(o.TokenURL); err == nil {
-		t.host, t.port = u.Hostname(), cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+		t.host, t.port = u.Hostname(), dial.Port(u)
 	}
 	return t
 }

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -192,7 +193,9 @@ func followMoved(t *testing.T, protocol string) {
 		go func() { _ = server.Serve(listener) }()
 		t.Cleanup(func() { _ = server.Close() })
 	}
-	p := proxytest.Serve(t, proxy.Options{Resolver: resolver, LookupEvery: 50 * time.Millisecond}, testkit.Route("orders", testkit.Receivers(
+	p := proxytest.Serve(t, proxy.Options{
+		Dialer: dial.New(dial.Options{AllowLoopback: true, Resolver: resolver, LookupEvery: 50 * time.Millisecond}),
+	}, testkit.Route("orders", testkit.Receivers(
 		testkit.Receiver("one", "http://backend.test:"+port, func(b *routeconfig.Backend) { b.Protocol = protocol }))))
 	at := func() string {
 		t.Helper()

@@ -8,16 +8,20 @@ import (
 	"net"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/bulk"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// Options are those of a Proxy. Credentials, Guard and Log are required.
+// Options are those of a Proxy. Credentials, Dialer and Log are required.
 type Options struct {
 	// Credentials is the tree of mounted Secrets, NAMESPACE/SECRET/KEY.
 	Credentials fs.FS
-	// Guard says which addresses may be dialled.
-	Guard *netguard.Guard
+	// Dialer connects to backends and token endpoints.
+	Dialer *dial.Dialer
+	// Pacer lets what is short go before large requests and responses; it is the Dialer's,
+	// too. Default: nothing goes before.
+	Pacer *bulk.Pacer
 	// Log takes what changes, and the access log.
 	Log *slog.Logger
 	// Listen opens the listener of a route. Default: its port on Address.
@@ -26,20 +30,12 @@ type Options struct {
 	Address string
 	// Admin is host:port of the admin port. Default: none.
 	Admin string
-	// Resolve replaces host:port of a backend's URL by another one.
-	Resolve map[string]string
-	// ClusterDomain completes the hosts of backends that end in .svc. Default: nothing.
-	ClusterDomain string
 	// MemoryBudget bounds the bodies of all calls, in bytes, and the heads of all
 	// connections. Default: 1 GiB.
 	MemoryBudget int64
 	// MaxConnections bounds the connections of clients. Default: as many as have heads in
 	// a quarter of MemoryBudget, 64 KiB each, and at least 16. See Check.
 	MaxConnections int
-	// Resolver looks up the names of backends. Default: the machine's.
-	Resolver *net.Resolver
-	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
-	LookupEvery time.Duration
 	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
 	RequireAllowedHosts bool
 	// NamesByRoute is set where a route's author decides where names lead: what Secrets

@@ -116,7 +116,6 @@ type compiler struct {
 	now          time.Time
 	shadowMemory *memory.Budget
 	threads      *bulk.Threads
-	pacer        *bulk.Pacer
 	// expressions compiles those of all routes.
 	expressions *expression.Compiler
 }
@@ -199,11 +198,7 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 	}
 	id := r.id + "\n" + config.Name
 	state := keep(c.old.states, c.fresh.states, id+"\n"+hash, func() *backend.State {
-		return backend.NewState(r.config.Namespace, config, c.store,
-			backend.Dialer{
-				Guard: c.options.Guard, Resolve: c.options.Resolve, ClusterDomain: c.options.ClusterDomain,
-				Resolver: c.options.Resolver, LookupEvery: c.options.LookupEvery, Pacer: c.pacer,
-			})
+		return backend.NewState(r.config.Namespace, config, c.store, c.options.Dialer)
 	})
 	b, err := backend.New(backend.Options{
 		Config:      config,

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -43,7 +43,7 @@ func ports(t *testing.T, n int) (list []int) {
 func listening(t *testing.T, o proxy.Options) *proxy.Proxy {
 	t.Helper()
 	o.Credentials, o.Log, o.Address = os.DirFS(t.TempDir()), slog.New(slog.DiscardHandler), "127.0.0.1"
-	o.Guard = netguard.New(netguard.Options{AllowLoopback: true})
+	o.Dialer = dial.New(dial.Options{AllowLoopback: true})
 	p := proxy.New(o)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

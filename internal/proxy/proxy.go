@@ -31,7 +31,6 @@ type Proxy struct {
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
 	threads     *bulk.Threads
-	pacer       *bulk.Pacer
 	clients     *clients
 	memory      *memory.Budget
 	// shadowMemory is on top of what calls have.
@@ -50,10 +49,10 @@ func New(o Options) *Proxy {
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
-		clients: newClients(m.Connections, slowRequest), threads: bulk.NewThreads(), pacer: bulk.NewPacer(),
+		clients: newClients(m.Connections, slowRequest), threads: bulk.NewThreads(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows},
 	}
-	p.clients.pacer = p.pacer
+	p.clients.pacer = o.Pacer
 	p.memory.Make, p.shadowMemory.Make = p.threads.Make, p.threads.Make
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen
@@ -104,7 +103,7 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, threads: p.threads, pacer: p.pacer, fresh: newKept(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, threads: p.threads, fresh: newKept(), now: time.Now()}
 	if old != nil {
 		c.old = old.kept
 	}

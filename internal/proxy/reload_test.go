@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -212,7 +212,7 @@ func TestDrainFinishesCallsAndStragglers(t *testing.T) {
 
 func TestReadyOnlyWithADocument(t *testing.T) {
 	t.Parallel()
-	p := proxy.New(proxy.Options{Guard: netguard.New(netguard.Options{})})
+	p := proxy.New(proxy.Options{Dialer: dial.New(dial.Options{})})
 	if p.Ready() {
 		t.Error("ready without a document")
 	}
@@ -223,7 +223,7 @@ func TestForbiddenAddresses(t *testing.T) {
 	b := testkit.NewBackend(t, nil)
 	_, port, _ := strings.Cut(strings.TrimPrefix(b.URL, "http://"), ":")
 	for _, url := range []string{b.URL, "http://localhost:" + port, "http://[::ffff:127.0.0.1]:" + port, "http://169.254.169.254", "http://0.0.0.0:" + port} {
-		p := proxytest.Serve(t, proxy.Options{Guard: netguard.New(netguard.Options{})},
+		p := proxytest.Serve(t, proxy.Options{Dialer: dial.New(dial.Options{})},
 			testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", url))))
 		r := p.Do("POST", "orders", "/", "{}")
 		if r.Status != 502 || !strings.Contains(r.Header.Get("Fanout-Backends"), "reason=forbiddenAddress") || b.Count() > 0 {

@@ -163,7 +163,7 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 			return
 		}
 		if body = body[n:]; len(body) > 0 {
-			v.proxy.pacer.Pass()
+			v.proxy.options.Pacer.Pass()
 			_ = control.SetWriteDeadline(time.Now().Add(v.patience))
 		}
 	}

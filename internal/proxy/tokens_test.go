@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -156,7 +156,7 @@ func TestN2WhyThereIsNoTokenIsTold(t *testing.T) {
 		"refused":             {endpoint: closed.URL, want: "token endpoint cannot be asked: connect (refused)"},
 		"a stranger":          {endpoint: secure.URL, want: "token endpoint cannot be asked: tls (its certificate is of an authority that is not known)"},
 		"a forbidden place": {
-			endpoint: closed.URL, options: proxy.Options{Guard: netguard.New(netguard.Options{})},
+			endpoint: closed.URL, options: proxy.Options{Dialer: dial.New(dial.Options{})},
 			want: "token endpoint cannot be asked: forbiddenAddress",
 		},
 	} {

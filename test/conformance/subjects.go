@@ -14,7 +14,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -103,7 +103,7 @@ func startProxyWith(secrets fs.FS, modify func(*routeconfig.Route), backends ...
 		return "", stop, fmt.Errorf("listen: %w", err)
 	}
 	p := proxy.New(proxy.Options{
-		Log: slog.New(slog.DiscardHandler), Credentials: secrets, Guard: netguard.New(netguard.Options{AllowLoopback: true}),
+		Log: slog.New(slog.DiscardHandler), Credentials: secrets, Dialer: dial.New(dial.Options{AllowLoopback: true}),
 		Listen: func(*routeconfig.Route) (net.Listener, error) { return l, nil }, DrainTimeout: time.Second,
 	})
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: []routeconfig.Route{r}})

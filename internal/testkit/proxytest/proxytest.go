@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/netguard"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -56,8 +56,8 @@ func (p *Proxy) start(o proxy.Options, routes []routeconfig.Route) *Proxy {
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewJSONHandler(p.Log, nil))
 	}
-	if o.Guard == nil {
-		o.Guard = netguard.New(netguard.Options{AllowLoopback: true})
+	if o.Dialer == nil {
+		o.Dialer = dial.New(dial.Options{AllowLoopback: true})
 	}
 	if o.Listen == nil {
 		o.Listen = p.listen

@@ -1,8 +1,4 @@
-// Package netguard decides, after name resolution and for each connection, which
-// addresses a proxy may dial: not the metadata services of clouds, not the proxy's
-// own host, not the API server. It judges what is really dialled, so that neither
-// a rebinding name nor an odd spelling gets by.
-package netguard
+package dial
 
 import (
 	"fmt"
@@ -23,20 +19,14 @@ func (e *ForbiddenError) Error() string {
 	return fmt.Sprintf("address %s is forbidden by %s", e.Address, e.Network)
 }
 
-// Options are those of a Guard.
-type Options struct {
-	// AllowLoopback admits 127/8 and ::1, where loopback is the point.
-	AllowLoopback bool
-	// Deny adds networks to the list.
-	Deny []netip.Prefix
-}
+// guard decides, after name resolution and for each connection, which addresses may be
+// dialled: not the metadata services of clouds, not this machine, not the API server. It
+// judges what is really dialled, so that neither a rebinding name nor an odd spelling gets
+// by.
+type guard struct{ deny []netip.Prefix }
 
-// Guard judges addresses. It is immutable.
-type Guard struct{ deny []netip.Prefix }
-
-// New returns a Guard.
-func New(o Options) *Guard {
-	g := &Guard{deny: append(always(), o.Deny...)}
+func newGuard(o Options) guard {
+	g := guard{deny: append(always(), o.Deny...)}
 	if !o.AllowLoopback {
 		g.deny = append(g.deny, loopback()...)
 	}
@@ -69,9 +59,9 @@ func always() []netip.Prefix {
 	return list
 }
 
-// Check returns a *ForbiddenError for an address that may not be dialled. An IPv4
+// check returns a *ForbiddenError for an address that may not be dialled. An IPv4
 // address within an IPv6 one is judged as what it is.
-func (g *Guard) Check(addr netip.Addr) error {
+func (g *guard) check(addr netip.Addr) error {
 	for _, form := range forms(addr.WithZone("")) {
 		i := slices.IndexFunc(g.deny, func(p netip.Prefix) bool { return p.Contains(form) })
 		if i >= 0 {
@@ -111,12 +101,12 @@ func within(addr netip.Addr, prefix string) bool {
 	return netip.MustParsePrefix(prefix).Contains(addr)
 }
 
-// Control is for net.Dialer: it is called with the resolved address of each
+// control is for net.Dialer: it is called with the resolved address of each
 // connection, before it is made.
-func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
+func (g *guard) control(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("check address %q: %w", address, err)
 	}
-	return g.Check(ap.Addr())
+	return g.check(ap.Addr())
 }

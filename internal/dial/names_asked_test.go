@@ -1,4 +1,4 @@
-package backend
+package dial
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
-
-	"github.com/fanout-operator/fanout/internal/netguard"
 )
 
 // questions is a name server that knows nothing but keeps what it is asked.
@@ -68,17 +66,17 @@ func TestM1QuestionsToTheNameServer(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	q, resolver := newQuestions(t)
-	d := Dialer{
-		Guard: netguard.New(netguard.Options{AllowLoopback: true}), Resolver: resolver, ClusterDomain: "cluster.example",
+	d := New(Options{
+		AllowLoopback: true, Resolver: resolver, ClusterDomain: "cluster.example",
 		Resolve: map[string]string{"orders.shop.svc:80": listener.Addr().String()},
-	}
+	})
 	for host, want := range map[string]string{
 		"api.shop.svc": "api.shop.svc.cluster.example.", "api.lab": "api.lab.", "a.b.example.com": "a.b.example.com.", "api": "api.", "api.lab.svc.": "api.lab.svc.",
 	} {
 		q.mu.Lock()
 		q.names = nil
 		q.mu.Unlock()
-		if _, err := d.dial(t.Context(), "tcp", host+":80"); err == nil {
+		if _, err := d.Dial(t.Context(), host+":80"); err == nil {
 			t.Fatalf("%s: there is something", host)
 		}
 		q.mu.Lock()
@@ -88,12 +86,12 @@ func TestM1QuestionsToTheNameServer(t *testing.T) {
 			t.Errorf("for %s the name server is asked %q, want %s alone", host, asked, want)
 		}
 	}
-	conn, err := d.dial(t.Context(), "tcp", "orders.shop.svc:80")
+	conn, err := d.Dial(t.Context(), "orders.shop.svc:80")
 	if err != nil {
 		t.Fatalf("what --resolve names: %v", err)
 	}
 	_ = conn.Close()
-	if conn, err = d.dial(t.Context(), "tcp", fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)); err != nil {
+	if conn, err = d.Dial(t.Context(), fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)); err != nil {
 		t.Fatalf("localhost: %v", err)
 	}
 	_ = conn.Close()

@@ -1,11 +1,9 @@
-package netguard_test
+package dial
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/fanout-operator/fanout/internal/netguard"
 )
 
 // M1: no search list completes a name.
@@ -30,11 +28,11 @@ func TestM1NamesAreAbsolute(t *testing.T) {
 		"fe80::1%eth0":               "fe80::1%eth0",
 		"127.1":                      "127.1.",
 	} {
-		if got := netguard.Absolute(host, "cluster.example"); got != want {
+		if got := absolute(host, "cluster.example"); got != want {
 			t.Errorf("%s is looked up as %s, want %s", host, got, want)
 		}
 	}
-	if got := netguard.Absolute("api.shop.svc", ""); got != "api.shop.svc." {
+	if got := absolute("api.shop.svc", ""); got != "api.shop.svc." {
 		t.Errorf("without a cluster: %s", got)
 	}
 }
@@ -53,11 +51,11 @@ func TestM1ClusterDomain(t *testing.T) {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := netguard.ClusterDomain(name); got != want {
+		if got := ClusterDomain(name); got != want {
 			t.Errorf("%q has domain %q, want %q", content, got, want)
 		}
 	}
-	if got := netguard.ClusterDomain(filepath.Join(t.TempDir(), "none")); got != "" {
+	if got := ClusterDomain(filepath.Join(t.TempDir(), "none")); got != "" {
 		t.Errorf("no file has domain %q", got)
 	}
 }

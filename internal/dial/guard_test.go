@@ -1,4 +1,4 @@
-package netguard
+package dial
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // Case G4 of the field.
 func TestG4ForbiddenAddresses(t *testing.T) {
 	t.Parallel()
-	guard := New(Options{Deny: []netip.Prefix{netip.MustParsePrefix("10.96.0.1/32")}})
+	guard := newGuard(Options{Deny: []netip.Prefix{netip.MustParsePrefix("10.96.0.1/32")}})
 	for _, addr := range []string{
 		"127.0.0.1", "127.8.8.8", "::1", "0.0.0.0", "0.1.2.3", "::",
 		"169.254.169.254", "fe80::1", "fe80::1%eth0", "224.0.0.1", "255.255.255.255", "ff02::1",
@@ -20,7 +20,7 @@ func TestG4ForbiddenAddresses(t *testing.T) {
 		"64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1", "2001::1",
 		"10.96.0.1", "::ffff:10.96.0.1",
 	} {
-		err := guard.Check(netip.MustParseAddr(addr))
+		err := guard.check(netip.MustParseAddr(addr))
 		if _, ok := errors.AsType[*ForbiddenError](err); !ok {
 			t.Errorf("%s: error %v, want ForbiddenError", addr, err)
 		}
@@ -29,9 +29,9 @@ func TestG4ForbiddenAddresses(t *testing.T) {
 
 func TestAddressesOfBackendsPass(t *testing.T) {
 	t.Parallel()
-	guard := New(Options{})
+	guard := newGuard(Options{})
 	for _, addr := range []string{"10.0.0.1", "192.168.1.1", "172.16.0.1", "1.1.1.1", "fd12:3456::1", "2606:4700::1111", "64:ff9b::101:101"} {
-		if err := guard.Check(netip.MustParseAddr(addr)); err != nil {
+		if err := guard.check(netip.MustParseAddr(addr)); err != nil {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
@@ -39,13 +39,13 @@ func TestAddressesOfBackendsPass(t *testing.T) {
 
 func TestLoopbackPassesWhereAllowed(t *testing.T) {
 	t.Parallel()
-	guard := New(Options{AllowLoopback: true})
+	guard := newGuard(Options{AllowLoopback: true})
 	for _, addr := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
-		if err := guard.Check(netip.MustParseAddr(addr)); err != nil {
+		if err := guard.check(netip.MustParseAddr(addr)); err != nil {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
-	if guard.Check(netip.MustParseAddr("0.0.0.0")) == nil {
+	if guard.check(netip.MustParseAddr("0.0.0.0")) == nil {
 		t.Error("0.0.0.0 passes")
 	}
 }
@@ -57,10 +57,10 @@ func TestControlStopsADial(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	dialer := net.Dialer{Control: New(Options{}).Control}
+	dialer := New(Options{})
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
-		_, err := dialer.DialContext(context.Background(), "tcp", host+":"+port)
+		_, err := dialer.Dial(context.Background(), host+":"+port)
 		if _, ok := errors.AsType[*ForbiddenError](err); !ok {
 			t.Errorf("dial %s: error %v, want ForbiddenError", host, err)
 		}
@@ -70,14 +70,14 @@ func TestControlStopsADial(t *testing.T) {
 func FuzzCheckNeverPanics(f *testing.F) {
 	f.Add([]byte{127, 0, 0, 1})
 	f.Add(make([]byte, 16))
-	guard := New(Options{})
+	guard := newGuard(Options{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		addr, ok := netip.AddrFromSlice(b)
 		if !ok {
 			return
 		}
 		mapped := netip.AddrFrom16(addr.As16())
-		if (guard.Check(addr) == nil) != (guard.Check(mapped) == nil) {
+		if (guard.check(addr) == nil) != (guard.check(mapped) == nil) {
 			t.Errorf("%s and %s are judged differently", addr, mapped)
 		}
 	})
