@@ -2,9 +2,10 @@ package creds
 
 import (
 	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/dial"
 )
 
 // Group is a handle on values of a Secret.
@@ -20,11 +21,8 @@ type Group struct {
 
 // Snapshot is the values of a group at one time. It is immutable.
 type Snapshot struct {
-	values       map[string]Value
-	allowedHosts []string
-	restricted   bool
-	// hostsFault says what is wrong with AllowedHosts itself, if anything.
-	hostsFault string
+	values map[string]Value
+	hosts  *dial.Hosts // nil for all
 }
 
 // Problem says what is wrong with the files of a group.
@@ -87,6 +85,5 @@ func (s *Snapshot) equal(other *Snapshot) bool {
 	if s == nil || other == nil {
 		return s == other
 	}
-	return maps.Equal(s.values, other.values) &&
-		s.restricted == other.restricted && slices.Equal(s.allowedHosts, other.allowedHosts) && s.hostsFault == other.hostsFault
+	return maps.Equal(s.values, other.values) && s.hosts.Equal(other.hosts)
 }

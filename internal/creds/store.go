@@ -8,10 +8,6 @@ import (
 	"sync"
 )
 
-// AllowedHosts is the reserved key of a Secret that names, one host[:port] a line,
-// where its other keys may be sent.
-const AllowedHosts = "allowedHosts"
-
 // Keys of the type kubernetes.io/basic-auth, and those of a client of OAuth 2.0.
 const (
 	username     = "username"
