@@ -111,8 +111,8 @@ func run(ctx context.Context, args []string) error {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	s.options.Log = log
 	s.dialer.ClusterDomain = dial.ClusterDomain(resolvConf)
-	s.options.Pacer = bulk.NewPacer()
-	s.dialer.Pacer = s.options.Pacer
+	s.options.Queue = bulk.New()
+	s.dialer.Queue = s.options.Queue
 	s.options.Dialer = dial.New(s.dialer)
 	s.options.Credentials = os.DirFS(s.credentials)
 	p := proxy.New(s.options)

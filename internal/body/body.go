@@ -21,6 +21,8 @@ const (
 	// believed is the share of an announced length, one in so many bytes, that has to be
 	// there before the rest of it gets its room at once.
 	believed = 4
+	// atOnce is how much is read without a pause, in bytes.
+	atOnce = 64 << 10
 )
 
 // Read reads a body to its end. declared is its length as announced, or -1. What it
@@ -34,10 +36,14 @@ func Read(r io.Reader, declared, limit int64, account *memory.Account) ([]byte, 
 		return nil, nil
 	}
 	// One byte more than the limit, so that a body of just the limit ends with EOF.
-	p := pieces{account: account, declared: declared, most: limit + 1, next: first}
+	p := pieces{account: account, declared: declared, most: limit + 1, next: first, room: account.Room, pass: account.Pass}
 	if declared > 0 {
 		p.next = min(first, declared+1) // one more, in which the end is seen
 	}
+	return p.read(r, limit)
+}
+
+func (p *pieces) read(r io.Reader, limit int64) ([]byte, error) {
 	err := p.fill(r)
 	switch {
 	case err != nil:
@@ -46,9 +52,9 @@ func Read(r io.Reader, declared, limit int64, account *memory.Account) ([]byte, 
 	case p.size > limit:
 		p.drop()
 		return nil, ErrTooLarge
-	case p.size < declared: // net/http ends a body at its declared length
+	case p.size < p.declared: // net/http ends a body at its declared length
 		p.drop()
-		return nil, fmt.Errorf("read body: %d of %d bytes: %w", p.size, declared, io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("read body: %d of %d bytes: %w", p.size, p.declared, io.ErrUnexpectedEOF)
 	}
 	return p.join()
 }
@@ -63,17 +69,21 @@ type pieces struct {
 	next     int64 // the room of the next piece
 	size     int64
 	taken    int64
+	run      int // bytes since the last pause
+	// room takes room for n bytes and makes it; pass lets others go first, nil for nobody.
+	room func(n int64) (b []byte, ok bool)
+	pass func()
 }
 
 // fill reads to the end, or as much as it may.
 func (p *pieces) fill(r io.Reader) error {
 	for p.size < p.most {
-		piece, err := p.room()
+		piece, err := p.piece()
 		if err != nil {
 			return err
 		}
 		had := len(piece)
-		piece, err = full(r, piece)
+		piece, err = p.full(r, piece)
 		p.size += int64(len(piece) - had)
 		p.add(piece)
 		if errors.Is(err, io.EOF) {
@@ -106,32 +116,39 @@ func (p *pieces) append(b []byte) []byte {
 	return b
 }
 
-// room is an empty piece, or one for the whole of a body of which enough is there, with
+// piece is an empty one, or one for the whole of a body of which enough is there, with
 // that.
-func (p *pieces) room() ([]byte, error) {
+func (p *pieces) piece() ([]byte, error) {
 	if p.size == 0 || p.declared < p.size || p.size < p.declared/believed {
 		size := min(p.next, p.most-p.size)
-		if !p.account.Take(size) {
+		piece, ok := p.room(size)
+		if !ok {
 			return nil, memory.ErrUsedUp
 		}
 		p.taken += size
-		return p.account.Make(size), nil
+		return piece, nil
 	}
 	all := p.declared + 1
-	if !p.account.Take(all) {
+	whole, ok := p.room(all)
+	if !ok {
 		return nil, memory.ErrUsedUp
 	}
-	whole := p.append(p.account.Make(all))
+	whole = p.append(whole)
 	p.drop()
 	p.taken = all
 	return whole, nil
 }
 
-// full reads until there is no more room behind b. Unlike io.ReadFull it leaves the error
-// as it is: an end in the middle is that of the reader.
-func full(r io.Reader, b []byte) ([]byte, error) {
+// full reads until there is no more room behind b, and pauses now and then. Unlike io.ReadFull
+// it leaves the error as it is: an end in the middle is that of the reader.
+func (p *pieces) full(r io.Reader, b []byte) ([]byte, error) {
 	for len(b) < cap(b) {
-		n, err := r.Read(b[len(b):cap(b)])
+		if p.run >= atOnce && p.pass != nil {
+			p.pass()
+			p.run = 0
+		}
+		n, err := r.Read(b[len(b):min(cap(b), len(b)+atOnce)])
+		p.run += n
 		if b = b[:len(b)+n]; err != nil {
 			return b, err //nolint:wrapcheck // the caller wraps it
 		}
@@ -147,11 +164,12 @@ func (p *pieces) join() ([]byte, error) {
 		}
 		return p.begun, nil
 	}
-	if !p.account.Take(p.size) {
+	whole, ok := p.room(p.size)
+	if !ok {
 		p.drop()
 		return nil, memory.ErrUsedUp
 	}
-	whole := p.append(p.account.Make(p.size))
+	whole = p.append(whole)
 	p.drop()
 	return whole, nil
 }

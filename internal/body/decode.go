@@ -2,6 +2,7 @@ package body
 
 import (
 	"bufio"
+	"bytes"
 	"compress/flate"
 	"errors"
 	"fmt"
@@ -46,40 +47,51 @@ func Codings(contentEncoding []string) []string {
 	return codings
 }
 
-// Decode reads an encoded body to its end. Neither its bytes on the wire nor what they
-// decode to may exceed the limit. The error wraps ErrTooLarge, ErrEncoding, or is that
-// of the reader.
+// Decode reads an encoded body to its end, and decodes it where it delays nobody. Neither its
+// bytes on the wire nor what they decode to may exceed the limit. The error wraps ErrTooLarge,
+// ErrEncoding or memory.ErrUsedUp, or is that of the reader.
 func Decode(r io.Reader, codings []string, limit int64, account *memory.Account) ([]byte, error) {
 	if len(codings) > maxCodings {
 		return nil, errCodings
 	}
 	// An encoding of what is within the limit may be a little longer.
-	wire := &layer{r: r, left: limit + limit/8 + 4096}
-	buffered := bufio.NewReader(wire)
-	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
-		return nil, nil // nothing is nothing, whatever it is said to be
+	most := limit + limit/8 + 4096
+	wire, err := Read(r, -1, most, account)
+	if err != nil || len(wire) == 0 { // nothing is nothing, whatever it is said to be
+		return nil, err
 	}
-	layers := []*layer{wire, {r: buffered, left: wire.left}}
+	var content []byte
+	account.Do(expansion*len(wire), func() { content, err = decode(wire, codings, limit, most, account) })
+	account.Give(int64(cap(wire)))
+	return content, err
+}
+
+// expansion is how many times longer what comes of an encoding may well be.
+const expansion = 8
+
+func decode(wire []byte, codings []string, limit, most int64, account *memory.Account) ([]byte, error) {
+	layers := []*layer{{r: bytes.NewReader(wire), left: most}}
 	for _, coding := range slices.Backward(codings) {
 		window := windowOf(coding)
 		if !account.Take(window) {
 			return nil, memory.ErrUsedUp
 		}
 		defer account.Give(window)
-		decoded, end, err := decoder(layers[len(layers)-1], coding)
+		decoded, end, err := decoder(bufio.NewReader(layers[len(layers)-1]), coding)
 		if err != nil {
-			return nil, wire.explain(err)
+			return nil, explain(err)
 		}
 		defer end()
-		layers = append(layers, &layer{r: decoded, left: wire.left})
+		layers = append(layers, &layer{r: decoded, left: most})
 	}
-	content, err := Read(layers[len(layers)-1].r, -1, limit, account)
+	p := pieces{account: account, declared: -1, most: limit + 1, next: first, room: account.Make}
+	content, err := p.read(layers[len(layers)-1], limit)
 	// A decoder may stop where its own end is; what is around it must end well, too.
-	for i := len(layers) - 2; i >= 0 && err == nil; i-- {
+	for i := len(layers) - 2; i > 0 && err == nil; i-- {
 		_, err = io.Copy(io.Discard, layers[i])
 	}
-	if err != nil || wire.err != nil {
-		return nil, wire.explain(err)
+	if err != nil {
+		return nil, explain(err)
 	}
 	return content, nil
 }
@@ -130,34 +142,24 @@ func inflate(r io.Reader) (io.Reader, error) {
 	return flate.NewReader(b), nil
 }
 
-// layer are the bytes that one decoder reads: bounded, and with an error that stays.
+// layer are the bytes that one decoder reads, bounded.
 type layer struct {
 	r    io.Reader
 	left int64
-	err  error
 }
 
 // Read implements io.Reader.
 func (l *layer) Read(b []byte) (int, error) {
-	if l.err != nil {
-		return 0, l.err
-	}
 	n, err := l.r.Read(b)
 	if l.left -= int64(n); l.left < 0 {
 		err = ErrTooLarge
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		l.err = err
-	}
 	return n, err //nolint:wrapcheck // decoders look at it
 }
 
-// explain tells what came wrong on the wire from what is wrong with it.
-func (l *layer) explain(err error) error {
-	switch {
-	case l.err != nil:
-		return fmt.Errorf("read body: %w", l.err)
-	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrEncoding), errors.Is(err, memory.ErrUsedUp):
+// explain tells what is wrong with an encoding from what there is no room for.
+func explain(err error) error {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, memory.ErrUsedUp) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrEncoding, err)

@@ -20,9 +20,9 @@ func TestK5ThreadsGiveWay(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	before := priority()
 	var during int
-	threads := NewThreads()
-	defer threads.Close()
-	threads.Do(Check, func() { during = priority() })
+	q := New()
+	defer q.Close()
+	q.Do(First, Least, func() { during = priority() })
 	if during != 20-nice || priority() != before {
 		t.Errorf("priority %d on the thread, %d here, want %d and %d", during, priority(), 20-nice, before)
 	}

@@ -6,47 +6,21 @@ import (
 	"sync"
 )
 
-// Stage says which computations go first: those of a call that is nearly over, for it gives
-// its memory back.
-type Stage uint8
-
-// The stages of a call, the first of them to go last. Nobody waits for a shadow.
-const (
-	Compare  Stage = iota // a shadow's answer with its reference
-	Check                 // each answer
-	Room                  // for what comes
-	Combine               // all answers
-	Compress              // their response
-)
-
-// Threads run computations that take long, each on a thread of low priority. Its methods are
-// safe for concurrent use.
-//
-// Go takes goroutines in turns of 10 ms, so that a few which look through bodies of megabytes
-// delay every other call by a hundred milliseconds and more. Threads the kernel takes in
-// turns of a millisecond, and at once where one of a higher priority has something to do.
-type Threads struct {
+// threads run computations. They start with their work, and stay until close.
+type threads struct {
 	mu      sync.Mutex
 	work    *sync.Cond
-	waiting queue
-	serial  uint64
+	waiting line[*job]
 	idle    int // threads that wait for work
 	started int
 	most    int
 	closed  bool
 }
 
-// NewThreads leaves one of Go's processors to what is short. Threads start with their first
-// work, and stay until Close.
-func NewThreads() *Threads {
-	t := &Threads{most: max(1, runtime.GOMAXPROCS(0)-1)}
-	t.work = sync.NewCond(&t.mu)
-	return t
-}
+func (t *threads) init(most int) { t.most, t.work = most, sync.NewCond(&t.mu) }
 
-// Do runs a computation and returns when it is over. What panics in it panics in the caller.
-func (t *Threads) Do(stage Stage, compute func()) {
-	j := t.add(stage, compute)
+func (t *threads) do(age uint64, compute func()) {
+	j := t.add(age, compute)
 	if j == nil {
 		compute()
 		return
@@ -58,16 +32,15 @@ func (t *Threads) Do(stage Stage, compute func()) {
 }
 
 // add lets a computation wait; nil where the threads are gone.
-func (t *Threads) add(stage Stage, compute func()) *job {
+func (t *threads) add(age uint64, compute func()) *job {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil
 	}
-	t.serial++
-	j := &job{stage: stage, serial: t.serial, compute: compute, done: make(chan struct{})}
-	heap.Push(&t.waiting, j)
-	if len(t.waiting) > t.idle && t.started < t.most {
+	j := &job{compute: compute, done: make(chan struct{})}
+	t.waiting.add(age, j)
+	if len(t.waiting.places) > t.idle && t.started < t.most {
 		t.started++
 		go t.thread()
 	}
@@ -75,36 +48,16 @@ func (t *Threads) add(stage Stage, compute func()) *job {
 	return j
 }
 
-// Close ends the threads once nothing waits for them. Do works on, where it is called.
-func (t *Threads) Close() {
+func (t *threads) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
 	t.work.Broadcast()
 }
 
-// roomy is the size from which the first use of memory takes longer than a small call, in
-// bytes.
-const roomy = 256 << 10
-
-// Make makes an empty slice with room for n bytes. That of a large one is cleared, and has
-// its pages from the kernel, before anybody fills it: a page may take as long as 20 µs.
-func (t *Threads) Make(n int64) (b []byte) {
-	if n < roomy {
-		return make([]byte, 0, n)
-	}
-	t.Do(Room, func() {
-		b = make([]byte, n)
-		for i := 0; i < len(b); i += 4 << 10 {
-			b[i] = 0
-		}
-	})
-	return b[:0]
-}
-
 // thread ends with its goroutine, which stays locked: a priority can be lowered and never
 // raised again.
-func (t *Threads) thread() {
+func (t *threads) thread() {
 	runtime.LockOSThread()
 	giveWay()
 	for j := t.next(); j != nil; j = t.next() {
@@ -113,10 +66,10 @@ func (t *Threads) thread() {
 }
 
 // next waits for work; nil where there will be none.
-func (t *Threads) next() *job {
+func (t *threads) next() *job {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for len(t.waiting) == 0 {
+	for len(t.waiting.places) == 0 {
 		if t.closed {
 			return nil
 		}
@@ -124,14 +77,11 @@ func (t *Threads) next() *job {
 		t.work.Wait()
 		t.idle--
 	}
-	j, _ := heap.Pop(&t.waiting).(*job)
-	return j
+	return t.waiting.next()
 }
 
 // job is a computation that waits.
 type job struct {
-	stage    Stage
-	serial   uint64
 	compute  func()
 	done     chan struct{}
 	panicked any
@@ -143,34 +93,56 @@ func (j *job) run() {
 	j.compute()
 }
 
-// queue has the latest stage first, and of one stage what came first.
-type queue []*job
+// line has those that wait, the oldest first, and of one age who came first.
+type line[T any] struct {
+	places places[T]
+	serial uint64
+}
+
+func (l *line[T]) add(age uint64, value T) {
+	l.serial++
+	heap.Push(&l.places, place[T]{age, l.serial, value})
+}
+
+// next takes the first out. There is one.
+func (l *line[T]) next() T {
+	first, _ := heap.Pop(&l.places).(place[T])
+	return first.value
+}
+
+type place[T any] struct {
+	age, serial uint64
+	value       T
+}
+
+// places implement heap.Interface.
+type places[T any] []place[T]
 
 // Len implements heap.Interface.
-func (q queue) Len() int { return len(q) }
+func (p places[T]) Len() int { return len(p) }
 
 // Swap implements heap.Interface.
-func (q queue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
+func (p places[T]) Swap(i, k int) { p[i], p[k] = p[k], p[i] }
 
 // Less implements heap.Interface.
-func (q queue) Less(i, k int) bool {
-	if q[i].stage != q[k].stage {
-		return q[i].stage > q[k].stage
+func (p places[T]) Less(i, k int) bool {
+	if p[i].age != p[k].age {
+		return p[i].age < p[k].age
 	}
-	return q[i].serial < q[k].serial
+	return p[i].serial < p[k].serial
 }
 
 // Push implements heap.Interface.
-func (q *queue) Push(x any) {
-	j, _ := x.(*job)
-	*q = append(*q, j)
+func (p *places[T]) Push(x any) {
+	added, _ := x.(place[T])
+	*p = append(*p, added)
 }
 
 // Pop implements heap.Interface.
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	j := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	return j
+func (p *places[T]) Pop() any {
+	last := len(*p) - 1
+	popped := (*p)[last]
+	(*p)[last] = place[T]{}
+	*p = (*p)[:last]
+	return popped
 }

@@ -38,9 +38,8 @@ type Options struct {
 	Resolver *net.Resolver
 	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
 	LookupEvery time.Duration
-	// Pacer lets what is short go before a dial and before what large responses bring.
-	// Default: nothing goes before.
-	Pacer *bulk.Pacer
+	// Queue lets what is short go before a dial. Default: nothing goes before.
+	Queue *bulk.Queue
 }
 
 // Dialer makes connections over TCP. It is immutable, and safe for concurrent use.
@@ -55,13 +54,13 @@ func New(o Options) *Dialer { return &Dialer{options: o, guard: newGuard(o)} }
 // Dial connects to host:port of a URL, within 30 s. The error wraps a *ForbiddenError where
 // the address may not be dialled.
 func (d *Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
-	d.options.Pacer.Pass()
+	d.options.Queue.Pass(bulk.First)
 	dialer := net.Dialer{Timeout: connectTimeout, Control: d.guard.control, Resolver: d.options.Resolver}
 	conn, err := dialer.DialContext(ctx, "tcp", d.place(address))
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
-	return d.options.Pacer.Conn(conn), nil
+	return conn, nil
 }
 
 // DialTLS is Dial with TLS 1.2 or later on top, whose handshake is given 10 s. The settings

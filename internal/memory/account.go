@@ -10,6 +10,7 @@ import "sync/atomic"
 type Account struct {
 	budget *Budget
 	holder *holder // nil for none
+	age    uint64
 	held   atomic.Int64
 	users  atomic.Int32
 	// yield ends the body that comes; both are guarded by the budget.
@@ -47,12 +48,57 @@ func (a *Account) Give(n int64) {
 	a.hold(-n)
 }
 
-// Make makes an empty slice with room for n bytes that were taken before.
-func (a *Account) Make(n int64) []byte {
-	if a.budget.Make != nil {
-		return a.budget.Make(n)
+// Room takes n bytes and makes an empty slice with room for them; ok is false where there are
+// not as many. Where they are many, older accounts go first.
+func (a *Account) Room(n int64) (b []byte, ok bool) {
+	if n < roomy {
+		return a.Make(n)
 	}
-	return make([]byte, 0, n)
+	a.Do(int(n), func() { b, ok = a.Make(n) })
+	return b, ok
+}
+
+// Make is Room where it is asked for in Do.
+func (a *Account) Make(n int64) (b []byte, ok bool) {
+	if !a.Take(n) {
+		return nil, false
+	}
+	if n < roomy {
+		return make([]byte, 0, n), true
+	}
+	return touched(n), true
+}
+
+// Do calls f, which looks at so many bytes, where that delays nobody, and returns when f has.
+// Older accounts go first. f does not call Do.
+func (a *Account) Do(bytes int, f func()) {
+	if a.budget.Order == nil {
+		f()
+		return
+	}
+	a.budget.Order.Do(a.age, bytes, f)
+}
+
+// roomy is the size from which the first use of memory takes longer than a small call, in
+// bytes.
+const roomy = 256 << 10
+
+// touched is room whose pages are there: to get one from the kernel may take 20 µs, in which
+// whoever fills the room would wait.
+func touched(n int64) []byte {
+	b := make([]byte, n)
+	for i := 0; i < len(b); i += 4 << 10 {
+		b[i] = 0
+	}
+	return b[:0]
+}
+
+// Pass lets older accounts go first, and what is short. It is for whoever works on many bytes
+// of the account, now and then.
+func (a *Account) Pass() {
+	if a.budget.Order != nil {
+		a.budget.Order.Pass(a.age)
+	}
 }
 
 // Receive calls read, which fills the account with a body that comes at its sender's

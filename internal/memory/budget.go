@@ -19,10 +19,13 @@ var ErrUsedUp = errors.New("the memory for bodies is used up")
 type Budget struct {
 	// Limit is in bytes; of 0 nothing can be taken.
 	Limit int64
-	// Make makes room for n bytes; nil for Go's make. It may take its time where n is large.
-	Make func(n int64) []byte
+	// Order says whose bytes go first where there are many; nil for nobody's.
+	Order Order
+	// Last lets the accounts of this budget come after those of others in the same Order.
+	Last bool
 
-	used atomic.Int64
+	opened atomic.Uint64
+	used   atomic.Int64
 	// shortUntil is when shares end to bind, in nanoseconds since the first refusal; 0
 	// before it.
 	shortUntil atomic.Int64
@@ -31,6 +34,17 @@ type Budget struct {
 	began   time.Time // of the first refusal
 	wanting netip.Addr
 	holders map[netip.Addr]*holder
+}
+
+// Order lets what is older go before what is younger, so that where calls together want more
+// than there is, the first of them are answered and not none. Its methods are safe for
+// concurrent use. The age of an account is smaller the older it is.
+type Order interface {
+	// Do calls f, which needs bytes in this number, once no older one waits. It returns when f
+	// has.
+	Do(age uint64, bytes int, f func())
+	// Pass returns when those that are older have gone on, and what is short.
+	Pass(age uint64)
 }
 
 // shareBinds is how long after a refusal nobody else may take more than a share.
@@ -49,7 +63,10 @@ func (b *Budget) Used() int64 { return b.used.Load() }
 // Open returns an Account with one user, for a client of an address. Where the address
 // is not valid, it has no share.
 func (b *Budget) Open(address netip.Addr) *Account {
-	a := &Account{budget: b}
+	a := &Account{budget: b, age: b.opened.Add(1)}
+	if b.Last {
+		a.age |= 1 << 63
+	}
 	a.users.Add(1)
 	if !address.IsValid() {
 		return a

@@ -26,7 +26,7 @@ type clients struct {
 	// patience is how long a request may take to come before its connection gives way.
 	patience time.Duration
 	began    time.Time
-	pacer    *bulk.Pacer
+	queue    *bulk.Queue
 
 	mu   sync.Mutex
 	open map[*client]struct{}
@@ -50,7 +50,7 @@ type client struct {
 	clients *clients
 	address netip.Addr // not valid where the connection is not counted by one
 	head    heads
-	run     bulk.Run
+	run     int // bytes that have come without a pause; for the goroutine that reads
 	greeted sync.Once
 	// calls are those under way whose requests have come.
 	calls atomic.Int32
@@ -232,9 +232,14 @@ func (c *client) Read(b []byte) (int, error) {
 	if c.head.flooded() {
 		return 0, c.overflow()
 	}
-	c.run.Pace(c.clients.pacer, c.head.piece())
-	n, err := c.Conn.Read(b[:min(len(b), bulk.Least)])
-	c.run.Add(n)
+	if c.run >= pieceOfHead && c.head.comes() {
+		c.clients.queue.Pass(bulk.First)
+		c.run = 0
+	}
+	n, err := c.Conn.Read(b)
+	if c.run += n; n < pause {
+		c.run = 0
+	}
 	if n > 0 && c.idle.Load() {
 		c.idle.Store(false) // a request begins to come
 		c.wait()
@@ -262,6 +267,15 @@ func (c *client) overflow() error {
 const refusalTimeout = 500 * time.Millisecond
 
 var errOverflow = errors.New("the head has too many lines")
+
+const (
+	// pieceOfHead is how much of a head is read between two pauses, in bytes: to read it and
+	// what follows from it may take a millisecond for each 10 KiB.
+	pieceOfHead = 16 << 10
+	// pause is a piece so short that there was no more, in bytes: whoever reads it waits for
+	// the next one by itself.
+	pause = 2 << 10
+)
 
 // Close implements net.Conn.
 func (c *client) Close() error {

@@ -51,7 +51,7 @@ func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, a
 	if len(content) < bulk.Least {
 		encoded, ok = p.compressors.encode(coding, content)
 	} else {
-		p.threads.Do(bulk.Compress, func() { encoded, ok = p.compressors.encode(coding, content) })
+		account.Do(len(content), func() { encoded, ok = p.compressors.encode(coding, content) })
 	}
 	if !ok {
 		account.Give(int64(len(content)))

@@ -40,7 +40,7 @@ func (r *route) Check(i int, a *fanout.Answer, account *memory.Account) {
 		r.combiner.Check(i, a, account)
 		return
 	}
-	r.threads.Do(bulk.Check, func() { r.combiner.Check(i, a, account) })
+	account.Do(len(a.Body), func() { r.combiner.Check(i, a, account) })
 }
 
 // combine makes the response.
@@ -52,11 +52,11 @@ func (r *route) combine(result *fanout.Result, dst []byte) combine.Response {
 	if size < bulk.Least || !r.config.Response.Combined() {
 		return r.combiner.Combine(result, dst)
 	}
-	return r.combineBulk(result, dst)
+	return r.combineLarge(result, size, dst)
 }
 
-func (r *route) combineBulk(result *fanout.Result, dst []byte) (response combine.Response) {
-	r.threads.Do(bulk.Combine, func() { response = r.combiner.Combine(result, dst) })
+func (r *route) combineLarge(result *fanout.Result, size int, dst []byte) (response combine.Response) {
+	result.Memory.Do(size, func() { response = r.combiner.Combine(result, dst) })
 	return response
 }
 

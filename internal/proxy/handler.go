@@ -73,6 +73,8 @@ type visit struct {
 	outcome fanout.CallOutcome
 	status  int
 	bytes   int
+	// run are those that were streamed since the last pause.
+	run int
 	// patience is how long the client may take for a piece of the response.
 	patience time.Duration
 }

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-
-	"github.com/fanout-operator/fanout/internal/bulk"
 )
 
 const (
@@ -132,14 +130,8 @@ func (h *heads) flooded() bool {
 	return h.lines > maxLines && !h.passed.Load() && !h.binary.Load()
 }
 
-// piece is how much of a request is read between two pauses, in bytes: to read a head is
-// more work than to read a body.
-func (h *heads) piece() int {
-	if h.passed.Load() || h.binary.Load() {
-		return bulk.Least
-	}
-	return bulk.Least / 4
-}
+// comes reports whether what comes is a head, or any frame of HTTP/2.
+func (h *heads) comes() bool { return !h.passed.Load() || h.binary.Load() }
 
 // over says that a head was read.
 func (h *heads) over() { h.passed.Store(true) }

@@ -19,9 +19,9 @@ type Options struct {
 	Credentials fs.FS
 	// Dialer connects to backends and token endpoints.
 	Dialer *dial.Dialer
-	// Pacer lets what is short go before large requests and responses; it is the Dialer's,
-	// too. Default: nothing goes before.
-	Pacer *bulk.Pacer
+	// Queue lets what is short go before large requests and responses. Default: nothing goes
+	// before.
+	Queue *bulk.Queue
 	// Log takes what changes, and the access log.
 	Log *slog.Logger
 	// Listen opens the listener of a route. Default: its port on Address.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
-	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
@@ -57,7 +56,6 @@ type route struct {
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
 	shadowMemory *memory.Budget
-	threads      *bulk.Threads
 	groups       []dependency
 	// certificate and secure are nil for a plain listener.
 	certificate *certificate
@@ -115,7 +113,6 @@ type compiler struct {
 	fresh        kept
 	now          time.Time
 	shadowMemory *memory.Budget
-	threads      *bulk.Threads
 	// expressions compiles those of all routes.
 	expressions *expression.Compiler
 }
@@ -140,7 +137,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	r := &route{
-		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory, threads: c.threads,
+		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory,
 		accessLog: newAccessLog(config.AccessLog, c.options.AccessLogSample),
 	}
 	r.credentials = headers.NewCredentials(callerFields(config))

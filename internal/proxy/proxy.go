@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
@@ -30,7 +29,6 @@ type Proxy struct {
 	draining    atomic.Bool
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
-	threads     *bulk.Threads
 	clients     *clients
 	memory      *memory.Budget
 	// shadowMemory is on top of what calls have.
@@ -49,11 +47,13 @@ func New(o Options) *Proxy {
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
-		clients: newClients(m.Connections, slowRequest), threads: bulk.NewThreads(),
-		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows},
+		clients: newClients(m.Connections, slowRequest),
+		memory:  &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
 	}
-	p.clients.pacer = o.Pacer
-	p.memory.Make, p.shadowMemory.Make = p.threads.Make, p.threads.Make
+	p.clients.queue = o.Queue
+	if o.Queue != nil { // an interface of nil is none
+		p.memory.Order, p.shadowMemory.Order = o.Queue, o.Queue
+	}
 	if p.options.Listen == nil {
 		p.options.Listen = p.listen
 	}
@@ -103,7 +103,7 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, threads: p.threads, fresh: newKept(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, fresh: newKept(), now: time.Now()}
 	if old != nil {
 		c.old = old.kept
 	}
@@ -203,6 +203,5 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	p.drain() //nolint:contextcheck // ctx has ended, the drain begins
-	p.threads.Close()
 	return admin.close()
 }

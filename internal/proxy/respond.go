@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
@@ -163,7 +164,7 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 			return
 		}
 		if body = body[n:]; len(body) > 0 {
-			v.proxy.options.Pacer.Pass()
+			v.proxy.options.Queue.Pass(bulk.First)
 			_ = control.SetWriteDeadline(time.Now().Add(v.patience))
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
-	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/rawjson"
@@ -98,11 +97,7 @@ func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, 
 		return
 	}
 	var result, pointer string
-	if len(a.Body)+len(reference.Body) < bulk.Least {
-		result, pointer = s.compare(a, reference, account)
-	} else {
-		r.threads.Do(bulk.Compare, func() { result, pointer = s.compare(a, reference, account) })
-	}
+	account.Do(len(a.Body)+len(reference.Body), func() { result, pointer = s.compare(a, reference, account) })
 	s.results.count(result)
 	if result != resultSame && result != resultIncomparable && s.results.mayLog(now) {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -146,6 +147,10 @@ func (h *head) settle() {
 const streamChunk = 32 << 10
 
 func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool) error {
+	if v.run += len(piece); v.run > bulk.Least {
+		v.proxy.options.Queue.Pass(bulk.First)
+		v.run = 0
+	}
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	n, err := v.writer.Write(piece)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/gate"
 )
@@ -79,7 +80,7 @@ const atOnce = 4
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		if l.accepted++; l.accepted%atOnce == 0 {
-			l.clients.pacer.Pass()
+			l.clients.queue.Pass(bulk.First)
 		}
 		conn, err := l.Listener.Accept()
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -62,6 +63,8 @@ func (p *Proxy) start(o proxy.Options, routes []routeconfig.Route) *Proxy {
 	if o.Listen == nil {
 		o.Listen = p.listen
 	}
+	o.Queue = bulk.New()
+	p.t.Cleanup(o.Queue.Close)
 	p.Proxy = proxy.New(o)
 	p.Load(routes...)
 	ctx, stop := context.WithCancel(context.Background())
