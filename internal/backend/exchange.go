@@ -58,6 +58,7 @@ func (e *exchange) end() {
 
 // run makes the exchange and leaves the answer.
 func (e *exchange) run(call *fanout.Call) {
+	call.Memory.PassLarge()
 	begun := time.Now()
 	if limit := e.backend.retry.attemptTimeout; limit > 0 {
 		timer := time.AfterFunc(limit, func() { e.cancel(fanout.ErrTimeout) })

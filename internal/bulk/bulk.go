@@ -29,9 +29,9 @@ type Queue struct {
 // New returns a Queue that leaves one of Go's processors to what is short. It keeps two
 // descriptors for each processor, and starts threads with their first work.
 func New() *Queue {
-	n := runtime.GOMAXPROCS(0)
 	q := &Queue{}
-	q.threads.init(max(1, n-1))
+	n := max(1, runtime.GOMAXPROCS(0)-1)
+	q.threads.init(n)
 	q.pauses.init(n)
 	return q
 }

@@ -101,6 +101,13 @@ func (a *Account) Pass() {
 	}
 }
 
+// PassLarge is Pass for an account that has taken many bytes.
+func (a *Account) PassLarge() {
+	if a.held.Load() >= roomy {
+		a.Pass()
+	}
+}
+
 // Receive calls read, which fills the account with a body that comes at its sender's
 // pace. Where the room is needed for others meanwhile, it calls stop, from any
 // goroutine, and Receive returns true.
