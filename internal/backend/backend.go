@@ -10,15 +10,15 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/outgoing"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -42,19 +42,11 @@ type Options struct {
 // Backend is one receiver of calls, compiled. It is safe for concurrent use.
 type Backend struct {
 	state      *State
-	target     target
-	headers    *headers.Rules
+	outgoing   *outgoing.Rules
 	credential *credential
 	retry      retry
-	rewrites   *rewrites
-	method     string
-	host       string
-	passHost   bool
-	dropBody   bool
 	combined   bool
-	// clientAddress is the document's kind of field that tells who calls, or empty.
-	clientAddress string
-	timeout       time.Duration
+	timeout    time.Duration
 	// idleTimeout bounds the silence of a response that is streamed; 0 for one that is
 	// read whole.
 	idleTimeout time.Duration
@@ -68,53 +60,29 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse url of backend %q: %w", o.Config.Name, err)
 	}
-	request := &o.Config.Request
-	rewrites, err := newRewrites(&o)
-	if err != nil {
-		return nil, err
-	}
 	b := &Backend{
-		rewrites:      rewrites,
-		state:         o.State,
-		target:        newTarget(base, o.Config),
-		credential:    newCredential(o, base),
-		retry:         newRetry(o.Config.Retry),
-		method:        request.Method,
-		host:          request.Host,
-		passHost:      request.ForwardHost,
-		clientAddress: request.ClientAddress,
-
-		dropBody:    request.DropBody || request.Method == "GET" || request.Method == "HEAD",
+		state:       o.State,
+		credential:  newCredential(o, base),
+		retry:       newRetry(o.Config.Retry),
 		combined:    o.Combined,
 		timeout:     time.Duration(o.Config.Timeout),
 		idleTimeout: o.IdleTimeout,
 		maxSize:     o.Config.MaxResponseSize,
 		success:     newSuccesses(o.Config.SuccessStatusCodes),
 	}
-	b.headers = headers.Compile(headers.Options{
-		Credentials: o.Credentials,
-		Forward:     request.ForwardCredentials,
-		Shown:       b.credential.field(),
-		Remove:      append(slices.Clip(request.RemoveHeaders), rewrites.headerNames()...),
-		Set:         fields(static(request.SetHeaders)),
-		Combined:    o.Combined,
-		DropBody:    b.dropBody || rewrites.body != nil,
-		Via:         o.Via,
+	b.outgoing, err = outgoing.New(outgoing.Options{
+		Config: o.Config, Base: base, Credentials: o.Credentials, Shown: b.credential.field(),
+		Combined: o.Combined, Via: o.Via, Expressions: o.Expressions, MaxBody: o.MaxBody,
 	})
-	return b, nil
-}
-
-func fields(set []routeconfig.NameValue) []headers.Field {
-	out := make([]headers.Field, len(set))
-	for i, f := range set {
-		out[i] = headers.Field{Name: f.Name, Value: f.Value}
+	if err != nil {
+		return nil, fmt.Errorf("compile requests to backend %q: %w", o.Config.Name, err)
 	}
-	return out
+	return b, nil
 }
 
 // CheckPath returns an error for a call whose path this backend cannot be sent
 // byte for byte below its own.
-func (b *Backend) CheckPath(call *fanout.Call) error { return b.target.check(call) }
+func (b *Backend) CheckPath(call *fanout.Call) error { return b.outgoing.Check(call) }
 
 // Circuit is the state of the circuit breaker at a time; "" without one.
 func (b *Backend) Circuit(now time.Time) Circuit { return b.state.breaker.circuit(now) }
@@ -130,57 +98,40 @@ func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
 }
 
 // Computes reports whether the backend has expressions, which read the call's Input.
-func (b *Backend) Computes() bool { return b.rewrites.any() }
+func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 
 // Reserve implements fanout.Backend: the call is for the backend, the credential is
 // there and may be sent, the limits admit the call.
 func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	takes, err := b.rewrites.takes(ctx, call)
+	takes, err := b.outgoing.Takes(ctx, call)
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}
 	if !takes {
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
-	rewritten, err := b.rewrites.apply(ctx, call, b.bodiless(call))
+	request, err := b.outgoing.Make(ctx, call)
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}
-	if told := b.told(call); told.Name != "" {
-		rewritten = rewritten.with(told)
-	}
-	if err := b.credential.ready(b.authority(call)); err != nil {
+	if err := b.credential.ready(request.Authority); err != nil {
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential, Detail: detail(err)}
 	}
 	r, refusal := b.state.admit()
 	if r == nil {
 		return nil, refusal
 	}
-	r.backend, r.rewritten = b, rewritten
+	r.backend, r.request = b, request
 	return r, fanout.Answer{}
 }
 
-// told is the field that tells the backend who calls; it has no name where there is none.
-func (b *Backend) told(call *fanout.Call) headers.Field {
+// unevaluated is the answer of a backend whose expressions came to no end.
+func unevaluated(ctx context.Context, err error) fanout.Answer {
 	switch {
-	case b.clientAddress == routeconfig.ClientAddressXForwardedFor && call.XForwardedFor != "":
-		return headers.Field{Name: "X-Forwarded-For", Value: call.XForwardedFor}
-	case b.clientAddress == routeconfig.ClientAddressForwarded && call.Forwarded != "":
-		return headers.Field{Name: "Forwarded", Value: call.Forwarded}
+	case errors.Is(err, expression.ErrMemory):
+		return overloaded()
+	case ctx.Err() != nil:
+		return ended(ctx, failure(ctx, fanout.Timeout))
 	}
-	return headers.Field{}
-}
-
-// methodOf is the method that the backend gets.
-func (b *Backend) methodOf(call *fanout.Call) string {
-	if b.method != "" {
-		return b.method
-	}
-	return call.Method
-}
-
-// bodiless reports whether the backend gets no body, whatever the call has.
-func (b *Backend) bodiless(call *fanout.Call) bool {
-	method := b.methodOf(call)
-	return b.dropBody || method == http.MethodGet || method == http.MethodHead
+	return fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
 }

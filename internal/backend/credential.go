@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/dial"
+	"github.com/fanout-operator/fanout/internal/outgoing"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -51,8 +52,10 @@ func (c *credential) field() string {
 	case c.Type == routeconfig.CredentialAPIKey:
 		return c.Header
 	}
-	return "Authorization"
+	return authorization
 }
+
+const authorization = "Authorization"
 
 // ready returns an error where the Secret is not there, or may not be sent to the backend
 // under a Host; empty for the backend's own. It may have changed when an attempt is sent,
@@ -102,8 +105,8 @@ func (b *Backend) Forbidden() (secret, why string) {
 		return "", "" // told as missing
 	}
 	receivers := c.receivers
-	if b.host != "" && !b.passHost {
-		receivers = append(slices.Clip(receivers), &url.URL{Scheme: receivers[0].Scheme, Host: b.host})
+	if host, same := b.outgoing.Host(); host != "" && same {
+		receivers = append(slices.Clip(receivers), &url.URL{Scheme: receivers[0].Scheme, Host: host})
 	}
 	for _, u := range receivers {
 		if why := s.Forbids(u.Hostname(), dial.Port(u)); why != "" {
@@ -113,46 +116,42 @@ func (b *Backend) Forbidden() (secret, why string) {
 	return "", ""
 }
 
-// show writes the credential into the fields or the query of a request with this Host,
-// unless the very value that would be sent may not go there. The token is that of OAuth
-// 2.0, if any.
-func (c *credential) show(ctx context.Context, host string, h http.Header, query string) (token creds.Token, changed string, err error) {
+// show adds the credential to one attempt, unless the very value that would be sent may not
+// go there. The token is that of OAuth 2.0, if any.
+func (c *credential) show(ctx context.Context, attempt *http.Request) (token creds.Token, err error) {
 	if c.Type == routeconfig.CredentialOAuth2 {
 		if token, err = c.tokens.Token(ctx); err != nil {
-			return token, query, fmt.Errorf("show credential: %w", err)
+			return token, fmt.Errorf("show credential: %w", err)
 		}
 	}
 	secret, err := c.group.Snapshot() // now: a token may have taken its time
 	if err != nil {
-		return token, query, fmt.Errorf("show credential: %w", err)
+		return token, fmt.Errorf("show credential: %w", err)
 	}
-	if err = c.allowed(secret, host); err == nil && token.Client != nil {
-		err = c.allowed(token.Client, host)
+	if err = c.allowed(secret, attempt.Host); err == nil && token.Client != nil {
+		err = c.allowed(token.Client, attempt.Host)
 	}
 	if err != nil {
-		return creds.Token{}, query, fmt.Errorf("show credential: %w", err)
+		return creds.Token{}, fmt.Errorf("show credential: %w", err)
 	}
 	switch c.Type {
 	case routeconfig.CredentialOAuth2:
-		h["Authorization"] = []string{"Bearer " + token.Reveal()}
+		outgoing.ShowField(attempt, authorization, "Bearer "+token.Reveal())
 	case routeconfig.CredentialBearer:
-		h["Authorization"] = []string{"Bearer " + secret.Value("token").Reveal()}
+		outgoing.ShowField(attempt, authorization, "Bearer "+secret.Value("token").Reveal())
 	case routeconfig.CredentialBasic:
 		pair := secret.Value("username").Reveal() + ":" + secret.Value("password").Reveal()
-		h["Authorization"] = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}
+		outgoing.ShowField(attempt, authorization, "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 	case routeconfig.CredentialAPIKey:
-		query = c.showKey(h, query, secret.Value(c.Key).Reveal())
+		c.showKey(attempt, secret.Value(c.Key).Reveal())
 	}
-	return token, query, nil
+	return token, nil
 }
 
-func (c *credential) showKey(h http.Header, query, key string) string {
+func (c *credential) showKey(attempt *http.Request, key string) {
 	if c.Header != "" {
-		h[c.Header] = []string{key}
-		return query
+		outgoing.ShowField(attempt, c.Header, key)
+		return
 	}
-	if query != "" {
-		query = without(query, func(name string) bool { return name == c.Query })
-	}
-	return appendParameter(query, c.Query, key)
+	outgoing.ShowParameter(attempt, c.Query, key)
 }

@@ -104,9 +104,9 @@ func TestM4TheHostIsJudged(t *testing.T) {
 			Credential: routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Key: "key", Header: "X-Key"},
 			group:      group, receivers: []*url.URL{base},
 		}
-		h := http.Header{}
-		if _, _, err := c.show(t.Context(), row.host, h, ""); (err == nil) != row.want || (h.Get("X-Key") != "") != row.want || (c.ready(row.host) == nil) != row.want {
-			t.Errorf("allowed %q, dialled %s, Host %q: shown %v (%v), ready: %v; want %v", row.allowed, row.url, row.host, h, err, c.ready(row.host), row.want)
+		attempt := &http.Request{Host: row.host, Header: http.Header{}, URL: &url.URL{}}
+		if _, err := c.show(t.Context(), attempt); (err == nil) != row.want || (attempt.Header.Get("X-Key") != "") != row.want || (c.ready(row.host) == nil) != row.want {
+			t.Errorf("allowed %q, dialled %s, Host %q: shown %v (%v), ready: %v; want %v", row.allowed, row.url, row.host, attempt.Header, err, c.ready(row.host), row.want)
 		}
 	}
 }

@@ -1,10 +1,8 @@
 package backend
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -14,19 +12,19 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
-	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/outgoing"
 )
 
 // exchange is one HTTP exchange with the backend, and what is known of it.
 type exchange struct {
-	backend   *Backend
-	rewritten *rewritten
-	attempts  *atomic.Int32
-	ctx       context.Context //nolint:containedctx // see cancel
-	cancel    context.CancelCauseFunc
-	own       bool // ctx is of this exchange alone, and not that of the reservation
-	answer    fanout.Answer
-	token     creds.Token // the OAuth 2.0 token shown, if any
+	backend  *Backend
+	request  *outgoing.Request // of all exchanges of the call
+	attempts *atomic.Int32
+	ctx      context.Context //nolint:containedctx // see cancel
+	cancel   context.CancelCauseFunc
+	own      bool // ctx is of this exchange alone, and not that of the reservation
+	answer   fanout.Answer
+	token    creds.Token // the OAuth 2.0 token shown, if any
 
 	trace             httptrace.ClientTrace
 	connected, reused bool
@@ -42,7 +40,7 @@ type exchange struct {
 // newExchange is one that may end on its own where it is one of several, or bounded in
 // time. Another one ends with its reservation.
 func (r *reservation) newExchange(ctx context.Context, own bool) *exchange {
-	e := &exchange{backend: r.backend, rewritten: r.rewritten, attempts: &r.attempts, ctx: ctx, cancel: r.cancel, own: own}
+	e := &exchange{backend: r.backend, request: &r.request, attempts: &r.attempts, ctx: ctx, cancel: r.cancel, own: own}
 	if own {
 		e.ctx, e.cancel = context.WithCancelCause(ctx)
 	}
@@ -70,14 +68,13 @@ func (e *exchange) run(call *fanout.Call) {
 }
 
 func (e *exchange) exchange(ctx context.Context, call *fanout.Call) {
-	request, err := e.request(ctx, call)
+	request, err := e.attempt(ctx)
+	e.attempts.Add(1) // of those under way, too
 	if err != nil {
-		e.attempts.Add(1)
 		e.answer = failure(ctx, fanout.Credential)
 		e.answer.Detail = detail(err)
 		return
 	}
-	e.attempts.Add(1) // of those under way, too
 	response, err := e.backend.state.connections.RoundTrip(request)
 	if err != nil {
 		_, e.unprocessed = errors.AsType[h2.UnprocessedError](err)
@@ -116,81 +113,20 @@ func (e *exchange) unsent() bool { return e.unprocessed || e.unwritten || !e.con
 
 // stale reports whether the exchange met a connection that had died while it was idle.
 // Nothing was sent on it, or what is safe to repeat (RFC 9110, section 9.2.2).
-func (e *exchange) stale(call *fanout.Call) bool {
-	return e.reused && (e.unwritten || e.died && fanout.SafeMethod(e.backend.methodOf(call)))
+func (e *exchange) stale() bool {
+	return e.reused && (e.unwritten || e.died && e.request.Safe())
 }
 
 func (e *exchange) gotConn(info httptrace.GotConnInfo) { e.connected, e.reused = true, info.Reused }
 
-func (e *exchange) request(ctx context.Context, call *fanout.Call) (*http.Request, error) {
-	b := e.backend
-	content, how := e.body(call)
+// attempt is the request with what is of this exchange alone: its context and the credential.
+func (e *exchange) attempt(ctx context.Context) (out *http.Request, err error) {
 	e.trace.GotConn = e.gotConn
-	out := new(http.Request).WithContext(httptrace.WithClientTrace(ctx, &e.trace))
-	out.Method, out.Host, out.Header = b.methodOf(call), b.authority(call), b.headers.Apply(call.Header, e.rewritten.headers, how)
-	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
-	query, hasQuery := b.target.query(call)
-	if e.rewritten.query != "" {
-		query, hasQuery = join(query, e.rewritten.query), true
+	out = e.request.HTTP(httptrace.WithClientTrace(ctx, &e.trace))
+	if e.backend.credential != nil {
+		e.token, err = e.backend.credential.show(ctx, out)
 	}
-	if b.credential != nil {
-		var err error
-		if query, err = e.show(ctx, out, query); err != nil {
-			return nil, err
-		}
-		hasQuery = hasQuery || query != ""
-	}
-	out.URL = b.target.url(e.path(call), query, hasQuery)
-	e.attach(out, content)
-	return out, nil
-}
-
-// show puts the credential where the backend expects it.
-func (e *exchange) show(ctx context.Context, out *http.Request, query string) (string, error) {
-	token, query, err := e.backend.credential.show(ctx, out.Host, out.Header, query)
-	e.token = token
-	return query, err
-}
-
-// authority is the Host that the backend sees.
-func (b *Backend) authority(call *fanout.Call) string {
-	if b.passHost {
-		return call.Host
-	}
-	return b.host
-}
-
-// path is raw.
-func (e *exchange) path(call *fanout.Call) string {
-	if e.rewritten.path != "" {
-		return e.rewritten.path
-	}
-	return e.backend.target.full(call)
-}
-
-// body is what the request carries, and whether that is what the call has.
-func (e *exchange) body(call *fanout.Call) ([]byte, headers.Content) {
-	switch {
-	case e.rewritten.hasBody:
-		return e.rewritten.body, headers.Replaced
-	case !e.backend.dropBody && e.backend.rewrites.body == nil, len(call.Body) == 0:
-		return call.Body, headers.Received
-	}
-	return nil, headers.Replaced // another one is not sent in its place
-}
-
-// attach gives the request its body.
-func (e *exchange) attach(out *http.Request, content []byte) {
-	// A rule may know the type of what an expression yields better.
-	if e.rewritten.hasBody && !e.backend.headers.Sends(nil, e.rewritten.headers, "Content-Type") {
-		out.Header["Content-Type"] = []string{"application/json"}
-	}
-	if len(content) == 0 {
-		out.Body = http.NoBody
-		return
-	}
-	out.Body = io.NopCloser(bytes.NewReader(content))
-	out.ContentLength = int64(len(content))
+	return out, err
 }
 
 // failure is the answer of an exchange that yielded no complete response.

@@ -22,13 +22,18 @@ import (
 // reach is a backend over real connections, as New makes it.
 func reach(t testing.TB, url string, modify ...func(*routeconfig.Backend)) *Backend {
 	t.Helper()
+	return reachWith(t, url, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), modify...)
+}
+
+// reachWith is reach with Secrets.
+func reachWith(t testing.TB, url string, store *creds.Store, modify ...func(*routeconfig.Backend)) *Backend {
+	t.Helper()
 	config := routeconfig.Backend{Name: "one", URL: url, Timeout: testkit.Span(10 * time.Second), MaxResponseSize: 1 << 10}
 	config.Request.Path = routeconfig.PathURL
 	for _, m := range modify {
 		m(&config)
 	}
-	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}),
-		dial.New(dial.Options{AllowLoopback: true}))
+	state := NewState("shop", &config, store, dial.New(dial.Options{AllowLoopback: true}))
 	t.Cleanup(state.Close)
 	expressions, err := expression.NewCompiler()
 	if err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
+	"github.com/fanout-operator/fanout/internal/outgoing"
 )
 
 // reservation is the right to ask a backend once. It implements
 // fanout.Reservation.
 type reservation struct {
-	backend *Backend
-	permit  permit
-	// rewritten is what expressions made of the call.
-	rewritten *rewritten
-	queued    bool // it has a place in the queue, and no slot yet
-	attempts  atomic.Int32
-	deadline  time.Time
-	cancel    context.CancelCauseFunc // of all attempts, and of the stream
-	hedges    int                     // among the attempts
+	backend  *Backend
+	permit   permit
+	request  outgoing.Request
+	queued   bool // it has a place in the queue, and no slot yet
+	attempts atomic.Int32
+	deadline time.Time
+	cancel   context.CancelCauseFunc // of all attempts, and of the stream
+	hedges   int                     // among the attempts
 	// unprocessed counts those that were repeated because they were proved unprocessed.
 	unprocessed int
 	used        h2.Used // the connections that attempts have taken
@@ -42,9 +42,7 @@ type reservation struct {
 func (r *reservation) Attempts() int { return int(r.attempts.Load()) }
 
 // Safe implements fanout.Reservation.
-func (r *reservation) Safe(call *fanout.Call) bool {
-	return fanout.SafeMethod(r.backend.methodOf(call))
-}
+func (r *reservation) Safe(*fanout.Call) bool { return r.request.Safe() }
 
 // Cancel gives the slot, the permit and the token of the limit back.
 func (r *reservation) Cancel() {
@@ -111,7 +109,7 @@ func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan
 		}
 		r.faulty = e.answer.Faulty() && ctx.Err() == nil
 		e.end()
-		if !r.repeats(ctx, call, e) {
+		if !r.repeats(ctx, e) {
 			e.answer.Attempts = r.Attempts()
 			return ended(ctx, e.answer)
 		}
@@ -121,8 +119,8 @@ func (r *reservation) ask(ctx context.Context, call *fanout.Call, decided <-chan
 // repeats waits until the exchange is to be repeated, if it is. The limit counts requests:
 // what the backend did nothing with leaves its token to the next one, any other needs one
 // more, and where there is none the answer stands.
-func (r *reservation) repeats(ctx context.Context, call *fanout.Call, e *exchange) bool {
-	wait, again := r.again(ctx, call, e)
+func (r *reservation) repeats(ctx context.Context, e *exchange) bool {
+	wait, again := r.again(ctx, e)
 	if !again || !sleep(ctx, wait) {
 		return false
 	}
@@ -156,10 +154,10 @@ func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-
 	switch {
 	case r.letDown:
 		ctx = h1.Fresh(ctx)
-	case !r.survives(call):
+	case !r.survives():
 		ctx = h1.Careful(ctx)
 	}
-	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.repeatable(call) {
+	if after, ok := r.backend.state.hedges.delay(time.Now()); ok && r.repeatable() {
 		return r.hedged(ctx, call, decided, after)
 	}
 	e := r.newExchange(ctx, r.backend.retry.attemptTimeout > 0)
@@ -168,14 +166,14 @@ func (r *reservation) attempt(ctx context.Context, call *fanout.Call, decided <-
 }
 
 // again says whether the exchange is repeated, and after which wait.
-func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange) (time.Duration, bool) {
+func (r *reservation) again(ctx context.Context, e *exchange) (time.Duration, bool) {
 	if e.answer.Outcome != fanout.Failed || ctx.Err() != nil {
 		return 0, false
 	}
 	if r.another(ctx, e) {
 		return 0, true
 	}
-	if r.letDown = e.stale(call); r.letDown {
+	if r.letDown = e.stale(); r.letDown {
 		return 0, r.Attempts()-r.hedges < max(r.backend.retry.attempts, maxStale)
 	}
 	if e.unprocessed && r.unprocessed < maxUnprocessed {
@@ -183,7 +181,7 @@ func (r *reservation) again(ctx context.Context, call *fanout.Call, e *exchange)
 		r.unprocessed++
 		return wait, time.Until(r.deadline) > wait
 	}
-	wait, again := r.backend.retry.next(r.Attempts()-r.hedges-r.unprocessed, e, r.repeatable(call))
+	wait, again := r.backend.retry.next(r.Attempts()-r.hedges-r.unprocessed, e, r.repeatable())
 	if !again || time.Until(r.deadline) <= wait {
 		return 0, false
 	}

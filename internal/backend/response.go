@@ -21,7 +21,7 @@ func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.R
 	declared := response.ContentLength
 	if response.Body == http.NoBody {
 		declared = 0 // to HEAD, and with 304, it announces the body of another response
-		if e.backend.methodOf(call) == http.MethodHead && call.Method != http.MethodHead {
+		if e.request.Method == http.MethodHead && call.Method != http.MethodHead {
 			maps.DeleteFunc(response.Header, func(name string, _ []string) bool { return headers.AboutContent(name) })
 		}
 	}

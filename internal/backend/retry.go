@@ -2,7 +2,6 @@ package backend
 
 import (
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -79,24 +78,13 @@ func (r *retry) covers(a *fanout.Answer) bool {
 	return r.on[a.Reason.String()]
 }
 
-// repeatable reports whether what the backend gets may be executed twice (RFC 9110,
-// section 9.2.2).
-func (r *reservation) repeatable(call *fanout.Call) bool {
-	methods := r.backend.retry.methods
-	if methods == routeconfig.RetryAll {
-		return true
-	}
-	switch r.backend.methodOf(call) {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return methods == routeconfig.RetryIdempotencyKey && r.backend.headers.Sends(call.Header, r.rewritten.headers, "Idempotency-Key")
-}
+// repeatable reports whether what the backend gets may be executed twice.
+func (r *reservation) repeatable() bool { return r.request.Repeatable(r.backend.retry.methods) }
 
 // survives reports whether a request is repeated whose connection dies: it may prefer an
 // old connection to making a new one.
-func (r *reservation) survives(call *fanout.Call) bool {
-	return r.Safe(call) || r.backend.retry.resets && r.repeatable(call)
+func (r *reservation) survives() bool {
+	return r.request.Safe() || r.backend.retry.resets && r.repeatable()
 }
 
 // backoff is random between nothing and a bound that doubles (full jitter).

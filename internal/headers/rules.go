@@ -105,21 +105,6 @@ func (r *Rules) Apply(in http.Header, computed []Field, content Content) http.He
 	return out
 }
 
-// Sends reports whether the backend gets a field, given by its canonical name.
-func (r *Rules) Sends(in http.Header, computed []Field, name string) bool {
-	for _, f := range r.set {
-		if f.name == name {
-			return true
-		}
-	}
-	for _, f := range computed {
-		if http.CanonicalHeaderKey(f.Name) == name {
-			return true
-		}
-	}
-	return len(in[name]) > 0 && r.passes(name, Named(in))
-}
-
 // passes judges a field by what receivers may take it for. Named are those that
 // Connection names; the id of the call is ours, whatever the caller says.
 func (r *Rules) passes(name string, named []string) bool {

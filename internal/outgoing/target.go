@@ -1,4 +1,4 @@
-package backend
+package outgoing
 
 import (
 	"errors"
@@ -109,10 +109,10 @@ func decoded(path string) *url.URL {
 
 // url returns the request's URL. Opaque is sent as it is, unlike Path; but one
 // that begins with two slashes would become an absolute URI, see check.
-func (t *target) url(path, query string, hasQuery bool) *url.URL {
-	u := &url.URL{Opaque: path}
+func (t *target) url(path, query string, hasQuery bool) url.URL {
+	u := url.URL{Opaque: path}
 	if strings.HasPrefix(path, "//") {
-		u = decoded(path)
+		u = *decoded(path)
 	}
 	u.Scheme, u.Host, u.RawQuery, u.ForceQuery = t.scheme, t.host, query, hasQuery
 	return u
@@ -132,32 +132,4 @@ func (t *target) query(call *fanout.Call) (string, bool) {
 		query, has = join(query, t.set), true
 	}
 	return query, has
-}
-
-// without drops the parameters that a rule names and leaves the others, their
-// order and their bytes alone.
-func without(query string, drop func(name string) bool) string {
-	kept := make([]string, 0, strings.Count(query, "&")+1)
-	for pair := range strings.SplitSeq(query, "&") {
-		raw, _, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(raw)
-		if err != nil {
-			name = raw
-		}
-		if !drop(name) {
-			kept = append(kept, pair)
-		}
-	}
-	return strings.Join(kept, "&")
-}
-
-func join(query, more string) string {
-	if query == "" {
-		return more
-	}
-	return query + "&" + more
-}
-
-func appendParameter(query, name, value string) string {
-	return join(query, url.QueryEscape(name)+"="+url.QueryEscape(value))
 }

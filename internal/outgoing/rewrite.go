@@ -1,18 +1,16 @@
-package backend
+package outgoing
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/memory"
-	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // rewrites are the expressions of a backend; nil ones are not there.
@@ -20,8 +18,6 @@ type rewrites struct {
 	when, path, body *expression.Program
 	headers, query   []computed
 	maxBody          int
-	// unchanged is what becomes of a call where there is none.
-	unchanged *rewritten
 }
 
 // computed is a field or parameter whose value an expression yields.
@@ -30,8 +26,7 @@ type computed struct {
 	program *expression.Program
 }
 
-// rewritten is what the expressions of a backend made of one call, once for all of its
-// attempts.
+// rewritten is what the expressions of a backend made of one call.
 type rewritten struct {
 	path    string
 	query   string
@@ -40,15 +35,8 @@ type rewritten struct {
 	hasBody bool
 }
 
-// with is another one that has a field more.
-func (r *rewritten) with(f headers.Field) *rewritten {
-	more := *r
-	more.headers = append(slices.Clip(r.headers), f)
-	return &more
-}
-
 func newRewrites(o *Options) (*rewrites, error) {
-	r, request := &rewrites{maxBody: o.MaxBody, unchanged: &rewritten{}}, &o.Config.Request
+	r, request := &rewrites{maxBody: o.MaxBody}, &o.Config.Request
 	var errs []error
 	compile := func(source string, want expression.Want) *expression.Program {
 		if source == "" {
@@ -104,29 +92,18 @@ func input(call *fanout.Call) *expression.Input {
 	return in
 }
 
-// unevaluated is the answer of a backend whose expressions came to no end.
-func unevaluated(ctx context.Context, err error) fanout.Answer {
-	switch {
-	case errors.Is(err, expression.ErrMemory):
-		return overloaded()
-	case ctx.Err() != nil:
-		return ended(ctx, failure(ctx, fanout.Timeout))
-	}
-	return fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Expression}
-}
-
 var errPath = errors.New("the expression of the path yields none")
 
 // apply evaluates what the request is made of.
-func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (*rewritten, error) {
+func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (out rewritten, err error) {
 	if !r.any() {
-		return r.unchanged, nil
+		return out, nil
 	}
-	in, out := input(call), &rewritten{}
+	in := input(call)
 	for _, c := range r.headers {
 		text, ok, err := value(ctx, c.program, in, call.Memory)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		if ok {
 			out.headers = append(out.headers, headers.Field{Name: c.name, Value: text})
@@ -135,7 +112,7 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 	for _, c := range r.query {
 		text, ok, err := value(ctx, c.program, in, call.Memory)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		if ok {
 			out.query = appendParameter(out.query, c.name, text)
@@ -144,16 +121,15 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) 
 	if r.path != nil {
 		path, _, err := value(ctx, r.path, in, call.Memory)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		if out.path = path; !sendable(path) {
-			return nil, errPath
+			return out, errPath
 		}
 	}
 	if r.body == nil || bodiless {
 		return out, nil
 	}
-	var err error
 	out.body, err = r.body.JSON(ctx, in, call.Memory, r.maxBody)
 	out.hasBody = true
 	return out, err //nolint:wrapcheck // shown as the reason alone
@@ -176,15 +152,4 @@ func sendable(path string) bool {
 	outside := func(c rune) bool { return c <= ' ' || c > '~' || c == '?' || c == '#' }
 	return strings.HasPrefix(path, "/") && !strings.ContainsFunc(path, outside) && !hasDotSegment(path) &&
 		(!strings.HasPrefix(path, "//") || (&url.URL{Path: path}).EscapedPath() == path)
-}
-
-// static are those values that no expression yields.
-func static(list []routeconfig.NameValue) []routeconfig.NameValue {
-	var out []routeconfig.NameValue
-	for _, p := range list {
-		if p.Expression == "" {
-			out = append(out, p)
-		}
-	}
-	return out
 }

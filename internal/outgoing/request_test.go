@@ -1,0 +1,134 @@
+package outgoing
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+func newRules(t *testing.T, request routeconfig.Request) *Rules {
+	t.Helper()
+	expressions, err := expression.NewCompiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := routeconfig.Backend{Name: "one", URL: "http://one.example.com/x", Request: request}
+	base, err := url.Parse(config.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(Options{Config: &config, Base: base, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func newRequest(t *testing.T, rules routeconfig.Request, call *fanout.Call) Request {
+	t.Helper()
+	r, err := newRules(t, rules).Make(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// What one attempt shows is of that attempt alone: another one may be reading the same
+// fields at the same time.
+func TestAttemptsShareWhatTheyDoNotChange(t *testing.T) {
+	t.Parallel()
+	call := &fanout.Call{Method: "POST", Path: "/", Query: "key=caller&a=1", HasQuery: true, Header: http.Header{"X-Key": {"caller"}}, Body: []byte("body")}
+	r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, call)
+	first, second := r.HTTP(t.Context()), r.HTTP(t.Context())
+	ShowField(first, "X-Key", "ours")
+	ShowParameter(first, "key", "ours")
+	if got := first.Header.Get("X-Key"); got != "ours" || first.URL.RawQuery != "a=1&key=ours" {
+		t.Errorf("the attempt shows %q and %q", got, first.URL.RawQuery)
+	}
+	if got := second.Header.Get("X-Key"); got != "caller" || second.URL.RawQuery != call.Query || r.URL.RawQuery != call.Query {
+		t.Errorf("another attempt shows %q and %q", got, second.URL.RawQuery)
+	}
+	for _, attempt := range []*http.Request{first, second} {
+		if content, err := io.ReadAll(attempt.Body); string(content) != "body" || err != nil || attempt.ContentLength != 4 || attempt.GetBody != nil {
+			t.Errorf("an attempt has the body %q (%v), %d bytes", content, err, attempt.ContentLength)
+		}
+	}
+}
+
+// writes counts what is written at once.
+type writes int
+
+// Write implements io.Writer.
+func (w *writes) Write(b []byte) (int, error) {
+	*w++
+	return len(b), nil
+}
+
+// Head and content of a small request leave in one packet.
+func TestContentLeavesWithItsHead(t *testing.T) {
+	t.Parallel()
+	r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, &fanout.Call{Method: "POST", Path: "/", Body: []byte("body")})
+	var written writes
+	if err := r.HTTP(t.Context()).Write(&written); err != nil || written != 1 {
+		t.Errorf("written in %d pieces: %v", written, err)
+	}
+}
+
+// Whether a request may be executed twice depends on what the backend gets, not on what
+// the caller sent.
+func TestRepeatable(t *testing.T) {
+	t.Parallel()
+	key := routeconfig.NameValue{Name: "Idempotency-Key", Value: "k"}
+	for _, row := range []struct {
+		name, method string
+		fields       http.Header
+		rules        routeconfig.Request
+		want         []string
+	}{
+		{"a GET", "GET", nil, routeconfig.Request{}, []string{routeconfig.RetryIdempotent, routeconfig.RetryIdempotencyKey, routeconfig.RetryAll}},
+		{"a POST", "POST", nil, routeconfig.Request{}, []string{routeconfig.RetryAll}},
+		{"a POST with the caller's key", "POST", http.Header{"Idempotency-Key": {"k"}}, routeconfig.Request{}, []string{routeconfig.RetryIdempotencyKey, routeconfig.RetryAll}},
+		{"a POST with a key of the route", "POST", nil, routeconfig.Request{SetHeaders: []routeconfig.NameValue{key}}, []string{routeconfig.RetryIdempotencyKey, routeconfig.RetryAll}},
+		{"a POST whose key is removed", "POST", http.Header{"Idempotency-Key": {"k"}}, routeconfig.Request{RemoveHeaders: []string{"idempotency-key"}}, []string{routeconfig.RetryAll}},
+		{"a key that Connection names", "POST", http.Header{"Idempotency-Key": {"k"}, "Connection": {"Idempotency-Key"}}, routeconfig.Request{}, []string{routeconfig.RetryAll}},
+		{"a POST that becomes a PUT", "POST", nil, routeconfig.Request{Method: "PUT"}, []string{routeconfig.RetryIdempotent, routeconfig.RetryIdempotencyKey, routeconfig.RetryAll}},
+		{"a GET that becomes a POST", "GET", nil, routeconfig.Request{Method: "POST"}, []string{routeconfig.RetryAll}},
+	} {
+		r := newRequest(t, row.rules, &fanout.Call{Method: row.method, Path: "/", Header: row.fields})
+		for _, methods := range []string{routeconfig.RetryIdempotent, routeconfig.RetryIdempotencyKey, routeconfig.RetryAll} {
+			if got, want := r.Repeatable(methods), slices.Contains(row.want, methods); got != want {
+				t.Errorf("%s by %s: %v, want %v", row.name, methods, got, want)
+			}
+		}
+	}
+}
+
+// A body that an expression yields is JSON, unless a rule says what it is.
+func TestTypeOfAComputedBody(t *testing.T) {
+	t.Parallel()
+	typed := routeconfig.NameValue{Name: "content-type", Value: "application/vnd.x+json"}
+	for _, row := range []struct {
+		name  string
+		rules routeconfig.Request
+		want  string
+	}{
+		{"computed", routeconfig.Request{BodyExpression: "{'a': 1}"}, "application/json"},
+		{"computed, with a rule", routeconfig.Request{BodyExpression: "{'a': 1}", SetHeaders: []routeconfig.NameValue{typed}}, "application/vnd.x+json"},
+		{"the caller's own", routeconfig.Request{}, "text/plain"},
+		{"dropped", routeconfig.Request{DropBody: true}, ""},
+	} {
+		call := &fanout.Call{Method: "POST", Path: "/", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("x"), Memory: testkit.Account()}
+		call.Input = expression.NewInput(&expression.Request{Method: call.Method}, call.Memory)
+		r := newRequest(t, row.rules, call)
+		if got := r.Fields.Get("Content-Type"); got != row.want {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
+	}
+}

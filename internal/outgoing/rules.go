@@ -1,0 +1,176 @@
+// Package outgoing makes the request that a backend is to get out of a call: method,
+// authority, path, query, fields and body, once for all attempts. What an attempt adds, its
+// credential, is added to that attempt's own.
+package outgoing
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Options are what Rules are made of.
+type Options struct {
+	Config *routeconfig.Backend
+	// Base is Config.URL.
+	Base *url.URL
+	// Credentials are the fields in which callers of the route send theirs, Shown is that of
+	// the backend's own, or empty.
+	Credentials *headers.Credentials
+	Shown       string
+	// Combined says that the response is made of several bodies.
+	Combined bool
+	// Via is the route's pseudonym for the loop guard.
+	Via string
+	// Expressions compiles those of the backend; MaxBody bounds the body that one yields, in
+	// bytes.
+	Expressions *expression.Compiler
+	MaxBody     int
+}
+
+// Rules make the requests for one backend. They are immutable.
+type Rules struct {
+	target       target
+	rewrites     *rewrites
+	fields       *headers.Rules
+	method, host string
+	passHost     bool
+	dropBody     bool
+	// clientAddress is the document's kind of field that tells who calls, or empty.
+	clientAddress string
+}
+
+// New compiles Rules. The document is valid, so an error is a defect of ours.
+func New(o Options) (*Rules, error) {
+	rewrites, err := newRewrites(&o)
+	if err != nil {
+		return nil, err
+	}
+	request := &o.Config.Request
+	r := &Rules{
+		target:        newTarget(o.Base, o.Config),
+		rewrites:      rewrites,
+		method:        request.Method,
+		host:          request.Host,
+		passHost:      request.ForwardHost,
+		dropBody:      request.DropBody || request.Method == http.MethodGet || request.Method == http.MethodHead,
+		clientAddress: request.ClientAddress,
+	}
+	r.fields = headers.Compile(headers.Options{
+		Credentials: o.Credentials,
+		Forward:     request.ForwardCredentials,
+		Shown:       o.Shown,
+		Remove:      append(slices.Clip(request.RemoveHeaders), rewrites.headerNames()...),
+		Set:         static(request.SetHeaders),
+		Combined:    o.Combined,
+		DropBody:    r.dropBody || rewrites.body != nil,
+		Via:         o.Via,
+	})
+	return r, nil
+}
+
+// static are those fields whose values no expression yields.
+func static(list []routeconfig.NameValue) []headers.Field {
+	var out []headers.Field
+	for _, f := range list {
+		if f.Expression == "" {
+			out = append(out, headers.Field{Name: f.Name, Value: f.Value})
+		}
+	}
+	return out
+}
+
+// Check returns an error for a call whose path the backend cannot be sent byte for byte
+// below its own.
+func (r *Rules) Check(call *fanout.Call) error { return r.target.check(call) }
+
+// Computes reports whether there are expressions, which read the call's Input.
+func (r *Rules) Computes() bool { return r.rewrites.any() }
+
+// Host is the authority that every request has which does not have that of its call; empty
+// for that of the URL. ok is false where each has that of its call.
+func (r *Rules) Host() (host string, ok bool) { return r.host, !r.passHost }
+
+// Takes reports whether the backend gets a call. The errors are those of expressions.
+func (r *Rules) Takes(ctx context.Context, call *fanout.Call) (bool, error) {
+	return r.rewrites.takes(ctx, call)
+}
+
+// Make makes the request for a call that the backend gets. The errors are those of
+// expressions.
+func (r *Rules) Make(ctx context.Context, call *fanout.Call) (Request, error) {
+	out := Request{Method: r.methodOf(call), Authority: r.authority(call)}
+	written, err := r.rewrites.apply(ctx, call, r.bodiless(out.Method))
+	if err != nil {
+		return Request{}, err
+	}
+	query, hasQuery := r.target.query(call)
+	if written.query != "" {
+		query, hasQuery = join(query, written.query), true
+	}
+	path := written.path
+	if path == "" {
+		path = r.target.full(call)
+	}
+	out.URL = r.target.url(path, query, hasQuery)
+	var content headers.Content
+	out.Body, content = r.body(call, &written)
+	out.Fields = r.fields.Apply(call.Header, written.headers, content)
+	if name, value := r.told(call); value != "" {
+		out.Fields[name] = []string{value}
+	}
+	if _, known := out.Fields[contentType]; written.hasBody && !known { // a rule may know better
+		out.Fields[contentType] = []string{"application/json"}
+	}
+	return out, nil
+}
+
+const contentType = "Content-Type"
+
+// body is what the request carries, and whether that is what the call has.
+func (r *Rules) body(call *fanout.Call, written *rewritten) ([]byte, headers.Content) {
+	switch {
+	case written.hasBody:
+		return written.body, headers.Replaced
+	case !r.dropBody && r.rewrites.body == nil, len(call.Body) == 0:
+		return call.Body, headers.Received
+	}
+	return nil, headers.Replaced // another one is not sent in its place
+}
+
+// told is the field that tells the backend who calls, and its value; empty for none.
+func (r *Rules) told(call *fanout.Call) (name, value string) {
+	switch r.clientAddress {
+	case routeconfig.ClientAddressXForwardedFor:
+		return "X-Forwarded-For", call.XForwardedFor
+	case routeconfig.ClientAddressForwarded:
+		return "Forwarded", call.Forwarded
+	}
+	return "", ""
+}
+
+// authority is the Host that the backend sees; empty for that of the URL.
+func (r *Rules) authority(call *fanout.Call) string {
+	if r.passHost {
+		return call.Host
+	}
+	return r.host
+}
+
+func (r *Rules) methodOf(call *fanout.Call) string {
+	if r.method != "" {
+		return r.method
+	}
+	return call.Method
+}
+
+// bodiless reports whether a request of a method carries no body that an expression yields.
+func (r *Rules) bodiless(method string) bool {
+	return r.dropBody || method == http.MethodGet || method == http.MethodHead
+}
