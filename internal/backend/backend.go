@@ -4,8 +4,8 @@
 // of policies. Everything goes through one http.RoundTripper, which tests and
 // faster transports replace.
 //
-// The stages, in order: credential and limits (Reserve), deadline, attempts with
-// their waits, one exchange each.
+// A call passes stages: those before a byte is sent are written in Reserve, the others in
+// stack, one line each.
 package backend
 
 import (
@@ -44,14 +44,7 @@ type Backend struct {
 	state      *State
 	outgoing   *outgoing.Rules
 	credential *credential
-	retry      retry
-	combined   bool
-	timeout    time.Duration
-	// idleTimeout bounds the silence of a response that is streamed; 0 for one that is
-	// read whole.
-	idleTimeout time.Duration
-	maxSize     int64
-	success     successes
+	stack      stage
 }
 
 // New compiles a backend. The document is valid, so an error is a defect of ours.
@@ -60,24 +53,38 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse url of backend %q: %w", o.Config.Name, err)
 	}
-	b := &Backend{
-		state:       o.State,
-		credential:  newCredential(o, base),
-		retry:       newRetry(o.Config.Retry),
-		combined:    o.Combined,
-		timeout:     time.Duration(o.Config.Timeout),
-		idleTimeout: o.IdleTimeout,
-		maxSize:     o.Config.MaxResponseSize,
-		success:     newSuccesses(o.Config.SuccessStatusCodes),
-	}
-	b.outgoing, err = outgoing.New(outgoing.Options{
-		Config: o.Config, Base: base, Credentials: o.Credentials, Shown: b.credential.field(),
+	credential := newCredential(o.Config.Credential, o.State.secret, o.State.tokens, base)
+	rules, err := outgoing.New(outgoing.Options{
+		Config: o.Config, Base: base, Credentials: o.Credentials, Shown: credential.field(),
 		Combined: o.Combined, Via: o.Via, Expressions: o.Expressions, MaxBody: o.MaxBody,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("compile requests to backend %q: %w", o.Config.Name, err)
 	}
-	return b, nil
+	return &Backend{state: o.State, outgoing: rules, credential: credential, stack: o.stack(credential)}, nil
+}
+
+// stack is what a call passes once it is reserved, from its backend outwards.
+func (o *Options) stack(c *credential) stage {
+	s, retry := o.State, newRetry(o.Config.Retry)
+	var asked stage = &exchanger{state: s, credential: c, reading: o.reading()} // one HTTP exchange
+	if retry.attemptTimeout > 0 {
+		asked = &bounded{next: asked, limit: retry.attemptTimeout} // an end of its own
+	}
+	if s.hedges != nil {
+		asked = &hedger{next: asked, hedges: s.hedges, retry: &retry} // another one beside it, where it is late
+	}
+	asked = &retrier{next: asked, retry: &retry, state: s}                  // another one after it, where it failed
+	asked = &judge{next: asked, breaker: s.breaker}                         // what all this says of the backend
+	asked = &queue{next: asked}                                             // a slot, which may take a while
+	return &deadline{next: asked, timeout: time.Duration(o.Config.Timeout)} // the time for all of it
+}
+
+func (o *Options) reading() reading {
+	return reading{
+		combined: o.Combined, idleTimeout: o.IdleTimeout, maxSize: o.Config.MaxResponseSize,
+		success: newSuccesses(o.Config.SuccessStatusCodes), credential: o.Config.Credential != nil,
+	}
 }
 
 // CheckPath returns an error for a call whose path this backend cannot be sent
@@ -100,29 +107,34 @@ func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
 // Computes reports whether the backend has expressions, which read the call's Input.
 func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 
-// Reserve implements fanout.Backend: the call is for the backend, the credential is
-// there and may be sent, the limits admit the call.
+// Forbidden says why the Secret of the credential may not be sent where every call would
+// send it. Both are empty where it may, and where there is none.
+func (b *Backend) Forbidden() (secret, why string) {
+	return b.credential.forbidden(b.outgoing.Host())
+}
+
+// Reserve implements fanout.Backend. What a call passes before a byte is sent stands here,
+// in order; the rest is in stack.
 func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	takes, err := b.outgoing.Takes(ctx, call)
+	takes, err := b.outgoing.Takes(ctx, call) // the condition
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}
 	if !takes {
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
-	request, err := b.outgoing.Make(ctx, call)
+	request, err := b.outgoing.Make(ctx, call) // the request, by its expressions
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}
-	if err := b.credential.ready(request.Authority); err != nil {
+	if err := b.credential.ready(request.Authority); err != nil { // the credential
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential, Detail: detail(err)}
 	}
-	r, refusal := b.state.admit()
-	if r == nil {
+	ticket, refusal, ok := b.state.admit() // the breaker, a slot, a token of the rate
+	if !ok {
 		return nil, refusal
 	}
-	r.backend, r.request = b, request
-	return r, fanout.Answer{}
+	return &reservation{stack: b.stack, work: work{request: request, ticket: ticket}}, fanout.Answer{}
 }
 
 // unevaluated is the answer of a backend whose expressions came to no end.

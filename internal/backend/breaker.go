@@ -54,9 +54,10 @@ type permit struct{ generation uint64 }
 type verdict uint8
 
 const (
-	noVerdict verdict = iota // the call was not heard to its end, or never made
+	noVerdict verdict = iota // the call was not heard to its end
 	good
 	fault
+	unmade // the call was never made
 )
 
 func newBreaker(c *routeconfig.CircuitBreaker) *breaker {
@@ -115,7 +116,7 @@ func (b *breaker) report(now time.Time, p permit, v verdict) {
 	case p.generation != b.generation:
 	case b.state == HalfOpen:
 		b.probed(now, v)
-	case v != noVerdict:
+	case v == good, v == fault:
 		b.count(now, v)
 	}
 }
@@ -141,7 +142,7 @@ func (b *breaker) probed(now time.Time, v verdict) {
 		if b.passed++; b.passed >= b.probes {
 			b.become(Closed)
 		}
-	case noVerdict: // another call may probe
+	case noVerdict, unmade: // another call may probe
 	}
 }
 

@@ -3,7 +3,6 @@ package backend
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,16 +26,11 @@ type credential struct {
 	receivers []*url.URL
 }
 
-func newCredential(o Options, base *url.URL) *credential {
-	if o.Config.Credential == nil {
+func newCredential(config *routeconfig.Credential, group *creds.Group, tokens *creds.TokenSource, base *url.URL) *credential {
+	if config == nil {
 		return nil
 	}
-	c := &credential{
-		Credential: *o.Config.Credential,
-		group:      o.State.secret,
-		tokens:     o.State.tokens,
-		receivers:  []*url.URL{base},
-	}
+	c := &credential{Credential: *config, group: group, tokens: tokens, receivers: []*url.URL{base}}
 	c.Header = http.CanonicalHeaderKey(c.Header)
 	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
 		c.receivers = append(c.receivers, token)
@@ -85,18 +79,9 @@ func (c *credential) allowed(secret *creds.Snapshot, host string) error {
 	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrUnfit}
 }
 
-// detail is what of an error may be told: why there was no credential, or nothing.
-func detail(err error) string {
-	if fault, ok := errors.AsType[*creds.Fault](err); ok {
-		return fault.Text
-	}
-	return ""
-}
-
-// Forbidden says why the Secret of the credential may not be sent where every call would
-// send it. Both are empty where it may, and where there is none.
-func (b *Backend) Forbidden() (secret, why string) {
-	c := b.credential
+// forbidden says why the Secret may not be sent where every call would send it, under this
+// Host or the backend's own. Both are empty where it may, and where there is none.
+func (c *credential) forbidden(host string) (secret, why string) {
 	if c == nil {
 		return "", ""
 	}
@@ -105,7 +90,7 @@ func (b *Backend) Forbidden() (secret, why string) {
 		return "", "" // told as missing
 	}
 	receivers := c.receivers
-	if host, same := b.outgoing.Host(); host != "" && same {
+	if host != "" {
 		receivers = append(slices.Clip(receivers), &url.URL{Scheme: receivers[0].Scheme, Host: host})
 	}
 	for _, u := range receivers {
@@ -119,6 +104,9 @@ func (b *Backend) Forbidden() (secret, why string) {
 // show adds the credential to one attempt, unless the very value that would be sent may not
 // go there. The token is that of OAuth 2.0, if any.
 func (c *credential) show(ctx context.Context, attempt *http.Request) (token creds.Token, err error) {
+	if c == nil {
+		return token, nil
+	}
 	if c.Type == routeconfig.CredentialOAuth2 {
 		if token, err = c.tokens.Token(ctx); err != nil {
 			return token, fmt.Errorf("show credential: %w", err)

@@ -15,51 +15,71 @@ import (
 	"github.com/fanout-operator/fanout/internal/memory"
 )
 
+// reading is how the responses of a backend become answers.
+type reading struct {
+	// combined says that the response is made of several bodies.
+	combined bool
+	// idleTimeout bounds the silence of a response that is streamed; 0 for one that is
+	// read whole.
+	idleTimeout time.Duration
+	maxSize     int64
+	success     successes
+	credential  bool // one of ours is shown
+}
+
+// streams reports whether a response is passed on while it comes. What is no success
+// is read whole: it may be repeated.
+func (s *reading) streams(call *fanout.Call, response *http.Response) bool {
+	return s.idleTimeout > 0 && response.Body != http.NoBody && response.StatusCode != http.StatusResetContent &&
+		s.succeeded(call, response.StatusCode)
+}
+
 // read takes the response, whole.
-func (e *exchange) read(ctx context.Context, call *fanout.Call, response *http.Response) {
-	e.answer = fanout.Answer{Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header}
+func (s *reading) read(ctx context.Context, w *work, response *http.Response) fanout.Answer {
+	a := fanout.Answer{Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header}
 	declared := response.ContentLength
 	if response.Body == http.NoBody {
 		declared = 0 // to HEAD, and with 304, it announces the body of another response
-		if e.request.Method == http.MethodHead && call.Method != http.MethodHead {
+		if w.request.Method == http.MethodHead && w.call.Method != http.MethodHead {
 			maps.DeleteFunc(response.Header, func(name string, _ []string) bool { return headers.AboutContent(name) })
 		}
 	}
-	content, err := e.content(response, declared, call.Memory)
+	content, err := s.content(response, declared, w.call.Memory)
 	switch {
 	case errors.Is(err, body.ErrTooLarge):
-		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.TooLarge
+		a.Outcome, a.Reason = fanout.Failed, fanout.TooLarge
 	case errors.Is(err, memory.ErrUsedUp):
-		e.answer = overloaded()
+		a = overloaded()
 	case errors.Is(err, body.ErrEncoding):
-		e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Uncombinable
-		if !e.backend.succeeded(call, response.StatusCode) {
-			e.answer.Reason = fanout.Status
+		a.Outcome, a.Reason = fanout.Failed, fanout.Uncombinable
+		if !s.succeeded(w.call, response.StatusCode) {
+			a.Reason = fanout.Status
 		}
 	case err != nil:
-		e.answer = failure(ctx, fanout.Reset)
-		e.answer.Status, e.answer.Header = response.StatusCode, response.Header
+		a = failure(ctx, fanout.Reset)
+		a.Status, a.Header = response.StatusCode, response.Header
 	default:
-		e.answer.Body = content
-		if !e.backend.succeeded(call, response.StatusCode) {
-			e.answer.Outcome, e.answer.Reason = fanout.Failed, fanout.Status
-			e.answer.RetryAfter = retryAfter(response.Header)
+		a.Body = content
+		if !s.succeeded(w.call, response.StatusCode) {
+			a.Outcome, a.Reason = fanout.Failed, fanout.Status
+			a.RetryAfter = retryAfter(response.Header)
 		}
 	}
-	e.answer.Refused = e.answer.Outcome == fanout.Failed && e.backend.credential != nil &&
+	a.Refused = a.Outcome == fanout.Failed && s.credential &&
 		(response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden)
+	return a
 }
 
 // content is the body, decoded where it is to become part of another one.
-func (e *exchange) content(response *http.Response, declared int64, account *memory.Account) ([]byte, error) {
+func (s *reading) content(response *http.Response, declared int64, account *memory.Account) ([]byte, error) {
 	codings := body.Codings(response.Header["Content-Encoding"])
-	if len(codings) == 0 || !e.backend.combined || declared == 0 {
-		return body.Read(response.Body, declared, e.backend.maxSize, account) //nolint:wrapcheck // told apart by read
+	if len(codings) == 0 || !s.combined || declared == 0 {
+		return body.Read(response.Body, declared, s.maxSize, account) //nolint:wrapcheck // told apart by read
 	}
-	if declared > e.backend.maxSize {
+	if declared > s.maxSize {
 		return nil, body.ErrTooLarge
 	}
-	content, err := body.Decode(response.Body, codings, e.backend.maxSize, account)
+	content, err := body.Decode(response.Body, codings, s.maxSize, account)
 	if err == nil {
 		delete(response.Header, "Content-Encoding")
 	}
@@ -79,12 +99,12 @@ func newSuccesses(codes []int) successes {
 
 // succeeded judges a status. A 304 answers a condition of the caller's, which only
 // responses of a single backend may carry.
-func (b *Backend) succeeded(call *fanout.Call, status int) bool {
-	if status == http.StatusNotModified && !b.combined && conditional(call.Header) {
+func (s *reading) succeeded(call *fanout.Call, status int) bool {
+	if status == http.StatusNotModified && !s.combined && conditional(call.Header) {
 		return true
 	}
-	if len(b.success) > 0 {
-		return b.success[status]
+	if len(s.success) > 0 {
+		return s.success[status]
 	}
 	return status/100 == 2
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// retry says when an exchange is repeated. The zero value repeats only what the backend
-// is proved to have done nothing with: see again.
+// retry says when a request is repeated. The zero value repeats only what the backend is
+// proved to have done nothing with: see again.
 type retry struct {
 	attempts       int
 	attemptTimeout time.Duration
@@ -58,16 +59,31 @@ func pause(before int) time.Duration {
 	return rand.N(10 * time.Millisecond << min(before, 4))
 }
 
-// next says whether a failed exchange is repeated after so many attempts, and
-// after which wait.
-func (r *retry) next(attempts int, e *exchange, repeatable bool) (wait time.Duration, again bool) {
-	if attempts >= r.attempts || !r.covers(&e.answer) {
+// sleep waits; it returns false when ctx ends first.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	if wait <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// next says whether a failure is followed by another attempt after so many, and after
+// which wait.
+func (r *retry) next(attempts int, failed *reply, repeatable bool) (wait time.Duration, again bool) {
+	if attempts >= r.attempts || !r.covers(&failed.answer) {
 		return 0, false
 	}
-	if !e.unsent() && !repeatable {
+	if !failed.unsent && !repeatable {
 		return 0, false
 	}
-	return max(r.backoff(attempts), e.answer.RetryAfter), true
+	return max(r.backoff(attempts), failed.answer.RetryAfter), true
 }
 
 // covers reports whether this kind of failure is to be repeated.
@@ -78,13 +94,17 @@ func (r *retry) covers(a *fanout.Answer) bool {
 	return r.on[a.Reason.String()]
 }
 
-// repeatable reports whether what the backend gets may be executed twice.
-func (r *reservation) repeatable() bool { return r.request.Repeatable(r.backend.retry.methods) }
-
-// survives reports whether a request is repeated whose connection dies: it may prefer an
-// old connection to making a new one.
-func (r *reservation) survives() bool {
-	return r.request.Safe() || r.backend.retry.resets && r.repeatable()
+// definitive reports whether an answer is one that another attempt would not change: a
+// success, or what the backend says for sure.
+func (r *retry) definitive(a *fanout.Answer) bool {
+	switch a.Reason {
+	case fanout.NoReason, fanout.TooLarge, fanout.Uncombinable:
+		return true
+	case fanout.Status:
+		return !r.covers(a)
+	default:
+		return false
+	}
 }
 
 // backoff is random between nothing and a bound that doubles (full jitter).

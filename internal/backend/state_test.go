@@ -28,17 +28,17 @@ func TestK6EdgesOfABackendsLimit(t *testing.T) {
 			}
 			admitted := 0
 			for admitted <= row.requests {
-				if r, _ := b.state.admit(); r == nil {
+				if _, _, ok := b.state.admit(); !ok {
 					break
 				}
 				admitted++
 			}
-			_, refusal := b.state.admit()
+			_, refusal, _ := b.state.admit()
 			if longest := row.per/time.Duration(row.requests) + 1; admitted != row.requests || refusal.RetryAfter > longest || refusal.RetryAfter <= 0 && longest > 2 {
 				t.Errorf("%+v: %d at once, then a wait of %v", row, admitted, refusal.RetryAfter)
 			}
 			time.Sleep(refusal.RetryAfter + 1)
-			if r, _ := b.state.admit(); r == nil {
+			if _, _, ok := b.state.admit(); !ok {
 				t.Errorf("%+v: refused after the wait", row)
 			}
 		})

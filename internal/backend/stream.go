@@ -12,21 +12,23 @@ import (
 )
 
 // stream is the body of a response that is passed on while it comes. It implements
-// fanout.Stream, and holds what its reservation holds.
+// fanout.Stream, and holds what its call has of the backend.
 type stream struct {
-	exchange    *exchange
-	reservation *reservation
-	response    *http.Response
-	idle        *time.Timer
-	err         error // that Read returned last
+	ctx      context.Context //nolint:containedctx // of its exchange, which outlives the attempt
+	cancel   context.CancelCauseFunc
+	work     *work
+	response *http.Response
+	reading  *reading
+	idle     *time.Timer
+	err      error // that Read returned last
 }
 
 // errIdle ends a stream whose backend is silent for too long.
 var errIdle = fmt.Errorf("the backend is silent: %w", fanout.ErrTimeout)
 
-func newStream(e *exchange, response *http.Response) *stream {
-	s := &stream{exchange: e, response: response}
-	s.idle = time.AfterFunc(e.backend.idleTimeout, func() { e.cancel(errIdle) })
+func newStream(ctx context.Context, end context.CancelCauseFunc, w *work, response *http.Response, how *reading) *stream {
+	s := &stream{ctx: ctx, cancel: end, work: w, response: response, reading: how}
+	s.idle = time.AfterFunc(how.idleTimeout, func() { end(errIdle) })
 	s.idle.Stop()
 	return s
 }
@@ -34,7 +36,7 @@ func newStream(e *exchange, response *http.Response) *stream {
 // Read implements fanout.Stream. Only the backend's time counts: while the client is
 // slow nobody waits here.
 func (s *stream) Read(b []byte) (int, error) {
-	s.idle.Reset(s.exchange.backend.idleTimeout)
+	s.idle.Reset(s.reading.idleTimeout)
 	n, err := s.response.Body.Read(b)
 	s.idle.Stop()
 	s.err = err
@@ -45,34 +47,38 @@ func (s *stream) Read(b []byte) (int, error) {
 func (s *stream) Trailer() http.Header { return s.response.Trailer }
 
 // Abort implements fanout.Stream.
-func (s *stream) Abort(cause error) { s.exchange.cancel(cause) }
+func (s *stream) Abort(cause error) { s.cancel(cause) }
 
 // Close implements fanout.Stream.
 func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
-	if s.err == nil && s.exchange.ctx.Err() == nil {
+	if s.err == nil && s.ctx.Err() == nil {
 		s.drain()
 	}
 	_ = s.response.Body.Close()
 	outcome, reason := s.outcome()
+	s.cancel(nil)
+	v := good
 	if outcome == fanout.Failed {
-		s.reservation.backend.state.breaker.retract(time.Now(), s.reservation.permit)
+		v = fault
 	}
-	s.exchange.cancel(nil)
-	s.reservation.end()
+	s.work.end(v)
 	return outcome, reason
 }
+
+// discard ends a stream that another one was faster than. Its call goes on.
+func (s *stream) discard() { _ = s.response.Body.Close() }
 
 // drain reads what is left, within the size and the time that the backend has, so that
 // its connection can be used again. That the rest is lost says nothing of it.
 func (s *stream) drain() {
-	timer := time.AfterFunc(time.Until(s.reservation.deadline), func() { s.exchange.cancel(fanout.ErrDecided) })
+	timer := time.AfterFunc(time.Until(s.work.deadline), func() { s.cancel(fanout.ErrDecided) })
 	defer timer.Stop()
-	_, _ = io.CopyN(io.Discard, s, s.exchange.backend.maxSize+1)
+	_, _ = io.CopyN(io.Discard, s, s.reading.maxSize+1)
 	s.err = io.EOF
 }
 
 func (s *stream) outcome() (fanout.Outcome, fanout.Reason) {
-	cause := context.Cause(s.exchange.ctx)
+	cause := context.Cause(s.ctx)
 	switch {
 	case errors.Is(s.err, io.EOF):
 		return fanout.Succeeded, fanout.NoReason

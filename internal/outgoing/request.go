@@ -43,8 +43,8 @@ func (r *Request) Repeatable(methods string) bool {
 // HTTP returns the request of one attempt, which ends with ctx. Fields, URL and content are
 // shared with the other attempts: ShowField and ShowParameter change them for this one.
 // There is no GetBody, so that net/http repeats nothing by itself.
-func (r *Request) HTTP(ctx context.Context) *http.Request {
-	out := new(http.Request).WithContext(ctx)
+func (r *Request) HTTP(ctx context.Context) http.Request {
+	out := *new(http.Request).WithContext(ctx)
 	out.Method, out.Host, out.Header, out.URL = r.Method, r.Authority, r.Fields, &r.URL
 	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	out.Body = http.NoBody

@@ -47,15 +47,15 @@ func TestAttemptsShareWhatTheyDoNotChange(t *testing.T) {
 	call := &fanout.Call{Method: "POST", Path: "/", Query: "key=caller&a=1", HasQuery: true, Header: http.Header{"X-Key": {"caller"}}, Body: []byte("body")}
 	r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, call)
 	first, second := r.HTTP(t.Context()), r.HTTP(t.Context())
-	ShowField(first, "X-Key", "ours")
-	ShowParameter(first, "key", "ours")
+	ShowField(&first, "X-Key", "ours")
+	ShowParameter(&first, "key", "ours")
 	if got := first.Header.Get("X-Key"); got != "ours" || first.URL.RawQuery != "a=1&key=ours" {
 		t.Errorf("the attempt shows %q and %q", got, first.URL.RawQuery)
 	}
 	if got := second.Header.Get("X-Key"); got != "caller" || second.URL.RawQuery != call.Query || r.URL.RawQuery != call.Query {
 		t.Errorf("another attempt shows %q and %q", got, second.URL.RawQuery)
 	}
-	for _, attempt := range []*http.Request{first, second} {
+	for _, attempt := range []*http.Request{&first, &second} {
 		if content, err := io.ReadAll(attempt.Body); string(content) != "body" || err != nil || attempt.ContentLength != 4 || attempt.GetBody != nil {
 			t.Errorf("an attempt has the body %q (%v), %d bytes", content, err, attempt.ContentLength)
 		}
@@ -76,7 +76,8 @@ func TestContentLeavesWithItsHead(t *testing.T) {
 	t.Parallel()
 	r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, &fanout.Call{Method: "POST", Path: "/", Body: []byte("body")})
 	var written writes
-	if err := r.HTTP(t.Context()).Write(&written); err != nil || written != 1 {
+	attempt := r.HTTP(t.Context())
+	if err := attempt.Write(&written); err != nil || written != 1 {
 		t.Errorf("written in %d pieces: %v", written, err)
 	}
 }

@@ -93,9 +93,14 @@ func (r *Rules) Check(call *fanout.Call) error { return r.target.check(call) }
 // Computes reports whether there are expressions, which read the call's Input.
 func (r *Rules) Computes() bool { return r.rewrites.any() }
 
-// Host is the authority that every request has which does not have that of its call; empty
-// for that of the URL. ok is false where each has that of its call.
-func (r *Rules) Host() (host string, ok bool) { return r.host, !r.passHost }
+// Host is the authority that every request has, whatever its call; empty for that of the
+// URL, or where it depends on the call.
+func (r *Rules) Host() string {
+	if r.passHost {
+		return ""
+	}
+	return r.host
+}
 
 // Takes reports whether the backend gets a call. The errors are those of expressions.
 func (r *Rules) Takes(ctx context.Context, call *fanout.Call) (bool, error) {

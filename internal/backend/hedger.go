@@ -1,0 +1,137 @@
+package backend
+
+import (
+	"context"
+	"time"
+)
+
+// hedger asks once more, or a few times, beside an attempt that is late.
+type hedger struct {
+	next   stage
+	hedges *hedges
+	retry  *retry
+}
+
+// ask implements stage.
+func (s *hedger) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	now := time.Now()
+	if w.sent() == 0 {
+		s.hedges.budget.first(now)
+	}
+	if after, ok := s.hedges.delay(now); ok && w.request.Repeatable(s.retry.methods) {
+		return s.race(ctx, w, after)
+	}
+	return s.timed(ctx, end, w)
+}
+
+// timed makes one attempt, and notes how long it took.
+func (s *hedger) timed(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	begun := time.Now()
+	r := s.next.ask(ctx, end, w)
+	now := time.Now()
+	s.hedges.took(now, now.Sub(begun))
+	return r
+}
+
+// heat is one attempt and its hedges: requests to the same backend at once, of which one
+// reply stands.
+type heat struct {
+	stage   *hedger
+	work    *work
+	begun   []*lane // the first attempt, then its hedges
+	ended   chan *lane
+	running int
+}
+
+// lane is one of them.
+type lane struct {
+	end   context.CancelCauseFunc
+	reply reply
+}
+
+// race makes an attempt, and hedges it where it is late.
+func (s *hedger) race(ctx context.Context, w *work, after time.Duration) reply {
+	t := &heat{stage: s, work: w, ended: make(chan *lane, 1+s.hedges.max)}
+	t.start(ctx)
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	decided := w.decided
+	for {
+		select {
+		case l := <-t.ended:
+			t.running--
+			if t.running == 0 || s.retry.definitive(&l.reply.answer) {
+				return t.settle(l)
+			}
+			w.ticket.release()
+		case <-timer.C:
+			if s.mayHedge(w) {
+				t.start(ctx)
+				w.hedges++
+				s.hedges.sent.Add(1)
+			}
+			if len(t.begun) <= s.hedges.max {
+				timer.Reset(max(after, time.Millisecond))
+			}
+		case <-decided: // hedges stop: nobody waits for this answer any more
+			decided = nil
+			timer.Stop()
+		}
+	}
+}
+
+// mayHedge takes what a hedge takes: a token of the limit, a slot until one of the
+// exchanges has ended, and its part of the budget.
+func (s *hedger) mayHedge(w *work) bool {
+	now := time.Now()
+	if !w.ticket.stands() || !w.ticket.spare(now) {
+		return false
+	}
+	if !s.hedges.budget.spend(now) {
+		w.ticket.unlimit()
+		w.ticket.release()
+		return false
+	}
+	return true
+}
+
+// start makes an attempt with a context of its own.
+func (t *heat) start(ctx context.Context) {
+	l := &lane{}
+	ctx, l.end = context.WithCancelCause(ctx)
+	t.begun = append(t.begun, l)
+	t.running++
+	go func() {
+		l.reply = t.stage.timed(ctx, l.end, t.work)
+		t.ended <- l
+	}()
+}
+
+// settle ends the attempts that lost, and waits for them. Where all have failed, it is the
+// first one that counts.
+func (t *heat) settle(l *lane) reply {
+	if !t.stage.retry.definitive(&l.reply.answer) {
+		l = t.begun[0]
+	}
+	for _, other := range t.begun {
+		if other != l {
+			other.end(errLost)
+		}
+	}
+	for ; t.running > 0; t.running-- {
+		if s, ok := (<-t.ended).reply.answer.Stream.(*stream); ok { // it lost by a moment
+			s.discard()
+		}
+		t.work.ticket.release()
+	}
+	if l.reply.answer.Stream == nil {
+		l.end(nil)
+	}
+	h, lost := t.stage.hedges, uint64(len(t.begun)-1) //nolint:gosec // 0 to 3
+	if l != t.begun[0] {
+		h.won.Add(1)
+		lost--
+	}
+	h.wasted.Add(lost)
+	return l.reply
+}

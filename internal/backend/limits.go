@@ -1,0 +1,173 @@
+package backend
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// limits are what a backend bears: calls while its circuit is closed, requests at once, and
+// requests in a time. They are safe for concurrent use.
+type limits struct {
+	breaker *breaker
+	limiter *rate.Limiter       // nil for no limit
+	slots   *semaphore.Weighted // nil for no limit
+	places  int64               // in the queue for a slot
+	queued  atomic.Int64
+}
+
+func (l *limits) configure(config *routeconfig.Backend) {
+	l.breaker, l.places = newBreaker(config.CircuitBreaker), int64(config.MaxQueuedRequests)
+	if config.MaxConcurrentRequests > 0 {
+		l.slots = semaphore.NewWeighted(int64(config.MaxConcurrentRequests))
+	}
+	if limit := config.RateLimit; limit != nil {
+		l.limiter = rate.NewLimiter(perSecond(limit), limit.Burst)
+	}
+}
+
+// perSecond divides without a rest: of 600,000 in 1 ms, whole nanoseconds between two
+// requests make 1,000,000.
+func perSecond(limit *routeconfig.RateLimit) rate.Limit {
+	return rate.Limit(float64(limit.Requests) / time.Duration(limit.Per).Seconds())
+}
+
+// ticket is what the limits gave one call: the breaker's permit, a slot or a place in the
+// queue for one, and a token of the rate. All of it is given back by end, once.
+type ticket struct {
+	*limits
+
+	permit permit
+	place  place
+	heard  bool // the breaker knows what the call says of its backend
+}
+
+// place is where a ticket lets its call be.
+type place uint8
+
+const (
+	outside place = iota
+	inQueue
+	inSlot
+)
+
+// admit takes what the backend limits, or says what was lacking.
+func (l *limits) admit() (t ticket, refusal fanout.Answer, ok bool) {
+	now := time.Now()
+	t.limits = l
+	var wait time.Duration
+	if t.permit, wait, ok = l.breaker.admit(now); !ok {
+		return t, rejected(fanout.CircuitOpen, max(wait, time.Second)), false
+	}
+	if t.place = l.enter(); t.place == outside {
+		t.end(now, noVerdict)
+		return t, overloaded(), false
+	}
+	if wait := l.limited(now); wait > 0 {
+		t.end(now, noVerdict)
+		return t, rejected(fanout.RateLimited, wait), false
+	}
+	return t, fanout.Answer{}, true
+}
+
+// wait waits for the slot that a place in the queue is for. It returns false when ctx ends
+// first.
+func (t *ticket) wait(ctx context.Context) bool {
+	if t.place != inQueue {
+		return true
+	}
+	if t.slots.Acquire(ctx, 1) != nil {
+		return false
+	}
+	t.queued.Add(-1)
+	t.place = inSlot
+	return true
+}
+
+// stands reports whether the circuit is as it was when the call was admitted, so that one
+// request more may be made for it.
+func (t *ticket) stands() bool { return t.breaker.stands(t.permit) }
+
+// hear tells the breaker early what a call says that goes on, as a stream does.
+func (t *ticket) hear(now time.Time, v verdict) {
+	t.breaker.report(now, t.permit, v)
+	t.heard = true
+}
+
+// end gives everything back, with what the call says of its backend in the end. A call that
+// was never made leaves its token of the rate to the next one.
+func (t *ticket) end(now time.Time, v verdict) {
+	if v == unmade {
+		t.unlimit()
+	}
+	switch {
+	case !t.heard:
+		t.breaker.report(now, t.permit, v)
+	case v == fault:
+		t.breaker.retract(now, t.permit)
+	}
+	switch t.place {
+	case inQueue:
+		t.queued.Add(-1)
+	case inSlot:
+		t.release()
+	case outside:
+	}
+}
+
+// enter takes a slot, or a place in the queue for one.
+func (l *limits) enter() place {
+	if l.slots == nil || l.slots.TryAcquire(1) {
+		return inSlot
+	}
+	if l.queued.Add(1) > l.places {
+		l.queued.Add(-1)
+		return outside
+	}
+	return inQueue
+}
+
+// limited takes a token of the rate for one request, or says how long there is none.
+func (l *limits) limited(now time.Time) time.Duration {
+	if l.limiter == nil || l.limiter.AllowN(now, 1) {
+		return 0
+	}
+	lacking := 1 - l.limiter.TokensAt(now)
+	return max(time.Duration(lacking/float64(l.limiter.Limit())*float64(time.Second)), 1)
+}
+
+// unlimit gives a token back: nothing was sent. What rate calls canceling a reservation
+// returns nothing where others have reserved since.
+func (l *limits) unlimit() {
+	if l.limiter != nil {
+		l.limiter.AllowN(time.Now(), -1)
+	}
+}
+
+// admits reports whether there will be a token at a time, if nobody takes one before.
+func (l *limits) admits(at time.Time) bool { return l.limiter == nil || l.limiter.TokensAt(at) >= 1 }
+
+// spare takes what one request more takes beside the first one, if there is room.
+func (l *limits) spare(now time.Time) bool {
+	if l.slots != nil && !l.slots.TryAcquire(1) {
+		return false
+	}
+	if l.limited(now) > 0 {
+		l.release()
+		return false
+	}
+	return true
+}
+
+// release gives the slot of a request back.
+func (l *limits) release() {
+	if l.slots != nil {
+		l.slots.Release(1)
+	}
+}

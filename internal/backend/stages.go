@@ -1,0 +1,57 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// deadline bounds the time of a call, that in the queue included.
+type deadline struct {
+	next    stage
+	timeout time.Duration
+}
+
+// errLate ends the attempts of a backend whose own time is up.
+var errLate = fmt.Errorf("the backend is late: %w", fanout.ErrTimeout)
+
+// ask implements stage. What is streamed has come by then, and goes on.
+func (s *deadline) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	w.deadline = time.Now().Add(s.timeout)
+	timer := time.AfterFunc(s.timeout, func() { end(errLate) })
+	defer timer.Stop()
+	return s.next.ask(ctx, end, w)
+}
+
+// queue waits for the slot of a call.
+type queue struct{ next stage }
+
+// ask implements stage.
+func (s *queue) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	if w.ticket.wait(ctx) {
+		return s.next.ask(ctx, end, w)
+	}
+	if context.Cause(ctx) == errLate { //nolint:errorlint // our own cause, never wrapped
+		return reply{answer: overloaded(), verdict: unmade} // the queue took all the time that the backend has
+	}
+	return reply{answer: ended(ctx, failure(ctx, fanout.Timeout)), verdict: unmade}
+}
+
+// judge says what a call means to the breaker.
+type judge struct {
+	next    stage
+	breaker *breaker
+}
+
+// ask implements stage. Only the backend's time counts, not that in the queue.
+func (s *judge) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	begun := time.Now()
+	r := s.next.ask(ctx, end, w)
+	r.verdict = s.breaker.judge(&r.answer, time.Since(begun))
+	if r.verdict == noVerdict && r.faulty {
+		r.verdict = fault // it was canceled, after an attempt had failed
+	}
+	return r
+}

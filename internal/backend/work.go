@@ -1,0 +1,48 @@
+package backend
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h2"
+	"github.com/fanout-operator/fanout/internal/outgoing"
+)
+
+// stage asks the backend, with something of its own about it, by way of the next stage. ctx
+// is of what it asks alone; end ends it, and where the answer has a stream, that does.
+type stage interface {
+	ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply
+}
+
+// work is one call as a backend has it: the request, the ticket, and what became of its
+// attempts so far. Attempts that hedge another share it, and change nothing but the count.
+type work struct {
+	call     *fanout.Call
+	request  outgoing.Request
+	ticket   ticket
+	decided  <-chan struct{}
+	deadline time.Time
+	cancel   context.CancelCauseFunc // of all attempts, and of the stream
+	attempts atomic.Int32
+	hedges   int // among the attempts
+	// unprocessed counts those that were repeated because they were proved unprocessed.
+	unprocessed int
+	used        h2.Used // the connections that attempts have taken
+	// renewed says that the call was repeated with another token already, because of a 401.
+	renewed bool
+	trial   *creds.Trial // of that token, while it lasts
+	// letDown says that the last attempt met a connection that had died.
+	letDown bool
+}
+
+// sent counts the exchanges begun.
+func (w *work) sent() int { return int(w.attempts.Load()) }
+
+// end gives back what the call has of the backend, with what it says of it.
+func (w *work) end(v verdict) {
+	w.cancel(nil)
+	w.ticket.end(time.Now(), v)
+}
