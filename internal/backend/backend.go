@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -92,7 +93,7 @@ func (o *Options) reading() reading {
 func (b *Backend) CheckPath(call *fanout.Call) error { return b.outgoing.Check(call) }
 
 // Circuit is the state of the circuit breaker at a time; "" without one.
-func (b *Backend) Circuit(now time.Time) Circuit { return b.state.breaker.circuit(now) }
+func (b *Backend) Circuit(now time.Time) breaker.Circuit { return b.state.breaker.Circuit(now) }
 
 // Hedges counts the attempts that were hedges, those of them whose answer stood, and
 // those that did not; ok is false where the backend is not hedged.

@@ -7,38 +7,8 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/dial"
-	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-// K7: what the breaker counted while the wall clock was ahead leaves its window in time.
-func TestK7BreakerOutlivesAWallClockThatIsSetRight(t *testing.T) {
-	t.Parallel()
-	b := newBreaker(&routeconfig.CircuitBreaker{
-		FailurePercent: 50, MinimumRequests: 3, Window: testkit.Span(30 * time.Second), OpenFor: testkit.Span(time.Minute), HalfOpenRequests: 1,
-	})
-	begun := time.Now()
-	b.report(testkit.Ahead(begun, 6*time.Minute+3*time.Second), permit{}, fault)
-	b.report(testkit.Ahead(begun.Add(time.Second), 6*time.Minute+3*time.Second), permit{}, fault)
-	b.report(begun.Add(time.Minute), permit{}, fault)
-	if b.state != Closed {
-		t.Errorf("after one fault in a window of 30 s the breaker is %s, want closed", b.state)
-	}
-}
-
-// K7: the same for a clock that is set forth: the results before count on.
-func TestK7BreakerOutlivesAWallClockThatIsSetForth(t *testing.T) {
-	t.Parallel()
-	b := newBreaker(&routeconfig.CircuitBreaker{
-		FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(30 * time.Second), OpenFor: testkit.Span(time.Minute), HalfOpenRequests: 1,
-	})
-	begun := time.Now()
-	b.report(begun, permit{}, fault)
-	b.report(testkit.Ahead(begun.Add(time.Second), 6*time.Minute), permit{}, fault)
-	if b.state != Open {
-		t.Errorf("after 2 faults within a second the breaker is %s, want open", b.state)
-	}
-}
 
 // K7: what was spent of a budget stays spent for ten seconds, and no longer, whatever
 // the wall clock does.

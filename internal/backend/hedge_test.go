@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -158,7 +159,7 @@ func TestCircuitOfABackendThatIsAlwaysTooLate(t *testing.T) {
 				t.Errorf("the answer is %v", a.Outcome)
 			}
 		}
-		if c := b.Circuit(time.Now()); c != Open {
+		if c := b.Circuit(time.Now()); c != breaker.Open {
 			t.Errorf("the circuit is %s", c)
 		}
 	})
@@ -310,7 +311,7 @@ func TestCircuit(t *testing.T) {
 		for range 2 {
 			ask(t, b, newCall("GET"))
 		}
-		if c := b.Circuit(time.Now()); c != Open {
+		if c := b.Circuit(time.Now()); c != breaker.Open {
 			t.Fatalf("the circuit is %s after two failures", c)
 		}
 		if a := ask(t, b, newCall("GET")); a.Outcome != fanout.Rejected || a.Reason != fanout.CircuitOpen || a.RetryAfter != 5*time.Second || len(seen.seen) != 2 {
@@ -318,7 +319,7 @@ func TestCircuit(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		seen.scripts = []exchangeScript{{after: time.Second, status: http.StatusOK}}
-		if c := b.Circuit(time.Now()); c != HalfOpen {
+		if c := b.Circuit(time.Now()); c != breaker.HalfOpen {
 			t.Errorf("the circuit is %s when it may be probed", c)
 		}
 		probe, _ := b.Reserve(t.Context(), newCall("GET"))
@@ -329,7 +330,7 @@ func TestCircuit(t *testing.T) {
 		if a := ask(t, b, newCall("GET")); a.Outcome != fanout.Succeeded {
 			t.Errorf("the probe: %+v", a)
 		}
-		if c := b.Circuit(time.Now()); c != Closed {
+		if c := b.Circuit(time.Now()); c != breaker.Closed {
 			t.Errorf("the circuit is %s after a good probe", c)
 		}
 	})

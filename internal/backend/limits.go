@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -15,7 +16,7 @@ import (
 // limits are what a backend bears: calls while its circuit is closed, requests at once, and
 // requests in a time. They are safe for concurrent use.
 type limits struct {
-	breaker *breaker
+	breaker *breaker.Breaker
 	limiter *rate.Limiter       // nil for no limit
 	slots   *semaphore.Weighted // nil for no limit
 	places  int64               // in the queue for a slot
@@ -23,7 +24,7 @@ type limits struct {
 }
 
 func (l *limits) configure(config *routeconfig.Backend) {
-	l.breaker, l.places = newBreaker(config.CircuitBreaker), int64(config.MaxQueuedRequests)
+	l.breaker, l.places = breaker.New(config.CircuitBreaker), int64(config.MaxQueuedRequests)
 	if config.MaxConcurrentRequests > 0 {
 		l.slots = semaphore.NewWeighted(int64(config.MaxConcurrentRequests))
 	}
@@ -43,7 +44,7 @@ func perSecond(limit *routeconfig.RateLimit) rate.Limit {
 type ticket struct {
 	*limits
 
-	permit permit
+	permit breaker.Permit
 	place  place
 	heard  bool // the breaker knows what the call says of its backend
 }
@@ -62,15 +63,15 @@ func (l *limits) admit() (t ticket, refusal fanout.Answer, ok bool) {
 	now := time.Now()
 	t.limits = l
 	var wait time.Duration
-	if t.permit, wait, ok = l.breaker.admit(now); !ok {
+	if t.permit, wait, ok = l.breaker.Admit(now); !ok {
 		return t, rejected(fanout.CircuitOpen, max(wait, time.Second)), false
 	}
 	if t.place = l.enter(); t.place == outside {
-		t.end(now, noVerdict)
+		t.end(now, breaker.Unheard)
 		return t, overloaded(), false
 	}
 	if wait := l.limited(now); wait > 0 {
-		t.end(now, noVerdict)
+		t.end(now, breaker.Unheard)
 		return t, rejected(fanout.RateLimited, wait), false
 	}
 	return t, fanout.Answer{}, true
@@ -92,25 +93,25 @@ func (t *ticket) wait(ctx context.Context) bool {
 
 // stands reports whether the circuit is as it was when the call was admitted, so that one
 // request more may be made for it.
-func (t *ticket) stands() bool { return t.breaker.stands(t.permit) }
+func (t *ticket) stands() bool { return t.breaker.Stands(t.permit) }
 
 // hear tells the breaker early what a call says that goes on, as a stream does.
-func (t *ticket) hear(now time.Time, v verdict) {
-	t.breaker.report(now, t.permit, v)
+func (t *ticket) hear(now time.Time, v breaker.Verdict) {
+	t.breaker.Report(now, t.permit, v)
 	t.heard = true
 }
 
 // end gives everything back, with what the call says of its backend in the end. A call that
 // was never made leaves its token of the rate to the next one.
-func (t *ticket) end(now time.Time, v verdict) {
-	if v == unmade {
+func (t *ticket) end(now time.Time, v breaker.Verdict) {
+	if v == breaker.Unmade {
 		t.unlimit()
 	}
 	switch {
 	case !t.heard:
-		t.breaker.report(now, t.permit, v)
-	case v == fault:
-		t.breaker.retract(now, t.permit)
+		t.breaker.Report(now, t.permit, v)
+	case v == breaker.Fault:
+		t.breaker.Retract(now, t.permit)
 	}
 	switch t.place {
 	case inQueue:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
@@ -26,7 +27,7 @@ type reply struct {
 	// the answer may be that the call was canceled then.
 	faulty bool
 	// verdict is what the call says of the backend to its breaker.
-	verdict verdict
+	verdict breaker.Verdict
 }
 
 // rejected is the answer of a backend that bears no more, for a time.

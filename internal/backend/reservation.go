@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
@@ -20,7 +21,7 @@ func (r *reservation) Attempts() int { return r.work.sent() }
 func (r *reservation) Safe(*fanout.Call) bool { return r.work.request.Safe() }
 
 // Cancel gives the ticket back.
-func (r *reservation) Cancel() { r.work.ticket.end(time.Now(), unmade) }
+func (r *reservation) Cancel() { r.work.ticket.end(time.Now(), breaker.Unmade) }
 
 // Do asks the backend until it has an answer that stands. The ticket is given back with it,
 // or with the end of its stream.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
@@ -34,24 +35,24 @@ func (s *queue) ask(ctx context.Context, end context.CancelCauseFunc, w *work) r
 		return s.next.ask(ctx, end, w)
 	}
 	if context.Cause(ctx) == errLate { //nolint:errorlint // our own cause, never wrapped
-		return reply{answer: overloaded(), verdict: unmade} // the queue took all the time that the backend has
+		return reply{answer: overloaded(), verdict: breaker.Unmade} // the queue took all the time that the backend has
 	}
-	return reply{answer: ended(ctx, failure(ctx, fanout.Timeout)), verdict: unmade}
+	return reply{answer: ended(ctx, failure(ctx, fanout.Timeout)), verdict: breaker.Unmade}
 }
 
 // judge says what a call means to the breaker.
 type judge struct {
 	next    stage
-	breaker *breaker
+	breaker *breaker.Breaker
 }
 
 // ask implements stage. Only the backend's time counts, not that in the queue.
 func (s *judge) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
 	begun := time.Now()
 	r := s.next.ask(ctx, end, w)
-	r.verdict = s.breaker.judge(&r.answer, time.Since(begun))
-	if r.verdict == noVerdict && r.faulty {
-		r.verdict = fault // it was canceled, after an attempt had failed
+	r.verdict = s.breaker.Judge(&r.answer, time.Since(begun))
+	if r.verdict == breaker.Unheard && r.faulty {
+		r.verdict = breaker.Fault // it was canceled, after an attempt had failed
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
@@ -57,9 +58,9 @@ func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
 	_ = s.response.Body.Close()
 	outcome, reason := s.outcome()
 	s.cancel(nil)
-	v := good
+	v := breaker.Good
 	if outcome == fanout.Failed {
-		v = fault
+		v = breaker.Fault
 	}
 	s.work.end(v)
 	return outcome, reason

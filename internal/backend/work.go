@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h2"
@@ -42,7 +43,7 @@ type work struct {
 func (w *work) sent() int { return int(w.attempts.Load()) }
 
 // end gives back what the call has of the backend, with what it says of it.
-func (w *work) end(v verdict) {
+func (w *work) end(v breaker.Verdict) {
 	w.cancel(nil)
 	w.ticket.end(time.Now(), v)
 }

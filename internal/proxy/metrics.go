@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -70,7 +71,7 @@ func (m *metrics) route(r *route) {
 func (m *metrics) backend(name string, b *backend.Backend) {
 	label := prometheus.Labels{"backend": name}
 	if circuit := b.Circuit(time.Now()); circuit != "" {
-		for _, state := range [...]backend.Circuit{backend.Closed, backend.HalfOpen, backend.Open} {
+		for _, state := range [...]breaker.Circuit{breaker.Closed, breaker.HalfOpen, breaker.Open} {
 			m.gauge("fanout_circuit_state", "1 for the state that the circuit breaker is in.", boolean(circuit == state),
 				prometheus.Labels{"backend": name, "state": string(state)})
 		}

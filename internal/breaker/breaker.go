@@ -1,4 +1,6 @@
-package backend
+// Package breaker stops calls to a backend that fails anyway, and lets a few through in time to
+// see whether it still does.
+package breaker
 
 import (
 	"sync"
@@ -19,13 +21,13 @@ const (
 	HalfOpen Circuit = "halfOpen" // a few calls probe the backend
 )
 
-// breakerSlots is how finely the window slides.
-const breakerSlots = 10
+// slots is how finely the window slides.
+const slots = 10
 
-// breaker stops calls to a backend that fails anyway. Each change of state begins
+// Breaker is the circuit of one backend. Each change of state begins
 // a new generation: what calls of an earlier one bring is not counted. A nil
-// breaker is always closed.
-type breaker struct {
+// Breaker is always closed. It is safe for concurrent use.
+type Breaker struct {
 	percent, minimum, probes int
 	slot, openFor            time.Duration
 	// slow makes an answer that took longer count as a failure; 0 for never.
@@ -38,65 +40,67 @@ type breaker struct {
 	until      time.Time // when it may be probed, while open
 	probing    int       // probes under way
 	passed     int       // probes that succeeded
-	results    [breakerSlots]slotOfResults
+	results    [slots]slot
 }
 
-// slotOfResults are those that came within one slot of time.
-type slotOfResults struct {
+// slot are those that came within one slot of time.
+type slot struct {
 	number        int64
 	total, faults int
 }
 
-// permit is the right to one call within one generation of the breaker.
-type permit struct{ generation uint64 }
+// Permit is the right to one call within one generation of the breaker.
+type Permit struct{ generation uint64 }
 
-// verdict is what a call says of its backend.
-type verdict uint8
+// Verdict is what a call says of its backend.
+type Verdict uint8
 
+// The verdicts of a call.
 const (
-	noVerdict verdict = iota // the call was not heard to its end
-	good
-	fault
-	unmade // the call was never made
+	Unheard Verdict = iota // the call was not heard to its end
+	Good
+	Fault
+	Unmade // the call was never made
 )
 
-func newBreaker(c *routeconfig.CircuitBreaker) *breaker {
+// New returns a closed Breaker, or nil for none.
+func New(c *routeconfig.CircuitBreaker) *Breaker {
 	if c == nil {
 		return nil
 	}
-	return &breaker{
+	return &Breaker{
 		percent: c.FailurePercent, minimum: c.MinimumRequests, probes: c.HalfOpenRequests,
-		slot: max(time.Duration(c.Window)/breakerSlots, 1), openFor: time.Duration(c.OpenFor),
+		slot: max(time.Duration(c.Window)/slots, 1), openFor: time.Duration(c.OpenFor),
 		slow: time.Duration(c.SlowerThan), state: Closed,
 	}
 }
 
-// admit asks for a permit. Without one, wait is how long the circuit stays open at
+// Admit asks for a permit. Without one, wait is how long the circuit stays open at
 // least.
-func (b *breaker) admit(now time.Time) (p permit, wait time.Duration, ok bool) {
+func (b *Breaker) Admit(now time.Time) (p Permit, wait time.Duration, ok bool) {
 	if b == nil {
-		return permit{}, 0, true
+		return Permit{}, 0, true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state == Open {
 		if now.Before(b.until) {
-			return permit{}, b.until.Sub(now), false
+			return Permit{}, b.until.Sub(now), false
 		}
 		b.become(HalfOpen)
 	}
 	if b.state == HalfOpen {
 		if b.probing+b.passed >= b.probes {
-			return permit{}, 0, false
+			return Permit{}, 0, false
 		}
 		b.probing++
 	}
-	return permit{b.generation}, 0, true
+	return Permit{b.generation}, 0, true
 }
 
-// stands reports whether a permit is still of the current generation, so that its
+// Stands reports whether a permit is still of the current generation, so that its
 // call may ask once more.
-func (b *breaker) stands(p permit) bool {
+func (b *Breaker) Stands(p Permit) bool {
 	if b == nil {
 		return true
 	}
@@ -105,8 +109,8 @@ func (b *breaker) stands(p permit) bool {
 	return p.generation == b.generation
 }
 
-// report ends a permit. Each is reported once.
-func (b *breaker) report(now time.Time, p permit, v verdict) {
+// Report ends a permit. Each is reported once.
+func (b *Breaker) Report(now time.Time, p Permit, v Verdict) {
 	if b == nil {
 		return
 	}
@@ -116,13 +120,13 @@ func (b *breaker) report(now time.Time, p permit, v verdict) {
 	case p.generation != b.generation:
 	case b.state == HalfOpen:
 		b.probed(now, v)
-	case v == good, v == fault:
+	case v == Good, v == Fault:
 		b.count(now, v)
 	}
 }
 
-// retract turns a success that was reported into a failure: its stream broke.
-func (b *breaker) retract(now time.Time, p permit) {
+// Retract turns a success that was reported into a failure: its stream broke.
+func (b *Breaker) Retract(now time.Time, p Permit) {
 	if b == nil {
 		return
 	}
@@ -133,41 +137,41 @@ func (b *breaker) retract(now time.Time, p permit) {
 	}
 }
 
-func (b *breaker) probed(now time.Time, v verdict) {
+func (b *Breaker) probed(now time.Time, v Verdict) {
 	b.probing--
 	switch v {
-	case fault:
+	case Fault:
 		b.open(now)
-	case good:
+	case Good:
 		if b.passed++; b.passed >= b.probes {
 			b.become(Closed)
 		}
-	case noVerdict, unmade: // another call may probe
+	case Unheard, Unmade: // another call may probe
 	}
 }
 
-func (b *breaker) count(now time.Time, v verdict) {
-	if v == fault {
+func (b *Breaker) count(now time.Time, v Verdict) {
+	if v == Fault {
 		b.add(now, 1, 1)
 	} else {
 		b.add(now, 1, 0)
 	}
 }
 
-func (b *breaker) add(now time.Time, results, faulty int) {
+func (b *Breaker) add(now time.Time, results, faulty int) {
 	if b.begun.IsZero() {
 		b.begun = now
 	}
 	number := stats.Spans(b.begun, now, b.slot)
-	s := &b.results[number%breakerSlots]
+	s := &b.results[number%slots]
 	if s.number != number {
-		*s = slotOfResults{number: number}
+		*s = slot{number: number}
 	}
 	s.total += results
 	s.faults += faulty
 	var total, faults int
 	for i := range b.results {
-		if b.results[i].number > number-breakerSlots {
+		if b.results[i].number > number-slots {
 			total += b.results[i].total
 			faults += b.results[i].faults
 		}
@@ -177,19 +181,19 @@ func (b *breaker) add(now time.Time, results, faulty int) {
 	}
 }
 
-func (b *breaker) open(now time.Time) {
+func (b *Breaker) open(now time.Time) {
 	b.become(Open)
 	b.until = now.Add(b.openFor)
 }
 
-func (b *breaker) become(c Circuit) {
+func (b *Breaker) become(c Circuit) {
 	b.state, b.probing, b.passed = c, 0, 0
 	b.generation++
-	b.results = [breakerSlots]slotOfResults{}
+	b.results = [slots]slot{}
 }
 
-// circuit is the state at a time: one that may be probed is half open.
-func (b *breaker) circuit(now time.Time) Circuit {
+// Circuit is the state at a time: one that may be probed is half open.
+func (b *Breaker) Circuit(now time.Time) Circuit {
 	if b == nil {
 		return ""
 	}
@@ -201,16 +205,16 @@ func (b *breaker) circuit(now time.Time) Circuit {
 	return b.state
 }
 
-// judge says what an answer means to the breaker. One that was canceled tells
+// Judge says what an answer means to the breaker. One that was canceled tells
 // nothing, unless it had been slow by then.
-func (b *breaker) judge(a *fanout.Answer, took time.Duration) verdict {
+func (b *Breaker) Judge(a *fanout.Answer, took time.Duration) Verdict {
 	switch {
 	case b == nil || a.Outcome == fanout.Rejected || a.Outcome == fanout.Skipped:
-		return noVerdict
+		return Unheard
 	case a.Faulty() || b.slow > 0 && took > b.slow:
-		return fault
+		return Fault
 	case a.Outcome == fanout.Canceled:
-		return noVerdict
+		return Unheard
 	}
-	return good
+	return Good
 }

@@ -1,4 +1,4 @@
-package backend
+package breaker
 
 import (
 	"math/rand/v2"
@@ -48,25 +48,25 @@ func (m *breakerModel) admit(now time.Time) (modelPermit, bool) {
 	return modelPermit{m.since}, true
 }
 
-func (m *breakerModel) report(now time.Time, p modelPermit, v verdict) {
+func (m *breakerModel) report(now time.Time, p modelPermit, v Verdict) {
 	if p.since != m.since {
 		return
 	}
 	switch {
-	case m.state == HalfOpen && v == noVerdict:
+	case m.state == HalfOpen && v == Unheard:
 		m.probes--
-	case m.state == HalfOpen && v == fault:
+	case m.state == HalfOpen && v == Fault:
 		m.turn(Open)
 		m.openAt = now
 	case m.state == HalfOpen:
 		if m.good++; m.good == m.config.HalfOpenRequests {
 			m.turn(Closed)
 		}
-	case v != noVerdict:
+	case v != Unheard:
 		if m.begun.IsZero() {
 			m.begun = now
 		}
-		m.results = append(m.results, modelResult{now, v == fault})
+		m.results = append(m.results, modelResult{now, v == Fault})
 		if m.tripped(now) {
 			m.turn(Open)
 			m.openAt = now
@@ -107,17 +107,17 @@ func TestBreakerAgainstItsModel(t *testing.T) {
 			Window: testkit.Span(time.Duration(1+random.IntN(4)) * 10 * time.Second), OpenFor: testkit.Span(time.Duration(1+random.IntN(20)) * time.Second),
 			HalfOpenRequests: 1 + random.IntN(3),
 		}
-		b, m := newBreaker(&config), &breakerModel{config: config, state: Closed}
+		b, m := New(&config), &breakerModel{config: config, state: Closed}
 		now := time.Unix(1_700_000_000, 0).UTC()
 		type pending struct {
-			ours  permit
+			ours  Permit
 			model modelPermit
 		}
 		var under []pending
 		for step := range 60 {
 			now = now.Add(time.Duration(random.IntN(4)) * time.Second)
 			if before := b.state; random.IntN(2) == 0 {
-				p, _, ok := b.admit(now)
+				p, _, ok := b.Admit(now)
 				q, should := m.admit(now)
 				if ok != should {
 					t.Fatalf("schedule %d, step %d, %s: admitted %v, want %v", seed, step, before, ok, should)
@@ -127,11 +127,11 @@ func TestBreakerAgainstItsModel(t *testing.T) {
 				}
 			} else if len(under) > 0 {
 				i := random.IntN(len(under))
-				v := verdict(random.IntN(3))
+				v := Verdict(random.IntN(3))
 				if under[i].model.since != m.since {
 					late++
 				}
-				b.report(now, under[i].ours, v)
+				b.Report(now, under[i].ours, v)
 				m.report(now, under[i].model, v)
 				under = append(under[:i], under[i+1:]...)
 			}
@@ -154,7 +154,7 @@ func TestBreakerAgainstItsModel(t *testing.T) {
 
 func TestWhatTheBreakerCounts(t *testing.T) {
 	t.Parallel()
-	b := newBreaker(&routeconfig.CircuitBreaker{SlowerThan: testkit.Span(time.Second), Window: testkit.Span(time.Second)})
+	b := New(&routeconfig.CircuitBreaker{SlowerThan: testkit.Span(time.Second), Window: testkit.Span(time.Second)})
 	failed := func(r fanout.Reason, status int) fanout.Answer {
 		return fanout.Answer{Outcome: fanout.Failed, Reason: r, Status: status}
 	}
@@ -162,25 +162,25 @@ func TestWhatTheBreakerCounts(t *testing.T) {
 		name   string
 		answer fanout.Answer
 		took   time.Duration
-		want   verdict
+		want   Verdict
 	}{
-		{"a success", fanout.Answer{Outcome: fanout.Succeeded, Status: 200}, time.Second, good},
-		{"a slow success", fanout.Answer{Outcome: fanout.Succeeded, Status: 200}, time.Second + 1, fault},
-		{"a caller's bad input", failed(fanout.Status, 422), 0, good},
-		{"a body that does not fit", failed(fanout.Uncombinable, 200), 0, good},
-		{"too many requests", failed(fanout.Status, 429), 0, fault},
-		{"a defect", failed(fanout.Status, 500), 0, fault},
-		{"a timeout", failed(fanout.Timeout, 0), 0, fault},
-		{"no connection", failed(fanout.Connect, 0), 0, fault},
-		{"no handshake", failed(fanout.TLS, 0), 0, fault},
-		{"a break", failed(fanout.Reset, 0), 0, fault},
-		{"no token", failed(fanout.Credential, 0), 0, fault},
-		{"an address of ours", failed(fanout.ForbiddenAddress, 0), 0, good},
-		{"canceled", fanout.Answer{Outcome: fanout.Canceled}, time.Second, noVerdict},
-		{"canceled late", fanout.Answer{Outcome: fanout.Canceled}, time.Second + 1, fault},
-		{"no slot", fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded}, time.Minute, noVerdict},
+		{"a success", fanout.Answer{Outcome: fanout.Succeeded, Status: 200}, time.Second, Good},
+		{"a slow success", fanout.Answer{Outcome: fanout.Succeeded, Status: 200}, time.Second + 1, Fault},
+		{"a caller's bad input", failed(fanout.Status, 422), 0, Good},
+		{"a body that does not fit", failed(fanout.Uncombinable, 200), 0, Good},
+		{"too many requests", failed(fanout.Status, 429), 0, Fault},
+		{"a defect", failed(fanout.Status, 500), 0, Fault},
+		{"a timeout", failed(fanout.Timeout, 0), 0, Fault},
+		{"no connection", failed(fanout.Connect, 0), 0, Fault},
+		{"no handshake", failed(fanout.TLS, 0), 0, Fault},
+		{"a break", failed(fanout.Reset, 0), 0, Fault},
+		{"no token", failed(fanout.Credential, 0), 0, Fault},
+		{"an address of ours", failed(fanout.ForbiddenAddress, 0), 0, Good},
+		{"canceled", fanout.Answer{Outcome: fanout.Canceled}, time.Second, Unheard},
+		{"canceled late", fanout.Answer{Outcome: fanout.Canceled}, time.Second + 1, Fault},
+		{"no slot", fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded}, time.Minute, Unheard},
 	} {
-		if got := b.judge(&row.answer, row.took); got != row.want {
+		if got := b.Judge(&row.answer, row.took); got != row.want {
 			t.Errorf("%s: %d, want %d", row.name, got, row.want)
 		}
 	}
