@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
@@ -82,7 +83,7 @@ func (e *exchange) failed(ctx context.Context, err error, token creds.Token, w *
 	_, unwritten := errors.AsType[h1.UnsentError](err)
 	_, died := errors.AsType[h1.DiedError](err)
 	return reply{
-		answer: explained(ctx, classify(err, e.connected), err), token: token, unprocessed: unprocessed,
+		answer: explained(ctx, carrier.Reason(err, e.connected), err), token: token, unprocessed: unprocessed,
 		unsent: unprocessed || unwritten || !e.connected,
 		stale:  e.reused && (unwritten || died && w.request.Safe()),
 	}

@@ -1,10 +1,12 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -51,3 +53,8 @@ func (h *hedges) took(now time.Time, d time.Duration) {
 
 // errLost is the cause for which the slower ones of several exchanges end.
 var errLost = errors.New("another attempt was faster")
+
+// late reports whether a request that was canceled for this had taken too long.
+func late(cause error) bool {
+	return errors.Is(cause, fanout.ErrTimeout) || errors.Is(cause, errLost) || errors.Is(cause, context.DeadlineExceeded)
+}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -16,11 +17,11 @@ type State struct {
 	limits
 
 	connections http.RoundTripper
-	multiplexed bool         // several calls may share a connection
-	issuer      *connections // to the token endpoint; nil without one
-	authority   *creds.Group // ca.crt; nil for the public ones
-	client      *creds.Group // tls.crt and tls.key; nil for none
-	secret      *creds.Group // the credential's; nil without one
+	multiplexed bool             // several calls may share a connection
+	issuer      *carrier.Carrier // to the token endpoint; nil without one
+	authority   *creds.Group     // ca.crt; nil for the public ones
+	client      *creds.Group     // tls.crt and tls.key; nil for none
+	secret      *creds.Group     // the credential's; nil without one
 	tokens      *creds.TokenSource
 	hedges      *hedges
 	repeats     budget // of retries
@@ -40,9 +41,10 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		s.client = store.KeyPair(namespace, config.TLS.ClientCertificateSecret)
 	}
 	if base, err := url.Parse(config.URL); err == nil { // New says that it is wrong
-		secure := tlsOptions(config.TLS, s.authority, s.client)
-		s.multiplexed = multiplexes(base, config.Protocol)
-		s.connections = newConnections(base, dialer, func() keeper { return newKeeper(base, dialer, config.Protocol, secure) })
+		c := carrier.New(carrier.Options{
+			Base: base, Dialer: dialer, Protocol: config.Protocol, Secure: carrier.Secure(config.TLS, s.authority, s.client), Late: late,
+		})
+		s.connections, s.multiplexed = c, c.Multiplexed()
 	}
 	c := config.Credential
 	if c == nil {
@@ -50,7 +52,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	}
 	s.secret = secretOf(store, namespace, c)
 	if c.Type == routeconfig.CredentialOAuth2 {
-		s.issuer = newIssuer(c.TokenURL, dialer)
+		s.issuer = carrier.NewIssuer(c.TokenURL, dialer, late)
 		s.tokens = creds.NewTokenSource(creds.TokenOptions{
 			TokenURL:   c.TokenURL,
 			Scopes:     c.Scopes,
@@ -58,7 +60,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 			Parameters: parameters(c.Parameters),
 			Client:     s.secret,
 			Transport:  repeated{s.issuer},
-			Explain:    explain,
+			Explain:    carrier.Explain,
 		})
 	}
 	return s
@@ -93,10 +95,10 @@ func (s *State) Groups() []*creds.Group {
 // Close gives up idle connections. Those in use are closed when they have been
 // idle.
 func (s *State) Close() {
-	if c, ok := s.connections.(*connections); ok {
-		c.close()
+	if c, ok := s.connections.(*carrier.Carrier); ok {
+		c.Close()
 	}
 	if s.issuer != nil {
-		s.issuer.close()
+		s.issuer.Close()
 	}
 }

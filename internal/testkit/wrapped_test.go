@@ -21,7 +21,7 @@ import (
 func TestR4NothingWrapsWhatMayBeNil(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{ // what is known not to be nil by a look at another function
-		"internal/backend/protocol.go: errors.Join(err, ctx.Err())": "sleep is cut short by the end of the context alone",
+		"internal/backend/repeated.go: errors.Join(err, ctx.Err())": "sleep is cut short by the end of the context alone",
 		"internal/body/decode.go: err":                              "explain is asked for what went wrong",
 		"internal/proxy/ports.go: syscall.EADDRINUSE":               "a constant",
 		"internal/expression/meter.go: context.Cause(ctx)":          "errEnded is what a meter says once the context has ended",

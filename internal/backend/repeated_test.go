@@ -7,7 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/h2"
 )
 
@@ -53,14 +52,4 @@ func TestP9TokenRequestsAreRepeated(t *testing.T) {
 			}
 		}
 	})
-}
-
-// P8, for token endpoints: they are asked over the same connections as backends.
-func TestP8TokenEndpointsAreAskedAlike(t *testing.T) {
-	t.Parallel()
-	issuer := newIssuer("https://tokens.example.com/token", dial.New(dial.Options{}))
-	defer issuer.close()
-	if pool, ok := (*issuer.current.Load()).(*negotiated); !ok {
-		t.Errorf("asked by %T", pool)
-	}
 }
