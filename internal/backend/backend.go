@@ -1,4 +1,4 @@
-// Package backend asks one backend: it makes the request out of the call, shows
+// Package backend asks one backend: it has the request made out of the call, shows
 // the credential, holds the limits, repeats what may be repeated, and turns
 // whatever comes back into an answer. It knows nothing of the other backends, nor
 // of policies. Everything goes through one http.RoundTripper, which tests and

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -9,7 +8,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/fanout-operator/fanout/internal/breaker"
-	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -39,17 +37,7 @@ func perSecond(limit *routeconfig.RateLimit) rate.Limit {
 	return rate.Limit(float64(limit.Requests) / time.Duration(limit.Per).Seconds())
 }
 
-// ticket is what the limits gave one call: the breaker's permit, a slot or a place in the
-// queue for one, and a token of the rate. All of it is given back by end, once.
-type ticket struct {
-	*limits
-
-	permit breaker.Permit
-	place  place
-	heard  bool // the breaker knows what the call says of its backend
-}
-
-// place is where a ticket lets its call be.
+// place is where a call is let.
 type place uint8
 
 const (
@@ -57,70 +45,6 @@ const (
 	inQueue
 	inSlot
 )
-
-// admit takes what the backend limits, or says what was lacking.
-func (l *limits) admit() (t ticket, refusal fanout.Answer, ok bool) {
-	now := time.Now()
-	t.limits = l
-	var wait time.Duration
-	if t.permit, wait, ok = l.breaker.Admit(now); !ok {
-		return t, rejected(fanout.CircuitOpen, max(wait, time.Second)), false
-	}
-	if t.place = l.enter(); t.place == outside {
-		t.end(now, breaker.Unheard)
-		return t, overloaded(), false
-	}
-	if wait := l.limited(now); wait > 0 {
-		t.end(now, breaker.Unheard)
-		return t, rejected(fanout.RateLimited, wait), false
-	}
-	return t, fanout.Answer{}, true
-}
-
-// wait waits for the slot that a place in the queue is for. It returns false when ctx ends
-// first.
-func (t *ticket) wait(ctx context.Context) bool {
-	if t.place != inQueue {
-		return true
-	}
-	if t.slots.Acquire(ctx, 1) != nil {
-		return false
-	}
-	t.queued.Add(-1)
-	t.place = inSlot
-	return true
-}
-
-// stands reports whether the circuit is as it was when the call was admitted, so that one
-// request more may be made for it.
-func (t *ticket) stands() bool { return t.breaker.Stands(t.permit) }
-
-// hear tells the breaker early what a call says that goes on, as a stream does.
-func (t *ticket) hear(now time.Time, v breaker.Verdict) {
-	t.breaker.Report(now, t.permit, v)
-	t.heard = true
-}
-
-// end gives everything back, with what the call says of its backend in the end. A call that
-// was never made leaves its token of the rate to the next one.
-func (t *ticket) end(now time.Time, v breaker.Verdict) {
-	if v == breaker.Unmade {
-		t.unlimit()
-	}
-	switch {
-	case !t.heard:
-		t.breaker.Report(now, t.permit, v)
-	case v == breaker.Fault:
-		t.breaker.Retract(now, t.permit)
-	}
-	switch t.place {
-	case inQueue:
-		t.queued.Add(-1)
-	case inSlot:
-		t.release()
-	case outside:
-	}
-}
 
 // enter takes a slot, or a place in the queue for one.
 func (l *limits) enter() place {
