@@ -117,24 +117,21 @@ func (b *Backend) Forbidden() (secret, why string) {
 // Reserve implements fanout.Backend. What a call passes before a byte is sent stands here,
 // in order; the rest is in stack.
 func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	takes, err := b.outgoing.Takes(ctx, call) // the condition
+	computed, takes, err := b.outgoing.Evaluate(ctx, call) // the condition, and the expressions
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}
 	if !takes {
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
-	request, err := b.outgoing.Make(ctx, call) // the request, by its expressions
-	if err != nil {
-		return nil, unevaluated(ctx, err)
-	}
-	if err := b.credential.ready(request.Authority); err != nil { // the credential
+	if err := b.credential.ready(b.outgoing.Authority(call)); err != nil { // the credential
 		return nil, fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Credential, Detail: detail(err)}
 	}
 	ticket, refusal, ok := b.state.admit() // the breaker, a slot, a token of the rate
 	if !ok {
 		return nil, refusal
 	}
+	request := b.outgoing.Make(call, &computed) // the request, for all attempts
 	return &reservation{stack: b.stack, work: work{request: request, ticket: ticket}}, fanout.Answer{}
 }
 

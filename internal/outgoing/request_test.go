@@ -33,11 +33,12 @@ func newRules(t *testing.T, request routeconfig.Request) *Rules {
 
 func newRequest(t *testing.T, rules routeconfig.Request, call *fanout.Call) Request {
 	t.Helper()
-	r, err := newRules(t, rules).Make(t.Context(), call)
-	if err != nil {
-		t.Fatal(err)
+	r := newRules(t, rules)
+	computed, takes, err := r.Evaluate(t.Context(), call)
+	if err != nil || !takes {
+		t.Fatal(takes, err)
 	}
-	return r
+	return r.Make(call, &computed)
 }
 
 // What one attempt shows is of that attempt alone: another one may be reading the same

@@ -16,18 +16,18 @@ import (
 // rewrites are the expressions of a backend; nil ones are not there.
 type rewrites struct {
 	when, path, body *expression.Program
-	headers, query   []computed
+	headers, query   []formula
 	maxBody          int
 }
 
-// computed is a field or parameter whose value an expression yields.
-type computed struct {
+// formula is a field or parameter whose value an expression yields.
+type formula struct {
 	name    string
 	program *expression.Program
 }
 
-// rewritten is what the expressions of a backend made of one call.
-type rewritten struct {
+// Computed is what the expressions of a backend yielded for one call.
+type Computed struct {
 	path    string
 	query   string
 	headers []headers.Field
@@ -51,12 +51,12 @@ func newRewrites(o *Options) (*rewrites, error) {
 	r.body = compile(request.BodyExpression, expression.JSON)
 	for _, h := range request.SetHeaders {
 		if p := compile(h.Expression, expression.Text); p != nil {
-			r.headers = append(r.headers, computed{h.Name, p})
+			r.headers = append(r.headers, formula{h.Name, p})
 		}
 	}
 	for _, q := range request.SetQuery {
 		if p := compile(q.Expression, expression.Text); p != nil {
-			r.query = append(r.query, computed{q.Name, p})
+			r.query = append(r.query, formula{q.Name, p})
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -95,7 +95,7 @@ func input(call *fanout.Call) *expression.Input {
 var errPath = errors.New("the expression of the path yields none")
 
 // apply evaluates what the request is made of.
-func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (out rewritten, err error) {
+func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (out Computed, err error) {
 	if !r.any() {
 		return out, nil
 	}

@@ -102,47 +102,54 @@ func (r *Rules) Host() string {
 	return r.host
 }
 
-// Takes reports whether the backend gets a call. The errors are those of expressions.
-func (r *Rules) Takes(ctx context.Context, call *fanout.Call) (bool, error) {
-	return r.rewrites.takes(ctx, call)
+// Authority is the Host that the backend sees with a call; empty for that of the URL.
+func (r *Rules) Authority(call *fanout.Call) string {
+	if r.passHost {
+		return call.Host
+	}
+	return r.host
 }
 
-// Make makes the request for a call that the backend gets. The errors are those of
-// expressions.
-func (r *Rules) Make(ctx context.Context, call *fanout.Call) (Request, error) {
-	out := Request{Method: r.methodOf(call), Authority: r.authority(call)}
-	written, err := r.rewrites.apply(ctx, call, r.bodiless(out.Method))
-	if err != nil {
-		return Request{}, err
+// Evaluate evaluates the expressions for a call, which the backend does not get where takes
+// is false. The errors are those of expressions.
+func (r *Rules) Evaluate(ctx context.Context, call *fanout.Call) (c Computed, takes bool, err error) {
+	if takes, err = r.rewrites.takes(ctx, call); !takes || err != nil {
+		return c, false, err
 	}
+	c, err = r.rewrites.apply(ctx, call, r.bodiless(call))
+	return c, err == nil, err
+}
+
+// Make makes the request for a call, out of it and of what its expressions yielded.
+func (r *Rules) Make(call *fanout.Call, c *Computed) Request {
 	query, hasQuery := r.target.query(call)
-	if written.query != "" {
-		query, hasQuery = join(query, written.query), true
+	if c.query != "" {
+		query, hasQuery = join(query, c.query), true
 	}
-	path := written.path
+	path := c.path
 	if path == "" {
 		path = r.target.full(call)
 	}
-	out.URL = r.target.url(path, query, hasQuery)
+	out := Request{Method: r.methodOf(call), Authority: r.Authority(call), URL: r.target.url(path, query, hasQuery)}
 	var content headers.Content
-	out.Body, content = r.body(call, &written)
-	out.Fields = r.fields.Apply(call.Header, written.headers, content)
+	out.Body, content = r.body(call, c)
+	out.Fields = r.fields.Apply(call.Header, c.headers, content)
 	if name, value := r.told(call); value != "" {
 		out.Fields[name] = []string{value}
 	}
-	if _, known := out.Fields[contentType]; written.hasBody && !known { // a rule may know better
+	if _, known := out.Fields[contentType]; c.hasBody && !known { // a rule may know better
 		out.Fields[contentType] = []string{"application/json"}
 	}
-	return out, nil
+	return out
 }
 
 const contentType = "Content-Type"
 
 // body is what the request carries, and whether that is what the call has.
-func (r *Rules) body(call *fanout.Call, written *rewritten) ([]byte, headers.Content) {
+func (r *Rules) body(call *fanout.Call, c *Computed) ([]byte, headers.Content) {
 	switch {
-	case written.hasBody:
-		return written.body, headers.Replaced
+	case c.hasBody:
+		return c.body, headers.Replaced
 	case !r.dropBody && r.rewrites.body == nil, len(call.Body) == 0:
 		return call.Body, headers.Received
 	}
@@ -160,14 +167,6 @@ func (r *Rules) told(call *fanout.Call) (name, value string) {
 	return "", ""
 }
 
-// authority is the Host that the backend sees; empty for that of the URL.
-func (r *Rules) authority(call *fanout.Call) string {
-	if r.passHost {
-		return call.Host
-	}
-	return r.host
-}
-
 func (r *Rules) methodOf(call *fanout.Call) string {
 	if r.method != "" {
 		return r.method
@@ -175,7 +174,8 @@ func (r *Rules) methodOf(call *fanout.Call) string {
 	return call.Method
 }
 
-// bodiless reports whether a request of a method carries no body that an expression yields.
-func (r *Rules) bodiless(method string) bool {
+// bodiless reports whether the request for a call has no body that an expression yields.
+func (r *Rules) bodiless(call *fanout.Call) bool {
+	method := r.methodOf(call)
 	return r.dropBody || method == http.MethodGet || method == http.MethodHead
 }
