@@ -51,6 +51,7 @@ func (e *exchange) gotConn(info httptrace.GotConnInfo) { e.connected, e.reused =
 
 // ask implements stage.
 func (s *exchanger) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	w.call.Memory.PassLarge()
 	e := &exchange{}
 	e.trace.GotConn = e.gotConn
 	e.request = w.request.HTTP(httptrace.WithClientTrace(ctx, &e.trace))
