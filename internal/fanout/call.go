@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/memory"
@@ -27,6 +28,8 @@ type Call struct {
 	Body []byte
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
+	// Client is the client's address; it is not valid where nobody knows.
+	Client netip.Addr
 	// XForwardedFor and Forwarded are the values of these fields for backends that are told
 	// who calls; empty where none of the route is.
 	XForwardedFor, Forwarded string

@@ -14,13 +14,13 @@ import (
 // the end is kept: it is what the nearest peers say.
 const maxHops = 32
 
-// MaxChain is how many bytes a chain has at most, see Gate.Chain.
-const MaxChain = 4096
+// maxChain is how many bytes a chain has at most.
+const maxChain = 4096
 
-// Chain is the value of the field that tells a backend who calls, of the kind that the
+// chain is the value of the field that tells a backend who calls, of the kind that the
 // document names: what a trusted peer sent of it, and the address of the peer itself.
 // Whatever stands left of the client's own address, the client may have written.
-func (g *Gate) Chain(r *http.Request, kind string) string {
+func (g *Gate) chain(r *http.Request, kind string) string {
 	peer := Peer(r.RemoteAddr)
 	own := "unknown" // RFC 7239, section 6.2; other fields know the word by custom
 	if peer.IsValid() {
@@ -41,7 +41,7 @@ func (g *Gate) Chain(r *http.Request, kind string) string {
 
 // join puts as much of the end of a chain before the last hop as there is room for.
 func join(before []string, last string) string {
-	room, first := MaxChain-len(last), len(before)
+	room, first := maxChain-len(last), len(before)
 	for first > 0 && room >= len(before[first-1])+len(", ") {
 		first--
 		room -= len(before[first]) + len(", ")

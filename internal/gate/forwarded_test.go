@@ -15,7 +15,7 @@ func chain(t *testing.T, kind, peer string, fields http.Header) string {
 	g := newGate(t, func(r *routeconfig.Route) { r.Listener.TrustedCIDRs = []string{"10.0.0.0/8", "fd00::/8"} })
 	r := httptest.NewRequest("GET", "/", nil)
 	r.RemoteAddr, r.Header = peer, fields
-	return g.Chain(r, kind)
+	return g.chain(r, kind)
 }
 
 // P6: the chain of a trusted peer is kept and ours appended, anybody else's replaced, in
@@ -94,7 +94,7 @@ func TestP6ChainsAreBounded(t *testing.T) {
 			t.Errorf("%s: %s", kind, got)
 		}
 		long := http.Header{field: {hop + `;x="` + strings.Repeat("a", 3000) + `", ` + hop + `;x="` + strings.Repeat("b", 3000) + `"`}}
-		if got := chain(t, kind, "10.0.0.1:1", long); len(got) > MaxChain || strings.Contains(got, "aaa") || !strings.Contains(got, "bbb") {
+		if got := chain(t, kind, "10.0.0.1:1", long); len(got) > maxChain || strings.Contains(got, "aaa") || !strings.Contains(got, "bbb") {
 			t.Errorf("%s: %d bytes: %.80s", kind, len(got), got)
 		}
 	}
@@ -116,9 +116,9 @@ func FuzzP6Forwarded(f *testing.F) {
 		if xff != "" {
 			r.Header["X-Forwarded-For"] = []string{xff}
 		}
-		got := g.Chain(r, routeconfig.ClientAddressForwarded)
+		got := g.chain(r, routeconfig.ClientAddressForwarded)
 		list, nodes, ok := parseForwarded(got)
-		if !ok || len(list) == 0 || nodes[len(nodes)-1] != "10.0.0.1" || len(list) > maxHops || len(got) > MaxChain {
+		if !ok || len(list) == 0 || nodes[len(nodes)-1] != "10.0.0.1" || len(list) > maxHops || len(got) > maxChain {
 			t.Errorf("%q and %q became %q", forwarded, xff, got)
 		}
 	})

@@ -1,18 +1,15 @@
 // Package gate lets calls in or refuses them: it matches, limits, authenticates
 // and validates, in an order in which nobody can make it work for nothing. What it
-// lets in is a complete fanout.Call.
+// lets in is an Admission: a complete fanout.Call, and what expressions read of it.
 package gate
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
-	"time"
+	"slices"
 
 	"github.com/fanout-operator/fanout/internal/creds"
-	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
-	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -26,6 +23,10 @@ type Options struct {
 	Limiters []*Limiter
 	// Via is the route's pseudonym for the loop guard.
 	Via string
+	// Credentials are the fields in which callers send theirs; expressions do not see them.
+	Credentials *headers.Credentials
+	// Computes says that a backend has expressions, so that calls need an Input.
+	Computes bool
 }
 
 // Gate is the way in to one route. It is safe for concurrent use.
@@ -37,6 +38,10 @@ type Gate struct {
 	keys       *callerKeys
 	validation validation
 	via        string
+	tells      []string // kinds of fields that tell a backend who calls
+	hidden     func(field string) bool
+	computes   bool
+	steps      []step
 }
 
 // New compiles a Gate. The document is valid but for addresses of networks.
@@ -45,6 +50,8 @@ func New(o Options) (*Gate, error) {
 		matches:    newMatches(o.Config.Listener.Matches),
 		validation: newValidation(&o.Config.Validation),
 		via:        o.Via,
+		hidden:     o.Credentials.Has,
+		computes:   o.Computes,
 	}
 	for _, cidr := range o.Config.Listener.TrustedCIDRs {
 		p, err := netip.ParsePrefix(cidr)
@@ -63,6 +70,12 @@ func New(o Options) (*Gate, error) {
 	if a := o.Config.Authentication; a != nil && a.APIKeys != nil {
 		g.keys = newCallerKeys(o.Config.Namespace, a.APIKeys, o.Store)
 	}
+	for i := range o.Config.Backends {
+		if kind := o.Config.Backends[i].Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
+			g.tells = append(g.tells, kind)
+		}
+	}
+	g.steps = g.way()
 	return g, nil
 }
 
@@ -72,53 +85,4 @@ func (g *Gate) Groups() []*creds.Group {
 		return nil
 	}
 	return []*creds.Group{g.keys.group}
-}
-
-// Visit is one call on its way in. Whatever is known when it is refused is for the
-// access log.
-type Visit struct {
-	// Client is who calls, see Gate.Client; it is set before.
-	Client netip.Addr
-	Caller string
-	// Memory is what the call takes its body from; it is set before.
-	Memory *memory.Account
-	// Read says that nothing of the request is left to be read.
-	Read bool
-}
-
-// Admit reads a request and returns the call that it makes, or why it makes none.
-// The caller has begun no response.
-func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, v *Visit) (*fanout.Call, *Refusal) {
-	call := &fanout.Call{Method: r.Method, Host: r.Host, Header: r.Header}
-	call.Path, call.Query, call.HasQuery = split(r.RequestURI)
-	if refusal := g.match(call); refusal != nil {
-		return nil, refusal
-	}
-	if headers.HasVia(r.Header, g.via) {
-		return nil, loopDetected()
-	}
-	if refusal := limit(g.early, r, v.Client); refusal != nil {
-		return nil, refusal
-	}
-	if g.keys != nil {
-		caller, ok := g.keys.identify(r.Header)
-		if !ok {
-			return nil, unauthorized(g.keys.header)
-		}
-		v.Caller, call.Caller = caller, caller
-	}
-	if refusal := limit(g.late, r, v.Client); refusal != nil {
-		return nil, refusal
-	}
-	return call, g.validation.read(w, r, call, v)
-}
-
-func limit(limiters []*Limiter, r *http.Request, client netip.Addr) *Refusal {
-	now := time.Now()
-	for _, l := range limiters {
-		if wait, ok := l.allow(now, l.key(r.Header, client)); !ok {
-			return rateLimited(l.config.Name, wait)
-		}
-	}
-	return nil
 }

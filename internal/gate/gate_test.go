@@ -3,6 +3,7 @@ package gate
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -24,7 +26,7 @@ func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
 	for _, config := range route.RateLimits {
 		limiters = append(limiters, NewLimiter(config))
 	}
-	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x"})
+	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x", Credentials: headers.NewCredentials(nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,15 +34,24 @@ func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
 }
 
 // admit sends a request line to the gate, with fields.
-func admit(g *Gate, method, target string, modify ...func(*http.Request)) (*fanout.Call, *Refusal, Visit) {
+func admit(g *Gate, method, target string, modify ...func(*http.Request)) (*fanout.Call, *Refusal, known) {
 	r := httptest.NewRequest(method, "/", nil)
 	r.RequestURI, r.RemoteAddr = target, "10.0.0.1:1234"
 	for _, m := range modify {
 		m(r)
 	}
-	v := Visit{Client: g.Client(r)}
-	call, refusal := g.Admit(httptest.NewRecorder(), r, &v)
-	return call, refusal, v
+	v := Visit{Writer: httptest.NewRecorder(), Request: r, Client: g.Client(r), Memory: testkit.Account()}
+	a, refusal := g.Admit(&v)
+	if refusal != nil {
+		return nil, refusal, known{v.Client, refusal.Caller}
+	}
+	return &a.Call, nil, known{a.Call.Client, a.Call.Caller}
+}
+
+// known is what is known of who calls, admitted or not.
+type known struct {
+	Client netip.Addr
+	Caller string
 }
 
 func with(name, value string) func(*http.Request) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -61,7 +60,8 @@ func (m *match) covers(path string) bool {
 }
 
 // match finds the most specific match of a call and notes the prefix.
-func (g *Gate) match(call *fanout.Call) *Refusal {
+func (g *Gate) match(_ *Visit, a *Admission) *Refusal {
+	call := &a.Call
 	// A receiver that cuts there sees another path than we do: in /..#x, a dot segment.
 	if strings.Contains(call.Path, "#") || strings.Contains(call.Query, "#") {
 		return badPath("the request-target has a fragment")

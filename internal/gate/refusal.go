@@ -20,6 +20,10 @@ type Refusal struct {
 	Field, Value string
 	// Gone is set where the client has left and nobody reads a response.
 	Gone bool
+	// Caller is who was refused, where that was known by then; it is for the access log.
+	Caller string
+	// Read says that nothing of the request is left to be read.
+	Read bool
 }
 
 func notFound() *Refusal {

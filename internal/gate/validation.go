@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/body"
-	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -30,50 +29,56 @@ func newValidation(config *routeconfig.Validation) validation {
 	return v
 }
 
-// read reads the body into the call, and returns a refusal or nil. A call without
-// a body passes every rule about bodies.
-func (v *validation) read(w http.ResponseWriter, r *http.Request, call *fanout.Call, visit *Visit) *Refusal {
+// readBody reads the body into the call. A call without a body passes every rule about
+// bodies.
+func (g *Gate) readBody(v *Visit, a *Admission) *Refusal {
+	r, rules := v.Request, &g.validation
 	if r.ContentLength == 0 {
-		visit.Read = true
+		a.read = true
 		return nil
 	}
-	if r.ContentLength > 0 && !v.admits(r.Header.Get("Content-Type")) {
-		return unsupportedType(v.types)
+	if r.ContentLength > 0 && !rules.admits(r.Header.Get("Content-Type")) {
+		return unsupportedType(rules.types)
 	}
-	control := http.NewResponseController(w)
+	content, refusal := rules.receive(v)
+	if refusal != nil {
+		return refusal
+	}
+	a.read = true
+	// A chunked body shows only now whether it has any bytes at all.
+	if len(content) > 0 && !rules.admits(r.Header.Get("Content-Type")) {
+		return unsupportedType(rules.types)
+	}
+	a.Call.Body = content
+	return nil
+}
+
+// receive takes the body in, at its sender's pace but no slower than the rules allow.
+func (v *validation) receive(visit *Visit) (content []byte, refusal *Refusal) {
+	r, control := visit.Request, http.NewResponseController(visit.Writer)
 	// Not every writer has deadlines; the server's always do.
 	_ = control.SetReadDeadline(time.Now().Add(v.timeout))
-	var content []byte
 	var err error
 	yielded := visit.Memory.Receive(
 		func() { _ = control.SetReadDeadline(time.Now()) },
 		func() { content, err = body.Read(r.Body, r.ContentLength, v.maxSize, visit.Memory) },
 	)
-	if err == nil {
-		_ = control.SetReadDeadline(time.Time{})
-		visit.Read = true
-	}
 	switch {
 	case err == nil:
+		_ = control.SetReadDeadline(time.Time{})
+		return content, nil
 	case yielded:
-		return OutOfMemory()
+		return nil, OutOfMemory()
 	case errors.Is(err, body.ErrTooLarge):
-		return tooLarge(v.maxSize)
+		return nil, tooLarge(v.maxSize)
 	case errors.Is(err, memory.ErrUsedUp):
-		return OutOfMemory()
+		return nil, OutOfMemory()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return bodyTimeout(v.timeout)
-	default:
-		refusal := brokenBody()
-		refusal.Gone = r.Context().Err() != nil
-		return refusal
+		return nil, bodyTimeout(v.timeout)
 	}
-	// A chunked body shows only now whether it has any bytes at all.
-	if len(content) > 0 && !v.admits(r.Header.Get("Content-Type")) {
-		return unsupportedType(v.types)
-	}
-	call.Body = content
-	return nil
+	refusal = brokenBody()
+	refusal.Gone = r.Context().Err() != nil
+	return nil, refusal
 }
 
 func (v *validation) admits(contentType string) bool {

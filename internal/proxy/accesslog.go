@@ -20,15 +20,15 @@ func logged(s string) string { return s[:min(len(s), maxLogged)] }
 // lists its fields. The path stands there without its query, which may hold secrets.
 func (v *visit) log(now time.Time) {
 	logger := v.proxy.options.Log
-	if !logger.Enabled(v.request.Context(), slog.LevelInfo) || !v.sampled() {
+	if !logger.Enabled(v.Request.Context(), slog.LevelInfo) || !v.sampled() {
 		return
 	}
-	path, _, _ := strings.Cut(v.request.RequestURI, "?")
+	path, _, _ := strings.Cut(v.Request.RequestURI, "?")
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs,
 		slog.String("route", v.route.id),
-		slog.String("requestId", v.id),
-		slog.String("method", logged(v.request.Method)),
+		slog.String("requestId", v.ID),
+		slog.String("method", logged(v.Request.Method)),
 		slog.String("path", logged(path)),
 		slog.Int("status", v.status),
 		slog.Int64("ms", now.Sub(v.start).Milliseconds()),
@@ -37,13 +37,13 @@ func (v *visit) log(now time.Time) {
 	if v.Client.IsValid() {
 		attrs = append(attrs, slog.String("client", v.Client.String()))
 	}
-	if v.Caller != "" {
-		attrs = append(attrs, slog.String("caller", v.Caller))
+	if v.caller != "" {
+		attrs = append(attrs, slog.String("caller", v.caller))
 	}
 	if v.result != nil {
 		attrs = append(attrs, slog.String("outcome", v.outcome.String()), v.backends())
 	}
-	logger.LogAttrs(v.request.Context(), slog.LevelInfo, "call", attrs...)
+	logger.LogAttrs(v.Request.Context(), slog.LevelInfo, "call", attrs...)
 }
 
 // accessLog says which requests of a route have a line: none, or one in so many complete

@@ -32,16 +32,16 @@ func width(r *http.Request, backends int) (bytes int64, fields int) {
 // enter is what happens to a request before it is looked at: it is counted by who sent
 // it, and its head is paid for. leave is to be called at the end, refused or not.
 func (v *visit) enter() (leave func(), refusal *gate.Refusal) {
-	v.Client = v.route.gate.Client(v.request)
+	v.Client = v.route.gate.Client(v.Request)
 	address := holder(v.Client)
 	v.Memory = v.proxy.memory.Open(address)
 	leave = v.Memory.Close
 	if v.client != nil {
 		v.client.head.over()
-		if v.client.head.ambiguous(v.request) {
-			v.writer.Header()["Connection"] = []string{"close"}
+		if v.client.head.ambiguous(v.Request) {
+			v.Writer.Header()["Connection"] = []string{"close"}
 		}
-		if v.route.gate.Forwarded(v.request) {
+		if v.route.gate.Forwarded(v.Request) {
 			done, ok := v.proxy.clients.forwarded(address)
 			if !ok {
 				return leave, gate.TooManyCalls()
@@ -52,8 +52,8 @@ func (v *visit) enter() (leave func(), refusal *gate.Refusal) {
 			}
 		}
 	}
-	bytes, fields := width(v.request, len(v.route.backends)+len(v.route.shadows))
-	if v.request.ProtoMajor > 1 && len(v.request.Trailer) > 0 {
+	bytes, fields := width(v.Request, len(v.route.backends)+len(v.route.shadows))
+	if v.Request.ProtoMajor > 1 && len(v.Request.Trailer) > 0 {
 		bytes += trailerWidth
 	}
 	switch {

@@ -6,10 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
-	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // handler takes the calls of one route: accept, match, authenticate, limit,
@@ -28,10 +26,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gone(w, r)
 		return
 	}
-	v := &visit{proxy: h.proxy, route: route, start: time.Now(), writer: w, request: r, patience: writeTimeout}
-	v.client = clientOf(r)
-	v.id = requestID(r.Header)
-	id := []string{v.id}
+	v := &visit{proxy: h.proxy, route: route, client: clientOf(r), start: time.Now(), patience: writeTimeout}
+	v.Writer, v.Request, v.ID = w, r, requestID(r.Header)
+	id := []string{v.ID}
 	r.Header["X-Request-Id"] = id // backends get it too
 	w.Header()["X-Request-Id"] = id
 	if h.proxy.draining.Load() {
@@ -62,17 +59,16 @@ func harmless(id string) bool {
 type visit struct {
 	gate.Visit
 
-	proxy   *Proxy
-	route   *route
-	client  *client // nil where the proxy does not listen itself
-	start   time.Time
-	writer  http.ResponseWriter
-	request *http.Request
-	id      string
-	result  *fanout.Result // nil where the call was refused
-	outcome fanout.CallOutcome
-	status  int
-	bytes   int
+	proxy     *Proxy
+	route     *route
+	client    *client // nil where the proxy does not listen itself
+	start     time.Time
+	admission *gate.Admission // nil where the request made no call
+	caller    string          // who calls, as far as the gate knows
+	result    *fanout.Result  // nil where the call was refused
+	outcome   fanout.CallOutcome
+	status    int
+	bytes     int
 	// run are those that were streamed since the last pause.
 	run int
 	// patience is how long the client may take for a piece of the response.
@@ -86,61 +82,38 @@ func (v *visit) serve() {
 		v.refuse(refusal)
 		return
 	}
-	call, refusal := v.route.gate.Admit(v.writer, v.request, &v.Visit)
+	v.admission, refusal = v.route.gate.Admit(&v.Visit)
 	if refusal != nil {
 		v.refuse(refusal)
 		return
 	}
+	v.caller = v.admission.Call.Caller
 	if v.client != nil {
 		v.client.calls.Add(1)
 		defer v.client.calls.Add(-1)
 	}
-	call.RequestID, call.Memory = v.id, v.Memory
-	if !v.tell(call) {
-		v.refuse(gate.OutOfMemory())
+	if refusal := v.dispatch(); refusal != nil {
+		v.refuse(refusal)
 		return
 	}
-	if v.route.computes {
-		v.compute(call)
-	}
-	for _, b := range v.route.backends {
-		if err := b.CheckPath(call); err != nil {
-			v.refuse(gate.BadPath(err))
-			return
-		}
-	}
-	result, err := v.route.dispatcher.Dispatch(v.request.Context(), call)
-	if err != nil {
-		v.refuse(gate.Overloaded())
-		return
-	}
-	v.result = result
 	v.respond()
 }
 
-// tell makes the fields that tell backends who calls; false where there is no room.
-func (v *visit) tell(call *fanout.Call) bool {
-	for _, kind := range v.route.tells {
-		if !v.Memory.Take(gate.MaxChain) {
-			return false
-		}
-		if value := v.route.gate.Chain(v.request, kind); kind == routeconfig.ClientAddressForwarded {
-			call.Forwarded = value
-		} else {
-			call.XForwardedFor = value
+// dispatch asks the backends, and leaves the result.
+func (v *visit) dispatch() *gate.Refusal {
+	call := &v.admission.Call
+	for _, b := range v.route.backends {
+		if err := b.CheckPath(call); err != nil {
+			return gate.BadPath(err)
 		}
 	}
-	return true
-}
-
-// compute gives the call what expressions read.
-func (v *visit) compute(call *fanout.Call) {
-	input := expression.NewInput(&expression.Request{
-		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, ClientIP: v.Client,
-		Header: call.Header, Hidden: v.route.credentials.Has, Body: call.Body,
-	}, v.Memory)
-	call.Input, call.Reserved = input, func() {
-		call.Input = nil
-		input.Close()
+	if v.admission.Input != nil {
+		call.Input, call.Reserved = v.admission.Input, v.admission.CloseInput
 	}
+	result, err := v.route.dispatcher.Dispatch(v.Request.Context(), call)
+	if err != nil {
+		return gate.Overloaded()
+	}
+	v.result = result
+	return nil
 }

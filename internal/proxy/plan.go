@@ -41,8 +41,6 @@ type route struct {
 	gate     *gate.Gate
 	backends []*backend.Backend
 	computes bool // a backend has expressions
-	// tells has the kinds of fields that tell backends who calls.
-	tells []string
 	// credentials are the fields of callers that expressions do not see, nor backends.
 	credentials *headers.Credentials
 	names       []string
@@ -142,17 +140,6 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	}
 	r.credentials = headers.NewCredentials(callerFields(config))
 	via := pseudonym(r.id)
-	limiters, err := c.limiters(r.id, config.RateLimits)
-	if err != nil {
-		return nil, err
-	}
-	r.gate, err = gate.New(gate.Options{Config: config, Store: c.store, Limiters: limiters, Via: via})
-	if err != nil {
-		return nil, fmt.Errorf("compile gate: %w", err)
-	}
-	for _, g := range r.gate.Groups() {
-		r.groups = append(r.groups, dependency{group: g})
-	}
 	if config.Listener.TLSSecret != "" {
 		r.certificate = keep(c.old.certificates, c.fresh.certificates, r.id+"\n"+config.Listener.TLSSecret, func() *certificate {
 			return &certificate{group: c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)}
@@ -165,6 +152,9 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 			return nil, err
 		}
 	}
+	if err := c.gate(r, via); err != nil {
+		return nil, err
+	}
 	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
 	response := config.Response
 	response.Primary = counted(config, response.Primary)
@@ -173,6 +163,23 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	})
 	r.dispatcher = newDispatcher(r)
 	return r, nil
+}
+
+func (c *compiler) gate(r *route, via string) error {
+	limiters, err := c.limiters(r.id, r.config.RateLimits)
+	if err != nil {
+		return err
+	}
+	r.gate, err = gate.New(gate.Options{
+		Config: r.config, Store: c.store, Limiters: limiters, Via: via, Credentials: r.credentials, Computes: r.computes,
+	})
+	if err != nil {
+		return fmt.Errorf("compile gate: %w", err)
+	}
+	for _, g := range r.gate.Groups() {
+		r.groups = slices.Insert(r.groups, 0, dependency{group: g})
+	}
+	return nil
 }
 
 func (c *compiler) limiters(id string, configs []routeconfig.RateLimit) ([]*gate.Limiter, error) {
@@ -211,9 +218,6 @@ func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) er
 		return fmt.Errorf("compile backend: %w", err)
 	}
 	r.computes = r.computes || b.Computes()
-	if kind := config.Request.ClientAddress; kind != "" && !slices.Contains(r.tells, kind) {
-		r.tells = append(r.tells, kind)
-	}
 	for _, g := range state.Groups() {
 		r.groups = append(r.groups, dependency{g, config.Name})
 	}

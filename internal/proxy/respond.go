@@ -40,7 +40,7 @@ func (v *visit) respond() {
 	}
 	buffer := v.proxy.buffer()
 	response := v.route.combine(v.result, (*buffer)[:0])
-	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.request.Method != http.MethodHead
+	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.Request.Method != http.MethodHead
 	if response.Short || streams && !v.Memory.Take(streamChunk) {
 		v.unable(gate.OutOfMemory())
 		return
@@ -68,8 +68,8 @@ func (v *visit) unable(why *gate.Refusal) {
 	now := time.Now()
 	v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
 	v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))
-	v.route.combiner.Diagnose(v.result, v.writer.Header())
-	combine.ForbidRetry(v.result, v.writer.Header())
+	v.route.combiner.Diagnose(v.result, v.Writer.Header())
+	combine.ForbidRetry(v.result, v.Writer.Header())
 	v.answer(why)
 }
 
@@ -80,7 +80,7 @@ func (v *visit) send(response *combine.Response) {
 		v.write(response.Status, response.Header, response.Body)
 		return
 	}
-	v.write(response.Status, response.Header, v.proxy.compress(response.Header, v.request, response.Body, v.Memory))
+	v.write(response.Status, response.Header, v.proxy.compress(response.Header, v.Request, response.Body, v.Memory))
 }
 
 // announce passes the length on that a backend announced of a body that is not sent: that
@@ -89,9 +89,9 @@ func (v *visit) send(response *combine.Response) {
 func (v *visit) announce(response *combine.Response, length []string) {
 	switch {
 	case len(length) != 1 || !digits(length[0]):
-	case v.request.Method == http.MethodHead && bodyAllowed(response.Status):
+	case v.Request.Method == http.MethodHead && bodyAllowed(response.Status):
 		response.Header["Content-Length"] = length
-	case response.Status == http.StatusNotModified && v.request.ProtoMajor == 1:
+	case response.Status == http.StatusNotModified && v.Request.ProtoMajor == 1:
 		response.Header["content-length"] = length // its canonical name net/http takes out
 	}
 }
@@ -113,6 +113,9 @@ func (p *Proxy) buffer() *[]byte {
 
 // refuse answers a request that makes no call.
 func (v *visit) refuse(r *gate.Refusal) {
+	if v.admission == nil {
+		v.caller = r.Caller
+	}
 	v.route.calls.Refuse(v.start)
 	v.answer(r)
 }
@@ -125,7 +128,7 @@ func hangUp() {
 
 // answer writes a refusal.
 func (v *visit) answer(r *gate.Refusal) {
-	if r.Gone && fanout.Stopped(v.request.Context()) {
+	if r.Gone && fanout.Stopped(v.Request.Context()) {
 		r = gate.Stopping()
 	}
 	if r.Gone {
@@ -137,28 +140,28 @@ func (v *visit) answer(r *gate.Refusal) {
 	if r.Field != "" {
 		h[r.Field] = []string{r.Value}
 	}
-	v.unburden(h)
+	v.unburden(r, h)
 	p := combine.Problem{Slug: r.Slug, Title: r.Title, Status: r.Status, Detail: r.Detail}
 	v.write(r.Status, h, p.Append(nil))
 	v.log(time.Now())
-	v.linger()
+	v.linger(r)
 }
 
 // write sends a response.
 func (v *visit) write(status int, fields http.Header, body []byte) {
 	v.status = status
-	h := v.writer.Header()
+	h := v.Writer.Header()
 	maps.Copy(h, fields)
-	if bodyAllowed(status) && v.request.Method != http.MethodHead {
+	if bodyAllowed(status) && v.Request.Method != http.MethodHead {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	} else {
 		body = nil // to HEAD without a length but a backend's: that of GET is not known
 	}
-	control := http.NewResponseController(v.writer)
+	control := http.NewResponseController(v.Writer)
 	_ = control.SetWriteDeadline(time.Now().Add(v.patience)) // the server's writers have deadlines
-	v.writer.WriteHeader(status)
+	v.Writer.WriteHeader(status)
 	for len(body) > 0 {
-		n, err := v.writer.Write(body[:min(len(body), writeChunk)])
+		n, err := v.Writer.Write(body[:min(len(body), writeChunk)])
 		v.bytes += n
 		if err != nil {
 			return

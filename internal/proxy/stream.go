@@ -20,7 +20,7 @@ import (
 // wrong can only be shown by breaking off.
 func (v *visit) stream(response *combine.Response) {
 	answer := &v.result.Answers[response.Passed]
-	ctx := v.request.Context()
+	ctx := v.Request.Context()
 	stop := context.AfterFunc(ctx, func() { answer.Stream.Abort(fanout.Departure(ctx)) })
 	err := v.copy(response, answer)
 	if stop() && errors.Is(err, fanout.ErrClientClosed) {
@@ -47,7 +47,7 @@ func (v *visit) stream(response *combine.Response) {
 // copy writes head, body and trailer. The error wraps fanout.ErrClientClosed where the
 // client takes no more.
 func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
-	h := v.writer.Header()
+	h := v.Writer.Header()
 	maps.Copy(h, response.Header)
 	length := answer.Header["Content-Length"]
 	if len(length) == 1 {
@@ -58,8 +58,8 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 		h.Add("Trailer", name)
 	}
 	v.status = response.Status
-	control := http.NewResponseController(v.writer)
-	v.writer.WriteHeader(response.Status)
+	control := http.NewResponseController(v.Writer)
+	v.Writer.WriteHeader(response.Status)
 	head := newHead(control)
 	defer head.settle()
 	buffer := v.proxy.buffer()
@@ -153,7 +153,7 @@ func (v *visit) pass(control *http.ResponseController, piece []byte, flush bool)
 	}
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
-	n, err := v.writer.Write(piece)
+	n, err := v.Writer.Write(piece)
 	v.bytes += n
 	if err == nil && flush {
 		err = control.Flush()

@@ -1,0 +1,150 @@
+package gate
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/memory"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// Visit is one request that has come to the gate. All of it is set before.
+type Visit struct {
+	// Writer has begun no response.
+	Writer  http.ResponseWriter
+	Request *http.Request
+	// ID is sent to every backend and returned to the client.
+	ID string
+	// Client is who calls, see Gate.Client; it is not valid where nobody knows.
+	Client netip.Addr
+	// Memory is what the call is taken from. Whoever opened it closes it.
+	Memory *memory.Account
+}
+
+// Admission is what the gate lets in: a call with its caller, client and memory, and what
+// expressions read of it.
+type Admission struct {
+	// Call is complete, and read-only from now on.
+	Call fanout.Call
+	// Input is what expressions of the backends read; nil where there are none. It is to be
+	// closed when the last of them has been evaluated.
+	Input *expression.Input
+
+	read bool // nothing of the request is left to be read
+}
+
+// step is a condition on the way in. It adds to the admission, or refuses.
+type step func(v *Visit, a *Admission) *Refusal
+
+// way is what every request passes, in an order in which nobody can make the proxy work for
+// nothing: what costs little comes first, addresses are limited before keys are tried, and
+// no body is read of a caller who is not known.
+func (g *Gate) way() []step {
+	return []step{
+		g.match,
+		g.breakLoop,
+		g.limitAddress,
+		g.identify,
+		g.limitField,
+		g.readBody,
+		g.tell,
+		g.prepareInput,
+	}
+}
+
+// Admit reads a request and returns the call that it makes, or why it makes none: one of
+// the two is nil.
+func (g *Gate) Admit(v *Visit) (*Admission, *Refusal) {
+	r := v.Request
+	a := &Admission{Call: fanout.Call{
+		Method: r.Method, Host: r.Host, Header: r.Header, RequestID: v.ID, Client: v.Client, Memory: v.Memory,
+	}}
+	a.Call.Path, a.Call.Query, a.Call.HasQuery = split(r.RequestURI)
+	for _, pass := range g.steps {
+		if refusal := pass(v, a); refusal != nil {
+			refusal.Caller, refusal.Read = a.Call.Caller, a.read
+			return nil, refusal
+		}
+	}
+	return a, nil
+}
+
+// CloseInput gives back the memory of what only expressions read: none is evaluated any
+// more.
+func (a *Admission) CloseInput() {
+	if a.Input != nil {
+		a.Input.Close()
+		a.Input = nil
+	}
+}
+
+// breakLoop refuses what has passed the route before.
+func (g *Gate) breakLoop(v *Visit, _ *Admission) *Refusal {
+	if headers.HasVia(v.Request.Header, g.via) {
+		return loopDetected()
+	}
+	return nil
+}
+
+func (g *Gate) limitAddress(v *Visit, _ *Admission) *Refusal { return limit(g.early, v) }
+
+func (g *Gate) limitField(v *Visit, _ *Admission) *Refusal { return limit(g.late, v) }
+
+func limit(limiters []*Limiter, v *Visit) *Refusal {
+	if len(limiters) == 0 {
+		return nil
+	}
+	now := time.Now()
+	for _, l := range limiters {
+		if wait, ok := l.allow(now, l.key(v.Request.Header, v.Client)); !ok {
+			return rateLimited(l.config.Name, wait)
+		}
+	}
+	return nil
+}
+
+// identify finds out who calls, where the route asks.
+func (g *Gate) identify(v *Visit, a *Admission) *Refusal {
+	if g.keys == nil {
+		return nil
+	}
+	caller, ok := g.keys.identify(v.Request.Header)
+	if !ok {
+		return unauthorized(g.keys.header)
+	}
+	a.Call.Caller = caller
+	return nil
+}
+
+// tell makes the fields that tell backends who calls.
+func (g *Gate) tell(v *Visit, a *Admission) *Refusal {
+	for _, kind := range g.tells {
+		if !v.Memory.Take(maxChain) {
+			return OutOfMemory()
+		}
+		if value := g.chain(v.Request, kind); kind == routeconfig.ClientAddressForwarded {
+			a.Call.Forwarded = value
+		} else {
+			a.Call.XForwardedFor = value
+		}
+	}
+	return nil
+}
+
+// prepareInput lets expressions read the call. What they make of it is taken from its
+// memory as they do.
+func (g *Gate) prepareInput(v *Visit, a *Admission) *Refusal {
+	if !g.computes {
+		return nil
+	}
+	call := &a.Call
+	a.Input = expression.NewInput(&expression.Request{
+		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, ClientIP: call.Client,
+		Header: call.Header, Hidden: g.hidden, Body: call.Body,
+	}, v.Memory)
+	return nil
+}
