@@ -105,7 +105,7 @@ func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
 	return h.sent.Load(), h.won.Load(), h.wasted.Load(), true
 }
 
-// Computes reports whether the backend has expressions, which read the call's Input.
+// Computes reports whether the backend has expressions.
 func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 
 // Forbidden says why the Secret of the credential may not be sent where every call would
@@ -114,10 +114,11 @@ func (b *Backend) Forbidden() (secret, why string) {
 	return b.credential.forbidden(b.outgoing.Host())
 }
 
-// Reserve implements fanout.Backend. What a call passes before a byte is sent stands here,
-// in order; the rest is in stack.
-func (b *Backend) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	computed, takes, err := b.outgoing.Evaluate(ctx, call) // the condition, and the expressions
+// Reserve is the backend's part of fanout.Reserver. What a call passes before a byte is sent
+// stands here, in order; the rest is in stack. The backend's expressions read in, which may
+// be nil where it has none, and not after Reserve has returned.
+func (b *Backend) Reserve(ctx context.Context, call *fanout.Call, in *expression.Input) (fanout.Reservation, fanout.Answer) {
+	computed, takes, err := b.outgoing.Evaluate(ctx, call, in) // the condition, and the expressions
 	if err != nil {
 		return nil, unevaluated(ctx, err)
 	}

@@ -32,7 +32,7 @@ func BenchmarkExchange(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					r, refusal := backend.Reserve(b.Context(), call)
+					r, refusal := backend.Reserve(b.Context(), call, nil)
 					if r == nil {
 						b.Fatal(refusal)
 					}

@@ -66,7 +66,7 @@ func TestM4EachAttemptIsJudged(t *testing.T) {
 		if a.Outcome != fanout.Failed {
 			t.Errorf("%s: answer %+v, want it failed", name, a)
 		}
-		if _, refusal := b.Reserve(t.Context(), newCall("POST")); refusal.Reason != fanout.Credential {
+		if _, refusal := b.Reserve(t.Context(), newCall("POST"), nil); refusal.Reason != fanout.Credential {
 			t.Errorf("%s: the next call is reserved: %+v", name, refusal)
 		}
 	}

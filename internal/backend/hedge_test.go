@@ -114,7 +114,7 @@ func TestHedgesStopWithTheDecision(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, seen := newBackend(t, hedged(80*ms), exchangeScript{after: time.Second, status: 200})
-		r, _ := b.Reserve(t.Context(), newCall("GET"))
+		r, _ := b.Reserve(t.Context(), newCall("GET"), nil)
 		decided := make(chan struct{})
 		time.AfterFunc(50*ms, func() { close(decided) })
 		if a := do(t.Context(), r, newCall("GET"), decided); a.Outcome != fanout.Succeeded || len(seen.seen) != 1 {
@@ -129,7 +129,7 @@ func TestLimitsAreGivenBack(t *testing.T) {
 	config := routeconfig.Backend{RateLimit: &routeconfig.RateLimit{Requests: 1, Per: testkit.Span(time.Hour), Burst: 1}}
 	b, _ := newBackend(t, config, exchangeScript{status: 200})
 	for i := range 3 {
-		r, refusal := b.Reserve(t.Context(), newCall("GET"))
+		r, refusal := b.Reserve(t.Context(), newCall("GET"), nil)
 		if r == nil {
 			t.Fatalf("reservation %d is refused: %v", i, refusal.Reason)
 		}
@@ -154,7 +154,7 @@ func TestCircuitOfABackendThatIsAlwaysTooLate(t *testing.T) {
 		for range 2 {
 			ctx, decide := context.WithCancelCause(t.Context())
 			time.AfterFunc(10*ms, func() { decide(fanout.ErrDecided) })
-			r, _ := b.Reserve(t.Context(), newCall("GET"))
+			r, _ := b.Reserve(t.Context(), newCall("GET"), nil)
 			if a := do(ctx, r, newCall("GET"), nil); a.Outcome != fanout.Canceled {
 				t.Errorf("the answer is %v", a.Outcome)
 			}
@@ -235,7 +235,7 @@ func TestQueue(t *testing.T) {
 		results := make([]result, 3)
 		done := make(chan int)
 		for i := range results {
-			r, refusal := b.Reserve(t.Context(), newCall("GET"))
+			r, refusal := b.Reserve(t.Context(), newCall("GET"), nil)
 			if r == nil {
 				t.Fatalf("call %d is refused: %+v", i, refusal)
 			}
@@ -246,7 +246,7 @@ func TestQueue(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		if r, refusal := b.Reserve(t.Context(), newCall("GET")); r != nil || refusal.Reason != fanout.Overloaded || refusal.RetryAfter != time.Second {
+		if r, refusal := b.Reserve(t.Context(), newCall("GET"), nil); r != nil || refusal.Reason != fanout.Overloaded || refusal.RetryAfter != time.Second {
 			t.Errorf("the queue is full and takes a call: %+v", refusal)
 		}
 		for i := range results {
@@ -276,15 +276,15 @@ func TestQueueThatTakesAllTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := routeconfig.Backend{MaxConcurrentRequests: 1, MaxQueuedRequests: 1, Timeout: testkit.Span(time.Second)}
 		b, _ := newBackend(t, config, exchangeScript{after: time.Minute, status: 200})
-		first, _ := b.Reserve(t.Context(), newCall("GET"))
-		second, _ := b.Reserve(t.Context(), newCall("GET"))
+		first, _ := b.Reserve(t.Context(), newCall("GET"), nil)
+		second, _ := b.Reserve(t.Context(), newCall("GET"), nil)
 		third := make(chan fanout.Answer, 1)
 		go func() { third <- do(t.Context(), second, newCall("GET"), nil) }()
 		if a := <-third; a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
 			t.Errorf("%v %v, want rejected overloaded", a.Outcome, a.Reason)
 		}
 		first.Cancel()
-		r, _ := b.Reserve(t.Context(), newCall("GET"))
+		r, _ := b.Reserve(t.Context(), newCall("GET"), nil)
 		if r == nil {
 			t.Fatal("the slot was not given back")
 		}
@@ -322,8 +322,8 @@ func TestCircuit(t *testing.T) {
 		if c := b.Circuit(time.Now()); c != breaker.HalfOpen {
 			t.Errorf("the circuit is %s when it may be probed", c)
 		}
-		probe, _ := b.Reserve(t.Context(), newCall("GET"))
-		if r, refusal := b.Reserve(t.Context(), newCall("GET")); r != nil || refusal.Reason != fanout.CircuitOpen {
+		probe, _ := b.Reserve(t.Context(), newCall("GET"), nil)
+		if r, refusal := b.Reserve(t.Context(), newCall("GET"), nil); r != nil || refusal.Reason != fanout.CircuitOpen {
 			t.Error("a second probe is admitted")
 		}
 		probe.Cancel()

@@ -88,7 +88,7 @@ func call(method, body string) *fanout.Call {
 }
 
 func askOnce(ctx context.Context, b *backend.Backend, c *fanout.Call) fanout.Answer {
-	r, refusal := b.Reserve(ctx, c)
+	r, refusal := b.Reserve(ctx, c, nil)
 	if r == nil {
 		return refusal
 	}

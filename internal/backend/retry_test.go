@@ -162,8 +162,8 @@ func TestLimitsGiveBack(t *testing.T) {
 		b, _ := newBackend(t, routeconfig.Backend{
 			MaxConcurrentRequests: 1, RateLimit: &routeconfig.RateLimit{Requests: 2, Per: testkit.Span(time.Second), Burst: 2},
 		}, exchangeScript{status: 200})
-		first, _ := b.Reserve(t.Context(), newCall("GET"))
-		if _, a := b.Reserve(t.Context(), newCall("GET")); a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
+		first, _ := b.Reserve(t.Context(), newCall("GET"), nil)
+		if _, a := b.Reserve(t.Context(), newCall("GET"), nil); a.Outcome != fanout.Rejected || a.Reason != fanout.Overloaded {
 			t.Errorf("second at once: %v/%v, want rejected/overloaded", a.Outcome, a.Reason)
 		}
 		first.Cancel()
@@ -172,7 +172,7 @@ func TestLimitsGiveBack(t *testing.T) {
 				t.Errorf("call %d after a reservation that was given back: %v/%v", i, a.Outcome, a.Reason)
 			}
 		}
-		_, a := b.Reserve(t.Context(), newCall("GET"))
+		_, a := b.Reserve(t.Context(), newCall("GET"), nil)
 		if a.Reason != fanout.RateLimited || a.RetryAfter != 500*time.Millisecond {
 			t.Errorf("third within a second: %v after %v, want rateLimited for 500 ms", a.Reason, a.RetryAfter)
 		}

@@ -43,8 +43,7 @@ func TestK3ExpressionsEndWithTheCall(t *testing.T) {
 			call := newCall("POST")
 			call.Body, call.Memory = []byte("[1,2,3]"), account
 			input := expression.NewInput(&expression.Request{Method: "POST", Body: call.Body}, account)
-			call.Input = input
-			r, refusal := b.Reserve(row.ctx, call)
+			r, refusal := b.Reserve(row.ctx, call, input)
 			if got := (fanout.Answer{Outcome: refusal.Outcome, Reason: refusal.Reason}); got.Outcome != row.want.Outcome || got.Reason != row.want.Reason ||
 				(r == nil) != (row.want.Outcome != fanout.Pending) {
 				t.Errorf("%s: %v, %v, want %v, %v", name, got.Outcome, got.Reason, row.want.Outcome, row.want.Reason)

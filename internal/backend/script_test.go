@@ -105,7 +105,7 @@ func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScr
 
 func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {
 	t.Helper()
-	r, refusal := b.Reserve(t.Context(), call)
+	r, refusal := b.Reserve(t.Context(), call, nil)
 	if r == nil {
 		return refusal
 	}

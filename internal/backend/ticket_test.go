@@ -52,8 +52,8 @@ func TestTicketsComeBackWhole(t *testing.T) {
 			if c := b.Circuit(time.Now()); c != breaker.HalfOpen { // which lets two calls through
 				t.Fatalf("%s: the circuit is %s", name, c)
 			}
-			first, _ := b.Reserve(t.Context(), newCall("GET"))
-			second, _ := b.Reserve(t.Context(), newCall("GET"))
+			first, _ := b.Reserve(t.Context(), newCall("GET"), nil)
+			second, _ := b.Reserve(t.Context(), newCall("GET"), nil)
 			use(t, first, second)
 			if !b.state.slots.TryAcquire(1) || b.state.queued.Load() != 0 {
 				t.Errorf("%s: a slot, or a place in the queue, is kept", name)

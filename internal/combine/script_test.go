@@ -97,12 +97,25 @@ func (s *script) fail(t *testing.T, word, rest string) {
 	t.Fatalf("no reason: %q", word)
 }
 
-func (s *script) Reserve(context.Context, *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	if o := s.answer.Outcome; o == fanout.Rejected || o == fanout.Skipped {
-		return nil, s.answer
-	}
-	return reservation{s}, fanout.Answer{}
+// scripts are the backends of a route, and what they are responded to with.
+type scripts struct {
+	backends []*script
+	respond  func(*fanout.Result)
 }
+
+func (s *scripts) Reserve(_ context.Context, i int, _ *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	one := s.backends[i]
+	if o := one.answer.Outcome; o == fanout.Rejected || o == fanout.Skipped {
+		return nil, one.answer
+	}
+	return reservation{one}, fanout.Answer{}
+}
+
+func (*scripts) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	return nil, fanout.Answer{Outcome: fanout.Skipped}
+}
+
+func (s *scripts) Respond(r *fanout.Result) { s.respond(r) }
 
 type reservation struct{ *script }
 
@@ -176,7 +189,7 @@ func (r route) dispatcher(c *Combiner) *fanout.Dispatcher {
 		timeout = 5 * time.Second
 	}
 	return fanout.New(fanout.Options{
-		Policy: p, Timeout: timeout, MaxInFlight: 1, Checker: c, Observer: unobserved{},
+		Backends: len(c.Backends), Policy: p, Timeout: timeout, MaxInFlight: 1, Checker: c, Observer: unobserved{},
 		Stragglers: map[string]fanout.Stragglers{"Cancel": fanout.Cancel, "Finish": fanout.Finish, "Wait": fanout.Wait}[r["stragglers"]],
 	})
 }
@@ -184,31 +197,31 @@ func (r route) dispatcher(c *Combiner) *fanout.Dispatcher {
 // play runs a call through the real dispatcher, on a clock of its own.
 func (r route) play(t *testing.T, lines ...string) Response {
 	t.Helper()
-	scripts := make([]*script, len(lines))
+	backends := make([]*script, len(lines))
 	names := make([]string, len(lines))
 	for i, line := range lines {
-		scripts[i] = parseScript(t, line)
-		names[i] = scripts[i].name
-		if scripts[i].delay == 0 { // Any must not depend on who is scheduled first
-			scripts[i].delay = time.Duration(i+1) * time.Millisecond
+		backends[i] = parseScript(t, line)
+		names[i] = backends[i].name
+		if backends[i].delay == 0 { // Any must not depend on who is scheduled first
+			backends[i].delay = time.Duration(i+1) * time.Millisecond
 		}
 	}
 	c := New(r.options(names))
 	var response Response
 	synctest.Test(t, func(t *testing.T) {
 		d := r.dispatcher(c)
-		for _, s := range scripts {
-			d.Backends = append(d.Backends, s)
-		}
-		result, err := d.Dispatch(t.Context(), &fanout.Call{Method: r["method"], Memory: testkit.Account()})
+		s := &scripts{backends, func(result *fanout.Result) {
+			response = c.Combine(result, nil)
+			again := c.Combine(result, []byte("before"))
+			if want := string(response.Body); c.shape != nil && string(again.Body) != "before"+want {
+				t.Errorf("the second time: %q, not %q after what was there", again.Body, want)
+			}
+		}}
+		f, err := d.Reserve(t.Context(), &fanout.Call{Method: r["method"], Memory: testkit.Account()}, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		response = c.Combine(result, nil)
-		again := c.Combine(result, []byte("before"))
-		if want := string(response.Body); c.shape != nil && string(again.Body) != "before"+want {
-			t.Errorf("the second time: %q, not %q after what was there", again.Body, want)
-		}
+		f.Run(t.Context(), s)
 		d.Drain()
 	})
 	return response

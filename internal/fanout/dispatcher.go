@@ -32,11 +32,6 @@ var (
 	ErrStopped      = errors.New("the proxy stops")
 )
 
-// timedOut tells the end of the call's time from that of its client.
-func timedOut(ctx context.Context) bool {
-	return context.Cause(ctx) == ErrTimeout //nolint:errorlint // our own cause, never wrapped
-}
-
 // Stopped tells the end of the proxy from that of the client.
 func Stopped(client context.Context) bool {
 	return context.Cause(client) == ErrStopped //nolint:errorlint // our own cause, never wrapped
@@ -51,7 +46,7 @@ func Departure(client context.Context) error {
 	return ErrClientClosed
 }
 
-// ErrOverloaded is returned by Dispatch when MaxInFlight calls are under way.
+// ErrOverloaded is returned by Reserve when MaxInFlight calls are under way.
 var ErrOverloaded = errors.New("too many calls in flight")
 
 // Checker judges an answer in the goroutine of its backend. It may turn a success
@@ -66,15 +61,20 @@ type Observer interface {
 	Answered(backend int, a *Answer)
 }
 
-// Options are those of a Dispatcher; all but Policy and Stragglers are required.
+// Options are those of a Dispatcher; Backends, Timeout, MaxInFlight, Checker and Observer are
+// required.
 type Options struct {
-	Backends    []Backend
+	// Backends is how many there are; shadows are none of them.
+	Backends    int
 	Policy      Policy
 	Timeout     time.Duration
 	Stragglers  Stragglers
 	MaxInFlight int
 	Checker     Checker
 	Observer    Observer
+	// Computes says that backends evaluate expressions while they reserve: Timeout bounds
+	// that, too. Without them nothing takes time before something is sent.
+	Computes bool
 	// Shadows are sent calls, too; their answers go to ShadowObserver.
 	Shadows        []Shadow
 	ShadowObserver ShadowObserver
@@ -98,27 +98,31 @@ func (d *Dispatcher) InFlight() int { return int(d.inFlight.Load()) }
 // Idle reports whether nothing is under way, not even a shadow.
 func (d *Dispatcher) Idle() bool { return d.inFlight.Load() == 0 && d.shadowed.Load() == 0 }
 
-// Drain waits until the last straggler and shadow has ended. No Dispatch may begin meanwhile.
+// Drain waits until the last straggler and shadow has ended. No Reserve may begin meanwhile.
 func (d *Dispatcher) Drain() { d.running.Wait() }
 
-// Dispatch fans a call out and returns once its response is decided. The client
-// has left when ctx ends, unless the cause is ErrStopped. The error is nil or ErrOverloaded.
-func (d *Dispatcher) Dispatch(ctx context.Context, call *Call) (*Result, error) {
+// Reserve begins a call: it asks every backend, and the shadows whose turn it is, for the
+// right to send it. When it returns, nobody uses the reserver any more. The client has left
+// when its context ends, unless the cause is ErrStopped. The error is nil or ErrOverloaded;
+// where it is nil, Run has to follow.
+func (d *Dispatcher) Reserve(client context.Context, call *Call, reserver Reserver) (*Flight, error) {
 	if d.inFlight.Add(1) > int64(d.MaxInFlight) {
 		d.inFlight.Add(-1)
 		return nil, ErrOverloaded
 	}
-	f := &flight{
+	f := &Flight{
 		d: d, call: call, start: time.Now(),
-		answers:    make([]Answer, len(d.Backends)),
-		arrivals:   make(chan arrival, len(d.Backends)),
+		answers:    make([]Answer, d.Backends),
+		legs:       make([]leg, d.Backends),
+		arrivals:   make(chan arrival, d.Backends),
 		deciding:   -1,
 		stragglers: d.stragglers(call),
 		decided:    make(chan struct{}),
 	}
 	d.running.Add(1)
 	call.Memory.Join()
-	return f.run(ctx), nil
+	f.reserve(client, reserver)
+	return f, nil
 }
 
 func (d *Dispatcher) stragglers(call *Call) Stragglers {

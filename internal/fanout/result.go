@@ -1,15 +1,12 @@
 package fanout
 
-import (
-	"context"
+import "github.com/fanout-operator/fanout/internal/memory"
 
-	"github.com/fanout-operator/fanout/internal/memory"
-)
-
-// Result is a call as it stood when its response was decided.
+// Result is a call as it stood when it was decided.
 type Result struct {
 	Outcome CallOutcome
-	// Answers stand in the order of the backends, whatever arrived first.
+	// Answers stand in the order of the backends, whatever arrived first. What stragglers
+	// bring later is not seen here.
 	Answers []Answer
 	// Unwanted says that no backend takes the call.
 	Unwanted bool
@@ -20,43 +17,50 @@ type Result struct {
 	// Memory is that of the call.
 	Memory *memory.Account
 
-	flight *flight
+	call *Call
+	legs []leg
+}
+
+// result hands the answers over: the flight does not touch them any more.
+func (f *Flight) result() *Result {
+	r := &Result{
+		Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers),
+		Memory: f.call.Memory, call: f.call, legs: f.legs,
+	}
+	switch {
+	case f.last == left:
+		r.Outcome = ClientClosed // whatever was decided, under Wait
+	case f.verdict != met:
+		r.Outcome, r.Stopped = Unmet, f.last == stopped && f.verdict == undecided
+	default:
+		for i := range r.Answers {
+			if o := r.Answers[i].Outcome; o == Failed || o == Rejected {
+				r.Outcome = Partial
+			}
+		}
+	}
+	return r
 }
 
 // Affected reports whether a part of the call has had an effect, or may yet have one, by a
 // method that is not safe: who sends the call again has that done twice.
 func (r *Result) Affected() bool {
-	if r.flight == nil {
-		return false
-	}
-	for i, asked := range r.flight.asked {
-		if asked != nil && !asked.Safe(r.flight.call) && r.Answers[i].effective() {
+	for i := range r.legs {
+		asked := r.legs[i].reservation
+		if asked != nil && !asked.Safe(r.call) && r.Answers[i].effective() {
 			return true
 		}
 	}
 	return false
 }
 
-// end notes that a call ended before it was over. A decision that was made, while the
-// response still waited for stragglers, is shown to a client that is there.
-func (r *Result) end(client context.Context, v verdict) {
-	if !Stopped(client) {
-		r.Outcome = ClientClosed
-		return
-	}
-	r.Stopped = v == undecided
-}
-
-// Keep says which answer's stream is passed on, -1 for none. The others are closed
-// meanwhile. Whoever dispatched a call whose answers may be streams calls it once, and
-// closes the one that is kept.
-func (r *Result) Keep(i int) {
+// Pass says which answer's stream is passed on, -1 for none: those of the others end. Who
+// passes one on closes it.
+func (r *Result) Pass(i int) {
 	for j := range r.Answers {
-		if j != i {
-			r.flight.discard(&r.Answers[j])
+		if a := &r.Answers[j]; j != i && a.Stream != nil {
+			go a.Stream.Close()
+			a.Stream = nil
 		}
-	}
-	if r.flight.kept != nil {
-		close(r.flight.kept)
 	}
 }

@@ -45,8 +45,8 @@ func refuses(reason fanout.Reason) *scripted {
 	return &scripted{refuses: true, answer: fanout.Answer{Outcome: fanout.Rejected, Reason: reason}}
 }
 
-// Reserve implements fanout.Backend.
-func (s *scripted) Reserve(ctx context.Context, _ *fanout.Call) (fanout.Reservation, fanout.Answer) {
+// reserve is the backend's part of fanout.Reserver.
+func (s *scripted) reserve(ctx context.Context) (fanout.Reservation, fanout.Answer) {
 	if s.ponders {
 		<-ctx.Done()
 		return nil, cutOff(ctx)
@@ -131,12 +131,47 @@ type noCheck struct{}
 
 func (noCheck) Check(int, *fanout.Answer, *memory.Account) {}
 
-// newDispatcher has a timeout of 1 s and room for 16 calls, unless o says more.
-func newDispatcher(o fanout.Options, backends ...*scripted) (*fanout.Dispatcher, *observed) {
-	seen := &observed{}
-	for _, b := range backends {
-		o.Backends = append(o.Backends, b)
+// dispatcher is one with its backends.
+type dispatcher struct {
+	*fanout.Dispatcher
+
+	backends []*scripted
+}
+
+// reserver asks them.
+type reserver struct{ *dispatcher }
+
+// Reserve implements fanout.Reserver.
+func (r reserver) Reserve(ctx context.Context, backend int, _ *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	return r.backends[backend].reserve(ctx)
+}
+
+// ReserveShadow implements fanout.Reserver.
+func (reserver) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	return nil, fanout.Answer{Outcome: fanout.Skipped}
+}
+
+// Dispatch brings a call through both phases.
+func (d *dispatcher) Dispatch(client context.Context, call *fanout.Call) (*fanout.Result, error) {
+	f, err := d.Reserve(client, call, reserver{d})
+	if err != nil {
+		return nil, err
 	}
+	var kept keeper
+	f.Run(client, &kept)
+	return kept.result, nil
+}
+
+// keeper is a response that is made later.
+type keeper struct{ result *fanout.Result }
+
+// Respond implements fanout.Responder.
+func (k *keeper) Respond(r *fanout.Result) { k.result = r }
+
+// newDispatcher has a timeout of 1 s and room for 16 calls, unless o says more.
+func newDispatcher(o fanout.Options, backends ...*scripted) (*dispatcher, *observed) {
+	seen := &observed{}
+	o.Backends = len(backends)
 	if o.Timeout == 0 {
 		o.Timeout = time.Second
 	}
@@ -147,7 +182,7 @@ func newDispatcher(o fanout.Options, backends ...*scripted) (*fanout.Dispatcher,
 		o.Checker = noCheck{}
 	}
 	o.Observer = seen
-	return fanout.New(o), seen
+	return &dispatcher{fanout.New(o), backends}, seen
 }
 
 func outcomes(r *fanout.Result) []fanout.Outcome {

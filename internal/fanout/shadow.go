@@ -10,7 +10,6 @@ import (
 
 // Shadow is a backend whose answer never counts and never delays a response.
 type Shadow struct {
-	Backend Backend
 	// Percent of the calls are sent here, too.
 	Percent int
 	// Reference is the index of the backend whose answer this one's is compared with,
@@ -30,26 +29,28 @@ type ShadowObserver interface {
 	Room(call *Call) (account *memory.Account, ok bool)
 }
 
-// shade is the shadows of one call under way.
+// shade is the shadows of one call under way. The nil shade has none.
 type shade struct {
 	d       *Dispatcher
 	call    *Call
 	start   time.Time
+	casts   []cast
 	decided chan struct{} // closed when references are set
 	// references are copies: what a stream becomes later is the response's business.
 	references []Answer
-	kept       []kept
 }
 
-// kept is the memory of a shadow that is to be compared by the body of its reference.
-type kept struct {
-	shadow  int
-	account *memory.Account
+// cast is one shadow of a call: what it may do, or the answer of one that may do nothing.
+type cast struct {
+	shadow      int
+	reservation Reservation
+	refusal     Answer
+	call        *Call           // with the shadow's own memory
+	account     *memory.Account // nil where there was no room for the shadow
 }
 
-// cast sends the call to shadows, if it is any's turn. What they reserve is taken here,
-// in the goroutine of the call, which alone touches the call's input, and before ctx ends.
-func (f *flight) cast(ctx, base context.Context) *shade {
+// cast reserves at the shadows whose turn it is.
+func (f *Flight) cast(ctx context.Context, reserver Reserver) *shade {
 	var s *shade
 	for i := range f.d.Shadows {
 		if rand.IntN(100) >= f.d.Shadows[i].Percent {
@@ -58,54 +59,57 @@ func (f *flight) cast(ctx, base context.Context) *shade {
 		if s == nil {
 			s = &shade{d: f.d, call: f.call, start: f.start, decided: make(chan struct{})}
 		}
-		s.ask(ctx, base, i)
+		s.casts = append(s.casts, s.reserve(ctx, i, reserver))
 	}
 	return s
 }
 
-func (s *shade) ask(ctx, base context.Context, i int) {
-	// They have room of their own, in number and in memory.
+// reserve takes the room that shadows have of their own, in number and in memory, and what
+// the shadow itself limits.
+func (s *shade) reserve(ctx context.Context, i int, reserver Reserver) cast {
 	account, ok := s.d.ShadowObserver.Room(s.call)
 	if !ok || s.d.shadowed.Add(1) > int64(s.d.MaxInFlight) {
 		if ok {
 			s.d.shadowed.Add(-1)
 			account.Close()
 		}
-		s.run(i, nil, func() Answer { return Answer{Outcome: Rejected, Reason: Overloaded} }, func() {})
-		return
-	}
-	release := func() {
-		account.Close()
-		s.d.shadowed.Add(-1)
+		return cast{shadow: i, refusal: Answer{Outcome: Rejected, Reason: Overloaded}}
 	}
 	call := *s.call
 	call.Memory = account
-	r, refusal := s.d.Shadows[i].Backend.Reserve(ctx, &call)
-	call.Input = nil // of which the call gives the room back
-	if r == nil {
-		s.run(i, account, func() Answer { return refusal }, release)
-		return
-	}
-	if s.d.Shadows[i].Body {
-		s.kept = append(s.kept, kept{i, account})
-	}
-	s.run(i, account, func() Answer {
-		ctx, end := context.WithCancelCause(base)
-		return r.Do(ctx, end, &call, nil)
-	}, release)
+	c := cast{shadow: i, call: &call, account: account}
+	c.reservation, c.refusal = reserver.ReserveShadow(ctx, i, &call)
+	return c
 }
 
-func (s *shade) run(i int, account *memory.Account, do func() Answer, release func()) {
-	s.d.running.Go(func() {
-		defer release()
-		a := do()
-		if a.Responded() {
-			s.d.Checker.Check(-1, &a, account)
-		}
-		a.Elapsed = time.Since(s.start)
-		<-s.decided
-		s.d.ShadowObserver.Shadowed(i, s.call, &a, &s.references[s.d.Shadows[i].Reference], account)
-	})
+// launch asks the shadows, each in a goroutine and a context of its own.
+func (s *shade) launch(base context.Context) {
+	if s == nil {
+		return
+	}
+	for i := range s.casts {
+		s.d.running.Go(func() { s.run(base, &s.casts[i]) })
+	}
+}
+
+func (s *shade) run(base context.Context, c *cast) {
+	if c.account != nil {
+		defer func() {
+			c.account.Close()
+			s.d.shadowed.Add(-1)
+		}()
+	}
+	a := c.refusal
+	if c.reservation != nil {
+		ctx, end := context.WithCancelCause(base)
+		a = c.reservation.Do(ctx, end, c.call, nil)
+	}
+	if a.Responded() {
+		s.d.Checker.Check(-1, &a, c.account)
+	}
+	a.Elapsed = time.Since(s.start)
+	<-s.decided
+	s.d.ShadowObserver.Shadowed(c.shadow, s.call, &a, &s.references[s.d.Shadows[c.shadow].Reference], c.account)
 }
 
 // decide hands over what the shadows are compared with, and keeps no body that nobody
@@ -119,13 +123,20 @@ func (s *shade) decide(answers []Answer) {
 		s.references[i] = answers[i]
 		s.references[i].Stream, s.references[i].Body, s.references[i].Checked = nil, nil, nil
 	}
-	for _, k := range s.kept {
-		i := s.d.Shadows[k.shadow].Reference
-		if k.account.Take(int64(len(answers[i].Body))) {
-			s.references[i].Body = answers[i].Body
-		} else {
-			s.references[i].Outcome = Pending // there is no room to compare with it
+	for i := range s.casts {
+		if c := &s.casts[i]; c.reservation != nil && s.d.Shadows[c.shadow].Body {
+			s.lend(c, answers)
 		}
 	}
 	close(s.decided)
+}
+
+// lend keeps a body for the shadow that is compared with it.
+func (s *shade) lend(c *cast, answers []Answer) {
+	i := s.d.Shadows[c.shadow].Reference
+	if !c.account.Take(int64(len(answers[i].Body))) {
+		s.references[i].Outcome = Pending // there is no room to compare with it
+		return
+	}
+	s.references[i].Body = answers[i].Body
 }

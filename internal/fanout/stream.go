@@ -25,7 +25,7 @@ type Stream interface {
 type observed struct {
 	Stream
 
-	flight  *flight
+	flight  *Flight
 	backend int
 	answer  Answer
 	once    sync.Once
@@ -33,8 +33,8 @@ type observed struct {
 	reason  Reason
 }
 
-// observe takes over the stream of an answer, if it has one.
-func (f *flight) observe(i int, a *Answer) {
+// observe tells statistics of an answer: at once, or where it has a stream, how that ends.
+func (f *Flight) observe(i int, a *Answer) {
 	if a.Stream == nil {
 		f.d.Observer.Answered(i, a)
 		return
@@ -42,10 +42,8 @@ func (f *flight) observe(i int, a *Answer) {
 	o := &observed{Stream: a.Stream, flight: f, backend: i, answer: *a}
 	o.answer.Stream = nil
 	a.Stream = o
+	f.streamed = true
 	f.streams.Add(1)
-	if f.kept == nil {
-		f.kept = make(chan struct{})
-	}
 }
 
 // Close implements Stream. It may be called again.
@@ -57,13 +55,4 @@ func (o *observed) Close() (Outcome, Reason) {
 		o.flight.streams.Done()
 	})
 	return o.outcome, o.reason
-}
-
-// discard closes a stream that nobody reads.
-func (f *flight) discard(a *Answer) {
-	if a.Stream == nil {
-		return
-	}
-	stream := a.Stream
-	f.streams.Go(func() { stream.Close() })
 }

@@ -34,7 +34,7 @@ func newRules(t *testing.T, request routeconfig.Request) *Rules {
 func newRequest(t *testing.T, rules routeconfig.Request, call *fanout.Call) Request {
 	t.Helper()
 	r := newRules(t, rules)
-	computed, takes, err := r.Evaluate(t.Context(), call)
+	computed, takes, err := r.Evaluate(t.Context(), call, expression.NewInput(&expression.Request{Method: call.Method}, testkit.Account()))
 	if err != nil || !takes {
 		t.Fatal(takes, err)
 	}
@@ -127,7 +127,6 @@ func TestTypeOfAComputedBody(t *testing.T) {
 		{"dropped", routeconfig.Request{DropBody: true}, ""},
 	} {
 		call := &fanout.Call{Method: "POST", Path: "/", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("x"), Memory: testkit.Account()}
-		call.Input = expression.NewInput(&expression.Request{Method: call.Method}, call.Memory)
 		r := newRequest(t, row.rules, call)
 		if got := r.Fields.Get("Content-Type"); got != row.want {
 			t.Errorf("%s: %q, want %q", row.name, got, row.want)

@@ -79,27 +79,20 @@ func (r *rewrites) headerNames() []string {
 }
 
 // takes reports whether the backend gets the call.
-func (r *rewrites) takes(ctx context.Context, call *fanout.Call) (bool, error) {
+func (r *rewrites) takes(ctx context.Context, in *expression.Input) (bool, error) {
 	if r.when == nil {
 		return true, nil
 	}
-	return r.when.Bool(ctx, input(call)) //nolint:wrapcheck // shown as the reason alone
-}
-
-// input is what the proxy made of the call, once for all backends.
-func input(call *fanout.Call) *expression.Input {
-	in, _ := call.Input.(*expression.Input)
-	return in
+	return r.when.Bool(ctx, in) //nolint:wrapcheck // shown as the reason alone
 }
 
 var errPath = errors.New("the expression of the path yields none")
 
 // apply evaluates what the request is made of.
-func (r *rewrites) apply(ctx context.Context, call *fanout.Call, bodiless bool) (out Computed, err error) {
+func (r *rewrites) apply(ctx context.Context, call *fanout.Call, in *expression.Input, bodiless bool) (out Computed, err error) {
 	if !r.any() {
 		return out, nil
 	}
-	in := input(call)
 	for _, c := range r.headers {
 		text, ok, err := value(ctx, c.program, in, call.Memory)
 		if err != nil {

@@ -90,7 +90,7 @@ func static(list []routeconfig.NameValue) []headers.Field {
 // below its own.
 func (r *Rules) Check(call *fanout.Call) error { return r.target.check(call) }
 
-// Computes reports whether there are expressions, which read the call's Input.
+// Computes reports whether there are expressions.
 func (r *Rules) Computes() bool { return r.rewrites.any() }
 
 // Host is the authority that every request has, whatever its call; empty for that of the
@@ -111,12 +111,13 @@ func (r *Rules) Authority(call *fanout.Call) string {
 }
 
 // Evaluate evaluates the expressions for a call, which the backend does not get where takes
-// is false. The errors are those of expressions.
-func (r *Rules) Evaluate(ctx context.Context, call *fanout.Call) (c Computed, takes bool, err error) {
-	if takes, err = r.rewrites.takes(ctx, call); !takes || err != nil {
+// is false. They read in, which was made of the call, and may be nil where there are none. The
+// errors are those of expressions.
+func (r *Rules) Evaluate(ctx context.Context, call *fanout.Call, in *expression.Input) (c Computed, takes bool, err error) {
+	if takes, err = r.rewrites.takes(ctx, in); !takes || err != nil {
 		return c, false, err
 	}
-	c, err = r.rewrites.apply(ctx, call, r.bodiless(call))
+	c, err = r.rewrites.apply(ctx, call, in, r.bodiless(call))
 	return c, err == nil, err
 }
 

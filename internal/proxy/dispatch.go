@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -14,24 +15,39 @@ import (
 func newDispatcher(r *route) *fanout.Dispatcher {
 	d := &r.config.Dispatch
 	o := fanout.Options{
+		Backends:    len(r.backends),
 		Policy:      policy(r.config),
 		Timeout:     time.Duration(d.Timeout),
 		Stragglers:  stragglers(d.Stragglers),
 		MaxInFlight: d.MaxInFlight,
 		Checker:     r,
 		Observer:    r,
+		Computes:    r.computes,
+
+		ShadowObserver: r,
 	}
-	for _, b := range r.backends {
-		o.Backends = append(o.Backends, b)
-	}
-	o.ShadowObserver = r
 	for _, s := range r.shadows {
 		o.Shadows = append(o.Shadows, fanout.Shadow{
-			Backend: s, Percent: s.config.Percent, Reference: counted(r.config, s.config.Reference),
+			Percent: s.config.Percent, Reference: counted(r.config, s.config.Reference),
 			Body: s.config.Compare == routeconfig.CompareBody,
 		})
 	}
 	return fanout.New(o)
+}
+
+// Reserve implements fanout.Reserver.
+func (v *visit) Reserve(ctx context.Context, i int, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	return v.route.backends[i].Reserve(ctx, call, v.admission.Input)
+}
+
+// ReserveShadow implements fanout.Reserver. A path that cannot be sent to a shadow is no
+// reason to refuse the call.
+func (v *visit) ReserveShadow(ctx context.Context, i int, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	s := v.route.shadows[i]
+	if s.CheckPath(call) != nil {
+		return nil, fanout.Answer{Outcome: fanout.Skipped}
+	}
+	return s.Backend.Reserve(ctx, call, v.admission.Input)
 }
 
 // Check implements fanout.Checker.

@@ -94,26 +94,22 @@ func (v *visit) serve() {
 	}
 	if refusal := v.dispatch(); refusal != nil {
 		v.refuse(refusal)
-		return
 	}
-	v.respond()
 }
 
-// dispatch asks the backends, and leaves the result.
+// dispatch asks the backends and responds, or says why they were not asked.
 func (v *visit) dispatch() *gate.Refusal {
-	call := &v.admission.Call
+	call, ctx := &v.admission.Call, v.Request.Context()
 	for _, b := range v.route.backends {
 		if err := b.CheckPath(call); err != nil {
 			return gate.BadPath(err)
 		}
 	}
-	if v.admission.Input != nil {
-		call.Input, call.Reserved = v.admission.Input, v.admission.CloseInput
-	}
-	result, err := v.route.dispatcher.Dispatch(v.Request.Context(), call)
+	flight, err := v.route.dispatcher.Reserve(ctx, call, v)
+	v.admission.CloseInput()
 	if err != nil {
 		return gate.Overloaded()
 	}
-	v.result = result
+	flight.Run(ctx, v)
 	return nil
 }

@@ -25,10 +25,11 @@ const (
 	maxPooled = 64 << 10
 )
 
-func (v *visit) respond() {
+// Respond implements fanout.Responder.
+func (v *visit) Respond(result *fanout.Result) {
+	v.result = result
 	now := time.Now()
 	if v.result.Outcome == fanout.ClientClosed {
-		v.result.Keep(-1)
 		v.outcome, v.status = fanout.ClientClosed, statusClientClosed
 		v.route.calls.Record(now, fanout.ClientClosed, now.Sub(v.start))
 		v.log(now)
@@ -47,11 +48,11 @@ func (v *visit) respond() {
 	}
 	v.outcome = response.Outcome
 	if streams {
-		v.result.Keep(response.Passed)
+		v.result.Pass(response.Passed)
 		v.stream(&response)
 		return
 	}
-	v.result.Keep(-1) // to HEAD, though the backend was asked otherwise, there is no body
+	v.result.Pass(-1) // to HEAD, though the backend was asked otherwise, there is no body
 	v.send(&response)
 	now = time.Now()
 	v.route.calls.Record(now, v.outcome, now.Sub(v.start))
@@ -64,7 +65,7 @@ func (v *visit) respond() {
 
 // unable answers a call that was dispatched, and whose response cannot be made.
 func (v *visit) unable(why *gate.Refusal) {
-	v.result.Keep(-1)
+	v.result.Pass(-1)
 	now := time.Now()
 	v.outcome, v.result.Outcome = fanout.Unmet, fanout.Unmet
 	v.route.calls.Record(now, fanout.Unmet, now.Sub(v.start))

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -67,15 +66,6 @@ func (c *comparisons) total() map[string]uint64 {
 	return map[string]uint64{
 		resultSame: c.same.Load(), resultOutcome: c.outcome.Load(), resultBody: c.body.Load(), resultIncomparable: c.incomparable.Load(),
 	}
-}
-
-// Reserve implements fanout.Backend. A path that cannot be sent here is no reason to
-// refuse the call.
-func (s *shadow) Reserve(ctx context.Context, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	if s.CheckPath(call) != nil {
-		return nil, fanout.Answer{Outcome: fanout.Skipped}
-	}
-	return s.Backend.Reserve(ctx, call) //nolint:wrapcheck // no error
 }
 
 // Room implements fanout.ShadowObserver.

@@ -20,13 +20,14 @@ import (
 // wrong can only be shown by breaking off.
 func (v *visit) stream(response *combine.Response) {
 	answer := &v.result.Answers[response.Passed]
-	ctx := v.Request.Context()
-	stop := context.AfterFunc(ctx, func() { answer.Stream.Abort(fanout.Departure(ctx)) })
+	stream, ctx := answer.Stream, v.Request.Context()
+	stop := context.AfterFunc(ctx, func() { stream.Abort(fanout.Departure(ctx)) })
 	err := v.copy(response, answer)
 	if stop() && errors.Is(err, fanout.ErrClientClosed) {
-		answer.Stream.Abort(fanout.ErrClientClosed)
+		stream.Abort(fanout.ErrClientClosed)
 	}
-	answer.Outcome, answer.Reason = answer.Stream.Close()
+	answer.Outcome, answer.Reason = stream.Close()
+	answer.Stream = nil
 	now := time.Now()
 	switch {
 	case answer.Outcome == fanout.Succeeded && err == nil:

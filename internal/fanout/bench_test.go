@@ -1,0 +1,56 @@
+package fanout_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
+
+// instant is backends that answer at once.
+type instant struct{}
+
+// Reserve implements fanout.Reserver.
+func (instant) Reserve(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	return instant{}, fanout.Answer{}
+}
+
+// ReserveShadow implements fanout.Reserver.
+func (instant) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
+	return instant{}, fanout.Answer{}
+}
+
+// Do implements fanout.Reservation.
+func (instant) Do(context.Context, context.CancelCauseFunc, *fanout.Call, <-chan struct{}) fanout.Answer {
+	return fanout.Answer{Outcome: fanout.Succeeded, Status: 200}
+}
+
+// Cancel implements fanout.Reservation.
+func (instant) Cancel() {}
+
+// Attempts implements fanout.Reservation.
+func (instant) Attempts() int { return 1 }
+
+// Safe implements fanout.Reservation.
+func (instant) Safe(call *fanout.Call) bool { return call.Safe() }
+
+type nobody struct{}
+
+// Answered implements fanout.Observer.
+func (nobody) Answered(int, *fanout.Answer) {}
+
+// One call of three backends that answer at once: what the dispatcher itself costs.
+func BenchmarkDispatch(b *testing.B) {
+	d := fanout.New(fanout.Options{Backends: 3, Timeout: 1 << 40, MaxInFlight: 1, Checker: noCheck{}, Observer: nobody{}})
+	responder := &keeper{}
+	b.ReportAllocs()
+	for b.Loop() {
+		f, err := d.Reserve(b.Context(), post, instant{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if f.Run(b.Context(), responder); responder.result.Outcome != fanout.Complete {
+			b.Fatal(responder.result.Outcome)
+		}
+	}
+}
