@@ -34,7 +34,8 @@ type Admission struct {
 	// closed when the last of them has been evaluated.
 	Input *expression.Input
 
-	read bool // nothing of the request is left to be read
+	read   bool                    // nothing of the request is left to be read
+	hidden func(field string) bool // see Append
 }
 
 // step is a condition on the way in. It adds to the admission, or refuses.
@@ -60,7 +61,7 @@ func (g *Gate) way() []step {
 // the two is nil.
 func (g *Gate) Admit(v *Visit) (*Admission, *Refusal) {
 	r := v.Request
-	a := &Admission{Call: fanout.Call{
+	a := &Admission{hidden: g.hidden, Call: fanout.Call{
 		Method: r.Method, Host: r.Host, Header: r.Header, RequestID: v.ID, Client: v.Client, Memory: v.Memory,
 	}}
 	a.Call.Path, a.Call.Query, a.Call.HasQuery = split(r.RequestURI)

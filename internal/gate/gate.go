@@ -23,8 +23,6 @@ type Options struct {
 	Limiters []*Limiter
 	// Via is the route's pseudonym for the loop guard.
 	Via string
-	// Credentials are the fields in which callers send theirs; expressions do not see them.
-	Credentials *headers.Credentials
 	// Computes says that a backend has expressions, so that calls need an Input.
 	Computes bool
 }
@@ -50,7 +48,7 @@ func New(o Options) (*Gate, error) {
 		matches:    newMatches(o.Config.Listener.Matches),
 		validation: newValidation(&o.Config.Validation),
 		via:        o.Via,
-		hidden:     o.Credentials.Has,
+		hidden:     Credentials(o.Config).Has,
 		computes:   o.Computes,
 	}
 	for _, cidr := range o.Config.Listener.TrustedCIDRs {
@@ -77,6 +75,16 @@ func New(o Options) (*Gate, error) {
 	}
 	g.steps = g.way()
 	return g, nil
+}
+
+// Credentials are the fields in which callers of a route send credentials, its own key
+// among them: neither expressions nor records nor backends get them.
+func Credentials(config *routeconfig.Route) *headers.Credentials {
+	more := config.CredentialHeaders
+	if a := config.Authentication; a != nil && a.APIKeys != nil {
+		more = append(slices.Clip(more), a.APIKeys.Header)
+	}
+	return headers.NewCredentials(more)
 }
 
 // Groups are the Secrets that the gate reads.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
-	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -26,7 +25,7 @@ func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
 	for _, config := range route.RateLimits {
 		limiters = append(limiters, NewLimiter(config))
 	}
-	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x", Credentials: headers.NewCredentials(nil)})
+	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x"})
 	if err != nil {
 		t.Fatal(err)
 	}

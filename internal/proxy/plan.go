@@ -41,7 +41,7 @@ type route struct {
 	gate     *gate.Gate
 	backends []*backend.Backend
 	computes bool // a backend has expressions
-	// credentials are the fields of callers that expressions do not see, nor backends.
+	// credentials are the fields of callers that backends do not get.
 	credentials *headers.Credentials
 	names       []string
 	dispatcher  *fanout.Dispatcher
@@ -138,7 +138,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory,
 		accessLog: newAccessLog(config.AccessLog, c.options.AccessLogSample),
 	}
-	r.credentials = headers.NewCredentials(callerFields(config))
+	r.credentials = gate.Credentials(config)
 	via := pseudonym(r.id)
 	if config.Listener.TLSSecret != "" {
 		r.certificate = keep(c.old.certificates, c.fresh.certificates, r.id+"\n"+config.Listener.TLSSecret, func() *certificate {
@@ -171,7 +171,7 @@ func (c *compiler) gate(r *route, via string) error {
 		return err
 	}
 	r.gate, err = gate.New(gate.Options{
-		Config: r.config, Store: c.store, Limiters: limiters, Via: via, Credentials: r.credentials, Computes: r.computes,
+		Config: r.config, Store: c.store, Limiters: limiters, Via: via, Computes: r.computes,
 	})
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)
@@ -264,14 +264,6 @@ func idleTimeout(r *routeconfig.Response, b *routeconfig.Backend) time.Duration 
 		return 0
 	}
 	return time.Duration(r.IdleTimeout)
-}
-
-// callerFields are those of the route beyond the built-in list.
-func callerFields(config *routeconfig.Route) []string {
-	if config.Authentication == nil || config.Authentication.APIKeys == nil {
-		return config.CredentialHeaders
-	}
-	return append(slices.Clip(config.CredentialHeaders), config.Authentication.APIKeys.Header)
 }
 
 // pseudonym is what Via shows of a route: enough to know itself, and nothing to
