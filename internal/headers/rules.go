@@ -79,6 +79,10 @@ func set(fields []Field) []string {
 	return names
 }
 
+// Width is what a map of so many fields takes, in bytes, beside the texts of their names and
+// values: what Apply returns shares those.
+func Width(fields int) int { return 100 * fields }
+
 // Apply returns the fields for the backend, with those computed for this call. Content
 // says what the backend gets of the call's body. The values are shared with in.
 func (r *Rules) Apply(in http.Header, computed []Field, content Content) http.Header {

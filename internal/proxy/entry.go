@@ -4,16 +4,13 @@ import (
 	"net/http"
 
 	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/headers"
 )
 
-const (
-	// fieldWidth is what a field takes in a map, beside its bytes.
-	fieldWidth = 100
-	// trailerWidth is what the trailers of a request over HTTP/2 may take that has
-	// announced some: net/http keeps them all, of as many bytes as a head. Those of
-	// HTTP/1.1 are within what it reads ahead.
-	trailerWidth = 3 * maxHead
-)
+// trailerWidth is what the trailers of a request over HTTP/2 may take that has announced
+// some: net/http keeps them all, of as many bytes as a head. Those of HTTP/1.1 are within
+// what it reads ahead.
+const trailerWidth = 3 * maxHead
 
 // width is what the head of a request takes: as it was received, and once more for each
 // backend the map of its fields, which share their bytes.
@@ -26,7 +23,7 @@ func width(r *http.Request, backends int) (bytes int64, fields int) {
 			size += len(value)
 		}
 	}
-	return int64(size + fields*fieldWidth*(1+backends)), fields
+	return int64(size + (1+backends)*headers.Width(fields)), fields
 }
 
 // enter is what happens to a request before it is looked at: it is counted by who sent

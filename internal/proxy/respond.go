@@ -41,8 +41,8 @@ func (v *visit) Respond(result *fanout.Result) {
 	}
 	buffer := v.proxy.buffer()
 	response := v.route.combine(v.result, (*buffer)[:0])
-	streams := response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.Request.Method != http.MethodHead
-	if response.Short || streams && !v.Memory.Take(streamChunk) {
+	streams := v.streams(&response)
+	if response.Short || streams && !v.takePiece() {
 		v.unable(gate.OutOfMemory())
 		return
 	}

@@ -16,6 +16,15 @@ import (
 	"github.com/fanout-operator/fanout/internal/headers"
 )
 
+// streams reports whether a response has a body that is passed on while it comes.
+func (v *visit) streams(response *combine.Response) bool {
+	return response.Passed >= 0 && v.result.Answers[response.Passed].Stream != nil && v.Request.Method != http.MethodHead
+}
+
+// takePiece takes the room of the piece that is passed on at once; false where there is
+// none.
+func (v *visit) takePiece() bool { return v.Memory.Take(streamChunk) }
+
 // stream passes a backend's body on while it comes. Once the head is out, what goes
 // wrong can only be shown by breaking off.
 func (v *visit) stream(response *combine.Response) {
