@@ -108,16 +108,16 @@ func (f *Flight) await(client context.Context) event {
 		case <-client.Done():
 			return endOf(client)
 		case <-timer.C:
-			f.drain()
+			f.collect()
 			return expired
 		}
 	}
 	return decided
 }
 
-// drain takes what arrived in the moment in which the time was up: select picks at random
+// collect takes what arrived in the moment in which the time was up: select picks at random
 // among what is ready.
-func (f *Flight) drain() {
+func (f *Flight) collect() {
 	for {
 		select {
 		case a := <-f.arrivals:

@@ -54,9 +54,9 @@ type fate struct {
 	cut     error // the cause for which attempts end; nil where there are none, or they go on
 }
 
-// fate is the table of events and states. Attempts that are not cut go on under Finish,
-// unless the proxy stops.
-func (f *Flight) fate(e event) fate {
+// fateOf is the table of events and states: what becomes of the backends that are not
+// answered. All of them are reserved, or all are working.
+func (f *Flight) fateOf(e event) fate {
 	column := 0 // reserved: nothing was sent, and the reservations are given back
 	switch {
 	case f.waiting > 0 && f.stragglers == Finish:
@@ -65,17 +65,33 @@ func (f *Flight) fate(e event) fate {
 		column = 1 // working, and to be cut
 	}
 	return [...][3]fate{
-		decided: {{dropped, Skipped, NoReason, nil}, {dropped, Canceled, NoReason, ErrDecided}, {straggling, Pending, NoReason, nil}},
-		expired: {{dropped, Failed, Timeout, nil}, {dropped, Failed, Timeout, ErrTimeout}, {straggling, Failed, Timeout, nil}},
-		left:    {{dropped, Canceled, NoReason, nil}, {dropped, Canceled, NoReason, ErrClientClosed}, {straggling, Pending, NoReason, nil}},
-		stopped: {{dropped, Canceled, NoReason, nil}, {dropped, Canceled, NoReason, ErrStopped}, {dropped, Canceled, NoReason, ErrStopped}},
+		decided: {
+			{dropped, Skipped, NoReason, nil},
+			{dropped, Canceled, NoReason, ErrDecided},
+			{straggling, Pending, NoReason, nil},
+		},
+		expired: {
+			{dropped, Failed, Timeout, nil},
+			{dropped, Failed, Timeout, ErrTimeout},
+			{straggling, Failed, Timeout, nil},
+		},
+		left: {
+			{dropped, Canceled, NoReason, nil},
+			{dropped, Canceled, NoReason, ErrClientClosed},
+			{straggling, Pending, NoReason, nil},
+		},
+		stopped: { // what would go on has nowhere to
+			{dropped, Canceled, NoReason, nil},
+			{dropped, Canceled, NoReason, ErrStopped},
+			{dropped, Canceled, NoReason, ErrStopped},
+		},
 	}[e][column]
 }
 
 // conclude ends the waiting.
 func (f *Flight) conclude(e event) {
 	f.concluded, f.last = true, e
-	to := f.fate(e)
+	to := f.fateOf(e)
 	for i := range f.legs {
 		switch s := f.legs[i].state; {
 		case s == reserved, s == working:
@@ -112,7 +128,7 @@ func (f *Flight) meet(i int, to fate) {
 // told.
 func (f *Flight) arrive(a arrival) {
 	f.waiting--
-	f.settle(a.backend, a.answer)
+	f.accept(a.backend, a.answer)
 	was := f.verdict
 	if f.judge(); was == undecided && f.verdict == met && f.d.Policy.Type == Any {
 		f.deciding = a.backend
@@ -131,8 +147,8 @@ func (f *Flight) arriveLate(a arrival) {
 	}
 }
 
-// settle lets a backend's own answer stand.
-func (f *Flight) settle(i int, a Answer) {
+// accept lets a backend's own answer stand.
+func (f *Flight) accept(i int, a Answer) {
 	f.answers[i] = a
 	f.legs[i].state = answered
 	f.observe(i, &f.answers[i])

@@ -18,7 +18,7 @@ func (f *Flight) reserve(client context.Context, reserver Reserver) {
 		if refusal.Outcome == Skipped {
 			f.unwanted++
 		}
-		f.settle(i, refusal)
+		f.accept(i, refusal)
 	}
 	if ctx.Err() != nil {
 		f.conclude(endOf(ctx))
@@ -28,5 +28,5 @@ func (f *Flight) reserve(client context.Context, reserver Reserver) {
 		f.conclude(decided)
 		return
 	}
-	f.shade = f.cast(ctx, reserver)
+	f.shade = f.reserveShadows(ctx, reserver)
 }

@@ -49,8 +49,8 @@ type cast struct {
 	account     *memory.Account // nil where there was no room for the shadow
 }
 
-// cast reserves at the shadows whose turn it is.
-func (f *Flight) cast(ctx context.Context, reserver Reserver) *shade {
+// reserveShadows reserves at the shadows whose turn it is.
+func (f *Flight) reserveShadows(ctx context.Context, reserver Reserver) *shade {
 	var s *shade
 	for i := range f.d.Shadows {
 		if rand.IntN(100) >= f.d.Shadows[i].Percent {

@@ -12,8 +12,9 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// Visit is one request that has come to the gate. All of it is set before.
-type Visit struct {
+// Guest is a request that asks to be let in, and what is known of it before the gate has
+// looked. The gate changes nothing of it.
+type Guest struct {
 	// Writer has begun no response.
 	Writer  http.ResponseWriter
 	Request *http.Request
@@ -39,7 +40,7 @@ type Admission struct {
 }
 
 // step is a condition on the way in. It adds to the admission, or refuses.
-type step func(v *Visit, a *Admission) *Refusal
+type step func(guest *Guest, a *Admission) *Refusal
 
 // way is what every request passes, in an order in which nobody can make the proxy work for
 // nothing: what costs little comes first, addresses are limited before keys are tried, and
@@ -59,14 +60,14 @@ func (g *Gate) way() []step {
 
 // Admit reads a request and returns the call that it makes, or why it makes none: one of
 // the two is nil.
-func (g *Gate) Admit(v *Visit) (*Admission, *Refusal) {
-	r := v.Request
+func (g *Gate) Admit(guest *Guest) (*Admission, *Refusal) {
+	r := guest.Request
 	a := &Admission{hidden: g.hidden, Call: fanout.Call{
-		Method: r.Method, Host: r.Host, Header: r.Header, RequestID: v.ID, Client: v.Client, Memory: v.Memory,
+		Method: r.Method, Host: r.Host, Header: r.Header, RequestID: guest.ID, Client: guest.Client, Memory: guest.Memory,
 	}}
 	a.Call.Path, a.Call.Query, a.Call.HasQuery = split(r.RequestURI)
 	for _, pass := range g.steps {
-		if refusal := pass(v, a); refusal != nil {
+		if refusal := pass(guest, a); refusal != nil {
 			refusal.Caller, refusal.Read = a.Call.Caller, a.read
 			return nil, refusal
 		}
@@ -84,24 +85,24 @@ func (a *Admission) CloseInput() {
 }
 
 // breakLoop refuses what has passed the route before.
-func (g *Gate) breakLoop(v *Visit, _ *Admission) *Refusal {
-	if headers.HasVia(v.Request.Header, g.via) {
+func (g *Gate) breakLoop(guest *Guest, _ *Admission) *Refusal {
+	if headers.HasVia(guest.Request.Header, g.via) {
 		return loopDetected()
 	}
 	return nil
 }
 
-func (g *Gate) limitAddress(v *Visit, _ *Admission) *Refusal { return limit(g.early, v) }
+func (g *Gate) limitAddress(guest *Guest, _ *Admission) *Refusal { return limit(g.early, guest) }
 
-func (g *Gate) limitField(v *Visit, _ *Admission) *Refusal { return limit(g.late, v) }
+func (g *Gate) limitField(guest *Guest, _ *Admission) *Refusal { return limit(g.late, guest) }
 
-func limit(limiters []*Limiter, v *Visit) *Refusal {
+func limit(limiters []*Limiter, guest *Guest) *Refusal {
 	if len(limiters) == 0 {
 		return nil
 	}
 	now := time.Now()
 	for _, l := range limiters {
-		if wait, ok := l.allow(now, l.key(v.Request.Header, v.Client)); !ok {
+		if wait, ok := l.allow(now, l.key(guest.Request.Header, guest.Client)); !ok {
 			return rateLimited(l.config.Name, wait)
 		}
 	}
@@ -109,11 +110,11 @@ func limit(limiters []*Limiter, v *Visit) *Refusal {
 }
 
 // identify finds out who calls, where the route asks.
-func (g *Gate) identify(v *Visit, a *Admission) *Refusal {
+func (g *Gate) identify(guest *Guest, a *Admission) *Refusal {
 	if g.keys == nil {
 		return nil
 	}
-	caller, ok := g.keys.identify(v.Request.Header)
+	caller, ok := g.keys.identify(guest.Request.Header)
 	if !ok {
 		return unauthorized(g.keys.header)
 	}
@@ -122,12 +123,12 @@ func (g *Gate) identify(v *Visit, a *Admission) *Refusal {
 }
 
 // tell makes the fields that tell backends who calls.
-func (g *Gate) tell(v *Visit, a *Admission) *Refusal {
+func (g *Gate) tell(guest *Guest, a *Admission) *Refusal {
 	for _, kind := range g.tells {
-		if !v.Memory.Take(maxChain) {
+		if !guest.Memory.Take(maxChain) {
 			return OutOfMemory()
 		}
-		if value := g.chain(v.Request, kind); kind == routeconfig.ClientAddressForwarded {
+		if value := g.chain(guest.Request, kind); kind == routeconfig.ClientAddressForwarded {
 			a.Call.Forwarded = value
 		} else {
 			a.Call.XForwardedFor = value
@@ -138,7 +139,7 @@ func (g *Gate) tell(v *Visit, a *Admission) *Refusal {
 
 // prepareInput lets expressions read the call. What they make of it is taken from its
 // memory as they do.
-func (g *Gate) prepareInput(v *Visit, a *Admission) *Refusal {
+func (g *Gate) prepareInput(guest *Guest, a *Admission) *Refusal {
 	if !g.computes {
 		return nil
 	}
@@ -146,6 +147,6 @@ func (g *Gate) prepareInput(v *Visit, a *Admission) *Refusal {
 	a.Input = expression.NewInput(&expression.Request{
 		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, ClientIP: call.Client,
 		Header: call.Header, Hidden: g.hidden, Body: call.Body,
-	}, v.Memory)
+	}, guest.Memory)
 	return nil
 }

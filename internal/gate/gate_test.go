@@ -39,7 +39,7 @@ func admit(g *Gate, method, target string, modify ...func(*http.Request)) (*fano
 	for _, m := range modify {
 		m(r)
 	}
-	v := Visit{Writer: httptest.NewRecorder(), Request: r, Client: g.Client(r), Memory: testkit.Account()}
+	v := Guest{Writer: httptest.NewRecorder(), Request: r, Client: g.Client(r), Memory: testkit.Account()}
 	a, refusal := g.Admit(&v)
 	if refusal != nil {
 		return nil, refusal, known{v.Client, refusal.Caller}

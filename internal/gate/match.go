@@ -60,7 +60,7 @@ func (m *match) covers(path string) bool {
 }
 
 // match finds the most specific match of a call and notes the prefix.
-func (g *Gate) match(_ *Visit, a *Admission) *Refusal {
+func (g *Gate) match(_ *Guest, a *Admission) *Refusal {
 	call := &a.Call
 	// A receiver that cuts there sees another path than we do: in /..#x, a dot segment.
 	if strings.Contains(call.Path, "#") || strings.Contains(call.Query, "#") {

@@ -86,7 +86,7 @@ func TestRecordsHoldNoCredentials(t *testing.T) {
 	}
 	r.Header.Set("X-Till", "web-key")
 	r.Header.Set("X-Tenant", "acme")
-	a, refusal := g.Admit(&Visit{Request: r, Memory: testkit.Account()})
+	a, refusal := g.Admit(&Guest{Request: r, Memory: testkit.Account()})
 	if refusal != nil {
 		t.Fatalf("%+v", refusal)
 	}

@@ -31,8 +31,8 @@ func newValidation(config *routeconfig.Validation) validation {
 
 // readBody reads the body into the call. A call without a body passes every rule about
 // bodies.
-func (g *Gate) readBody(v *Visit, a *Admission) *Refusal {
-	r, rules := v.Request, &g.validation
+func (g *Gate) readBody(guest *Guest, a *Admission) *Refusal {
+	r, rules := guest.Request, &g.validation
 	if r.ContentLength == 0 {
 		a.read = true
 		return nil
@@ -40,7 +40,7 @@ func (g *Gate) readBody(v *Visit, a *Admission) *Refusal {
 	if r.ContentLength > 0 && !rules.admits(r.Header.Get("Content-Type")) {
 		return unsupportedType(rules.types)
 	}
-	content, refusal := rules.receive(v)
+	content, refusal := rules.receive(guest)
 	if refusal != nil {
 		return refusal
 	}
@@ -54,14 +54,14 @@ func (g *Gate) readBody(v *Visit, a *Admission) *Refusal {
 }
 
 // receive takes the body in, at its sender's pace but no slower than the rules allow.
-func (v *validation) receive(visit *Visit) (content []byte, refusal *Refusal) {
-	r, control := visit.Request, http.NewResponseController(visit.Writer)
+func (v *validation) receive(guest *Guest) (content []byte, refusal *Refusal) {
+	r, control := guest.Request, http.NewResponseController(guest.Writer)
 	// Not every writer has deadlines; the server's always do.
 	_ = control.SetReadDeadline(time.Now().Add(v.timeout))
 	var err error
-	yielded := visit.Memory.Receive(
+	yielded := guest.Memory.Receive(
 		func() { _ = control.SetReadDeadline(time.Now()) },
-		func() { content, err = body.Read(r.Body, r.ContentLength, v.maxSize, visit.Memory) },
+		func() { content, err = body.Read(r.Body, r.ContentLength, v.maxSize, guest.Memory) },
 	)
 	switch {
 	case err == nil:

@@ -57,7 +57,7 @@ func harmless(id string) bool {
 
 // visit is one request, from its arrival to its line in the log.
 type visit struct {
-	gate.Visit
+	gate.Guest
 
 	proxy     *Proxy
 	route     *route
@@ -82,7 +82,7 @@ func (v *visit) serve() {
 		v.refuse(refusal)
 		return
 	}
-	v.admission, refusal = v.route.gate.Admit(&v.Visit)
+	v.admission, refusal = v.route.gate.Admit(&v.Guest)
 	if refusal != nil {
 		v.refuse(refusal)
 		return
