@@ -18,7 +18,7 @@ type reservation struct {
 func (r *reservation) Attempts() int { return r.work.sent() }
 
 // Safe implements fanout.Reservation.
-func (r *reservation) Safe(*fanout.Call) bool { return r.work.request.Safe() }
+func (r *reservation) Safe() bool { return r.work.request.Safe() }
 
 // Cancel gives the ticket back.
 func (r *reservation) Cancel() { r.work.ticket.end(time.Now(), breaker.Unmade) }

@@ -34,5 +34,5 @@ type Reservation interface {
 	Attempts() int
 	// Safe reports whether the method that the backend gets is safe. It may be called at
 	// any time.
-	Safe(call *Call) bool
+	Safe() bool
 }

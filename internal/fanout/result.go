@@ -17,7 +17,6 @@ type Result struct {
 	// Memory is that of the call.
 	Memory *memory.Account
 
-	call *Call
 	legs []leg
 }
 
@@ -25,7 +24,7 @@ type Result struct {
 func (f *Flight) result() *Result {
 	r := &Result{
 		Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers),
-		Memory: f.call.Memory, call: f.call, legs: f.legs,
+		Memory: f.call.Memory, legs: f.legs,
 	}
 	switch {
 	case f.last == left:
@@ -47,7 +46,7 @@ func (f *Flight) result() *Result {
 func (r *Result) Affected() bool {
 	for i := range r.legs {
 		asked := r.legs[i].reservation
-		if asked != nil && !asked.Safe(r.call) && r.Answers[i].effective() {
+		if asked != nil && !asked.Safe() && r.Answers[i].effective() {
 			return true
 		}
 	}
