@@ -76,7 +76,7 @@ func TestQ8BadNewsWithinTenSeconds(t *testing.T) {
 		waitFor(time.Second)
 	}
 	for i, name := range []string{"one", "two"} {
-		counted.count(i, stats.Answers{Failed: map[string]uint64{"status": 3}, Faulty: 3})
+		counted.count(i, stats.Answers{Failed: map[stats.Reason]uint64{"status": 3}, Faulty: 3})
 		testkit.Eventually(t, "the failures of backend "+name+" show", func() bool {
 			b := get(t, route.Namespace, route.Name, &v1alpha1.FanoutRoute{}).Status.Backends
 			return len(b) == 4 && b[i].State == v1alpha1.BackendFailing && b[i].LastFailure != nil && b[i].LastFailure.Message == "status 503"

@@ -40,7 +40,7 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 	behind := map[string]bool{} // of whom it is known
 	if seen := r.Rates.Shown(s.key); seen != nil {
 		for _, p := range seen.Proxies {
-			behind[p.Name] = p.Reached && p.Document != s.hash
+			behind[p.Name] = p.Heard() && p.Document != s.hash
 		}
 	}
 	var again time.Duration

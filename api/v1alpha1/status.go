@@ -18,8 +18,9 @@ const (
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
 	// will serve it. What keeps Pods from being there is in its message. For at most
 	// 10 s after an edit it speaks of the generation that is still served. Reasons:
-	// Programmed, NoProxies, NoPods, Pending, ProxiesUnreachable, Refused (a child),
-	// ReplicaFailure (Pods, by quota, policy or webhook), ProgressDeadlineExceeded.
+	// Programmed, NoProxies, NoPods, Pending, ProxiesUnreachable, UnsupportedReport (of a
+	// proxy, by its version), Refused (a child), ReplicaFailure (Pods, by quota, policy or
+	// webhook), ProgressDeadlineExceeded.
 	ConditionProgrammed = "Programmed"
 	// ConditionReady sums up the three above and takes the reason of the one that hurts
 	// most: Accepted, then a known fault before what is not known yet. It is True with
@@ -58,6 +59,7 @@ const (
 	ReasonProgrammed              = "Programmed"
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"
+	ReasonUnsupportedReport       = "UnsupportedReport"
 	ReasonRefused                 = "Refused"
 	ReasonReplicaFailure          = "ReplicaFailure"
 	ReasonReady                   = "Ready"

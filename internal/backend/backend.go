@@ -15,12 +15,12 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/outgoing"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 // Options are those of a Backend. They outlive no plan; what must is in State.
@@ -92,8 +92,8 @@ func (o *Options) reading() reading {
 // byte for byte below its own.
 func (b *Backend) CheckPath(call *fanout.Call) error { return b.outgoing.Check(call) }
 
-// Circuit is the state of the circuit breaker at a time; "" without one.
-func (b *Backend) Circuit(now time.Time) breaker.Circuit { return b.state.breaker.Circuit(now) }
+// Circuit is the state of the circuit breaker at a time.
+func (b *Backend) Circuit(now time.Time) stats.Circuit { return b.state.breaker.Circuit(now) }
 
 // Hedges counts the attempts that were hedges, those of them whose answer stood, and
 // those that did not; ok is false where the backend is not hedged.

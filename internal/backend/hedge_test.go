@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -159,7 +159,7 @@ func TestCircuitOfABackendThatIsAlwaysTooLate(t *testing.T) {
 				t.Errorf("the answer is %v", a.Outcome)
 			}
 		}
-		if c := b.Circuit(time.Now()); c != breaker.Open {
+		if c := b.Circuit(time.Now()); c != stats.CircuitOpen {
 			t.Errorf("the circuit is %s", c)
 		}
 	})
@@ -311,7 +311,7 @@ func TestCircuit(t *testing.T) {
 		for range 2 {
 			ask(t, b, newCall("GET"))
 		}
-		if c := b.Circuit(time.Now()); c != breaker.Open {
+		if c := b.Circuit(time.Now()); c != stats.CircuitOpen {
 			t.Fatalf("the circuit is %s after two failures", c)
 		}
 		if a := ask(t, b, newCall("GET")); a.Outcome != fanout.Rejected || a.Reason != fanout.CircuitOpen || a.RetryAfter != 5*time.Second || len(seen.seen) != 2 {
@@ -319,7 +319,7 @@ func TestCircuit(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		seen.scripts = []exchangeScript{{after: time.Second, status: http.StatusOK}}
-		if c := b.Circuit(time.Now()); c != breaker.HalfOpen {
+		if c := b.Circuit(time.Now()); c != stats.CircuitHalfOpen {
 			t.Errorf("the circuit is %s when it may be probed", c)
 		}
 		probe, _ := b.Reserve(t.Context(), newCall("GET"), nil)
@@ -330,7 +330,7 @@ func TestCircuit(t *testing.T) {
 		if a := ask(t, b, newCall("GET")); a.Outcome != fanout.Succeeded {
 			t.Errorf("the probe: %+v", a)
 		}
-		if c := b.Circuit(time.Now()); c != breaker.Closed {
+		if c := b.Circuit(time.Now()); c != stats.CircuitClosed {
 			t.Errorf("the circuit is %s after a good probe", c)
 		}
 	})

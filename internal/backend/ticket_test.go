@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -49,7 +49,7 @@ func TestTicketsComeBackWhole(t *testing.T) {
 			b, _ := newBackend(t, limited(10, 1000*time.Hour, config), exchangeScript{status: 500})
 			ask(t, b, newCall("GET"))
 			time.Sleep(time.Second)
-			if c := b.Circuit(time.Now()); c != breaker.HalfOpen { // which lets two calls through
+			if c := b.Circuit(time.Now()); c != stats.CircuitHalfOpen { // which lets two calls through
 				t.Fatalf("%s: the circuit is %s", name, c)
 			}
 			first, _ := b.Reserve(t.Context(), newCall("GET"), nil)

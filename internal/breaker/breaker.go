@@ -11,16 +11,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-// Circuit is the state of a circuit breaker.
-type Circuit string
-
-// The states of a circuit breaker.
-const (
-	Closed   Circuit = "closed"   // calls pass
-	Open     Circuit = "open"     // calls are rejected
-	HalfOpen Circuit = "halfOpen" // a few calls probe the backend
-)
-
 // slots is how finely the window slides.
 const slots = 10
 
@@ -35,7 +25,7 @@ type Breaker struct {
 
 	mu         sync.Mutex
 	begun      time.Time // when the first result came: slots are counted from it
-	state      Circuit
+	state      stats.Circuit
 	generation uint64
 	until      time.Time // when it may be probed, while open
 	probing    int       // probes under way
@@ -71,7 +61,7 @@ func New(c *routeconfig.CircuitBreaker) *Breaker {
 	return &Breaker{
 		percent: c.FailurePercent, minimum: c.MinimumRequests, probes: c.HalfOpenRequests,
 		slot: max(time.Duration(c.Window)/slots, 1), openFor: time.Duration(c.OpenFor),
-		slow: time.Duration(c.SlowerThan), state: Closed,
+		slow: time.Duration(c.SlowerThan), state: stats.CircuitClosed,
 	}
 }
 
@@ -83,13 +73,13 @@ func (b *Breaker) Admit(now time.Time) (p Permit, wait time.Duration, ok bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state == Open {
+	if b.state == stats.CircuitOpen {
 		if now.Before(b.until) {
 			return Permit{}, b.until.Sub(now), false
 		}
-		b.become(HalfOpen)
+		b.become(stats.CircuitHalfOpen)
 	}
-	if b.state == HalfOpen {
+	if b.state == stats.CircuitHalfOpen {
 		if b.probing+b.passed >= b.probes {
 			return Permit{}, 0, false
 		}
@@ -118,7 +108,7 @@ func (b *Breaker) Report(now time.Time, p Permit, v Verdict) {
 	defer b.mu.Unlock()
 	switch {
 	case p.generation != b.generation:
-	case b.state == HalfOpen:
+	case b.state == stats.CircuitHalfOpen:
 		b.probed(now, v)
 	case v == Good, v == Fault:
 		b.count(now, v)
@@ -132,7 +122,7 @@ func (b *Breaker) Retract(now time.Time, p Permit) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state == Closed && p.generation == b.generation {
+	if b.state == stats.CircuitClosed && p.generation == b.generation {
 		b.add(now, 0, 1)
 	}
 }
@@ -144,7 +134,7 @@ func (b *Breaker) probed(now time.Time, v Verdict) {
 		b.open(now)
 	case Good:
 		if b.passed++; b.passed >= b.probes {
-			b.become(Closed)
+			b.become(stats.CircuitClosed)
 		}
 	case Unheard, Unmade: // another call may probe
 	}
@@ -182,25 +172,25 @@ func (b *Breaker) add(now time.Time, results, faulty int) {
 }
 
 func (b *Breaker) open(now time.Time) {
-	b.become(Open)
+	b.become(stats.CircuitOpen)
 	b.until = now.Add(b.openFor)
 }
 
-func (b *Breaker) become(c Circuit) {
+func (b *Breaker) become(c stats.Circuit) {
 	b.state, b.probing, b.passed = c, 0, 0
 	b.generation++
 	b.results = [slots]slot{}
 }
 
 // Circuit is the state at a time: one that may be probed is half open.
-func (b *Breaker) Circuit(now time.Time) Circuit {
+func (b *Breaker) Circuit(now time.Time) stats.Circuit {
 	if b == nil {
-		return ""
+		return stats.NoCircuit
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state == Open && !now.Before(b.until) {
-		return HalfOpen
+	if b.state == stats.CircuitOpen && !now.Before(b.until) {
+		return stats.CircuitHalfOpen
 	}
 	return b.state
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -15,7 +16,7 @@ import (
 type breakerModel struct {
 	config  routeconfig.CircuitBreaker
 	begun   time.Time // when the first result came
-	state   Circuit
+	state   stats.Circuit
 	since   int // number of the change of state that began it
 	openAt  time.Time
 	results []modelResult // since then
@@ -30,19 +31,19 @@ type modelResult struct {
 
 type modelPermit struct{ since int }
 
-func (m *breakerModel) turn(c Circuit) {
+func (m *breakerModel) turn(c stats.Circuit) {
 	m.state, m.results, m.probes, m.good = c, nil, 0, 0
 	m.since++
 }
 
 func (m *breakerModel) admit(now time.Time) (modelPermit, bool) {
-	if m.state == Open && !now.Before(m.openAt.Add(time.Duration(m.config.OpenFor))) {
-		m.turn(HalfOpen)
+	if m.state == stats.CircuitOpen && !now.Before(m.openAt.Add(time.Duration(m.config.OpenFor))) {
+		m.turn(stats.CircuitHalfOpen)
 	}
 	switch {
-	case m.state == Open, m.state == HalfOpen && m.probes == m.config.HalfOpenRequests:
+	case m.state == stats.CircuitOpen, m.state == stats.CircuitHalfOpen && m.probes == m.config.HalfOpenRequests:
 		return modelPermit{}, false
-	case m.state == HalfOpen:
+	case m.state == stats.CircuitHalfOpen:
 		m.probes++
 	}
 	return modelPermit{m.since}, true
@@ -53,14 +54,14 @@ func (m *breakerModel) report(now time.Time, p modelPermit, v Verdict) {
 		return
 	}
 	switch {
-	case m.state == HalfOpen && v == Unheard:
+	case m.state == stats.CircuitHalfOpen && v == Unheard:
 		m.probes--
-	case m.state == HalfOpen && v == Fault:
-		m.turn(Open)
+	case m.state == stats.CircuitHalfOpen && v == Fault:
+		m.turn(stats.CircuitOpen)
 		m.openAt = now
-	case m.state == HalfOpen:
+	case m.state == stats.CircuitHalfOpen:
 		if m.good++; m.good == m.config.HalfOpenRequests {
-			m.turn(Closed)
+			m.turn(stats.CircuitClosed)
 		}
 	case v != Unheard:
 		if m.begun.IsZero() {
@@ -68,7 +69,7 @@ func (m *breakerModel) report(now time.Time, p modelPermit, v Verdict) {
 		}
 		m.results = append(m.results, modelResult{now, v == Fault})
 		if m.tripped(now) {
-			m.turn(Open)
+			m.turn(stats.CircuitOpen)
 			m.openAt = now
 		}
 	}
@@ -107,7 +108,7 @@ func TestBreakerAgainstItsModel(t *testing.T) {
 			Window: testkit.Span(time.Duration(1+random.IntN(4)) * 10 * time.Second), OpenFor: testkit.Span(time.Duration(1+random.IntN(20)) * time.Second),
 			HalfOpenRequests: 1 + random.IntN(3),
 		}
-		b, m := New(&config), &breakerModel{config: config, state: Closed}
+		b, m := New(&config), &breakerModel{config: config, state: stats.CircuitClosed}
 		now := time.Unix(1_700_000_000, 0).UTC()
 		type pending struct {
 			ours  Permit
@@ -139,11 +140,11 @@ func TestBreakerAgainstItsModel(t *testing.T) {
 				t.Fatalf("schedule %d, step %d: %s, want %s", seed, step, b.state, m.state)
 			}
 			switch b.state {
-			case Open:
+			case stats.CircuitOpen:
 				opened++
-			case Closed:
+			case stats.CircuitClosed:
 				closed++
-			case HalfOpen:
+			case stats.CircuitHalfOpen:
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -18,7 +19,7 @@ func TestK7BreakerOutlivesAWallClockThatIsSetRight(t *testing.T) {
 	b.Report(testkit.Ahead(begun, 6*time.Minute+3*time.Second), Permit{}, Fault)
 	b.Report(testkit.Ahead(begun.Add(time.Second), 6*time.Minute+3*time.Second), Permit{}, Fault)
 	b.Report(begun.Add(time.Minute), Permit{}, Fault)
-	if b.state != Closed {
+	if b.state != stats.CircuitClosed {
 		t.Errorf("after one fault in a window of 30 s the breaker is %s, want closed", b.state)
 	}
 }
@@ -32,7 +33,7 @@ func TestK7BreakerOutlivesAWallClockThatIsSetForth(t *testing.T) {
 	begun := time.Now()
 	b.Report(begun, Permit{}, Fault)
 	b.Report(testkit.Ahead(begun.Add(time.Second), 6*time.Minute), Permit{}, Fault)
-	if b.state != Open {
+	if b.state != stats.CircuitOpen {
 		t.Errorf("after 2 faults within a second the breaker is %s, want open", b.state)
 	}
 }

@@ -139,9 +139,13 @@ func proxyRoutes(ctx context.Context, admin string, w wanted) ([]stats.RouteRepo
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask proxy at %s: status %s", admin, response.Status)
 	}
-	report := stats.Report{}
-	if err := json.NewDecoder(io.LimitReader(response.Body, statLimit)).Decode(&report); err != nil {
-		return nil, fmt.Errorf("read statistics: %w", err)
+	raw, err := io.ReadAll(io.LimitReader(response.Body, statLimit))
+	if err != nil {
+		return nil, fmt.Errorf("read statistics of proxy at %s: %w", admin, err)
+	}
+	report, err := stats.Decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read statistics of proxy at %s: %w", admin, err)
 	}
 	var out []stats.RouteReport
 	for i := range report.Routes {

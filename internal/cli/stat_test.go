@@ -28,6 +28,10 @@ func TestR7StatAsksTheCurrentContext(t *testing.T) {
 	standalone := httptest.NewServer(failing("home/orders"))
 	defer standalone.Close()
 	nobody := serveCluster(t, map[string]http.HandlerFunc{"lab/a": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }})
+	newer := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"version":2,"routes":{}}`)) }
+	later := httptest.NewServer(http.HandlerFunc(newer))
+	defer later.Close()
+	strange := serveCluster(t, map[string]http.HandlerFunc{"lab/a": newer})
 	none := filepath.Join(t.TempDir(), "none")
 	for name, row := range map[string]struct {
 		environment string
@@ -45,6 +49,8 @@ func TestR7StatAsksTheCurrentContext(t *testing.T) {
 		"one and all namespaces":             {kubeconfig, []string{"-n", "shop", "-A"}, "", "none of the others can be", ""},
 		"a namespace without proxies":        {kubeconfig, []string{"-n", "void"}, "", "", "no Pod in namespace void has a proxy"},
 		"proxies that do not answer":         {nobody, []string{"-A"}, "", "1 of 1 Pods did not say how they do, such as these: ask proxy lab/a: ", ""},
+		"proxies of a newer version":         {strange, []string{"-A"}, "", "ask proxy lab/a: the report has version 2, only 1 can be read here", ""},
+		"a standalone one of a newer one":    {none, []string{"--admin", later.URL}, "", "the report has version 2, only 1 can be read here", ""},
 		"the flag before the environment":    {none, []string{"--kubeconfig", kubeconfig}, "shop/orders", "", ""},
 		"a context by name":                  {kubeconfig, []string{"--context", "c"}, "shop/orders", "", ""},
 		"a context that is not there":        {kubeconfig, []string{"--context", "d"}, "", `context "d" does not exist`, ""},

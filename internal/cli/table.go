@@ -51,8 +51,8 @@ func reasons(a *stats.Answers, last *stats.Failure) string {
 	return strings.Join(list, ", ")
 }
 
-func byNumber(counts map[string]uint64) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+func byNumber(counts map[stats.Reason]uint64) []stats.Reason {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b stats.Reason) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 }

@@ -105,7 +105,7 @@ func (p *Proxy) status(w http.ResponseWriter, _ *http.Request) {
 
 // Report returns what /status says.
 func (p *Proxy) Report(now time.Time) *stats.Report {
-	report := &stats.Report{Ready: p.Ready(), Routes: []stats.RouteReport{}}
+	report := &stats.Report{Version: stats.ReportVersion, Ready: p.Ready(), Routes: []stats.RouteReport{}}
 	if reason := p.refused.Load(); reason != nil {
 		report.Refused = *reason
 	}
@@ -124,17 +124,18 @@ func (r *route) report(now time.Time) stats.RouteReport {
 	report := stats.RouteReport{
 		Namespace: r.config.Namespace,
 		Name:      r.config.Name,
+		Part:      r.part,
 		Missing:   r.missing(now),
 		Windows:   r.calls.Windows(now),
 	}
 	for i, b := range r.answers {
 		of := b.Report(now, r.names[i])
-		of.Circuit = string(r.backends[i].Circuit(now))
+		of.Circuit = r.backends[i].Circuit(now)
 		report.Backends = append(report.Backends, of)
 	}
 	for _, s := range r.shadows {
 		of := s.answers.Report(now, s.name)
-		of.Circuit, of.Shadow = string(s.Circuit(now)), true
+		of.Circuit, of.Shadow = s.Circuit(now), true
 		if s.config.Compare != routeconfig.CompareNone {
 			of.Compared = s.results.total()
 		}

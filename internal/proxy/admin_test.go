@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -132,6 +133,9 @@ func TestStatusAndMetrics(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.Ask("/status").Body), &report); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.HasPrefix(p.Ask("/status").Body, `{"version":1,`) {
+		t.Error("the version does not stand first on /status, where readers of every version look for it")
+	}
 	if report.Document != routeconfig.Hash(proxytest.Encode(t, route)) || !report.Ready || len(report.Routes) != 1 {
 		t.Errorf("report is %+v", report)
 	}
@@ -151,5 +155,32 @@ func TestStatusAndMetrics(t *testing.T) {
 		if !strings.Contains(metrics, line+"\n") {
 			t.Errorf("no metric %s", line)
 		}
+	}
+}
+
+// A route's part of the document has a hash of its own: an edit of another route, or other
+// places among routes, do not move it.
+func TestStatusNamesEachRoutesPart(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBackend(t, nil)
+	orders, other := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL))), testkit.Route("other", testkit.Receivers(testkit.Receiver("one", b.URL)))
+	p := proxytest.Serve(t, proxy.Options{}, orders, other)
+	parts := func() (document string, parts map[string]string) {
+		parts = map[string]string{}
+		report := p.Report(time.Now())
+		for _, r := range report.Routes {
+			parts[r.Name] = r.Part
+		}
+		return report.Document, parts
+	}
+	document, before := parts()
+	if hash, err := orders.Hash(); err != nil || before["orders"] != hash || before["orders"] == before["other"] {
+		t.Fatalf("the parts are %v, want %s for orders", before, hash)
+	}
+	orders.Dispatch.MaxInFlight++
+	p.Load(other, orders)
+	edited, after := parts()
+	if edited == document || after["orders"] == before["orders"] || after["other"] != before["other"] {
+		t.Errorf("an edit of orders turns %s, %v into %s, %v", document, before, edited, after)
 	}
 }

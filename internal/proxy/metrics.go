@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fanout-operator/fanout/internal/backend"
-	"github.com/fanout-operator/fanout/internal/breaker"
+	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -57,8 +57,8 @@ type metrics struct {
 func (m *metrics) route(r *route) {
 	calls, duration := r.calls.Total()
 	for outcome, n := range map[string]uint64{
-		"complete": calls.Complete, "partial": calls.Partial, "failed": calls.Failed,
-		"clientClosed": calls.ClientClosed, "refused": calls.Refused,
+		fanout.Complete.String(): calls.Complete, fanout.Partial.String(): calls.Partial, fanout.Unmet.String(): calls.Failed,
+		fanout.ClientClosed.String(): calls.ClientClosed, neverDispatched: calls.Refused,
 	} {
 		m.counter("fanout_calls_total", "Calls by what became of them.", n, prometheus.Labels{"outcome": outcome})
 	}
@@ -66,12 +66,15 @@ func (m *metrics) route(r *route) {
 	m.histogram("fanout_call_duration_seconds", "Time from a call's arrival to its response.", duration, nil)
 }
 
+// neverDispatched is the outcome of calls that were refused on the way in.
+const neverDispatched = "refused"
+
 // backend writes what belongs to a backend as it is configured: its counters begin
 // anew with it.
 func (m *metrics) backend(name string, b *backend.Backend) {
 	label := prometheus.Labels{"backend": name}
-	if circuit := b.Circuit(time.Now()); circuit != "" {
-		for _, state := range [...]breaker.Circuit{breaker.Closed, breaker.HalfOpen, breaker.Open} {
+	if circuit := b.Circuit(time.Now()); circuit != stats.NoCircuit {
+		for _, state := range stats.Circuits()[1:] {
 			m.gauge("fanout_circuit_state", "1 for the state that the circuit breaker is in.", boolean(circuit == state),
 				prometheus.Labels{"backend": name, "state": string(state)})
 		}
@@ -89,7 +92,7 @@ func (m *metrics) comparisons(s *shadow) {
 	}
 	for result, n := range s.results.total() {
 		m.counter("fanout_shadow_comparisons_total", "Answers of shadows by how they stand to their reference.", n,
-			prometheus.Labels{"backend": s.name, "result": result})
+			prometheus.Labels{"backend": s.name, "result": string(result)})
 	}
 }
 
@@ -102,18 +105,18 @@ func boolean(b bool) float64 {
 
 func (m *metrics) answers(name string, b *stats.Backend) {
 	answers, duration := b.Total()
-	count := func(outcome, reason string, n uint64) {
+	count := func(outcome fanout.Outcome, reason stats.Reason, n uint64) {
 		m.counter("fanout_answers_total", "Answers of backends by outcome and reason.", n,
-			prometheus.Labels{"backend": name, "outcome": outcome, "reason": reason})
+			prometheus.Labels{"backend": name, "outcome": outcome.String(), "reason": string(reason)})
 	}
-	count("succeeded", "", answers.Succeeded)
-	count("canceled", "", answers.Canceled)
-	count("skipped", "", answers.Skipped)
+	count(fanout.Succeeded, "", answers.Succeeded)
+	count(fanout.Canceled, "", answers.Canceled)
+	count(fanout.Skipped, "", answers.Skipped)
 	for reason, n := range answers.Failed {
-		count("failed", reason, n)
+		count(fanout.Failed, reason, n)
 	}
 	for reason, n := range answers.Rejected {
-		count("rejected", reason, n)
+		count(fanout.Rejected, reason, n)
 	}
 	label := prometheus.Labels{"backend": name}
 	m.counter("fanout_attempts_total", "HTTP exchanges with backends.", answers.Attempts, label)

@@ -38,6 +38,7 @@ type plan struct {
 type route struct {
 	id       string // namespace/name
 	config   *routeconfig.Route
+	part     string // hash of config
 	gate     *gate.Gate
 	backends []*backend.Backend
 	computes bool // a backend has expressions
@@ -138,6 +139,11 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory,
 		accessLog: newAccessLog(config.AccessLog, c.options.AccessLogSample),
 	}
+	part, err := config.Hash()
+	if err != nil {
+		return nil, fmt.Errorf("hash route: %w", err)
+	}
+	r.part = part
 	r.credentials = gate.Credentials(config)
 	via := pseudonym(r.id)
 	if config.Listener.TLSSecret != "" {

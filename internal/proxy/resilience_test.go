@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
 )
@@ -60,7 +61,7 @@ func TestCircuitIsShown(t *testing.T) {
 		}
 	})))
 	p := proxytest.Serve(t, proxy.Options{}, route)
-	circuit := func() string { return p.Report(time.Now()).Routes[0].Backends[0].Circuit }
+	circuit := func() stats.Circuit { return p.Report(time.Now()).Routes[0].Backends[0].Circuit }
 	if got := circuit(); got != "closed" {
 		t.Errorf("before any call the circuit is %q", got)
 	}

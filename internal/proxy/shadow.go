@@ -15,14 +15,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-// The results of a comparison.
-const (
-	resultSame         = "same"
-	resultOutcome      = "outcome"
-	resultBody         = "body"
-	resultIncomparable = "incomparable"
-)
-
 // shadow is a backend whose answers are compared and counted, and nothing else.
 type shadow struct {
 	*backend.Backend
@@ -49,22 +41,22 @@ func (c *comparisons) mayLog(now time.Time) bool {
 	return c.logged.Swap(second) != second
 }
 
-func (c *comparisons) count(result string) {
+func (c *comparisons) count(result stats.Comparison) {
 	switch result {
-	case resultSame:
+	case stats.Same:
 		c.same.Add(1)
-	case resultOutcome:
+	case stats.DifferentOutcome:
 		c.outcome.Add(1)
-	case resultBody:
+	case stats.DifferentBody:
 		c.body.Add(1)
-	case resultIncomparable:
+	case stats.Incomparable:
 		c.incomparable.Add(1)
 	}
 }
 
-func (c *comparisons) total() map[string]uint64 {
-	return map[string]uint64{
-		resultSame: c.same.Load(), resultOutcome: c.outcome.Load(), resultBody: c.body.Load(), resultIncomparable: c.incomparable.Load(),
+func (c *comparisons) total() map[stats.Comparison]uint64 {
+	return map[stats.Comparison]uint64{
+		stats.Same: c.same.Load(), stats.DifferentOutcome: c.outcome.Load(), stats.DifferentBody: c.body.Load(), stats.Incomparable: c.incomparable.Load(),
 	}
 }
 
@@ -86,12 +78,13 @@ func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, 
 	if s.config.Compare == routeconfig.CompareNone || a.Outcome == fanout.Skipped || a.Outcome == fanout.Rejected {
 		return
 	}
-	var result, pointer string
+	var result stats.Comparison
+	var pointer string
 	account.Do(len(a.Body)+len(reference.Body), func() { result, pointer = s.compare(a, reference, account) })
 	s.results.count(result)
-	if result != resultSame && result != resultIncomparable && s.results.mayLog(now) {
+	if result != stats.Same && result != stats.Incomparable && s.results.mayLog(now) {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
-			slog.String("differs", result), slog.String("at", pointer),
+			slog.String("differs", string(result)), slog.String("at", pointer),
 			slog.String("outcome", a.Outcome.String()), slog.Int("status", a.Status),
 			slog.String("referenceOutcome", reference.Outcome.String()), slog.Int("referenceStatus", reference.Status))
 	}
@@ -102,30 +95,30 @@ const maxPointer = 128
 
 // compare says how an answer stands to that of the reference, and where their bodies
 // part.
-func (s *shadow) compare(a, reference *fanout.Answer, account *memory.Account) (result, pointer string) {
+func (s *shadow) compare(a, reference *fanout.Answer, account *memory.Account) (result stats.Comparison, pointer string) {
 	switch reference.Outcome {
 	case fanout.Succeeded, fanout.Failed:
 	default:
-		return resultIncomparable, ""
+		return stats.Incomparable, ""
 	}
 	if a.Outcome != reference.Outcome || a.Status != reference.Status || a.Reason != reference.Reason {
-		return resultOutcome, ""
+		return stats.DifferentOutcome, ""
 	}
 	if s.config.Compare != routeconfig.CompareBody || bytes.Equal(a.Body, reference.Body) {
-		return resultSame, ""
+		return stats.Same, ""
 	}
 	var left, right rawjson.Scanner
 	ours, ok := left.Scan(a.Body)
 	theirs, both := right.Scan(reference.Body)
 	if !ok || !both {
-		return resultBody, ""
+		return stats.DifferentBody, ""
 	}
 	switch pointer, found := rawjson.Difference(ours, theirs, s.ignored, account); found {
 	case rawjson.Same:
-		return resultSame, ""
+		return stats.Same, ""
 	case rawjson.Unknown:
-		return resultIncomparable, ""
+		return stats.Incomparable, ""
 	default:
-		return resultBody, pointer[:min(len(pointer), maxPointer)]
+		return stats.DifferentBody, pointer[:min(len(pointer), maxPointer)]
 	}
 }

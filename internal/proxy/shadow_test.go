@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
 )
@@ -61,7 +62,7 @@ func TestShadowsAreCompared(t *testing.T) {
 		reference http.HandlerFunc
 		shadow    http.HandlerFunc
 		modify    func(*routeconfig.Backend)
-		result    string
+		result    stats.Comparison
 		at        string
 	}{
 		{"the same but for form", reply(200, `{"a":1,"b":[1.0]}`), reply(200, ` {"b":[1],"a":1e0}`), shadowing("Body"), "same", ""},
@@ -89,14 +90,14 @@ func TestShadowsAreCompared(t *testing.T) {
 				b := p.Report(time.Now()).Routes[0].Backends[1]
 				return b.Name == "candidate" && b.Shadow && b.Compared[row.result] == 1
 			})
-			if !strings.Contains(p.Ask("/metrics").Body, `fanout_shadow_comparisons_total{backend="candidate",namespace="shop",result="`+row.result+`",route="orders"} 1`) {
+			if !strings.Contains(p.Ask("/metrics").Body, `fanout_shadow_comparisons_total{backend="candidate",namespace="shop",result="`+string(row.result)+`",route="orders"} 1`) {
 				t.Error("the metrics do not have it")
 			}
 			lines := p.Log.Lines(t, "shadow differs")
 			if differs := row.result != "same"; differs != (len(lines) == 1) {
 				t.Fatalf("%d lines tell of it", len(lines))
 			}
-			if len(lines) == 1 && (lines[0]["differs"] != row.result || lines[0]["at"] != row.at) {
+			if len(lines) == 1 && (lines[0]["differs"] != string(row.result) || lines[0]["at"] != row.at) {
 				t.Errorf("the line is %v", lines[0])
 			}
 			if log := p.Log.String(); strings.Contains(log, "secret") || strings.Contains(log, "hidden") {

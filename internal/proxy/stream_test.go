@@ -14,6 +14,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
 )
@@ -163,7 +164,7 @@ func TestEndsOfStreams(t *testing.T) {
 		handler http.HandlerFunc
 		idle    time.Duration
 		leave   bool
-		reason  string
+		reason  stats.Reason
 	}{
 		{"the backend breaks off", func(w http.ResponseWriter, _ *http.Request) { begin(w); panic(http.ErrAbortHandler) }, time.Minute, false, "reset"},
 		{"the backend sends too little", func(w http.ResponseWriter, _ *http.Request) {

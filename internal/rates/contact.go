@@ -52,9 +52,10 @@ func (c *contact) choose(document string) int {
 	return laneFigures
 }
 
-// behind reports whether the proxy is about to serve another document.
+// behind reports whether the proxy is about to serve another document. Of one that cannot
+// be read nobody will know when it does.
 func (c *contact) behind(document string) bool {
-	return c.proxy.Document != document && c.hurried < maxHurried
+	return c.proxy.Unread == 0 && c.proxy.Document != document && c.hurried < maxHurried
 }
 
 // answered takes a report, and reports whether anything but figures has changed.
@@ -67,6 +68,9 @@ func (c *contact) answered(report *stats.Report, now time.Time) bool {
 	c.forget()
 	c.known, c.heardAt = true, now
 	c.proxy = Proxy{Name: c.target.Name, Reached: true, Document: report.Document, Refused: report.Refused}
+	if !report.Readable() {
+		c.proxy.Unread = report.Version
+	}
 	if len(report.Routes) > 0 {
 		c.keep(&report.Routes[0])
 	}

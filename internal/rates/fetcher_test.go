@@ -71,6 +71,43 @@ func TestL2FetcherBoundsWhatItReads(t *testing.T) {
 	}
 }
 
+// A proxy that speaks another version is there, and its words are not believed.
+func TestProxiesOfAnotherVersionAreTold(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	newer := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = w.Write([]byte(`{"version":2,"document":"h2","routes":[{"namespace":"shop","name":"orders","missing":[{"secret":"partner"}]}]}`))
+	})
+	ours := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"version":1,"document":"h2","routes":[{"namespace":"shop","name":"orders"}]}`))
+	})
+	poller := New(NewHTTPFetcher(), 10*time.Second, func(types.NamespacedName) {})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- poller.Run(ctx) }()
+	poller.Set(orders, []Target{{"a", newer}, {"b", ours}}, want("h3"))
+	testkit.Eventually(t, "both are heard", func() bool { return poller.Shown(orders) != nil })
+	o := poller.Shown(orders)
+	if a := o.Proxies[0]; a != (Proxy{Name: "a", Reached: true, Unread: 2}) || a.Heard() {
+		t.Errorf("the newer proxy is %+v", a)
+	}
+	if b := o.Proxies[1]; b != (Proxy{Name: "b", Reached: true, Document: "h2"}) || !b.Heard() {
+		t.Errorf("the other proxy is %+v", b)
+	}
+	if len(o.Sum.Missing) > 0 {
+		t.Errorf("what the newer one says is added up: %+v", o.Sum)
+	}
+	time.Sleep(3 * hurry)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the newer one was asked %d times in a hurry, want once: what it serves is not known by asking", n)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // L2: three Pods that answer a megabyte of short entries keep nobody from the poller's
 // lock, whose holders the reconciles wait for, and a proxy beside them is heard.
 func TestL2HostileReportsHoldNoLock(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 // call, and never heard to the end, is Slow: a dead one must not hide behind Any. Nothing is
 // known of one that was never heard and never given the time.
 func Judge(b *stats.BackendReport) v1alpha1.BackendState {
-	if b.Circuit == "open" || b.Circuit == "halfOpen" {
+	if b.Circuit == stats.CircuitOpen || b.Circuit == stats.CircuitHalfOpen {
 		return v1alpha1.BackendOpen
 	}
 	a := b.Windows[Window].Answers

@@ -20,7 +20,13 @@ type Proxy struct {
 	Document string
 	// Refused says why it refuses a newer document, empty otherwise.
 	Refused string
+	// Unread is the version of its report where that cannot be read here, 0 otherwise. It
+	// answers, and nothing of what it says is known.
+	Unread int
 }
+
+// Heard reports whether the proxy answered, and what it said is known.
+func (p Proxy) Heard() bool { return p.Reached && p.Unread == 0 }
 
 // Observation is what is known of one route's proxies.
 type Observation struct {

@@ -3,6 +3,7 @@ package rates
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +33,8 @@ type Want struct {
 	Backends, Secrets []string
 }
 
-// Fetcher asks a proxy. It obeys ctx, and reads and returns no more than bounds allow.
+// Fetcher asks a proxy. It fails with a stats.VersionError where that answers in a version
+// that cannot be read here. It obeys ctx, and reads and returns no more than bounds allow.
 // It is called from many goroutines at once.
 type Fetcher interface {
 	Fetch(ctx context.Context, url string, bounds *stats.Bounds) (*stats.Report, error)
@@ -193,15 +195,25 @@ func (p *Poller) look(now time.Time) (begun []*poll, stale []*watched, wait time
 // work makes a poll, and then those that wait in its lane.
 func (p *Poller) work(ctx context.Context, next *poll) {
 	for next != nil {
-		report, err := p.fetcher.Fetch(ctx, next.contact.target.URL, next.bounds)
-		if err != nil {
-			report = nil
-		}
+		report := p.ask(ctx, next)
 		if ctx.Err() != nil {
 			return
 		}
 		next = p.take(next, report)
 	}
+}
+
+// ask returns what the proxy of a poll says; nil where it does not answer, or with what no
+// proxy says. Of a report that cannot be read here it returns the version alone.
+func (p *Poller) ask(ctx context.Context, of *poll) *stats.Report {
+	report, err := p.fetcher.Fetch(ctx, of.contact.target.URL, of.bounds)
+	if other := (*stats.VersionError)(nil); errors.As(err, &other) {
+		return &stats.Report{Version: other.Version}
+	}
+	if err != nil {
+		return nil
+	}
+	return report
 }
 
 // take keeps what a poll brought and returns another one of its lane, if any may begin.

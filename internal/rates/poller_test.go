@@ -246,14 +246,14 @@ func TestForgottenRoutesAreNotPolled(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	failed := func(n uint64) map[string]uint64 { return map[string]uint64{"status": n} }
+	failed := func(n uint64) map[stats.Reason]uint64 { return map[stats.Reason]uint64{"status": n} }
 	for name, row := range map[string]struct {
 		answers stats.Answers
-		circuit string
+		circuit stats.Circuit
 		want    v1alpha1.BackendState
 	}{
 		"nothing":                       {stats.Answers{}, "", v1alpha1.BackendIdle},
-		"rejected only":                 {stats.Answers{Rejected: map[string]uint64{"rateLimited": 5}}, "", v1alpha1.BackendIdle},
+		"rejected only":                 {stats.Answers{Rejected: map[stats.Reason]uint64{"rateLimited": 5}}, "", v1alpha1.BackendIdle},
 		"all well":                      {stats.Answers{Succeeded: 100}, "", v1alpha1.BackendHealthy},
 		"callers' faults":               {stats.Answers{Succeeded: 1, Failed: failed(99)}, "", v1alpha1.BackendHealthy},
 		"a few faults":                  {stats.Answers{Succeeded: 96, Failed: failed(4), Faulty: 4}, "", v1alpha1.BackendHealthy},

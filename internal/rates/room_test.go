@@ -28,14 +28,15 @@ func newChatty(t *testing.T, backends int) *chatty {
 	for i := -224; i <= 96; i++ {
 		full.Counts = append(full.Counts, stats.Count{Bucket: i, N: 1 << 30})
 	}
-	words := map[string]uint64{}
+	words, compared := map[stats.Reason]uint64{}, map[stats.Comparison]uint64{}
 	for i := range 40 {
-		words[fmt.Sprint("word", i)] = 1
+		words[stats.Reason(fmt.Sprint("word", i))] = 1
+		compared[stats.Comparison(fmt.Sprint("word", i))] = 1
 	}
 	r := stats.RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]stats.CallsWindow{}}
 	for i := range backends {
 		windows := map[string]stats.AnswersWindow{Window: {Duration: full, Answers: stats.Answers{Failed: words, Rejected: words}}}
-		r.Backends = append(r.Backends, stats.BackendReport{Name: fmt.Sprint("b", i), Windows: windows, Compared: words})
+		r.Backends = append(r.Backends, stats.BackendReport{Name: fmt.Sprint("b", i), Windows: windows, Compared: compared})
 	}
 	for i := range 600 {
 		r.Missing = append(r.Missing, stats.MissingKey{Secret: "s", Key: strings.Repeat("k", 100) + fmt.Sprintf("-PLACE-%d", i), Message: strings.Repeat("m", 100)})

@@ -131,7 +131,7 @@ func resolvedRefs(in Input) verdict {
 	if v, ok := held(in, v1alpha1.ConditionResolvedRefs); ok {
 		return v
 	}
-	if in.Seen == nil || !slices.ContainsFunc(in.Seen.Proxies, func(p rates.Proxy) bool { return p.Reached }) {
+	if in.Seen == nil || !slices.ContainsFunc(in.Seen.Proxies, rates.Proxy.Heard) {
 		return unknown(v1alpha1.ReasonPending, untold)
 	}
 	var lines []string

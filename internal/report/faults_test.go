@@ -61,7 +61,7 @@ func TestN2LastFailureSaysWhy(t *testing.T) {
 func TestR1BackendsThatRefuseUsAreNotHealthy(t *testing.T) {
 	t.Parallel()
 	ref := &v1alpha1.SecretReference{SecretName: "partner"}
-	failed := func(n uint64) map[string]uint64 { return map[string]uint64{"status": n} }
+	failed := func(n uint64) map[stats.Reason]uint64 { return map[stats.Reason]uint64{"status": n} }
 	for name, row := range map[string]struct {
 		answers        stats.Answers
 		failure        *stats.Failure

@@ -119,7 +119,7 @@ func lastFailure(f *stats.Failure, shown *v1alpha1.BackendAuthentication) *v1alp
 	if f == nil {
 		return nil
 	}
-	reason := Cut(f.Reason, 32)
+	reason := Cut(string(f.Reason), 32)
 	message := reason
 	if f.Status != 0 {
 		message = fmt.Sprintf("%s %d", reason, f.Status)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 // programmed is observed: ready proxies report the document's hash. A new Pod
@@ -51,16 +52,23 @@ func served(in Input) verdict {
 	if len(seen) == 0 {
 		return no(v1alpha1.ReasonPending, "No proxy is ready")
 	}
-	var unreachable []string
+	var unreachable, unread []string
 	current := true
 	for _, p := range seen {
-		if !p.Reached {
+		switch {
+		case !p.Reached:
 			unreachable = append(unreachable, p.Name)
+		case !p.Heard():
+			unread = append(unread, fmt.Sprintf("%s (version %d)", p.Name, p.Unread))
 		}
 		current = current && p.Document == in.Document
 	}
 	if len(unreachable) > 0 {
 		return unknown(v1alpha1.ReasonProxiesUnreachable, "Proxies do not answer the operator: "+joined(unreachable, ", "))
+	}
+	if len(unread) > 0 {
+		return unknown(v1alpha1.ReasonUnsupportedReport, fmt.Sprintf("This operator reads version %d of what proxies say on /status, "+
+			"and these say it in another one: %s; give operator and proxies one version", stats.ReportVersion, joined(unread, ", ")))
 	}
 	if !current {
 		return no(v1alpha1.ReasonPending, behind(in, seen))

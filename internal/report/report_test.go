@@ -33,7 +33,7 @@ func input(modify ...func(*report.Input)) report.Input {
 		Seen: &rates.Observation{
 			Proxies: []rates.Proxy{{Name: "p1", Reached: true, Document: "h"}, {Name: "p2", Reached: true, Document: "h"}},
 			Sum: stats.RouteReport{Windows: map[string]stats.CallsWindow{}, Backends: []stats.BackendReport{
-				answers("one", stats.Answers{Succeeded: 1}), answers("two", stats.Answers{Succeeded: 9, Failed: map[string]uint64{"status": 1}}),
+				answers("one", stats.Answers{Succeeded: 1}), answers("two", stats.Answers{Succeeded: 9, Failed: map[stats.Reason]uint64{"status": 1}}),
 			}},
 		},
 	}
@@ -106,6 +106,15 @@ func TestConditions(t *testing.T) {
 		"a proxy that does not answer": {func(in *report.Input) { in.Seen.Proxies[1] = rates.Proxy{Name: "p2"} },
 			replace("Programmed=True/Programmed", "Programmed=Unknown/ProxiesUnreachable", "Ready=True/Ready", "Ready=Unknown/ProxiesUnreachable",
 				"Reconciling=False/Reconciled", "Reconciling=True/Reconciling"), "Proxies do not answer the operator: p2"},
+		"proxies of a newer version": {func(in *report.Input) {
+			in.Seen.Proxies = []rates.Proxy{{Name: "p1", Reached: true, Unread: 2}, {Name: "p2", Reached: true, Unread: 3}}
+		}, replace("Programmed=True/Programmed", "Programmed=Unknown/UnsupportedReport", "Ready=True/Ready", "Ready=Unknown/UnsupportedReport",
+			"ResolvedRefs=True/ResolvedRefs", "ResolvedRefs=Unknown/Pending", "Reconciling=False/Reconciled", "Reconciling=True/Reconciling"),
+			"This operator reads version 1 of what proxies say on /status, and these say it in another one: p1 (version 2), p2 (version 3); " +
+				"give operator and proxies one version"},
+		"one proxy of a newer version": {func(in *report.Input) { in.Seen.Proxies[1] = rates.Proxy{Name: "p2", Reached: true, Unread: 2} },
+			replace("Programmed=True/Programmed", "Programmed=Unknown/UnsupportedReport", "Ready=True/Ready", "Ready=Unknown/UnsupportedReport",
+				"Reconciling=False/Reconciled", "Reconciling=True/Reconciling"), "another one: p2 (version 2); give"},
 		"no proxies asked for": {func(in *report.Input) { in.Route.Spec.Proxy.Replicas = new(int32(0)) },
 			replace("Programmed=True/Programmed", "Programmed=False/NoProxies", "Ready=True/Ready", "Ready=True/NoProxies"), "spec.proxy.replicas is 0"},
 		"a Secret's key is missing (D7)": {func(in *report.Input) {
@@ -135,7 +144,7 @@ func TestConditions(t *testing.T) {
 		}, "ResolvedRefs=Unknown/Pending Accepted=True/AcceptedUnauthenticated Programmed=False/Pending Ready=False/Pending " +
 			"BackendsHealthy=Unknown/NoTraffic Reconciling=True/Reconciling Stalled=False/Reconciled", "No proxy has told yet"},
 		"a dead backend": {func(in *report.Input) {
-			in.Seen.Sum.Backends[1] = answers("two", stats.Answers{Failed: map[string]uint64{"timeout": 9}, Faulty: 9})
+			in.Seen.Sum.Backends[1] = answers("two", stats.Answers{Failed: map[stats.Reason]uint64{"timeout": 9}, Faulty: 9})
 		}, replace("BackendsHealthy=True/BackendsHealthy", "BackendsHealthy=False/BackendsFailing"), "two is Failing"},
 		"no traffic": {func(in *report.Input) { in.Seen.Sum.Backends = nil },
 			replace("BackendsHealthy=True/BackendsHealthy", "BackendsHealthy=Unknown/NoTraffic"), ""},
@@ -226,7 +235,7 @@ func TestQ8NothingIsHealthyOfWhichNothingIsKnown(t *testing.T) {
 		"no traffic": {func(in *report.Input) { in.Seen.Sum.Backends = nil }, ""},
 		"everything was refused by limits": {func(in *report.Input) {
 			for i := range in.Seen.Sum.Backends {
-				in.Seen.Sum.Backends[i] = answers(in.Seen.Sum.Backends[i].Name, stats.Answers{Rejected: map[string]uint64{"rateLimited": 3}})
+				in.Seen.Sum.Backends[i] = answers(in.Seen.Sum.Backends[i].Name, stats.Answers{Rejected: map[stats.Reason]uint64{"rateLimited": 3}})
 			}
 		}, ""},
 		"both have answered":     {func(*report.Input) {}, "2/2"},
@@ -235,7 +244,7 @@ func TestQ8NothingIsHealthyOfWhichNothingIsKnown(t *testing.T) {
 			in.Seen.Sum.Backends[1] = answers("two", stats.Answers{Canceled: 100, Late: 10})
 		}, "1/2"},
 		"one fails, of the other nothing is known": {func(in *report.Input) {
-			in.Seen.Sum.Backends = []stats.BackendReport{answers("two", stats.Answers{Failed: map[string]uint64{"timeout": 3}, Faulty: 3})}
+			in.Seen.Sum.Backends = []stats.BackendReport{answers("two", stats.Answers{Failed: map[stats.Reason]uint64{"timeout": 3}, Faulty: 3})}
 		}, "0/2"},
 		"a credential is missing before the first call": {func(in *report.Input) {
 			in.Seen.Sum.Backends = nil

@@ -1,7 +1,7 @@
 // Package routeconfig is the document: the versioned JSON that the operator
-// writes and the proxy reads, and the only contract between the two. It imports
-// nothing but the standard library, holds no secret, and a document that Decode
-// returned is valid.
+// writes and the proxy reads, and the first contract between the two; the report on
+// /status, in package stats, is the other one. It imports nothing but the standard
+// library, holds no secret, and a document that Decode returned is valid.
 package routeconfig
 
 import (
@@ -99,6 +99,15 @@ func Decode(b []byte) (*Document, error) {
 		return nil, fmt.Errorf("validate document: %w", err)
 	}
 	return d, nil
+}
+
+// Hash names the route's own part of the document, whatever other routes stand beside it.
+func (r *Route) Hash() (string, error) {
+	encoded, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("encode route %s/%s: %w", r.Namespace, r.Name, err)
+	}
+	return Hash(encoded), nil
 }
 
 // Hash names the content of an encoded document, and goes into annotations and

@@ -61,7 +61,7 @@ func (b *Backend) failed(now time.Time, a *fanout.Answer) {
 	if a.Faulty() || a.Refused {
 		b.series.count(now, countFaulty, 1)
 	}
-	b.failure.Store(&Failure{Reason: a.Reason.String(), Status: a.Status, Refused: a.Refused, Message: a.Detail, Time: now})
+	b.failure.Store(&Failure{Reason: ReasonOf(a.Reason), Status: a.Status, Refused: a.Refused, Message: a.Detail, Time: now})
 }
 
 func (b *Backend) canceled(now time.Time, a *fanout.Answer) {
@@ -126,7 +126,7 @@ func (t *sums) answers() Answers {
 		if r >= fanout.RateLimited {
 			counts = &a.Rejected
 		}
-		*counts = addReasons(*counts, map[string]uint64{r.String(): n})
+		*counts = addWords(*counts, map[Reason]uint64{ReasonOf(r): n})
 	}
 	return a
 }

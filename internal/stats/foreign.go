@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
 // A report comes from a Pod, and whoever may create Pods writes what it says. What it
@@ -60,12 +57,16 @@ func (b *Bounds) backends() int {
 }
 
 // Read reads what a foreign proxy says. It takes at most 1 MiB, and fails with
-// ErrUnbounded before it decodes more than the route's proxy can have to say.
+// ErrUnbounded before it decodes more than the route's proxy can have to say, or with a
+// VersionError where it is in a version that is not ours, however much that is.
 func (b *Bounds) Read(in io.Reader) ([]byte, error) {
 	limit := min(baseBytes+backendBytes*b.backends(), maxBytes)
 	raw, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
+	}
+	if err := checkVersion(raw); err != nil {
+		return nil, err
 	}
 	if len(raw) > limit || values(raw) > baseValues+backendValues*b.backends() {
 		return nil, ErrUnbounded
@@ -94,11 +95,13 @@ func values(raw []byte) (n int) {
 // can report, counters that cannot overflow when a million of them are added up. Times
 // are reckoned from now, whatever the Pod takes for the time.
 func (b *Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
-	foreign := &Report{}
-	if err := json.Unmarshal(raw, foreign); err != nil {
-		return nil, fmt.Errorf("decode report: %w", err)
+	foreign, err := Decode(raw)
+	if err != nil {
+		return nil, err
 	}
-	report := &Report{Ready: foreign.Ready, Refused: cut(foreign.Refused, maxMessage), Document: cut(foreign.Document, maxHash)}
+	report := &Report{
+		Version: foreign.Version, Ready: foreign.Ready, Refused: cut(foreign.Refused, maxMessage), Document: cut(foreign.Document, maxHash),
+	}
 	for i := range foreign.Routes {
 		if r := &foreign.Routes[i]; r.Namespace == b.Namespace && r.Name == b.Name {
 			report.Routes = []RouteReport{b.route(r, now)}
@@ -109,7 +112,7 @@ func (b *Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 }
 
 func (b *Bounds) route(r *RouteReport, now time.Time) RouteReport {
-	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: map[string]CallsWindow{}}
+	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Part: cut(r.Part, maxHash), Windows: map[string]CallsWindow{}}
 	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {
 		m := &r.Missing[i]
@@ -154,13 +157,13 @@ func ofSecret(key string) bool {
 
 // bounded is what of a backend's report a proxy can say.
 func (b *BackendReport) bounded(now time.Time) BackendReport {
-	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Shadow: b.Shadow, Compared: only(b.Compared, comparisons())}
+	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Shadow: b.Shadow, Compared: only(b.Compared, comparisons(), Comparison(Other))}
 	for _, w := range windows() {
 		if a, ok := b.Windows[w.name]; ok {
 			out.Windows[w.name] = AnswersWindow{Seconds: w.seconds(a.Seconds), Answers: a.Answers.bounded(), Duration: a.Duration.bounded()}
 		}
 	}
-	if slices.Contains(circuits(), b.Circuit) {
+	if slices.Contains(Circuits(), b.Circuit) {
 		out.Circuit = b.Circuit
 	}
 	if f := b.LastFailure; f != nil && slices.Contains(reasons(), f.Reason) && f.Status >= 0 && f.Status <= 999 {
@@ -197,7 +200,7 @@ func (c Calls) bounded() Calls {
 
 func (a Answers) bounded() Answers {
 	return Answers{
-		Succeeded: min(a.Succeeded, maxCount), Failed: only(a.Failed, reasons()), Rejected: only(a.Rejected, reasons()),
+		Succeeded: min(a.Succeeded, maxCount), Failed: only(a.Failed, reasons(), Other), Rejected: only(a.Rejected, reasons(), Other),
 		Canceled: min(a.Canceled, maxCount), Skipped: min(a.Skipped, maxCount), Faulty: min(a.Faulty, maxCount),
 		Late: min(a.Late, maxCount), Attempts: min(a.Attempts, maxCount),
 	}
@@ -211,36 +214,20 @@ func (h *Histogram) bounded() Histogram {
 	return out
 }
 
-// otherWord stands for all words that only a newer proxy can mean: what failed has
-// failed, whatever it is called.
-const otherWord = "other"
-
-// only returns counts by known words.
-func only(counts map[string]uint64, words []string) map[string]uint64 {
-	var out map[string]uint64
+// only returns counts by known words; those of all others stand by one more.
+func only[W ~string](counts map[W]uint64, known []W, other W) map[W]uint64 {
+	var out map[W]uint64
 	for word, n := range counts {
-		if !slices.Contains(words, word) {
-			word = otherWord
+		if !slices.Contains(known, word) {
+			word = other
 		}
 		if out == nil {
-			out = map[string]uint64{}
+			out = map[W]uint64{}
 		}
 		out[word] = min(out[word]+min(n, maxCount), maxCount)
 	}
 	return out
 }
-
-// reasons are the words for why an answer failed or was rejected.
-func reasons() []string {
-	var list []string
-	for r := fanout.NoReason + 1; r < fanout.Reason(fanout.Reasons); r++ {
-		list = append(list, r.String())
-	}
-	return list
-}
-
-// comparisons are the words for what became of a shadow's answer.
-func comparisons() []string { return []string{"same", "outcome", "body", "incomparable"} }
 
 // cut returns the beginning of a text, whole characters and none that control a terminal,
 // on which it may be shown, or the direction of what stands there. It keeps nothing of the

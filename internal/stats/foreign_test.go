@@ -26,12 +26,12 @@ func fullest() *Report {
 	for i := firstBucket; i <= lastBucket; i++ {
 		spread.Counts = append(spread.Counts, Count{i, 1<<32 - 1})
 	}
-	answers := Answers{Succeeded: 1 << 35, Failed: map[string]uint64{}, Canceled: 1 << 35, Skipped: 1 << 35, Faulty: 1 << 35, Late: 1 << 35, Attempts: 1 << 35}
+	answers := Answers{Succeeded: 1 << 35, Failed: map[Reason]uint64{}, Canceled: 1 << 35, Skipped: 1 << 35, Faulty: 1 << 35, Late: 1 << 35, Attempts: 1 << 35}
 	for r := fanout.NoReason + 1; r < fanout.RateLimited; r++ {
-		answers.Failed[r.String()] = 1 << 35
+		answers.Failed[ReasonOf(r)] = 1 << 35
 	}
 	of := BackendReport{Windows: map[string]AnswersWindow{}, Circuit: "halfOpen", Shadow: true,
-		Compared:    map[string]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
+		Compared:    map[Comparison]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
 		LastFailure: &Failure{Reason: "forbiddenAddress", Status: 599, Time: start, AgeSeconds: 3600}}
 	r := RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]CallsWindow{}}
 	for _, w := range windows() {
@@ -109,8 +109,8 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 		Missing: []MissingKey{{Secret: "partner", Key: "tls.KEY_-9"}, {Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
 		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: Counts{{0, maxCount}}}}},
 		Backends: []BackendReport{
-			{Name: "b0", Compared: map[string]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
-				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[string]uint64{"timeout": 2, "other": 3}}}}},
+			{Name: "b0", Compared: map[Comparison]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
+				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[Reason]uint64{"timeout": 2, "other": 3}}}}},
 			{Name: "b1", Windows: map[string]AnswersWindow{}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second), AgeSeconds: 3595}},
 		},
 	}}}

@@ -34,9 +34,9 @@ func (r *RouteReport) Kept(window string) *RouteReport {
 }
 
 // inSum is the sum of counts, by one word.
-func inSum(counts map[string]uint64) map[string]uint64 {
+func inSum(counts map[Reason]uint64) map[Reason]uint64 {
 	if n := sum(counts); n > 0 {
-		return map[string]uint64{otherWord: n}
+		return map[Reason]uint64{Other: n}
 	}
 	return nil
 }

@@ -7,11 +7,7 @@ import (
 
 // severity orders the states of circuit breakers: each proxy has its own, and the
 // worst is shown.
-func severity(circuit string) int { return slices.Index(circuits(), circuit) }
-
-// circuits are the states of circuit breakers, the worst last; the first is that of a
-// backend without one.
-func circuits() []string { return []string{"", "closed", "halfOpen", "open"} }
+func severity(c Circuit) int { return slices.Index(Circuits(), c) }
 
 // merger adds up reports. Its maps are places in the lists of all.
 type merger struct {
@@ -81,7 +77,7 @@ func (m *merger) addBackend(b *BackendReport) {
 		sum.Windows[name] = window
 	}
 	sum.Shadow = sum.Shadow || b.Shadow
-	sum.Compared = addReasons(sum.Compared, b.Compared)
+	sum.Compared = addWords(sum.Compared, b.Compared)
 	if severity(b.Circuit) > severity(sum.Circuit) {
 		sum.Circuit = b.Circuit
 	}

@@ -6,9 +6,13 @@ import (
 	"time"
 )
 
-// Report is what a proxy says on /status. It holds nothing secret, and figures
-// that add up over proxies.
+// Report is what a proxy says on /status: the second contract between proxies and those
+// who ask them, beside the document. It holds nothing secret, and figures that add up
+// over proxies.
 type Report struct {
+	// Version is ReportVersion in what a proxy says; 0 where a report names none, which is
+	// one of version 1. It stands first, here and in every version to come.
+	Version int `json:"version"`
 	// Document is the hash of the document served, empty before the first.
 	Document string `json:"document"`
 	// Refused says why a newer document is not served, empty otherwise.
@@ -21,11 +25,14 @@ type Report struct {
 // RouteReport is one route of a Report. Its windows are keyed by Window1m,
 // Window5m and Window1h.
 type RouteReport struct {
-	Namespace string                 `json:"namespace"`
-	Name      string                 `json:"name"`
-	Missing   []MissingKey           `json:"missing,omitempty"`
-	Windows   map[string]CallsWindow `json:"windows"`
-	Backends  []BackendReport        `json:"backends"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Part is the hash of the route's part of the document: it moves with what the route
+	// itself is asked for, whatever other routes the document holds.
+	Part     string                 `json:"part,omitempty"`
+	Missing  []MissingKey           `json:"missing,omitempty"`
+	Windows  map[string]CallsWindow `json:"windows"`
+	Backends []BackendReport        `json:"backends"`
 }
 
 // MissingKey is a key of a Secret that the route needs and the proxy lacks.
@@ -47,19 +54,17 @@ type BackendReport struct {
 	Name        string                   `json:"name"`
 	Windows     map[string]AnswersWindow `json:"windows"`
 	LastFailure *Failure                 `json:"lastFailure,omitempty"`
-	// Circuit is the state of the circuit breaker: closed, halfOpen or open; empty
-	// without one.
-	Circuit string `json:"circuit,omitempty"`
+	// Circuit is the state of the circuit breaker.
+	Circuit Circuit `json:"circuit,omitempty"`
 	// Shadow is set for a backend whose answers never count. Compared counts its answers
-	// since the start by what the comparison found: same, outcome, body, or incomparable
-	// where the reference had none in time.
-	Shadow   bool              `json:"shadow,omitempty"`
-	Compared map[string]uint64 `json:"compared,omitempty"`
+	// since the start by what the comparison found.
+	Shadow   bool                  `json:"shadow,omitempty"`
+	Compared map[Comparison]uint64 `json:"compared,omitempty"`
 }
 
 // Failure is a failed answer.
 type Failure struct {
-	Reason string `json:"reason"`
+	Reason Reason `json:"reason"`
 	Status int    `json:"status,omitempty"`
 	// Refused says that the backend refused the credential that it was shown.
 	Refused bool `json:"refused,omitempty"`
@@ -156,8 +161,8 @@ func (c Calls) SuccessRate() (rate float64, ok bool) {
 // Answers counts answers by outcome and reason.
 type Answers struct {
 	Succeeded uint64            `json:"succeeded"`
-	Failed    map[string]uint64 `json:"failed,omitempty"`
-	Rejected  map[string]uint64 `json:"rejected,omitempty"`
+	Failed    map[Reason]uint64 `json:"failed,omitempty"`
+	Rejected  map[Reason]uint64 `json:"rejected,omitempty"`
 	Canceled  uint64            `json:"canceled"`
 	Skipped   uint64            `json:"skipped"`
 	// Faulty are those failed answers that speak against the backend: timeout,
@@ -174,8 +179,8 @@ type Answers struct {
 // Add adds other counts.
 func (a *Answers) Add(other Answers) {
 	a.Succeeded += other.Succeeded
-	a.Failed = addReasons(a.Failed, other.Failed)
-	a.Rejected = addReasons(a.Rejected, other.Rejected)
+	a.Failed = addWords(a.Failed, other.Failed)
+	a.Rejected = addWords(a.Rejected, other.Rejected)
 	a.Canceled += other.Canceled
 	a.Skipped += other.Skipped
 	a.Faulty += other.Faulty
@@ -183,12 +188,12 @@ func (a *Answers) Add(other Answers) {
 	a.Attempts += other.Attempts
 }
 
-func addReasons(to, from map[string]uint64) map[string]uint64 {
+func addWords[W ~string](to, from map[W]uint64) map[W]uint64 {
 	if to == nil && len(from) > 0 {
-		to = make(map[string]uint64, len(from))
+		to = make(map[W]uint64, len(from))
 	}
-	for reason, n := range from {
-		to[reason] += n
+	for word, n := range from {
+		to[word] += n
 	}
 	return to
 }
@@ -214,7 +219,7 @@ func SuccessRate(succeeded, failed uint64) (rate float64, ok bool) {
 	return float64(succeeded) / float64(succeeded+failed), true
 }
 
-func sum(counts map[string]uint64) uint64 {
+func sum(counts map[Reason]uint64) uint64 {
 	var n uint64
 	for _, c := range counts {
 		n += c

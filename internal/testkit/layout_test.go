@@ -78,7 +78,7 @@ func TestImports(t *testing.T) {
 		"internal/report":      "api/v1alpha1 internal/rates internal/stats",
 		"internal/rates":       "api/v1alpha1 internal/stats",
 		"internal/bulk":        "",
-		"internal/proxy":       "internal/backend internal/breaker internal/bulk internal/combine internal/creds internal/dial internal/expression internal/fanout internal/gate internal/headers internal/memory internal/rawjson internal/routeconfig internal/stats",
+		"internal/proxy":       "internal/backend internal/bulk internal/combine internal/creds internal/dial internal/expression internal/fanout internal/gate internal/headers internal/memory internal/rawjson internal/routeconfig internal/stats",
 		"internal/gate":        "internal/body internal/creds internal/expression internal/fanout internal/headers internal/memory internal/routeconfig",
 		"internal/backend":     "internal/body internal/breaker internal/carrier internal/creds internal/dial internal/expression internal/fanout internal/h1 internal/h2 internal/headers internal/memory internal/outgoing internal/routeconfig internal/stats",
 		"internal/breaker":     "internal/fanout internal/routeconfig internal/stats",

@@ -1,0 +1,54 @@
+package stats
+
+import "github.com/fanout-operator/fanout/internal/fanout"
+
+// The words of a Report. Whoever writes, reads or shows one uses these types, so that a
+// word is spelt in one place; a word that is not among them comes from a newer proxy.
+
+// Reason says why an answer failed or was rejected: the word of a fanout.Reason, or Other.
+type Reason string
+
+// Other stands for all words that only a newer proxy can mean: what failed has failed,
+// whatever it is called.
+const Other Reason = "other"
+
+// ReasonOf is the word of a reason.
+func ReasonOf(r fanout.Reason) Reason { return Reason(r.String()) }
+
+// reasons are all words for why an answer failed or was rejected, but Other.
+func reasons() []Reason {
+	var list []Reason
+	for r := fanout.NoReason + 1; r < fanout.Reason(fanout.Reasons); r++ {
+		list = append(list, ReasonOf(r))
+	}
+	return list
+}
+
+// Circuit is the state of a backend's circuit breaker.
+type Circuit string
+
+// The states of a circuit breaker.
+const (
+	NoCircuit       Circuit = ""         // the backend has no breaker
+	CircuitClosed   Circuit = "closed"   // calls pass
+	CircuitHalfOpen Circuit = "halfOpen" // a few calls probe the backend
+	CircuitOpen     Circuit = "open"     // calls are rejected
+)
+
+// Circuits are the states, the worst last; the first is that of a backend without one.
+func Circuits() []Circuit { return []Circuit{NoCircuit, CircuitClosed, CircuitHalfOpen, CircuitOpen} }
+
+// Comparison says how the answer of a shadow stands to that of its reference.
+type Comparison string
+
+// The results of a comparison.
+const (
+	Same             Comparison = "same"
+	DifferentOutcome Comparison = "outcome"
+	DifferentBody    Comparison = "body"
+	Incomparable     Comparison = "incomparable" // the reference had none in time
+)
+
+func comparisons() []Comparison {
+	return []Comparison{Same, DifferentOutcome, DifferentBody, Incomparable}
+}
