@@ -19,6 +19,7 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/pods"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -58,7 +59,7 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 		logf.FromContext(ctx).Error(err, "pod not injected", "route", key)
 		return without("the FanoutRoute " + key.Name + " cannot be read")
 	}
-	if route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod) {
+	if route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || pods.HasSidecar(pod) {
 		return admission.Allowed("")
 	}
 	// A proxy of ours beside the document of another operator's version may not understand it.
@@ -174,7 +175,3 @@ func clash(pod *corev1.Pod, volumes []corev1.Volume, ports ...int32) string {
 	}
 	return ""
 }
-
-func hasSidecar(pod *corev1.Pod) bool { return slices.ContainsFunc(pod.Spec.InitContainers, isSidecar) }
-
-func isSidecar(c corev1.Container) bool { return c.Name == v1alpha1.SidecarName }

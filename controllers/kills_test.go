@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fanout-operator/fanout/internal/pods"
 )
 
 // R9: a kill is told once, one of long ago not by an operator that starts, and nothing is
@@ -32,7 +32,7 @@ func TestR9KillsAreToldOnce(t *testing.T) {
 			t.Errorf("step %d: a kill of Pod %s is news: %t, want %t", i, row.pod, got, row.want)
 		}
 	}
-	k.keep(route, []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{UID: "new"}}})
+	k.keep(route, []seenPod{{Facts: pods.Facts{UID: "new"}}})
 	if len(k.routes[route]) != 1 {
 		t.Errorf("of one Pod that is there %d are kept", len(k.routes[route]))
 	}

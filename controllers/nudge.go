@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/internal/report"
 )
 
 const (
@@ -46,7 +45,7 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 	var again time.Duration
 	for i := range s.pods {
 		pod := &s.pods[i]
-		if !behind[pod.Name] || !report.Ready(pod) {
+		if !behind[pod.Name] || !pod.Ready {
 			continue // it serves the document, or nobody knows yet what it serves
 		}
 		wait, err := r.nudgePod(ctx, s, pod, now)
@@ -60,10 +59,10 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 
 // nudgePod changes an annotation of a Pod whose time has come, and returns when
 // the next time is.
-func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Pod, now time.Time) (time.Duration, error) {
+func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *seenPod, now time.Time) (time.Duration, error) {
 	t, _ := r.nudges.get(s.key, pod.UID)
 	if t.document != s.hash {
-		t = recall(pod, s.hash, now)
+		t = recall(pod.object, s.hash, now)
 		r.nudges.set(s.key, pod.UID, t)
 	}
 	if t.count == maxNudges {
@@ -75,7 +74,7 @@ func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *corev1.Po
 	}
 	t.count++
 	t.at = now
-	err := r.annotate(ctx, pod, v1alpha1.DocumentAnnotation, s.hash, v1alpha1.NudgeAnnotation, strconv.Itoa(t.count))
+	err := r.annotate(ctx, pod.object, v1alpha1.DocumentAnnotation, s.hash, v1alpha1.NudgeAnnotation, strconv.Itoa(t.count))
 	if err != nil {
 		return 0, err
 	}

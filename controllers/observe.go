@@ -1,13 +1,10 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +25,7 @@ type scope struct {
 	route *v1alpha1.FanoutRoute
 
 	live   map[string]client.Object // children, by kind
-	pods   []corev1.Pod             // with a proxy of the route
+	pods   []seenPod                // with a proxy of the route
 	missed int                      // Pods that should have one as a sidecar
 	// conflict names an object that has a child's name and another owner.
 	conflict string
@@ -70,29 +67,6 @@ func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName)
 		return nil, err
 	}
 	return s, r.observePods(ctx, s)
-}
-
-func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
-	list := &corev1.PodList{}
-	err := r.Client.List(ctx, list, client.InNamespace(s.key.Namespace), client.MatchingLabels(desired.Selector(s.route)))
-	if err != nil {
-		return fmt.Errorf("list pods of %s: %w", s.key, err)
-	}
-	for i := range list.Items {
-		pod := &list.Items[i]
-		switch {
-		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
-			// of a Job that is done, or evicted: its proxy is no more
-		case s.route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || hasSidecar(pod):
-			s.pods = append(s.pods, *pod)
-		case pod.Labels["app.kubernetes.io/managed-by"] == desired.ManagedBy:
-			// a Pod of the Deployment that the route had before
-		case pod.DeletionTimestamp == nil:
-			s.missed++
-		}
-	}
-	slices.SortFunc(s.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	return nil
 }
 
 // desire compiles the route and builds its children. A spec that does not compile

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -36,11 +35,11 @@ func (m *podMemory[T]) set(route types.NamespacedName, pod types.UID, kept T) {
 }
 
 // keep forgets the Pods of a route that are gone.
-func (m *podMemory[T]) keep(route types.NamespacedName, pods []corev1.Pod) {
+func (m *podMemory[T]) keep(route types.NamespacedName, pods []seenPod) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for uid := range m.routes[route] {
-		if !slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.UID == uid }) {
+		if !slices.ContainsFunc(pods, func(p seenPod) bool { return p.UID == uid }) {
 			delete(m.routes[route], uid)
 		}
 	}

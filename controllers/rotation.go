@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/internal/report"
 )
 
 // rotations tell Pods of Secrets that have changed, where the operator watches their
@@ -72,8 +71,8 @@ func (x *rotations) forget(route types.NamespacedName) {
 
 // due says whether a Pod is to be told of these versions now, and when to look again;
 // 0 for not at all. A Pod that is seen for the first time has read them already.
-func (x *rotations) due(pod *corev1.Pod, route types.NamespacedName, versions string, now time.Time) (tell bool, again time.Duration) {
-	last, ok := x.pods.get(route, pod.UID)
+func (x *rotations) due(pod types.UID, route types.NamespacedName, versions string, now time.Time) (tell bool, again time.Duration) {
+	last, ok := x.pods.get(route, pod)
 	switch {
 	case !ok:
 		last = rotated{versions, 2, now}
@@ -84,7 +83,7 @@ func (x *rotations) due(pod *corev1.Pod, route types.NamespacedName, versions st
 	case last.count == 1:
 		again = nudgeAgain - now.Sub(last.at)
 	}
-	x.pods.set(route, pod.UID, last)
+	x.pods.set(route, pod, last)
 	return tell, again
 }
 
@@ -103,16 +102,16 @@ func (r *RouteReconciler) rotate(ctx context.Context, s *scope, now time.Time) (
 	var again time.Duration
 	for i := range s.pods {
 		pod := &s.pods[i]
-		if !report.Ready(pod) {
+		if !pod.Ready {
 			continue
 		}
-		tell, wait := r.rotations.due(pod, s.key, versions, now)
+		tell, wait := r.rotations.due(pod.UID, s.key, versions, now)
 		again = sooner(again, wait)
 		if !tell {
 			continue
 		}
-		count, _ := strconv.Atoi(pod.Annotations[v1alpha1.RotationAnnotation])
-		if err := r.annotate(ctx, pod, v1alpha1.RotationAnnotation, strconv.Itoa(count+1)); err != nil {
+		count, _ := strconv.Atoi(pod.object.Annotations[v1alpha1.RotationAnnotation])
+		if err := r.annotate(ctx, pod.object, v1alpha1.RotationAnnotation, strconv.Itoa(count+1)); err != nil {
 			return 0, err
 		}
 	}

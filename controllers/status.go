@@ -3,9 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -28,10 +26,8 @@ import (
 func (r *RouteReconciler) poll(s *scope) {
 	var targets []rates.Target
 	for i := range s.pods {
-		pod := &s.pods[i]
-		if port := adminPort(pod); (report.Started(pod) || report.Ready(pod)) && pod.Status.PodIP != "" && port != 0 {
-			host := net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(port)))
-			targets = append(targets, rates.Target{Name: pod.Name, URL: "http://" + host + "/status"})
+		if pod := &s.pods[i]; pod.StatusURL != "" {
+			targets = append(targets, rates.Target{Name: pod.Name, URL: pod.StatusURL})
 		}
 	}
 	s.asked = len(targets)
@@ -59,28 +55,13 @@ func lastDocument(s *scope) string {
 	return ""
 }
 
-func adminPort(pod *corev1.Pod) int32 {
-	list := pod.Spec.Containers
-	if i := slices.IndexFunc(pod.Spec.InitContainers, isSidecar); i >= 0 { // the application may have a port of that name
-		list = pod.Spec.InitContainers[i : i+1]
-	}
-	for i := range list {
-		for _, p := range list[i].Ports {
-			if p.Name == desired.AdminPortName {
-				return p.ContainerPort
-			}
-		}
-	}
-	return 0
-}
-
 // report writes the status where it differs from the one that is there. It returns
 // when to come again with what may wait; 0 for not at all.
 func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (time.Duration, error) {
 	in := report.Input{
 		Route: s.route, Operator: r.Proxies.Operator, Errors: s.errors, Conflict: s.conflict, Refused: s.refused, Document: s.hash,
 		URL: desired.URL(s.route), Selector: desired.Selector(s.route),
-		Absent: s.absent, Pods: s.pods, Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
+		Absent: s.absent, Pods: s.facts(), Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}
 	in.Unasked = s.asked > 0 && in.Seen == nil
 	again := r.edits.left(s.key, s.route, now)
@@ -94,7 +75,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	if s.route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
 		in.Replicas = int32(len(s.pods)) //nolint:gosec // a number of Pods
 		for i := range s.pods {
-			if report.Ready(&s.pods[i]) {
+			if s.pods[i].Ready {
 				in.ReadyReplicas++
 			}
 		}

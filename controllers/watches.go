@@ -19,7 +19,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
-	"github.com/fanout-operator/fanout/internal/report"
+	"github.com/fanout-operator/fanout/internal/pods"
 )
 
 // Events are routes of which something new is to be shown.
@@ -66,27 +66,12 @@ func routeOfPod(_ context.Context, pod client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
 }
 
-// podMatters leaves out our own annotations, which every nudge changes.
+// podMatters lets a Pod through whose facts have changed, which our own annotations, that
+// every nudge changes, are none of.
 func podMatters() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*corev1.Pod)
 		after, isPod := e.ObjectNew.(*corev1.Pod)
-		return !ok || !isPod || podStanding(before) != podStanding(after)
+		return !ok || !isPod || pods.Of(before) != pods.Of(after)
 	}}
-}
-
-// standing is what of a Pod matters to its route.
-type standing struct {
-	ip             string
-	phase          corev1.PodPhase
-	ready, deleted bool
-	trouble        string
-	killed         int64 // in seconds
-}
-
-func podStanding(pod *corev1.Pod) standing {
-	return standing{
-		ip: pod.Status.PodIP, phase: pod.Status.Phase, ready: report.Ready(pod), deleted: pod.DeletionTimestamp != nil,
-		trouble: report.Trouble(pod), killed: killedAt(pod).Unix(),
-	}
 }

@@ -118,7 +118,7 @@ func (l luck) input() report.Input {
 	in.Pods, in.Seen.Proxies = nil, nil
 	for i := range l.length(80) {
 		name := strings.Repeat("p", 250) + fmt.Sprint(i)
-		in.Pods = append(in.Pods, pod(name, corev1.ConditionTrue))
+		in.Pods = append(in.Pods, facts(pod(name, corev1.ConditionTrue)))
 		in.Seen.Proxies = append(in.Seen.Proxies, rates.Proxy{Name: name, Reached: l.IntN(9) == 0, Refused: l.text(9000)})
 	}
 	in.Deployment = deployment(failed(l.text(40_000)), progressing("False", "ProgressDeadlineExceeded", l.text(40_000)))
@@ -126,7 +126,7 @@ func (l luck) input() report.Input {
 		p := pod(strings.Repeat("q", 250), corev1.ConditionFalse)
 		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: l.text(60), Image: l.text(3000), State: corev1.ContainerState{
 			Waiting: &corev1.ContainerStateWaiting{Reason: [...]string{l.text(3000), "ImagePullBackOff", "InvalidImageName"}[l.IntN(3)], Message: l.text(3000)}}}}
-		in.Pods = append(in.Pods, p)
+		in.Pods = append(in.Pods, facts(p))
 	}
 	for range l.IntN(3) {
 		in.Remarks = append(in.Remarks, report.Remark{Reason: "MemoryLimitTooSmall", Message: l.text(3000)})

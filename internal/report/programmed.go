@@ -94,7 +94,7 @@ func asked(in Input) []rates.Proxy {
 	}
 	ready := map[string]bool{}
 	for i := range in.Pods {
-		ready[in.Pods[i].Name] = Ready(&in.Pods[i])
+		ready[in.Pods[i].Name] = in.Pods[i].Ready
 	}
 	var list []rates.Proxy
 	for _, p := range in.Seen.Proxies {

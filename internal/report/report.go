@@ -3,15 +3,13 @@
 package report
 
 import (
-	"slices"
-
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/pods"
 	"github.com/fanout-operator/fanout/internal/rates"
 )
 
@@ -46,7 +44,7 @@ type Input struct {
 	Replicas, ReadyReplicas int32
 	// Pods are those with a proxy of the route; Missed is the number of Pods that
 	// should have a sidecar and have none.
-	Pods   []corev1.Pod
+	Pods   []pods.Facts
 	Missed int
 	// Seen is what the proxies said; nil where nothing is known.
 	Seen *rates.Observation
@@ -78,37 +76,4 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 	status.Conditions = conditions(in, status.Backends)
 	status.ObservedGeneration = observed(in, status.Conditions)
 	return status
-}
-
-// Started reports whether the proxy of a Pod answers the operator, even where it takes
-// no calls yet: it may say what it lacks.
-func Started(pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
-		return false
-	}
-	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if c.Name == v1alpha1.SidecarName || c.Name == v1alpha1.ProxyName {
-			return c.Started != nil && *c.Started && c.State.Running != nil
-		}
-	}
-	return false
-}
-
-// Ready reports whether the proxy of a Pod takes calls. A sidecar does once it has
-// started, whatever the application says of itself.
-func Ready(pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
-		return false
-	}
-	for i := range pod.Status.InitContainerStatuses {
-		if c := &pod.Status.InitContainerStatuses[i]; c.Name == v1alpha1.SidecarName {
-			return c.Started != nil && *c.Started && c.State.Running != nil
-		}
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

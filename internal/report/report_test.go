@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/pods"
 	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/report"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -29,7 +30,7 @@ func input(modify ...func(*report.Input)) report.Input {
 		Remarks:    []report.Remark{{Reason: "AcceptedUnauthenticated", Message: "anyone may call"}},
 		Deployment: deployment(),
 		Route:      route, Document: "h", URL: "http://orders-fanout.shop.svc:8080", Selector: map[string]string{"a": "b"}, Now: now,
-		Pods: []corev1.Pod{pod("p1", corev1.ConditionTrue), pod("p2", corev1.ConditionTrue)},
+		Pods: []pods.Facts{facts(pod("p1", corev1.ConditionTrue)), facts(pod("p2", corev1.ConditionTrue))},
 		Seen: &rates.Observation{
 			Proxies: []rates.Proxy{{Name: "p1", Reached: true, Document: "h"}, {Name: "p2", Reached: true, Document: "h"}},
 			Sum: stats.RouteReport{Windows: map[string]stats.CallsWindow{}, Backends: []stats.BackendReport{
@@ -58,6 +59,8 @@ func deployment(modify ...func(*appsv1.Deployment)) *appsv1.Deployment {
 func answers(name string, a stats.Answers) stats.BackendReport {
 	return stats.BackendReport{Name: name, Windows: map[string]stats.AnswersWindow{rates.Window: {Seconds: 10, Answers: a}}}
 }
+
+func facts(p corev1.Pod) pods.Facts { return pods.Of(&p) }
 
 func pod(name string, ready corev1.ConditionStatus) corev1.Pod {
 	p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -100,7 +103,7 @@ func TestConditions(t *testing.T) {
 				"BackendsHealthy=Unknown/NoTraffic Reconciling=True/Reconciling Stalled=False/Reconciled", "No proxy is ready"},
 		"an old document": {func(in *report.Input) { in.Seen.Proxies[1].Document = "g" }, replace(pending...), "Not every ready proxy serves the spec yet"},
 		"a new Pod that is not ready yet": {func(in *report.Input) {
-			in.Pods = append(in.Pods, pod("p3", corev1.ConditionFalse))
+			in.Pods = append(in.Pods, facts(pod("p3", corev1.ConditionFalse)))
 			in.Seen.Proxies = append(in.Seen.Proxies, rates.Proxy{Name: "p3"})
 		}, t1, ""},
 		"a proxy that does not answer": {func(in *report.Input) { in.Seen.Proxies[1] = rates.Proxy{Name: "p2"} },

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -98,7 +97,7 @@ func hindered(in Input) hindrance {
 	}
 	var lines []string
 	for i := range in.Pods {
-		if line := Trouble(&in.Pods[i]); line != "" {
+		if line := in.Pods[i].Trouble; line != "" {
 			lines = append(lines, line)
 		}
 	}
@@ -118,57 +117,4 @@ func nameless(message, deployment string) string {
 	}
 	after = strings.TrimLeft(after, "abcdefghijklmnopqrstuvwxyz0123456789-")
 	return before + deployment + "-…" + nameless(after, deployment)
-}
-
-// Trouble is what keeps a Pod's proxy from starting, empty where nothing is known to. It
-// names no Pod and counts nothing, so that it stays the same while the trouble does. Of a
-// Pod with a sidecar the sidecar alone matters.
-func Trouble(pod *corev1.Pod) string {
-	if pod.DeletionTimestamp != nil || Ready(pod) {
-		return ""
-	}
-	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
-	if slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == v1alpha1.SidecarName }) {
-		statuses = slices.DeleteFunc(statuses, func(c corev1.ContainerStatus) bool { return c.Name != v1alpha1.SidecarName })
-	} else {
-		for _, c := range pod.Status.Conditions {
-			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason != "" {
-				return Cut(said(c.Reason, c.Message), maxLine)
-			}
-		}
-	}
-	for i := range statuses {
-		if line := halted(&statuses[i]); line != "" {
-			return Cut("container "+statuses[i].Name+": "+line, maxLine)
-		}
-	}
-	return ""
-}
-
-func said(reason, message string) string {
-	if message == "" {
-		return reason
-	}
-	return reason + ": " + message
-}
-
-// halted is why a container does not run. Kubelets alternate between two reasons for an
-// image that cannot be had, and between three states of a process that ends again and again;
-// their messages hold times and identifiers.
-func halted(c *corev1.ContainerStatus) string {
-	if w := c.State.Waiting; w != nil {
-		switch w.Reason {
-		case "", "ContainerCreating", "PodInitializing", "CrashLoopBackOff":
-		case "ErrImagePull", "ImagePullBackOff":
-			return fmt.Sprintf("ImagePullBackOff: image %q", c.Image)
-		case "CreateContainerConfigError", "InvalidImageName":
-			return said(w.Reason, w.Message)
-		default:
-			return w.Reason
-		}
-	}
-	if t := c.LastTerminationState.Terminated; t != nil && c.RestartCount > 0 && !c.Ready {
-		return fmt.Sprintf("CrashLoopBackOff: %s, exit code %d", t.Reason, t.ExitCode)
-	}
-	return ""
 }

@@ -171,36 +171,36 @@ func TestR2ReconcilingUntilTheRolloutIsComplete(t *testing.T) {
 		"unseen by its controller":   {func(in *report.Input) { in.Deployment = deployment(func(d *appsv1.Deployment) { d.Generation++ }) }, "", "InProgress"},
 		"an unsatisfiable nodeSelector": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, unschedulable("Unschedulable", "0/1 nodes are available"))
+			in.Pods = append(in.Pods, facts(unschedulable("Unschedulable", "0/1 nodes are available")))
 		}, "Unschedulable: 0/1 nodes are available", "InProgress"},
 		"a scheduling gate": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, unschedulable("SchedulingGated", "gated"))
+			in.Pods = append(in.Pods, facts(unschedulable("SchedulingGated", "gated")))
 		}, "SchedulingGated: gated", "InProgress"},
 		"an image that is not there": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, waiting("ErrImagePull", "rpc error"))
+			in.Pods = append(in.Pods, facts(waiting("ErrImagePull", "rpc error")))
 		}, `container proxy: ImagePullBackOff: image "ghcr.io/fanout:no"`, "InProgress"},
 		"and the kubelet waits": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, waiting("ImagePullBackOff", "Back-off"))
+			in.Pods = append(in.Pods, facts(waiting("ImagePullBackOff", "Back-off")))
 		}, `container proxy: ImagePullBackOff: image "ghcr.io/fanout:no"`, "InProgress"},
 		"a container that cannot be made": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, waiting("CreateContainerConfigError", `secret "x" not found`))
+			in.Pods = append(in.Pods, facts(waiting("CreateContainerConfigError", `secret "x" not found`)))
 		}, `CreateContainerConfigError: secret "x" not found`, "InProgress"},
 		"a process that ends": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, ending(corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}))
+			in.Pods = append(in.Pods, facts(ending(corev1.ContainerState{Running: &corev1.ContainerStateRunning{}})))
 		},
 			"container proxy: CrashLoopBackOff: Error, exit code 2", "InProgress"},
 		"and waits to be started": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, ending(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 40s"}}))
+			in.Pods = append(in.Pods, facts(ending(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 40s"}})))
 		}, "container proxy: CrashLoopBackOff: Error, exit code 2", "InProgress"},
 		"containers that are made": {func(in *report.Input) {
 			in.Deployment = stuck
-			in.Pods = append(in.Pods, waiting("ContainerCreating", ""))
+			in.Pods = append(in.Pods, facts(waiting("ContainerCreating", "")))
 		}, "", "InProgress"},
 		"paused with Pods of before": {func(in *report.Input) {
 			in.Deployment = deployment(counts(2, 0, 2), progressing("Unknown", "DeploymentPaused", ""), func(d *appsv1.Deployment) { d.Spec.Paused = true })
@@ -245,21 +245,6 @@ func TestR2ReconcilingUntilTheRolloutIsComplete(t *testing.T) {
 	lost := input(settled, noPods, func(in *report.Input) { in.Deployment = deployment(counts(2, 2, 0)) })
 	if got := brief(report.Status(lost), "Ready", "Reconciling"); got != "Ready=False/Pending Reconciling=False/Reconciled" {
 		t.Errorf("proxies that are lost later: %s", got)
-	}
-}
-
-// R2: of a Pod with a sidecar the sidecar alone matters, whatever the application is called.
-func TestR2TroubleOfApplicationsIsTheirs(t *testing.T) {
-	t.Parallel()
-	p := waiting("ImagePullBackOff", "")
-	p.Spec.InitContainers = []corev1.Container{{Name: v1alpha1.SidecarName}}
-	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: v1alpha1.SidecarName, Image: "fanout:no"}}
-	if got := report.Trouble(&p); got != "" {
-		t.Errorf("the application's trouble is told: %q", got)
-	}
-	p.Status.InitContainerStatuses[0].State.Waiting = &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}
-	if got := report.Trouble(&p); got != `container fanout-proxy: ImagePullBackOff: image "fanout:no"` {
-		t.Errorf("the sidecar's trouble is %q", got)
 	}
 }
 

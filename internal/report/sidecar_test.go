@@ -3,9 +3,7 @@ package report_test
 import (
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/rates"
@@ -58,27 +56,5 @@ func TestSidecarsInjectedGoesWithTheMode(t *testing.T) {
 	in.Route.Spec.Proxy.Mode = v1alpha1.ModeDeployment
 	if c := meta.FindStatusCondition(report.Status(in).Conditions, "SidecarsInjected"); c != nil {
 		t.Errorf("a Deployment has %+v", c)
-	}
-}
-
-// A sidecar serves as soon as it has started, whatever the application says.
-func TestReadySidecar(t *testing.T) {
-	t.Parallel()
-	p := pod("p1", corev1.ConditionFalse)
-	for _, row := range []struct {
-		state corev1.ContainerState
-		want  bool
-	}{
-		{corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, true},
-		{corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}, false},
-	} {
-		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: v1alpha1.SidecarName, Started: new(true), State: row.state}}
-		if report.Ready(&p) != row.want {
-			t.Errorf("%+v is ready: %v", row.state, !row.want)
-		}
-	}
-	p.DeletionTimestamp = &metav1.Time{}
-	if report.Ready(&p) {
-		t.Error("a Pod that goes is ready")
 	}
 }

@@ -1,0 +1,56 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/pods"
+)
+
+// seenPod is a Pod as a pass has seen it: its facts, and the object for what is written to it.
+type seenPod struct {
+	pods.Facts
+
+	object *corev1.Pod
+}
+
+// observePods reads the facts of the route's Pods, in the order of their names, and counts
+// those that should have a sidecar and have none.
+func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
+	list := &corev1.PodList{}
+	err := r.Client.List(ctx, list, client.InNamespace(s.key.Namespace), client.MatchingLabels(desired.Selector(s.route)))
+	if err != nil {
+		return fmt.Errorf("list pods of %s: %w", s.key, err)
+	}
+	for i := range list.Items {
+		seen := seenPod{pods.Of(&list.Items[i]), &list.Items[i]}
+		switch {
+		case seen.Done:
+			// of a Job that is done, or evicted: its proxy is no more
+		case s.route.Spec.Proxy.Mode != v1alpha1.ModeSidecar || seen.Sidecar:
+			s.pods = append(s.pods, seen)
+		case seen.object.Labels["app.kubernetes.io/managed-by"] == desired.ManagedBy:
+			// a Pod of the Deployment that the route had before
+		case !seen.Leaving:
+			s.missed++
+		}
+	}
+	slices.SortFunc(s.pods, func(a, b seenPod) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// facts are those of the route's Pods.
+func (s *scope) facts() []pods.Facts {
+	list := make([]pods.Facts, len(s.pods))
+	for i := range s.pods {
+		list[i] = s.pods[i].Facts
+	}
+	return list
+}
