@@ -4,10 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -22,11 +19,6 @@ const (
 
 // sum names a content.
 type sum [sha256.Size]byte
-
-type appliedID struct {
-	route types.NamespacedName
-	kind  string
-}
 
 // applied is what is known of one child.
 type applied struct {
@@ -51,20 +43,16 @@ type write struct {
 	blind bool
 }
 
-// appliedIntents remembers what children were to be. What it does not know, after a
-// restart, is read from the children. Its methods are safe for concurrent use; of one child
-// there is one pass at a time.
-type appliedIntents struct {
-	mu   sync.Mutex
-	last map[appliedID]applied
-}
+// appliedIntents remembers what the children of a route were to be, by kind. What it does
+// not know, after a restart, is read from the children.
+type appliedIntents struct{ last map[string]applied }
 
 // stands reports whether the live object, at this version, is as intended. ours reads
 // what it holds of ours, and is asked where the version is a new one. What cannot be read
 // does not stand: the API server takes lists with a key that is there twice, which
 // client-go's typed reading refuses.
-func (a *appliedIntents) stands(id appliedID, intent sum, version string, ours func() (sum, error)) (bool, error) {
-	last := a.get(id)
+func (a *appliedIntents) stands(kind string, intent sum, version string, ours func() (sum, error)) (bool, error) {
+	last := a.last[kind]
 	same := last.intent == intent
 	if same && last.version == version {
 		return true, nil
@@ -80,13 +68,13 @@ func (a *appliedIntents) stands(id appliedID, intent sum, version string, ours f
 		last = applied{intent: intent}
 	}
 	last.version, last.kept = version, kept
-	a.set(id, last)
+	a.set(kind, last)
 	return true, nil
 }
 
 // wait returns how long the next write of an intent has to wait.
-func (a *appliedIntents) wait(id appliedID, intent sum, now time.Time) time.Duration {
-	last := a.get(id)
+func (a *appliedIntents) wait(kind string, intent sum, now time.Time) time.Duration {
+	last := a.last[kind]
 	if last.count == 0 || last.intent != intent || now.Sub(last.at) >= forgiven {
 		return 0
 	}
@@ -95,44 +83,26 @@ func (a *appliedIntents) wait(id appliedID, intent sum, now time.Time) time.Dura
 }
 
 // record notes a write. It returns how many of this intent are known to have been undone.
-func (a *appliedIntents) record(id appliedID, intent sum, made write, now time.Time) int {
+func (a *appliedIntents) record(kind string, intent sum, made write, now time.Time) int {
 	next := applied{intent: intent, version: made.version, kept: made.kept, count: 1, at: now}
-	if last := a.get(id); last.intent == intent && now.Sub(last.at) < forgiven {
+	if last := a.last[kind]; last.intent == intent && now.Sub(last.at) < forgiven {
 		next.count, next.sighted = last.count+1, last.sighted
 	}
 	if !made.blind {
 		next.sighted++
 	}
-	a.set(id, next)
+	a.set(kind, next)
 	if made.blind {
 		return 0
 	}
 	return next.sighted - 1
 }
 
-func (a *appliedIntents) get(id appliedID) applied {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.last[id]
-}
-
-func (a *appliedIntents) set(id appliedID, to applied) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (a *appliedIntents) set(kind string, to applied) {
 	if a.last == nil {
-		a.last = map[appliedID]applied{}
+		a.last = map[string]applied{}
 	}
-	a.last[id] = to
-}
-
-func (a *appliedIntents) forget(route types.NamespacedName) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for id := range a.last {
-		if id.route == route {
-			delete(a.last, id)
-		}
-	}
+	a.last[kind] = to
 }
 
 func digest(value any) (sum, error) {

@@ -3,15 +3,13 @@ package controllers
 import (
 	"testing"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // L8: an intent that does not last is written at doubling pauses, another one at once, and
 // what has lasted for long is forgiven.
 func TestL8WritesThatDoNotLastBackOff(t *testing.T) {
 	t.Parallel()
-	id, start := appliedID{types.NamespacedName{Name: "a"}, "Service"}, time.Now()
+	id, start := "Service", time.Now()
 	a := &appliedIntents{}
 	var at []time.Duration
 	for after := time.Duration(0); after <= 5*time.Minute; after += time.Second / 2 {

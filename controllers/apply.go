@@ -46,7 +46,6 @@ func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 func (r *RouteReconciler) applyChild(
 	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
 ) error {
-	id := appliedID{s.key, kind.name}
 	wanted, err := digest(intent)
 	if err != nil {
 		return fmt.Errorf("encode %s of %s: %w", kind.name, s.key, err)
@@ -54,11 +53,11 @@ func (r *RouteReconciler) applyChild(
 	var unread error
 	if live != nil && !asleep(s, live) {
 		var stands bool
-		if stands, unread = r.applied.stands(id, wanted, live.GetResourceVersion(), func() (sum, error) { return kind.ours(live) }); stands {
+		if stands, unread = s.memory.applied.stands(kind.name, wanted, live.GetResourceVersion(), func() (sum, error) { return kind.ours(live) }); stands {
 			return nil
 		}
 	}
-	if wait := r.applied.wait(id, wanted, s.now); wait > 0 {
+	if wait := s.memory.applied.wait(kind.name, wanted, s.now); wait > 0 {
 		s.again = sooner(s.again, wait)
 		s.stale = s.stale || kind.name == "Deployment"
 		return nil
@@ -74,7 +73,7 @@ func (r *RouteReconciler) applyChild(
 	if d, ok := s.live[kind.name].(*appsv1.Deployment); ok && d.Status.ObservedGeneration < d.Generation {
 		s.stale = true
 	}
-	if r.applied.record(id, wanted, made, s.now) == undoneTold && live != nil {
+	if s.memory.applied.record(kind.name, wanted, made, s.now) == undoneTold && live != nil {
 		r.tellUndone(ctx, s, kind.name, live)
 	}
 	return nil
@@ -148,15 +147,14 @@ func (k childKind) left(object client.Object) write {
 
 // deleteChild keeps the pace of writes: whoever brings it back may do so for ever.
 func (r *RouteReconciler) deleteChild(ctx context.Context, s *scope, kind childKind, live client.Object) error {
-	id := appliedID{s.key, kind.name}
-	if wait := r.applied.wait(id, sum{}, s.now); wait > 0 {
+	if wait := s.memory.applied.wait(kind.name, sum{}, s.now); wait > 0 {
 		s.again = sooner(s.again, wait)
 		return nil
 	}
 	if err := r.Client.Delete(ctx, live, client.Preconditions{UID: new(live.GetUID())}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete %s of %s: %w", kind.name, s.key, err)
 	}
-	r.applied.record(id, sum{}, write{}, s.now)
+	s.memory.applied.record(kind.name, sum{}, write{}, s.now)
 	return nil
 }
 

@@ -63,8 +63,8 @@ type sight struct {
 	mine     bool   // what is wanted
 }
 
-func (i sight) scope(start time.Time) *scope {
-	s := &scope{key: types.NamespacedName{Namespace: "shop", Name: "orders"}, now: start.Add(i.after), live: map[string]client.Object{}}
+func (i sight) scope(start time.Time, memory *memory) *scope {
+	s := &scope{memory: memory, key: types.NamespacedName{Namespace: "shop", Name: "orders"}, now: start.Add(i.after), live: map[string]client.Object{}}
 	s.route = &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders", Generation: 1, UID: "orders-uid"}}
 	s.route.Status.Operator, s.route.Status.ObservedGeneration = i.operator, 1
 	if i.edited {
@@ -110,9 +110,9 @@ func TestL8NeglectedRoutesAreTakenOver(t *testing.T) {
 		},
 	} {
 		l, start := &ledger{}, time.Now()
-		r := claimant(l)
+		r, kept := claimant(l), &memory{}
 		for i, seen := range row {
-			s := seen.scope(start)
+			s := seen.scope(start, kept)
 			mine, err := r.own(t.Context(), s)
 			if err != nil || mine != seen.mine {
 				t.Errorf("%s: pass %d says %v, %v", name, i, mine, err)
@@ -131,8 +131,9 @@ func TestL8NeglectedRoutesAreTakenOver(t *testing.T) {
 // that one. It may be elsewhere now, and live: its mark keeps nobody from a new route.
 func TestR11MarksOfOrphansKeepNobodyOff(t *testing.T) {
 	t.Parallel()
+	kept := &memory{}
 	orphaned := func(after time.Duration, operator string) *scope {
-		s := sight{after: after, operator: operator, children: true, mark: "theirs/a", edited: true}.scope(time.Unix(0, 0))
+		s := sight{after: after, operator: operator, children: true, mark: "theirs/a", edited: true}.scope(time.Unix(0, 0), kept)
 		for _, child := range s.live {
 			child.SetOwnerReferences(nil)
 		}
@@ -141,6 +142,7 @@ func TestR11MarksOfOrphansKeepNobodyOff(t *testing.T) {
 	if mine, err := claimant(&ledger{}).own(t.Context(), orphaned(0, "")); !mine || err != nil {
 		t.Errorf("a new route beside marked orphans: %v, %v", mine, err)
 	}
+	kept = &memory{}
 	r := claimant(&ledger{})
 	for _, after := range [...]time.Duration{0, 59 * time.Second} {
 		if mine, err := r.own(t.Context(), orphaned(after, "theirs/a")); mine || err != nil {
@@ -156,7 +158,7 @@ func TestR11MarksOfOrphansKeepNobodyOff(t *testing.T) {
 // when the objects were made, or none.
 func TestR11OrphansMayLackLabelsOfTheTemplate(t *testing.T) {
 	t.Parallel()
-	route := sight{}.scope(time.Now()).route
+	route := sight{}.scope(time.Now(), nil).route
 	left := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Labels: desired.Labels(route)}}
 	route.Spec.Proxy.Template = &v1alpha1.PodTemplate{Labels: map[string]string{"team": "shop"}}
 	if !orphaned(left, route) {
@@ -169,13 +171,13 @@ func TestR11OrphansMayLackLabelsOfTheTemplate(t *testing.T) {
 func TestL8ClaimsHaveABudget(t *testing.T) {
 	t.Parallel()
 	l, start := &ledger{}, time.Now()
-	r := claimant(l)
+	r, kept := claimant(l), &memory{}
 	for i := range 600 {
 		seen := sight{after: time.Duration(i) * time.Second, children: true}
 		if i%10 == 5 {
 			seen.operator, seen.mark = "theirs/a", "theirs/a"
 		}
-		if _, err := r.own(t.Context(), seen.scope(start)); err != nil {
+		if _, err := r.own(t.Context(), seen.scope(start, kept)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -188,7 +190,7 @@ func TestL8ClaimsHaveABudget(t *testing.T) {
 func TestL8RouteThatGoesMeanwhileIsNoError(t *testing.T) {
 	t.Parallel()
 	l := &ledger{answer: apierrors.NewNotFound(schema.GroupResource{Resource: "fanoutroutes"}, "orders")}
-	r, s := claimant(l), sight{}.scope(time.Now())
+	r, s := claimant(l), sight{}.scope(time.Now(), &memory{})
 	if mine, err := r.own(t.Context(), s); mine || err != nil {
 		t.Errorf("a claim says %v, %v", mine, err)
 	}

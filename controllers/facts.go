@@ -43,6 +43,7 @@ func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
 		}
 	}
 	slices.SortFunc(s.pods, func(a, b seenPod) int { return cmp.Compare(a.Name, b.Name) })
+	s.memory.keep(s.pods)
 	return nil
 }
 

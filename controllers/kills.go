@@ -4,7 +4,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fanout-operator/fanout/internal/pods"
 )
@@ -13,30 +12,33 @@ import (
 // operator that starts does not repeat what the one before has told.
 const killNews = time.Minute
 
-// kills remembers when the proxies of Pods were killed last; the zero time is never.
-type kills struct{ podMemory[time.Time] }
+// killed is when the proxy of a Pod was killed last, the zero time for never, as far as it
+// was seen.
+type killed struct {
+	seen bool
+	at   time.Time
+}
 
-// isNews notes when a Pod's proxy was killed last, and reports whether nobody was told yet.
-func (k *kills) isNews(route types.NamespacedName, pod types.UID, at, now time.Time) bool {
-	last, seen := k.get(route, pod)
-	k.set(route, pod, at)
-	if !seen {
+// isNews notes when the proxy was killed last, and reports whether nobody was told yet.
+func (k *killed) isNews(at, now time.Time) bool {
+	last := *k
+	*k = killed{true, at}
+	if !last.seen {
 		return !at.IsZero() && now.Sub(at) < killNews
 	}
-	return at.After(last)
+	return at.After(last.at)
 }
 
 // tellKills tells of proxies that were killed for want of memory. A container that starts
 // again and is ready leaves no other trace for who looks at the route.
 func (r *RouteReconciler) tellKills(s *scope) {
-	r.kills.keep(s.key, s.pods)
 	for i := range s.pods {
 		pod := &s.pods[i]
 		var at time.Time
 		if pod.Killed != 0 {
 			at = time.Unix(pod.Killed, 0)
 		}
-		if !r.kills.isNews(s.key, pod.UID, at, s.now) {
+		if !s.memory.pod(pod.UID).killed.isNews(at, s.now) {
 			continue
 		}
 		bound := "without a limit of its own: the node had no memory left; set spec.proxy.resources.limits.memory"

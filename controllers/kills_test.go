@@ -13,7 +13,7 @@ import (
 // kept of Pods that are gone.
 func TestR9KillsAreToldOnce(t *testing.T) {
 	t.Parallel()
-	k, route, now := &kills{}, types.NamespacedName{Name: "orders"}, time.Now()
+	m, now := &memory{}, time.Now()
 	for i, row := range []struct {
 		pod  types.UID
 		at   time.Time
@@ -28,12 +28,12 @@ func TestR9KillsAreToldOnce(t *testing.T) {
 		{"fresh", now.Add(-2 * time.Second), true},
 		{"fresh", now.Add(-2 * time.Second), false},
 	} {
-		if got := k.isNews(route, row.pod, row.at, now); got != row.want {
+		if got := m.pod(row.pod).killed.isNews(row.at, now); got != row.want {
 			t.Errorf("step %d: a kill of Pod %s is news: %t, want %t", i, row.pod, got, row.want)
 		}
 	}
-	k.keep(route, []seenPod{{Facts: pods.Facts{UID: "new"}}})
-	if len(k.routes[route]) != 1 {
-		t.Errorf("of one Pod that is there %d are kept", len(k.routes[route]))
+	m.keep([]seenPod{{Facts: pods.Facts{UID: "new"}}})
+	if len(m.pods) != 1 {
+		t.Errorf("of one Pod that is there %d are kept", len(m.pods))
 	}
 }

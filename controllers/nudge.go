@@ -35,7 +35,6 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 	if s.halted() {
 		return 0, nil
 	}
-	r.nudges.keep(s.key, s.pods)
 	behind := map[string]bool{} // of whom it is known
 	if seen := r.Rates.Shown(s.key); seen != nil {
 		for _, p := range seen.Proxies {
@@ -60,11 +59,11 @@ func (r *RouteReconciler) nudge(ctx context.Context, s *scope, now time.Time) (t
 // nudgePod changes an annotation of a Pod whose time has come, and returns when
 // the next time is.
 func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *seenPod, now time.Time) (time.Duration, error) {
-	t, _ := r.nudges.get(s.key, pod.UID)
-	if t.document != s.hash {
-		t = recall(pod.object, s.hash, now)
-		r.nudges.set(s.key, pod.UID, t)
+	kept := &s.memory.pod(pod.UID).told
+	if kept.document != s.hash {
+		*kept = recall(pod.object, s.hash, now)
 	}
+	t := *kept
 	if t.count == maxNudges {
 		return 0, nil
 	}
@@ -78,7 +77,7 @@ func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *seenPod, 
 	if err != nil {
 		return 0, err
 	}
-	r.nudges.set(s.key, pod.UID, t)
+	*kept = t
 	return nudgeAgain << (t.count - 1), nil
 }
 

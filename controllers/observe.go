@@ -23,6 +23,8 @@ type scope struct {
 	key   types.NamespacedName
 	now   time.Time
 	route *v1alpha1.FanoutRoute
+	// memory is what was kept of the passes before.
+	memory *memory
 
 	live   map[string]client.Object // children, by kind
 	pods   []seenPod                // with a proxy of the route
@@ -54,8 +56,8 @@ type scope struct {
 
 // observe reads everything about a route. There is no scope where the route is
 // gone or going: its children are the garbage collector's.
-func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName) (*scope, error) {
-	s := &scope{key: key, now: time.Now(), route: &v1alpha1.FanoutRoute{}}
+func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName, memory *memory) (*scope, error) {
+	s := &scope{key: key, now: time.Now(), route: &v1alpha1.FanoutRoute{}, memory: memory}
 	err := r.Client.Get(ctx, key, s.route)
 	if apierrors.IsNotFound(err) || err == nil && s.route.DeletionTimestamp != nil {
 		return nil, nil //nolint:nilnil // see above
@@ -107,22 +109,21 @@ func programmed(route *v1alpha1.FanoutRoute) bool {
 // halted reports whether the children are left alone.
 func (s *scope) halted() bool { return len(s.errors) > 0 || s.conflict != "" || s.waits }
 
-// forget drops what is kept in memory of a route that is gone.
+// forget drops what is kept of a route that is gone.
 func (r *RouteReconciler) forget(key types.NamespacedName) {
-	r.drop(key)
-	r.others.remove(key)
-	r.writes.forget(key)
+	r.unwatch(key)
+	r.memories.forget(key)
 }
 
-// drop drops what is kept in memory of a route that is gone, or another operator's. The
-// budget of its status stays: two that claim it by turns go on with what they have left.
-func (r *RouteReconciler) drop(key types.NamespacedName) {
+// drop drops what is kept of a route that is another operator's, but for its budget.
+func (r *RouteReconciler) drop(s *scope) {
+	r.unwatch(s.key)
+	s.memory.drop()
+}
+
+// unwatch lets those that work beside the passes forget a route.
+func (r *RouteReconciler) unwatch(key types.NamespacedName) {
 	r.Rates.Forget(key)
-	r.applied.forget(key)
-	r.nudges.forget(key)
-	r.rotations.forget(key)
+	r.readers.set(key, nil)
 	r.verdicts.forget(key)
-	r.orders.forget(key)
-	r.edits.forget(key)
-	r.kills.forget(key)
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fanout-operator/fanout/internal/report"
@@ -18,43 +16,31 @@ import (
 // told, and then no other one. GitOps tools apply every few minutes.
 const turnedWithin = 10 * time.Minute
 
-// orders remembers the order of each route's backends. Under server-side apply nobody owns
-// it: of two who apply the same names in different orders each turns it over, at every
-// apply, and neither sees a conflict. It holds as many names as the routes do, and is safe
-// for concurrent use.
-type orders struct {
-	mu     sync.Mutex
-	routes map[types.NamespacedName]order
-}
-
-// order is the last one of a route, and when it was turned and told.
+// order is the last order of a route's backends, and when it was turned and told. Under
+// server-side apply nobody owns it: of two who apply the same names in different orders each
+// turns it over, at every apply, and neither sees a conflict.
 type order struct {
+	known        bool
 	names        []string
 	turned, told time.Time
 }
 
-// turned takes the order that a route has now. It reports true where backends of the same
+// turn takes the order that a route has now. It reports true where backends of the same
 // names have changed their order twice within ten minutes, once in that time.
-func (o *orders) turned(route types.NamespacedName, names []string, now time.Time) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	last, known := o.routes[route]
+func (o *order) turn(names []string, now time.Time) bool {
+	last := *o
 	if slices.Equal(last.names, names) {
 		return false
 	}
-	isTurned := known && !slices.Equal(common(last.names, names), common(names, last.names))
+	isTurned := last.known && !slices.Equal(common(last.names, names), common(names, last.names))
 	tells := isTurned && now.Sub(last.turned) < turnedWithin && now.Sub(last.told) >= turnedWithin
-	last.names = names
+	o.known, o.names = true, names
 	if isTurned {
-		last.turned = now
+		o.turned = now
 	}
 	if tells {
-		last.told = now
+		o.told = now
 	}
-	if o.routes == nil {
-		o.routes = map[types.NamespacedName]order{}
-	}
-	o.routes[route] = last
 	return tells
 }
 
@@ -63,19 +49,13 @@ func common(names, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(others, name) })
 }
 
-func (o *orders) forget(route types.NamespacedName) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.routes, route)
-}
-
 // tellOrder tells of an order that somebody turns over again and again.
 func (r *RouteReconciler) tellOrder(ctx context.Context, s *scope) {
 	names := make([]string, 0, len(s.route.Spec.Backends))
 	for i := range s.route.Spec.Backends {
 		names = append(names, string(s.route.Spec.Backends[i].Name))
 	}
-	if !r.orders.turned(s.key, names, s.now) {
+	if !s.memory.order.turn(names, s.now) {
 		return
 	}
 	logf.FromContext(ctx).Info("order of backends changes again and again", "route", s.key)

@@ -4,17 +4,16 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Q13: an order that changes twice within ten minutes is told once in that time.
 func TestQ13OrdersThatAreTurnedAgain(t *testing.T) {
 	t.Parallel()
-	o, start := &orders{}, time.Now()
-	route, other := types.NamespacedName{Name: "a"}, types.NamespacedName{Name: "b"}
+	start := time.Now()
+	const route, other = "a", "b"
+	o := map[string]*order{route: {}, other: {}}
 	for i, row := range []struct {
-		route types.NamespacedName
+		route string
 		after time.Duration
 		names string
 		want  bool
@@ -35,13 +34,8 @@ func TestQ13OrdersThatAreTurnedAgain(t *testing.T) {
 		{other, 19 * time.Minute, "b d a", true},
 		{other, 20 * time.Minute, "", false},
 	} {
-		if got := o.turned(row.route, strings.Fields(row.names), start.Add(row.after)); got != row.want {
+		if got := o[row.route].turn(strings.Fields(row.names), start.Add(row.after)); got != row.want {
 			t.Errorf("row %d: %q after %v is told: %v", i, row.names, row.after, got)
 		}
-	}
-	o.forget(route)
-	o.forget(other)
-	if len(o.routes) > 0 {
-		t.Errorf("routes that are gone are kept: %v", o.routes)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/report"
+	"github.com/fanout-operator/fanout/internal/writes"
 )
 
 const (
@@ -47,7 +47,7 @@ func (r *RouteReconciler) own(ctx context.Context, s *scope) (bool, error) {
 		return false, err
 	}
 	if state != leaseGone {
-		if wait := r.others.wait(s.key, other, s.neglect(other), s.now); wait > 0 {
+		if wait := s.memory.neglected.wait(other, s.neglect(other), s.now); wait > 0 {
 			r.keepOff(ctx, s, other)
 			s.again = min(wait, ownAgain)
 			return false, nil
@@ -107,14 +107,14 @@ func (s *scope) neglect(operator string) time.Duration {
 func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 	us := r.Proxies.Operator
 	if us == "" || s.route.Status.Operator == us {
-		r.others.remove(s.key)
+		s.memory.take()
 		return true, nil
 	}
-	tells := condition
+	tells := writes.Condition
 	if s.route.Status.Operator == "" && report.Told(&s.route.Status) == 0 {
-		tells = generation // a new route, though one of its name may have used the budget
+		tells = writes.Generation // a new route, though one of its name may have used the budget
 	}
-	if wait := r.writes.wait(s.key, tells, s.now); wait > 0 {
+	if wait := s.memory.budget.Wait(tells, s.now); wait > 0 {
 		s.again = wait
 		return false, nil
 	}
@@ -135,7 +135,7 @@ func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 		return false, fmt.Errorf("claim %s: %w", s.key, err)
 	}
 	s.route.Status.Operator = us
-	r.others.remove(s.key)
+	s.memory.take()
 	return true, nil
 }
 
@@ -151,11 +151,11 @@ func (r *RouteReconciler) mark(ctx context.Context, s *scope) error {
 		return fmt.Errorf("encode mark: %w", err)
 	}
 	for _, kind := range childKinds() {
-		live, id, wanted := s.live[kind.name], appliedID{s.key, kind.name}, sum(sha256.Sum256(patch))
+		live, wanted := s.live[kind.name], sum(sha256.Sum256(patch))
 		if live == nil || !ownedBy(live, s.route) || live.GetDeletionTimestamp() != nil || live.GetAnnotations()[v1alpha1.OperatorAnnotation] == us {
 			continue
 		}
-		if wait := r.applied.wait(id, wanted, s.now); wait > 0 {
+		if wait := s.memory.applied.wait(kind.name, wanted, s.now); wait > 0 {
 			s.again = sooner(s.again, wait)
 			continue
 		}
@@ -163,17 +163,17 @@ func (r *RouteReconciler) mark(ctx context.Context, s *scope) error {
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("mark %s of %s: %w", kind.name, s.key, err)
 		}
-		r.applied.record(id, wanted, write{}, s.now)
+		s.memory.applied.record(kind.name, wanted, write{}, s.now)
 	}
 	return nil
 }
 
 // keepOff forgets what was known of a route that is another operator's, and tells once.
 func (r *RouteReconciler) keepOff(ctx context.Context, s *scope, other string) {
-	if !r.others.add(s.key) {
+	if s.memory.keptOff.Swap(true) {
 		return
 	}
-	r.drop(s.key)
+	r.drop(s)
 	logf.FromContext(ctx).Info("route belongs to another operator", "route", s.key, "operator", other)
 	r.Recorder.Eventf(s.route, nil, corev1.EventTypeWarning, "OtherOperator", "KeepOff",
 		"The operator of Lease %.320s has this route, another one that sees it leaves it alone; let one of them alone watch this "+
@@ -181,15 +181,8 @@ func (r *RouteReconciler) keepOff(ctx context.Context, s *scope, other string) {
 		other, s.key.Namespace, v1alpha1.RouteLabel, s.key.Name, v1alpha1.OperatorAnnotation)
 }
 
-// others are the routes that belong to other operators. Its methods are safe for
-// concurrent use.
-type others struct {
-	mu        sync.Mutex
-	routes    map[types.NamespacedName]bool
-	neglected map[types.NamespacedName]neglected
-}
-
-// neglected is a route that its operator seems not to mind any more.
+// neglected is since when the operator of a route seems not to mind it any more; none where
+// it does.
 type neglected struct {
 	by    string
 	since time.Time
@@ -197,49 +190,21 @@ type neglected struct {
 
 // wait returns how long to leave a route to its operator, at least: what is left of the
 // neglect that it takes, counted from when it began by our clock; ownAgain where there is none.
-func (o *others) wait(route types.NamespacedName, operator string, neglect time.Duration, now time.Time) time.Duration {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (n *neglected) wait(operator string, neglect time.Duration, now time.Time) time.Duration {
 	if neglect == 0 {
-		delete(o.neglected, route)
+		*n = neglected{}
 		return ownAgain
 	}
-	last, ok := o.neglected[route]
-	if !ok || last.by != operator {
-		last = neglected{operator, now}
+	if n.by != operator {
+		*n = neglected{operator, now}
 	}
-	if o.neglected == nil {
-		o.neglected = map[types.NamespacedName]neglected{}
-	}
-	o.neglected[route] = last
-	return last.since.Add(neglect).Sub(now)
+	return n.since.Add(neglect).Sub(now)
 }
 
-// add reports whether a route is a new one among them.
-func (o *others) add(route types.NamespacedName) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.routes[route] {
-		return false
-	}
-	if o.routes == nil {
-		o.routes = map[types.NamespacedName]bool{}
-	}
-	o.routes[route] = true
-	return true
-}
-
-func (o *others) remove(route types.NamespacedName) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.routes, route)
-	delete(o.neglected, route)
-}
-
-func (o *others) count() float64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return float64(len(o.routes))
+// take notes that a route is ours.
+func (m *memory) take() {
+	m.keptOff.Store(false)
+	m.neglected = neglected{}
 }
 
 // Collector is the operator's own metric.
@@ -247,5 +212,5 @@ func (r *RouteReconciler) Collector() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fanout_operator_routes_of_others",
 		Help: "Routes that are seen and left alone, since they belong to another operator.",
-	}, r.others.count)
+	}, r.memories.keptOff)
 }

@@ -48,21 +48,17 @@ type RouteReconciler struct {
 	// watch on them, so that a rotated one reaches its proxies at once.
 	WatchSecrets bool
 
-	applied   appliedIntents
-	nudges    podMemory[told]
-	rotations rotations
-	writes    writes
-	edits     edits
-	kills     kills
-	leases    leases
-	others    others
-	orders    orders
-	verdicts  *verdicts
+	memories memories
+	readers  readers
+	leases   leases
+	verdicts *verdicts
 }
 
 // Reconcile makes one pass over a route.
 func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	s, err := r.observe(ctx, request.NamespacedName)
+	memory, leave := r.memories.enter(request.NamespacedName)
+	defer leave()
+	s, err := r.observe(ctx, request.NamespacedName, memory)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("observe: %w", err)
 	}

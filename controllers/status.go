@@ -64,7 +64,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		Absent: s.absent, Pods: s.facts(), Missed: s.missed, Seen: r.Rates.Shown(s.key), Now: metav1.NewTime(now),
 	}
 	in.Unasked = s.asked > 0 && in.Seen == nil
-	again := r.edits.left(s.key, s.route, now)
+	again := s.memory.editLeft(s.route, now)
 	in.Stale, in.Fresh = s.stale, again > 0
 	for _, remark := range s.remarks {
 		in.Remarks = append(in.Remarks, report.Remark(remark))
@@ -82,13 +82,13 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	}
 	status := report.Status(in)
 	if status.ObservedGeneration == s.route.Generation {
-		r.edits.forget(s.key)
+		s.memory.editEnds()
 		again = 0
 	}
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
 		return again, nil
 	}
-	if wait := r.writes.wait(s.key, toldBy(&status, &s.route.Status), now); wait > 0 {
+	if wait := s.memory.budget.Wait(report.News(&status, &s.route.Status), now); wait > 0 {
 		return sooner(again, wait), nil
 	}
 	intent, err := statusIntent(s.route, &status)

@@ -53,7 +53,7 @@ func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) err
 		b.Owns(kind.empty())
 	}
 	if r.WatchSecrets {
-		b.WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.rotations.readers))
+		b.WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.readers.of))
 	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up controller: %w", err)

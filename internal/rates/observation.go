@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/writes"
 )
 
 // Proxy is what one proxy said last.
@@ -39,13 +40,6 @@ type Observation struct {
 
 // Window is that of a status.
 const Window = stats.Window5m
-
-const (
-	// A figure is worth a write when it moved by this share, a success rate when it
-	// moved by this much.
-	movedShare = 0.25
-	movedRate  = 0.01
-)
 
 // changed reports whether it differs who serves what, or what is missing.
 func (o *Observation) changed(other *Observation) bool {
@@ -119,7 +113,7 @@ func newFigures(rate float64, ok bool, n uint64, seconds float64, h stats.Histog
 }
 
 func figuresMoved(a, b figures) bool {
-	if (a.success < 0) != (b.success < 0) || math.Abs(a.success-b.success) >= movedRate || shareMoved(a.rate, b.rate) {
+	if (a.success < 0) != (b.success < 0) || math.Abs(a.success-b.success) >= writes.MovedRate || shareMoved(a.rate, b.rate) {
 		return true
 	}
 	for i := range a.latency {
@@ -131,5 +125,5 @@ func figuresMoved(a, b figures) bool {
 }
 
 func shareMoved(now, shown float64) bool {
-	return math.Abs(now-shown) >= movedShare*max(now, shown) && now != shown
+	return math.Abs(now-shown) >= writes.MovedShare*max(now, shown) && now != shown
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/writes"
 )
 
 var orders = types.NamespacedName{Namespace: "shop", Name: "orders"}
@@ -180,7 +181,7 @@ func TestD1WildFiguresAreShownTwiceAMinute(t *testing.T) {
 			t.Errorf("%d changes were shown in 20 minutes, want some and at most 40", len(shown))
 		}
 		for i := 1; i < len(shown); i++ {
-			if span := shown[i].Sub(shown[i-1]); span < figuresEvery {
+			if span := shown[i].Sub(shown[i-1]); span < writes.FiguresEvery {
 				t.Errorf("two changes within %v", span)
 			}
 		}

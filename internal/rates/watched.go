@@ -7,15 +7,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/writes"
 )
 
-const (
-	// figuresEvery is the pace at which changed figures of a route are shown.
-	figuresEvery = 30 * time.Second
-	// patience is how long all proxies of a route are waited for before those that are
-	// known are shown: a silent one is known after 7 s.
-	patience = 10 * time.Second
-)
+// patience is how long all proxies of a route are waited for before those that are known are
+// shown: a silent one is known after 7 s.
+const patience = 10 * time.Second
 
 // watched is one route. It is guarded by the Poller's lock.
 type watched struct {
@@ -182,7 +179,7 @@ func (w *watched) show(o *Observation, now time.Time) bool {
 			return false
 		}
 	case o.changed(w.shown), o.standsOtherwise(w.shown):
-	case now.Sub(w.shownAt) >= figuresEvery && o.moved(w.shown):
+	case now.Sub(w.shownAt) >= writes.FiguresEvery && o.moved(w.shown):
 	default:
 		return false
 	}

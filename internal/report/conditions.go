@@ -66,10 +66,10 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 	return list
 }
 
-// SameConditions reports whether two statuses say the same in every condition, but for
+// sameConditions reports whether two statuses say the same in every condition, but for
 // the words: figures and counts alone may wait. What keeps Pods from being there stands in
 // the words of Programmed.
-func SameConditions(a, b *v1alpha1.FanoutRouteStatus) bool {
+func sameConditions(a, b *v1alpha1.FanoutRouteStatus) bool {
 	return a.ObservedGeneration == b.ObservedGeneration && a.Operator == b.Operator && a.URL == b.URL && a.Selector == b.Selector &&
 		slices.EqualFunc(a.Conditions, b.Conditions, func(a, b metav1.Condition) bool {
 			return a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason && a.ObservedGeneration == b.ObservedGeneration &&

@@ -7,15 +7,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-)
-
-const (
-	// Figures that stand in a status stay while the new ones differ by less than these: a
-	// fifth, or nine tenths of a point of success. Package rates shows what has moved by
-	// a quarter or a point, and texts are rounded; what is left between is what an
-	// operator that has just started would write of every route, to tell nothing new.
-	nearShare = 0.2
-	nearRate  = 0.9
+	"github.com/fanout-operator/fanout/internal/writes"
 )
 
 // shownFigures are those of a status: percent, calls a second and seconds, -1 where one
@@ -56,12 +48,12 @@ func number(text, unit string) float64 {
 // near reports whether figures are not worth a write. 100% means that nothing failed, and
 // is no neighbour of anything.
 func near(a, b shownFigures) bool {
-	if (a.success < 0) != (b.success < 0) || (a.success == 100) != (b.success == 100) || math.Abs(a.success-b.success) >= nearRate {
+	if (a.success < 0) != (b.success < 0) || (a.success == 100) != (b.success == 100) || math.Abs(a.success-b.success) >= writes.NearPercent {
 		return false
 	}
 	for i := range a.shares {
 		x, y := a.shares[i], b.shares[i]
-		if (x < 0) != (y < 0) || math.Abs(x-y) >= nearShare*max(x, y) && x != y {
+		if (x < 0) != (y < 0) || math.Abs(x-y) >= writes.NearShare*max(x, y) && x != y {
 			return false
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
-// Worse reports whether a status tells bad news beside the one before: a condition is no
+// worse reports whether a status tells bad news beside the one before: a condition is no
 // longer as it should be, a backend is worse off, or has failed for the first time.
-func Worse(now, before *v1alpha1.FanoutRouteStatus) bool {
+func worse(now, before *v1alpha1.FanoutRouteStatus) bool {
 	for _, c := range now.Conditions {
 		old := meta.FindStatusCondition(before.Conditions, c.Type)
 		if bad(&c) && (old == nil || !bad(old)) {

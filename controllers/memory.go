@@ -1,0 +1,108 @@
+package controllers
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fanout-operator/fanout/internal/writes"
+)
+
+// memory is what is kept of one route from pass to pass. It belongs to the pass under way,
+// and needs no other lock than that of memories.enter.
+type memory struct {
+	passing sync.Mutex
+
+	// applied is what children were to be, by kind.
+	applied appliedIntents
+	// pods are those that were seen last.
+	pods  map[types.UID]*podMemory
+	order order
+	// edited is since when the spec is newer than what is served; zero where it is not.
+	edited time.Time
+	// budget is that of the status.
+	budget    writes.Bucket
+	neglected neglected
+	// keptOff is set where the route is another operator's and that was told. The metric
+	// reads it beside the passes.
+	keptOff atomic.Bool
+}
+
+// podMemory is what is kept of one Pod.
+type podMemory struct {
+	told    told
+	rotated rotated
+	killed  killed
+}
+
+// pod returns what is kept of a Pod: nothing yet of one that is seen for the first time.
+func (m *memory) pod(uid types.UID) *podMemory {
+	if m.pods[uid] == nil {
+		if m.pods == nil {
+			m.pods = map[types.UID]*podMemory{}
+		}
+		m.pods[uid] = &podMemory{}
+	}
+	return m.pods[uid]
+}
+
+// keep forgets the Pods that are gone.
+func (m *memory) keep(pods []seenPod) {
+	for uid := range m.pods {
+		if !slices.ContainsFunc(pods, func(p seenPod) bool { return p.UID == uid }) {
+			delete(m.pods, uid)
+		}
+	}
+}
+
+// drop forgets what was done for a route that is another operator's now. The budget of its
+// status stays: two that claim it by turns go on with what they have left.
+func (m *memory) drop() {
+	m.applied, m.pods, m.order, m.edited = appliedIntents{}, nil, order{}, time.Time{}
+}
+
+// memories hold the memory of each route, until the route is gone. The zero value is empty.
+type memories struct {
+	mu     sync.Mutex
+	routes map[types.NamespacedName]*memory
+}
+
+// enter returns the memory of a route for one pass, which calls leave at its end. Another
+// pass over the same route waits for that.
+func (m *memories) enter(route types.NamespacedName) (of *memory, leave func()) {
+	m.mu.Lock()
+	of, ok := m.routes[route]
+	if !ok {
+		of = &memory{}
+		if m.routes == nil {
+			m.routes = map[types.NamespacedName]*memory{}
+		}
+		m.routes[route] = of
+	}
+	m.mu.Unlock()
+	of.passing.Lock()
+	return of, of.passing.Unlock
+}
+
+// forget drops the memory of a route that is gone.
+func (m *memories) forget(route types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.routes, route)
+}
+
+// keptOff is the number of routes that are left to other operators.
+func (m *memories) keptOff() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, of := range m.routes {
+		if of.keptOff.Load() {
+			n++
+		}
+	}
+	return float64(n)
+}
