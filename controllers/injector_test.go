@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/controllers"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/injector"
 )
 
 // injected is a Pod as the injector leaves it, and what it warns of.
@@ -32,8 +32,8 @@ func injectedBy(t *testing.T, o desired.Options, namespace string, pod *corev1.P
 	if err != nil {
 		t.Fatal(err)
 	}
-	injector := &controllers.Injector{Client: admin, Proxies: o}
-	response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+	handler := &injector.Handler{Client: admin, Proxies: o}
+	response := handler.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 		Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
 	}})
 	if !response.Allowed {
@@ -131,7 +131,7 @@ func TestInjectorRefusesNobody(t *testing.T) {
 			t.Errorf("%s: sidecar %v, warning %q", name, hasSidecar(pod), warning)
 		}
 	}
-	for name, injector := range map[string]*controllers.Injector{
+	for name, handler := range map[string]*injector.Handler{
 		"an API server that is away": {Client: broken{}},
 		"a defect of ours":           {},
 		"another one's namespace":    {Client: broken{}, Namespaces: []string{"elsewhere"}},
@@ -140,7 +140,7 @@ func TestInjectorRefusesNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		response := handler.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 			Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
 		}})
 		if !response.Allowed {
@@ -169,9 +169,9 @@ func TestInjectorAddsAlone(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	create(t, newRoute(namespace, "beside", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) { r.Spec.Proxy.Mode = v1alpha1.ModeSidecar }))
-	injector := &controllers.Injector{Client: admin, Proxies: desired.Options{Image: "fanout:test"}}
+	handler := &injector.Handler{Client: admin, Proxies: desired.Options{Image: "fanout:test"}}
 	raw := []byte(`{"metadata":{"labels":{"fanout.dev/route":"beside"}},"spec":{"ofTomorrow":1,"containers":[{"name":"app","ofTomorrow":2}],"volumes":[{"name":"v","ofTomorrow":3}]}}`)
-	response := injector.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+	response := handler.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 		Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
 	}})
 	if len(response.Patches) == 0 {
@@ -220,8 +220,8 @@ func TestL8InjectorLeavesRoutesOfOthersAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := &controllers.Injector{Client: admin, Proxies: desired.Options{Image: "fanout:test", Operator: "here/fanout-operator"}}
-		response := i.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		handler := &injector.Handler{Client: admin, Proxies: desired.Options{Image: "fanout:test", Operator: "here/fanout-operator"}}
+		response := handler.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 			Namespace: namespace, Object: runtime.RawExtension{Raw: raw},
 		}})
 		if warns := strings.Contains(strings.Join(response.Warnings, ""), "belongs to the operator of Lease "+owner); !response.Allowed ||

@@ -1,5 +1,5 @@
-// Package controllers is the only code that talks to the API server. A pass over a
-// route has four steps, each a file: observe what is there, build what is desired
+// Package controllers makes what routes ask for, and is all that writes to them and to
+// their children. A pass over a route has four steps, each a file: observe what is there, build what is desired
 // (package desired), apply it, and report (package report). Proxies are asked by
 // package rates, never here.
 package controllers
@@ -19,7 +19,7 @@ import (
 )
 
 // fieldManager owns the fields that the operator applies.
-const fieldManager = client.FieldOwner("fanout-operator")
+const fieldManager = client.FieldOwner(desired.ManagedBy)
 
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;patch;create;watch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;patch;create;delete;watch

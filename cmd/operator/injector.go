@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
-	"github.com/fanout-operator/fanout/controllers"
 	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/injector"
 )
 
 // setUpInjector adds the webhook that injects sidecars, on port 9443.
@@ -20,13 +20,13 @@ func setUpInjector(mgr ctrl.Manager, s *settings, o compile.Options) error {
 	if err != nil {
 		return fmt.Errorf("set up injector: %w", err)
 	}
-	trust := &controllers.InjectorTrust{
+	trust := &injector.Trust{
 		Client: direct, Webhook: s.injector, Host: s.injector + "." + s.proxies.Namespace + ".svc",
 	}
 	server := webhook.NewServer(webhook.Options{TLSOpts: []func(*tls.Config){
 		func(c *tls.Config) { c.GetCertificate = trust.GetCertificate },
 	}})
-	server.Register("/inject", &webhook.Admission{Handler: &controllers.Injector{
+	server.Register("/inject", &webhook.Admission{Handler: &injector.Handler{
 		Client: mgr.GetClient(), Compile: o, Proxies: s.proxies, Namespaces: s.namespaces,
 	}})
 	if err := errors.Join(mgr.Add(server), mgr.Add(trust),

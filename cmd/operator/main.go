@@ -27,6 +27,7 @@ import (
 	"github.com/fanout-operator/fanout/controllers"
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/process"
 	"github.com/fanout-operator/fanout/internal/rates"
 )
 
@@ -154,7 +155,7 @@ func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 	// With the default of 20 the children of 500 routes take minutes, and an edit waits
 	// behind them; the API server defends itself (priority and fairness).
 	config.QPS, config.Burst = 100, 200
-	fence := controllers.NewFence(time.Now())
+	fence := process.NewFence(time.Now())
 	if s.leaderElect {
 		config.Wrap(fence.Wrap)
 	}
@@ -188,7 +189,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 	s.proxies.Namespace = os.Getenv("POD_NAMESPACE")
 	s.proxies.Operator = s.identity()
 	if s.proxies.Image == "" {
-		image, err := controllers.OwnImage(ctx, mgr.GetAPIReader(), s.proxies.Namespace, os.Getenv("POD_NAME"))
+		image, err := process.OwnImage(ctx, mgr.GetAPIReader(), s.proxies.Namespace, os.Getenv("POD_NAME"))
 		if err != nil {
 			return fmt.Errorf("find the proxies' image (or set --proxy-image): %w", err)
 		}

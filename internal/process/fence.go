@@ -1,4 +1,6 @@
-package controllers
+// Package process is about the operator's own process: that it writes nothing once another
+// one may lead, and which image it runs.
+package process
 
 import (
 	"context"

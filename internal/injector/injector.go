@@ -1,4 +1,7 @@
-package controllers
+// Package injector gives Pods their sidecar: it answers the webhook of Pods that are being
+// created, and keeps the certificates by which the API server trusts it. It reads routes, and
+// writes nothing but the webhook's own bundle.
+package injector
 
 import (
 	"context"
@@ -23,11 +26,11 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// Injector gives Pods their sidecar when they are created. It never refuses one: an
+// Handler gives Pods their sidecar when they are created. It never refuses one: an
 // application starts without its sidecar rather than not at all, and the route's
-// status counts it. The sidecars of another operator's routes are that one's to give. (failurePolicy is for calls that fail: an error that is answered
-// would refuse the Pod.)
-type Injector struct {
+// status counts it. The sidecars of another operator's routes are that one's to give.
+// (failurePolicy is for calls that fail: an error that is answered would refuse the Pod.)
+type Handler struct {
 	Client  client.Reader
 	Compile compile.Options
 	Proxies desired.Options
@@ -36,14 +39,14 @@ type Injector struct {
 }
 
 // Handle implements admission.Handler.
-func (i *Injector) Handle(ctx context.Context, request admission.Request) (response admission.Response) {
+func (h *Handler) Handle(ctx context.Context, request admission.Request) (response admission.Response) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			logf.FromContext(ctx).Error(fmt.Errorf("panic: %v", problem), "pod not injected")
 			response = without("the injector failed")
 		}
 	}()
-	if len(i.Namespaces) > 0 && !slices.Contains(i.Namespaces, request.Namespace) {
+	if len(h.Namespaces) > 0 && !slices.Contains(h.Namespaces, request.Namespace) {
 		return admission.Allowed("")
 	}
 	pod := &corev1.Pod{}
@@ -52,7 +55,7 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 	}
 	key := types.NamespacedName{Namespace: request.Namespace, Name: pod.Labels[v1alpha1.RouteLabel]}
 	route := &v1alpha1.FanoutRoute{}
-	if err := i.Client.Get(ctx, key, route); err != nil {
+	if err := h.Client.Get(ctx, key, route); err != nil {
 		if apierrors.IsNotFound(err) {
 			return without("there is no FanoutRoute " + key.Name)
 		}
@@ -63,20 +66,20 @@ func (i *Injector) Handle(ctx context.Context, request admission.Request) (respo
 		return admission.Allowed("")
 	}
 	// A proxy of ours beside the document of another operator's version may not understand it.
-	if other := route.Status.Operator; other != "" && other != i.Proxies.Operator {
+	if other := route.Status.Operator; other != "" && other != h.Proxies.Operator {
 		return without("the FanoutRoute " + key.Name + " belongs to the operator of Lease " + other)
 	}
-	compiled, why := i.accepted(route)
+	compiled, why := h.accepted(route)
 	if why != "" {
 		return without("the FanoutRoute " + key.Name + " is not accepted: " + why)
 	}
 	sidecar, volumes := desired.Sidecar(desired.Input{
-		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: beside(pod, i.Proxies), Grace: graceOf(pod),
+		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: beside(pod, h.Proxies), Grace: graceOf(pod),
 	})
 	if why := clash(pod, volumes, desired.AdminPort, int32(compiled.Listener.Port)); why != "" { //nolint:gosec // a port
 		return without(why)
 	}
-	patch := append(injection(pod, sidecar, volumes), pulling(pod, i.Proxies.ImagePullSecrets)...)
+	patch := append(injection(pod, sidecar, volumes), pulling(pod, h.Proxies.ImagePullSecrets)...)
 	return admission.Patched("", patch...)
 }
 
@@ -99,8 +102,8 @@ func graceOf(pod *corev1.Pod) int64 {
 
 // accepted compiles all of a route but its expressions: a Pod must not wait for those, and
 // what is wrong with them stands in the route's status. It says what is wrong, or nothing.
-func (i *Injector) accepted(route *v1alpha1.FanoutRoute) (compiled *routeconfig.Route, why string) {
-	compiled, _, errs := compile.Unchecked(route, i.Compile)
+func (h *Handler) accepted(route *v1alpha1.FanoutRoute) (compiled *routeconfig.Route, why string) {
+	compiled, _, errs := compile.Unchecked(route, h.Compile)
 	if len(errs) > 0 {
 		return nil, errs.ToAggregate().Error()
 	}

@@ -1,4 +1,4 @@
-package controllers
+package injector
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/selfsigned"
 )
 
@@ -34,10 +35,10 @@ const (
 	trustPause = 5 * time.Second
 )
 
-// InjectorTrust makes the injector's certificates, and tells the API server of them
+// Trust makes the injector's certificates, and tells the API server of them
 // in the webhook's caBundle. Each replica of the operator has one of its own, which
 // never leaves its memory: the bundle holds those of all.
-type InjectorTrust struct {
+type Trust struct {
 	Client client.Client
 	// Webhook is the name of the MutatingWebhookConfiguration.
 	Webhook string
@@ -50,7 +51,7 @@ type InjectorTrust struct {
 
 // Ready is a check of readiness: a replica that the API server does not trust yet
 // would leave Pods without their sidecar.
-func (t *InjectorTrust) Ready(*http.Request) error {
+func (t *Trust) Ready(*http.Request) error {
 	if at := t.readyAt.Load(); at == nil || time.Now().Before(*at) {
 		return errors.New("the API server does not trust the injector yet")
 	}
@@ -58,10 +59,10 @@ func (t *InjectorTrust) Ready(*http.Request) error {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: all replicas inject.
-func (*InjectorTrust) NeedLeaderElection() bool { return false }
+func (*Trust) NeedLeaderElection() bool { return false }
 
 // GetCertificate is that of tls.Config.
-func (t *InjectorTrust) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (t *Trust) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if c := t.shown.Load(); c != nil {
 		return c, nil
 	}
@@ -69,7 +70,7 @@ func (t *InjectorTrust) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, 
 }
 
 // Start implements manager.Runnable.
-func (t *InjectorTrust) Start(ctx context.Context) error {
+func (t *Trust) Start(ctx context.Context) error {
 	log := logf.FromContext(ctx).WithName("injector")
 	var current, next *selfsigned.Certificate
 	var made time.Time
@@ -100,7 +101,7 @@ func (t *InjectorTrust) Start(ctx context.Context) error {
 }
 
 // trust puts certificates into the bundle of each webhook, beside those of others.
-func (t *InjectorTrust) trust(ctx context.Context, now time.Time, certificates ...*selfsigned.Certificate) error {
+func (t *Trust) trust(ctx context.Context, now time.Time, certificates ...*selfsigned.Certificate) error {
 	var add [][]byte
 	for _, c := range certificates {
 		if c != nil {
@@ -124,7 +125,7 @@ func (t *InjectorTrust) trust(ctx context.Context, now time.Time, certificates .
 			return nil
 		}
 		// The patch holds the bundles alone: the object may be of a newer API than ours.
-		return t.Client.Patch(ctx, webhook, client.StrategicMergeFrom(before, client.MergeFromWithOptimisticLock{}), fieldManager)
+		return t.Client.Patch(ctx, webhook, client.StrategicMergeFrom(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(desired.ManagedBy))
 	})
 	if err != nil {
 		return fmt.Errorf("update webhook %s: %w", t.Webhook, err)
