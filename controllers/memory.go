@@ -21,6 +21,8 @@ type memory struct {
 	// pods are those that were seen last.
 	pods  map[types.UID]*podMemory
 	order order
+	// absent are the Services that backends name and that did not exist.
+	absent []string
 	// edited is since when the spec is newer than what is served; zero where it is not.
 	edited time.Time
 	// budget is that of the status.
@@ -61,7 +63,7 @@ func (m *memory) keep(pods []seenPod) {
 // drop forgets what was done for a route that is another operator's now. The budget of its
 // status stays: two that claim it by turns go on with what they have left.
 func (m *memory) drop() {
-	m.applied, m.pods, m.order, m.edited = appliedIntents{}, nil, order{}, time.Time{}
+	m.applied, m.pods, m.order, m.absent, m.edited = appliedIntents{}, nil, order{}, nil, time.Time{}
 }
 
 // memories hold the memory of each route, until the route is gone. The zero value is empty.

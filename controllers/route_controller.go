@@ -1,11 +1,12 @@
 // Package controllers makes what routes ask for, and is all that writes to them and to
-// their children. A pass over a route has four steps, each a file: observe what is there, build what is desired
-// (package desired), apply it, and report (package report). Proxies are asked by
-// package rates, never here.
+// their children. A pass over a route has four steps, each a file: observe what is
+// there, build what is desired (package desired), apply it, and report (package
+// report). Proxies are asked by package rates, never here.
 package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,7 +72,7 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	}
 	applyErr := r.apply(ctx, s)
 	if s.refused = refusal(applyErr); applyErr != nil && s.refused == "" {
-		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
+		return ctrl.Result{}, applyErr
 	}
 	r.poll(s)
 	r.tellKills(s)
@@ -79,15 +80,13 @@ func (r *RouteReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.findServices(ctx, s); err != nil {
-		return ctrl.Result{}, err
-	}
+	servicesErr := r.findServices(ctx, s)
 	figures, err := r.report(ctx, s, s.now)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("report: %w", err)
 	}
-	if applyErr != nil { // a quota may be raised, a webhook change its mind
-		return ctrl.Result{}, fmt.Errorf("apply: %w", applyErr)
+	if err := errors.Join(applyErr, servicesErr); err != nil { // a quota may be raised, an API server recover
+		return ctrl.Result{}, err
 	}
 	if s.conflict != "" {
 		again = lookAgain

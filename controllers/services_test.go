@@ -1,13 +1,20 @@
 package controllers_test
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/controllers"
+	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -50,4 +57,44 @@ func TestQ7ServiceThatDoesNotExistShowsAndHeals(t *testing.T) {
 	}
 	edit(t, key, func(r *v1alpha1.FanoutRoute) { r.Spec.Dispatch.Timeout = "4s" })
 	becomes(t, key, "ResolvedRefs", metav1.ConditionFalse, "BackendNotFound")
+}
+
+// noServices is an API server that fails to read Services.
+type noServices struct {
+	client.Reader
+	fails atomic.Bool
+}
+
+func (n *noServices) Get(ctx context.Context, key client.ObjectKey, object client.Object, o ...client.GetOption) error {
+	if _, metadata := object.(*metav1.PartialObjectMetadata); metadata && n.fails.Load() {
+		return apierrors.NewInternalError(errors.New("etcd has no leader"))
+	}
+	return n.Reader.Get(ctx, key, object, o...)
+}
+
+// A Service that cannot be read keeps nothing else from being told, and stays what it was.
+func TestServiceThatCannotBeReadEndsNoPass(t *testing.T) {
+	t.Parallel()
+	live := &noServices{}
+	namespace := newNamespace(t)
+	startOperatorWith(t, rates.NewHTTPFetcher(), func(r *controllers.RouteReconciler) {
+		live.Reader = r.Live
+		r.Live = live
+	}, namespace)
+	byService := func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{Name: "api", Service: &v1alpha1.ServiceReference{Name: "api", Port: 80}})
+	}
+	known, unread := newRoute(namespace, "known", "https://one.example.com/", byService), newRoute(namespace, "unread", "https://one.example.com/", byService)
+	create(t, known)
+	becomes(t, keyOf(known), "ResolvedRefs", metav1.ConditionFalse, "BackendNotFound")
+	live.fails.Store(true)
+	create(t, unread)
+	becomes(t, keyOf(unread), "Accepted", metav1.ConditionTrue, "AcceptedUnauthenticated")
+	edit(t, keyOf(known), func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = "http://one.elsewhere.svc/" })
+	becomes(t, keyOf(known), "Accepted", metav1.ConditionFalse, "Invalid")
+	edit(t, keyOf(known), func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].URL = "https://two.example.com/" })
+	becomes(t, keyOf(known), "Accepted", metav1.ConditionTrue, "AcceptedUnauthenticated")
+	becomes(t, keyOf(known), "ResolvedRefs", metav1.ConditionFalse, "BackendNotFound")
+	live.fails.Store(false)
+	becomes(t, keyOf(unread), "ResolvedRefs", metav1.ConditionFalse, "BackendNotFound")
 }
