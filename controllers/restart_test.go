@@ -47,7 +47,7 @@ func newFleet() *fleet {
 }
 
 // Fetch implements rates.Fetcher.
-func (f *fleet) Fetch(ctx context.Context, raw string, _ *stats.Bounds) (*stats.Report, error) {
+func (f *fleet) Fetch(ctx context.Context, raw string, _ stats.Bounds) (*stats.Report, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, err

@@ -163,7 +163,7 @@ func askPod(ctx context.Context, client *kubernetes.Clientset, pod *corev1.Pod) 
 		return nil, fmt.Errorf("ask proxy %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	defer func() { _ = body.Close() }() // read to its end, or given up
-	bounds := &stats.Bounds{Namespace: pod.Namespace, Name: pod.Labels[v1alpha1.RouteLabel]}
+	bounds := stats.Bounds{{Namespace: pod.Namespace, Name: pod.Labels[v1alpha1.RouteLabel]}}
 	raw, err := bounds.Read(body)
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy %s/%s: %w", pod.Namespace, pod.Name, err)

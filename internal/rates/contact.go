@@ -22,31 +22,37 @@ const (
 	longestPause = 30 * time.Second
 )
 
-// contact is what is known of one proxy of a route. Reports are never changed once they
-// are here, so that they can be added up without the Poller's lock.
+// contact is what is known of one proxy, whichever routes it serves: it is asked once for
+// all of them. It is guarded by the Poller's lock.
 type contact struct {
-	target Target
+	id     proxyID
+	shares []*share // of the routes that it serves
 	// known is false until it was heard, or found unreachable.
 	known   bool
 	proxy   Proxy
-	report  *stats.RouteReport
-	room    *room // of the namespace, of which the report takes size
-	size    int
 	heardAt time.Time
 	strikes int
-	hurried int // polls in a hurry since the document changed
+	hurried int       // polls in a hurry since a document changed
+	beat    time.Time // when it is asked again, as long as it answers
 	next    time.Time
 	poll    *poll // queued or under way; nil for none
 }
 
-// choose says in which lane the contact is asked for a document.
-func (c *contact) choose(document string) int {
+// proxyID is a proxy of a namespace. Another namespace may get the same address later, and
+// has its own slots and its own room.
+type proxyID struct {
+	namespace string
+	target    Target
+}
+
+// choose says in which lane the proxy is asked.
+func (c *contact) choose() int {
 	switch {
 	case c.strikes > 0:
 		return laneSilent
 	case !c.known:
 		return laneNewcomers
-	case c.behind(document):
+	case c.behind():
 		return laneEdits
 	}
 	return laneFigures
@@ -54,79 +60,130 @@ func (c *contact) choose(document string) int {
 
 // behind reports whether the proxy is about to serve another document. Of one that cannot
 // be read nobody will know when it does.
-func (c *contact) behind(document string) bool {
-	return c.proxy.Unread == 0 && c.proxy.Document != document && c.hurried < maxHurried
+func (c *contact) behind() bool {
+	return c.proxy.Unread == 0 && c.hurried < maxHurried &&
+		slices.ContainsFunc(c.shares, func(s *share) bool { return s.route.document != c.proxy.Document })
 }
 
-// answered takes a report, and reports whether anything but figures has changed.
-func (c *contact) answered(report *stats.Report, now time.Time) bool {
+// ask makes the poll of a contact whose time has come.
+func (c *contact) ask() *poll {
+	c.poll = &poll{contact: c, shares: slices.Clone(c.shares), lane: c.choose()}
+	for _, s := range c.shares {
+		c.poll.bounds = append(c.poll.bounds, s.route.bounds)
+		if c.poll.lane != laneSilent {
+			s.route.awaited++
+		}
+	}
+	return c.poll
+}
+
+// release ends the contact's poll, or gives it up.
+func (c *contact) release() {
+	if c.poll != nil && c.poll.lane != laneSilent {
+		for _, s := range c.poll.shares {
+			s.route.awaited--
+		}
+	}
+	c.poll = nil
+}
+
+// edited makes a contact due for another document, or another route. A poll that waits for
+// its turn among figures is given up: the edit does not wait there.
+func (c *contact) edited() {
+	c.hurried, c.next = 0, time.Time{}
+	if c.poll != nil && !c.poll.begun {
+		c.release()
+	}
+}
+
+// take keeps what a poll brought, nil where there was no answer.
+func (c *contact) take(p *poll, report *stats.Report, now time.Time, every time.Duration) {
+	c.release()
+	if report != nil {
+		c.answered(p.shares, report, now)
+		c.next = c.afterAnswer(now)
+	} else {
+		c.missed(p.shares)
+		c.next = c.afterMiss(now, every)
+	}
+	for _, s := range p.shares {
+		s.route.roundEnds()
+	}
+	if slices.ContainsFunc(c.shares, func(s *share) bool { return c.known && !s.known }) {
+		c.next = time.Time{} // a route joined after the poll had begun
+	}
+}
+
+// answered takes a report, and divides it among the routes that it was asked for.
+func (c *contact) answered(asked []*share, report *stats.Report, now time.Time) {
 	c.strikes = max(c.strikes-1, 0)
 	if c.known && !c.proxy.Reached && c.strikes > 0 {
-		return false
+		c.found(asked)
+		return
 	}
-	before, knew, lacked := c.proxy, c.known, missing(c.report)
-	c.forget()
+	before, knew := c.proxy, c.known
 	c.known, c.heardAt = true, now
-	c.proxy = Proxy{Name: c.target.Name, Reached: true, Document: report.Document, Refused: report.Refused}
+	c.proxy = Proxy{Name: c.id.target.Name, Reached: true, Document: report.Document, Refused: report.Refused}
 	if !report.Readable() {
 		c.proxy.Unread = report.Version
 	}
-	if len(report.Routes) > 0 {
-		c.keep(&report.Routes[0])
+	for _, s := range asked {
+		s.keep(report)
 	}
-	return !knew || before != c.proxy || !slices.Equal(lacked, missing(c.report))
+	if !knew || before != c.proxy {
+		c.changed()
+	}
+	c.found(asked)
 }
 
-// missed takes a strike, and reports whether the proxy has become unreachable.
-func (c *contact) missed() bool {
+// missed takes a strike: the third makes the proxy unreachable.
+func (c *contact) missed(asked []*share) {
 	c.strikes = min(c.strikes+1, maxStrikes)
-	if c.strikes < unreachable || c.known && !c.proxy.Reached {
-		return false
+	if c.strikes >= unreachable && (!c.known || c.proxy.Reached) {
+		for _, s := range c.shares {
+			s.forget()
+		}
+		c.known, c.proxy = true, Proxy{Name: c.id.target.Name}
+		c.changed()
 	}
-	c.forget()
-	c.known, c.proxy = true, Proxy{Name: c.target.Name}
-	return true
+	c.found(asked)
 }
 
-// keep takes room for what a status can show of a report.
-func (c *contact) keep(r *stats.RouteReport) {
-	c.report, c.size = c.room.fit(r.Kept(Window))
-	c.room.taken += c.size
+// changed has all routes of the proxy added up: of each something else than figures is new.
+func (c *contact) changed() {
+	for _, s := range c.shares {
+		s.route.stale = true
+	}
 }
 
-// forget gives the room of the report back.
-func (c *contact) forget() {
-	c.room.taken -= c.size
-	c.report, c.size = nil, 0
+// found notes that what is known of the proxy is known to these routes too.
+func (c *contact) found(asked []*share) {
+	for _, s := range asked {
+		if c.known && !s.known {
+			s.known, s.route.stale = true, true
+		}
+	}
 }
 
-// afterAnswer says when to ask next: at the route's beat, or sooner where somebody waits.
-func (c *contact) afterAnswer(now, beat time.Time, document string) time.Time {
+// afterAnswer says when to ask next: at the proxy's beat, or sooner where somebody waits.
+func (c *contact) afterAnswer(now time.Time) time.Time {
 	switch {
 	case !c.proxy.Reached:
 		return now.Add(hurry)
-	case c.behind(document):
+	case c.behind():
 		c.hurried++
 		return now.Add(hurry)
 	}
-	return beat
+	return c.beat
 }
 
 // afterMiss says when to ask next: the later, the longer nobody answers.
-func (c *contact) afterMiss(now, beat time.Time, every time.Duration) time.Time {
+func (c *contact) afterMiss(now time.Time, every time.Duration) time.Time {
 	switch {
 	case !c.known:
 		return now.Add(hurry)
 	case c.strikes < unreachable:
-		return beat
+		return c.beat
 	}
 	return now.Add(max(every, min(every<<(1+c.strikes-unreachable), longestPause)))
-}
-
-// missing is what a report, if there is one, lacks.
-func missing(r *stats.RouteReport) []stats.MissingKey {
-	if r == nil {
-		return nil
-	}
-	return r.Missing
 }

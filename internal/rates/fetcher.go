@@ -37,7 +37,7 @@ func NewHTTPFetcher() *HTTPFetcher {
 }
 
 // Fetch implements Fetcher. It takes 2 s at most, and as much memory as bounds allow.
-func (f *HTTPFetcher) Fetch(ctx context.Context, url string, bounds *stats.Bounds) (*stats.Report, error) {
+func (f *HTTPFetcher) Fetch(ctx context.Context, url string, bounds stats.Bounds) (*stats.Report, error) {
 	raw, err := f.read(ctx, url, bounds)
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy: %w", err)
@@ -51,7 +51,7 @@ func (f *HTTPFetcher) Fetch(ctx context.Context, url string, bounds *stats.Bound
 	return report, nil
 }
 
-func (f *HTTPFetcher) read(ctx context.Context, url string, bounds *stats.Bounds) (raw []byte, err error) {
+func (f *HTTPFetcher) read(ctx context.Context, url string, bounds stats.Bounds) (raw []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

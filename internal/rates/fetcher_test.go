@@ -60,7 +60,7 @@ func TestL2FetcherBoundsWhatItReads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := serve(t, handler)
-			bounds := &stats.Bounds{Namespace: "shop", Name: "orders", Backends: among([]string{"one"})}
+			bounds := stats.Bounds{{Namespace: "shop", Name: "orders", Backends: among([]string{"one"})}}
 			if report, err := NewHTTPFetcher().Fetch(t.Context(), url, bounds); err == nil {
 				t.Errorf("the report is %+v, want an error", report)
 			}

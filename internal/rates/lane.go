@@ -42,9 +42,9 @@ type tenant struct {
 
 // poll is one question to one proxy.
 type poll struct {
-	route   *watched
 	contact *contact
-	bounds  *stats.Bounds
+	shares  []*share // of the routes that it asks for
+	bounds  stats.Bounds
 	lane    int
 	begun   bool
 }
@@ -58,7 +58,7 @@ func (l *lane) add(p *poll) {
 	if l.tenants == nil {
 		l.tenants = map[string]*tenant{}
 	}
-	namespace := p.route.key.Namespace
+	namespace := p.contact.id.namespace
 	t, ok := l.tenants[namespace]
 	if !ok {
 		t = &tenant{}
@@ -101,7 +101,7 @@ func (l *lane) next() (p *poll, ok bool) {
 
 // done gives a slot back.
 func (l *lane) done(p *poll) {
-	namespace := p.route.key.Namespace
+	namespace := p.contact.id.namespace
 	t := l.tenants[namespace]
 	t.busy--
 	l.busy--

@@ -3,8 +3,6 @@ package rates
 import (
 	"strings"
 	"testing"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // L2: namespaces take turns, however much one has queued, and none takes more than its
@@ -14,8 +12,8 @@ func TestL2NamespacesTakeTurnsInALane(t *testing.T) {
 	l := &lane{slots: 4, each: 2}
 	var queued []*poll
 	add := func(namespace string) {
-		c := &contact{}
-		c.poll = &poll{route: &watched{key: types.NamespacedName{Namespace: namespace}}, contact: c}
+		c := &contact{id: proxyID{namespace: namespace}}
+		c.poll = &poll{contact: c}
 		queued = append(queued, c.poll)
 		l.add(c.poll)
 	}
@@ -27,7 +25,7 @@ func TestL2NamespacesTakeTurnsInALane(t *testing.T) {
 	take := func() (order string) {
 		for p, ok := l.next(); ok; p, ok = l.next() {
 			begun = append(begun, p)
-			order += p.route.key.Namespace
+			order += p.contact.id.namespace
 		}
 		return order
 	}

@@ -37,7 +37,7 @@ type Want struct {
 // that cannot be read here. It obeys ctx, and reads and returns no more than bounds allow.
 // It is called from many goroutines at once.
 type Fetcher interface {
-	Fetch(ctx context.Context, url string, bounds *stats.Bounds) (*stats.Report, error)
+	Fetch(ctx context.Context, url string, bounds stats.Bounds) (*stats.Report, error)
 }
 
 // Poller polls proxies, side by side. Its methods are safe for concurrent use.
@@ -47,11 +47,12 @@ type Poller struct {
 	moved   func(types.NamespacedName)
 	wake    chan struct{}
 
-	mu     sync.Mutex
-	routes map[types.NamespacedName]*watched
-	rooms  map[string]*room // by namespace
-	lanes  [lanes]*lane
-	looks  time.Time // when Run looks again
+	mu      sync.Mutex
+	routes  map[types.NamespacedName]*watched
+	proxies map[proxyID]*contact
+	rooms   map[string]*room // by namespace
+	lanes   [lanes]*lane
+	looks   time.Time // when Run looks again
 }
 
 // New returns a Poller that calls moved, from its own goroutines, when what it
@@ -59,15 +60,16 @@ type Poller struct {
 func New(fetcher Fetcher, every time.Duration, moved func(types.NamespacedName)) *Poller {
 	return &Poller{
 		fetcher: fetcher, every: every, moved: moved, wake: make(chan struct{}, 1),
-		routes: map[types.NamespacedName]*watched{}, rooms: map[string]*room{}, lanes: newLanes(),
+		routes: map[types.NamespacedName]*watched{}, proxies: map[proxyID]*contact{}, rooms: map[string]*room{}, lanes: newLanes(),
 	}
 }
 
 // Set says which proxies a route has now, and what they are to serve. A proxy that is
-// new, and all where the document is, are asked at once.
+// new, and all where the document is, are asked at once. Routes of a namespace may have
+// proxies in common: each is asked once for all of them, and its report is divided.
 func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 	slices.SortFunc(targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
-	bounds := &stats.Bounds{Namespace: route.Namespace, Name: route.Name, Backends: among(want.Backends), Secrets: among(want.Secrets)}
+	bounds := stats.RouteBounds{Namespace: route.Namespace, Name: route.Name, Backends: among(want.Backends), Secrets: among(want.Secrets)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w, ok := p.routes[route]
@@ -76,7 +78,7 @@ func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 		p.routes[route] = w
 	}
 	w.bounds = bounds
-	if w.set(targets, want.Document, time.Now()) {
+	if p.set(w, targets, want.Document, time.Now()) {
 		p.stir()
 	}
 }
@@ -120,7 +122,7 @@ func (p *Poller) Forget(route types.NamespacedName) {
 		return
 	}
 	delete(p.routes, route)
-	w.set(nil, "", time.Time{})
+	p.set(w, nil, "", time.Time{})
 	if w.room.routes--; w.room.routes == 0 {
 		delete(p.rooms, route.Namespace)
 	}
@@ -169,7 +171,7 @@ func (p *Poller) look(now time.Time) (begun []*poll, stale []*watched, wait time
 	defer p.mu.Unlock()
 	soonest := now.Add(p.every)
 	for _, w := range p.routes {
-		if len(w.contacts) == 0 {
+		if len(w.shares) == 0 {
 			continue
 		}
 		due, next := w.due(now, p.every)
@@ -206,7 +208,7 @@ func (p *Poller) work(ctx context.Context, next *poll) {
 // ask returns what the proxy of a poll says; nil where it does not answer, or with what no
 // proxy says. Of a report that cannot be read here it returns the version alone.
 func (p *Poller) ask(ctx context.Context, of *poll) *stats.Report {
-	report, err := p.fetcher.Fetch(ctx, of.contact.target.URL, of.bounds)
+	report, err := p.fetcher.Fetch(ctx, of.contact.id.target.URL, of.bounds)
 	if other := (*stats.VersionError)(nil); errors.As(err, &other) {
 		return &stats.Report{Version: other.Version}
 	}
@@ -219,17 +221,24 @@ func (p *Poller) ask(ctx context.Context, of *poll) *stats.Report {
 // take keeps what a poll brought and returns another one of its lane, if any may begin.
 func (p *Poller) take(done *poll, report *stats.Report) (next *poll) {
 	p.mu.Lock()
-	w, l := done.route, p.lanes[done.lane]
+	l := p.lanes[done.lane]
 	l.done(done)
 	next, _ = l.next()
-	w.stale = w.take(done, report, time.Now(), p.every) || w.stale
-	add := w.stale && !w.adding
-	w.adding = w.adding || add
+	if !done.dropped() {
+		done.contact.take(done, report, time.Now(), p.every)
+	}
+	var stale []*watched
+	for _, s := range done.contact.shares {
+		if w := s.route; w.stale && !w.adding {
+			w.adding = true
+			stale = append(stale, w)
+		}
+	}
 	if done.contact.next.Before(p.looks) {
 		p.stir()
 	}
 	p.mu.Unlock()
-	if add {
+	for _, w := range stale {
 		p.add(w)
 	}
 	return next
@@ -239,11 +248,11 @@ func (p *Poller) take(done *poll, report *stats.Report) (next *poll) {
 func (p *Poller) add(w *watched) {
 	for again := true; again; {
 		p.mu.Lock()
-		heard := w.heard()
+		list := w.heard()
 		w.stale = false
 		p.mu.Unlock()
 		now := time.Now()
-		o := add(heard, now)
+		o := add(list, now)
 		p.mu.Lock()
 		moved := p.routes[w.key] == w && w.show(o, now)
 		again = w.stale

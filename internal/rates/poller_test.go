@@ -55,7 +55,7 @@ func (p *proxies) count() int {
 }
 
 // Fetch implements Fetcher.
-func (p *proxies) Fetch(_ context.Context, url string, _ *stats.Bounds) (*stats.Report, error) {
+func (p *proxies) Fetch(_ context.Context, url string, _ stats.Bounds) (*stats.Report, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fetched++

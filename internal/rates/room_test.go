@@ -49,8 +49,8 @@ func newChatty(t *testing.T, backends int) *chatty {
 }
 
 // Fetch implements Fetcher.
-func (c *chatty) Fetch(_ context.Context, _ string, b *stats.Bounds) (*stats.Report, error) {
-	text := strings.ReplaceAll(strings.ReplaceAll(c.most, "PLACE", fmt.Sprint(c.asked.Add(1))), `"shop"`, `"`+b.Namespace+`"`)
+func (c *chatty) Fetch(_ context.Context, _ string, b stats.Bounds) (*stats.Report, error) {
+	text := strings.ReplaceAll(strings.ReplaceAll(c.most, "PLACE", fmt.Sprint(c.asked.Add(1))), `"shop"`, `"`+b[0].Namespace+`"`)
 	raw, err := b.Read(strings.NewReader(text))
 	if err != nil {
 		return nil, err

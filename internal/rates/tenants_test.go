@@ -37,7 +37,8 @@ func newFleet() *fleet {
 }
 
 // Fetch implements Fetcher.
-func (f *fleet) Fetch(ctx context.Context, url string, of *stats.Bounds) (*stats.Report, error) {
+func (f *fleet) Fetch(ctx context.Context, url string, bounds stats.Bounds) (*stats.Report, error) {
+	of := bounds[0]
 	f.mu.Lock()
 	f.asked[url] = append(f.asked[url], time.Now())
 	f.under[of.Namespace]++
@@ -338,12 +339,12 @@ func TestL4Hysteresis(t *testing.T) {
 		"+---+++-+-+":      "rrruuurrrrr",
 		"+----++-++-+++++": "rrruuuuuuuuurrrr",
 	} {
-		c, got := &contact{target: Target{Name: "p"}, room: &room{}}, ""
+		c, got := &contact{id: proxyID{target: Target{Name: "p"}}}, ""
 		for i := range polls {
 			if polls[i] == '+' {
-				c.answered(&stats.Report{}, time.Time{})
+				c.answered(nil, &stats.Report{}, time.Time{})
 			} else {
-				c.missed()
+				c.missed(nil)
 			}
 			switch {
 			case !c.known:

@@ -86,7 +86,7 @@ func (l luck) time() time.Time {
 	if l.IntN(2) == 0 {
 		age = fmt.Sprintf(`,"ageSeconds":%g`, l.seconds())
 	}
-	bounds := &stats.Bounds{Namespace: "shop", Name: "orders"}
+	bounds := stats.Bounds{{Namespace: "shop", Name: "orders"}}
 	text := `{"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"b","lastFailure":{"reason":"timeout","time":"` + said + `"` + age + `}}]}]}`
 	report, err := bounds.Decode([]byte(text), now.Time)
 	if err != nil {

@@ -37,10 +37,14 @@ const (
 )
 
 // ErrUnbounded is the error of a report that says more than a proxy can.
-var ErrUnbounded = errors.New("the report says more than a proxy can of this route")
+var ErrUnbounded = errors.New("the report says more than a proxy can of its routes")
 
-// Bounds are what a report may speak of: everything else in it is overlooked.
-type Bounds struct {
+// Bounds are what a report may speak of: of these routes, each of them once. Everything else
+// in it is overlooked.
+type Bounds []RouteBounds
+
+// RouteBounds are what a report may say of one route.
+type RouteBounds struct {
 	// Namespace and Name are the route's.
 	Namespace, Name string
 	// Backends and Secrets are the names that the route's spec knows. Where they are nil
@@ -49,18 +53,27 @@ type Bounds struct {
 }
 
 // backends is how many the route has, at most.
-func (b *Bounds) backends() int {
+func (b *RouteBounds) backends() int {
 	if b.Backends == nil {
 		return maxBackends
 	}
 	return len(b.Backends)
 }
 
+// room is how much of something a report may have, by what it has for each route and for
+// each backend.
+func (b Bounds) room(route, backend int) (n int) {
+	for i := range b {
+		n += route + backend*b[i].backends()
+	}
+	return n
+}
+
 // Read reads what a foreign proxy says. It takes at most 1 MiB, and fails with
-// ErrUnbounded before it decodes more than the route's proxy can have to say, or with a
-// VersionError where it is in a version that is not ours, however much that is.
-func (b *Bounds) Read(in io.Reader) ([]byte, error) {
-	limit := min(baseBytes+backendBytes*b.backends(), maxBytes)
+// ErrUnbounded before it decodes more than a proxy of these routes can have to say, or with
+// a VersionError where it is in a version that is not ours, however much that is.
+func (b Bounds) Read(in io.Reader) ([]byte, error) {
+	limit := min(b.room(baseBytes, backendBytes), maxBytes)
 	raw, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
@@ -68,7 +81,7 @@ func (b *Bounds) Read(in io.Reader) ([]byte, error) {
 	if err := checkVersion(raw); err != nil {
 		return nil, err
 	}
-	if len(raw) > limit || values(raw) > baseValues+backendValues*b.backends() {
+	if len(raw) > limit || values(raw) > b.room(baseValues, backendValues) {
 		return nil, ErrUnbounded
 	}
 	return raw, nil
@@ -90,11 +103,11 @@ func values(raw []byte) (n int) {
 	return n
 }
 
-// Decode decodes a report that Read has read. The result has at most the one route, and
-// of it what is in bounds: no name, reason, bucket or length but those that its own proxy
+// Decode decodes a report that Read has read. The result has at most these routes, and
+// of each what is in bounds: no name, reason, bucket or length but those that its own proxy
 // can report, counters that cannot overflow when a million of them are added up. Times
 // are reckoned from now, whatever the Pod takes for the time.
-func (b *Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
+func (b Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 	foreign, err := Decode(raw)
 	if err != nil {
 		return nil, err
@@ -102,16 +115,21 @@ func (b *Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 	report := &Report{
 		Version: foreign.Version, Ready: foreign.Ready, Refused: cut(foreign.Refused, maxMessage), Document: cut(foreign.Document, maxHash),
 	}
+	wanted := make(map[[2]string]*RouteBounds, len(b))
+	for i := range b {
+		wanted[[2]string{b[i].Namespace, b[i].Name}] = &b[i]
+	}
 	for i := range foreign.Routes {
-		if r := &foreign.Routes[i]; r.Namespace == b.Namespace && r.Name == b.Name {
-			report.Routes = []RouteReport{b.route(r, now)}
-			break
+		id := [2]string{foreign.Routes[i].Namespace, foreign.Routes[i].Name}
+		if of := wanted[id]; of != nil {
+			report.Routes = append(report.Routes, of.route(&foreign.Routes[i], now))
+			delete(wanted, id)
 		}
 	}
 	return report, nil
 }
 
-func (b *Bounds) route(r *RouteReport, now time.Time) RouteReport {
+func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Part: cut(r.Part, maxHash), Windows: map[string]CallsWindow{}}
 	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {

@@ -12,12 +12,12 @@ import (
 )
 
 // ofOrders bounds reports on a route with some backends and one Secret.
-func ofOrders(backends int) *Bounds {
-	b := &Bounds{Namespace: "shop", Name: "orders", Backends: map[string]bool{}, Secrets: map[string]bool{"partner": true}}
+func ofOrders(backends int) Bounds {
+	b := RouteBounds{Namespace: "shop", Name: "orders", Backends: map[string]bool{}, Secrets: map[string]bool{"partner": true}}
 	for i := range backends {
 		b.Backends[fmt.Sprintf("b%d", i)] = true
 	}
-	return b
+	return Bounds{b}
 }
 
 // fullest is the longest report that a proxy can make of a route with 32 backends.
@@ -57,7 +57,7 @@ func encode(t *testing.T, r *Report) string {
 	return string(raw)
 }
 
-func read(b *Bounds, text string) (*Report, error) {
+func read(b Bounds, text string) (*Report, error) {
 	raw, err := b.Read(strings.NewReader(text))
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func read(b *Bounds, text string) (*Report, error) {
 // L2: what a proxy can say passes as it is, the longest too.
 func TestL2ProxysReportIsInBounds(t *testing.T) {
 	t.Parallel()
-	for name, b := range map[string]*Bounds{"known names": ofOrders(maxBackends), "unknown names": {Namespace: "shop", Name: "orders"}} {
+	for name, b := range map[string]Bounds{"known names": ofOrders(maxBackends), "unknown names": {{Namespace: "shop", Name: "orders"}}} {
 		want := fullest()
 		got, err := read(b, encode(t, want))
 		if err != nil {
@@ -184,7 +184,7 @@ func FuzzForeignReport(f *testing.F) {
 		}
 		for i := range first.Routes {
 			for j := range first.Routes[i].Backends {
-				if name := first.Routes[i].Backends[j].Name; !b.Backends[name] {
+				if name := first.Routes[i].Backends[j].Name; !b[0].Backends[name] {
 					t.Errorf("backend %q is none of the route's", name)
 				}
 			}
@@ -265,5 +265,36 @@ func TestN2MessagesOfFailuresAreBounded(t *testing.T) {
 	f.Message = ""
 	if after := got.Routes[0].Size(); after >= before {
 		t.Errorf("a message takes no room: %d bytes with it, %d without", before, after)
+	}
+}
+
+// A report on several routes is divided by their bounds: each has its own names, and room
+// for what all of them have to say.
+func TestReportsOfManyRoutesAreBoundedEach(t *testing.T) {
+	t.Parallel()
+	bounds := append(ofOrders(1), RouteBounds{Namespace: "shop", Name: "other", Backends: map[string]bool{"b1": true}, Secrets: map[string]bool{}})
+	got, err := read(bounds, `{"version":1,"document":"h","routes":[
+		{"namespace":"shop","name":"other","part":"p2","missing":[{"secret":"partner","key":"k"}],"backends":[{"name":"b0"},{"name":"b1"}]},
+		{"namespace":"shop","name":"orders","part":"p1","missing":[{"secret":"partner","key":"k"}],"backends":[{"name":"b0"},{"name":"b1"}]},
+		{"namespace":"shop","name":"other","part":"again"},{"namespace":"lab","name":"orders"}]}`)
+	if err != nil || len(got.Routes) != 2 {
+		t.Fatalf("report %+v, error %v, want two routes", got, err)
+	}
+	other, orders := got.Route("shop", "other"), got.Route("shop", "orders")
+	if other.Part != "p2" || len(other.Missing) != 0 || len(other.Backends) != 1 || other.Backends[0].Name != "b1" {
+		t.Errorf("of other it says %+v", other)
+	}
+	if orders.Part != "p1" || len(orders.Missing) != 1 || len(orders.Backends) != 1 || orders.Backends[0].Name != "b0" {
+		t.Errorf("of orders it says %+v", orders)
+	}
+	if r := got.Route("lab", "orders"); r != nil {
+		t.Errorf("of another namespace's route it says %+v", r)
+	}
+	long := `{"version":1,"routes":[],"more":"` + strings.Repeat("x", baseBytes+backendBytes) + `"}`
+	if _, err := read(ofOrders(1), long); !errors.Is(err, ErrUnbounded) {
+		t.Errorf("a long report of one route: error %v", err)
+	}
+	if _, err := read(bounds, long); err != nil {
+		t.Errorf("the same of two routes: error %v", err)
 	}
 }

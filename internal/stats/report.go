@@ -22,6 +22,16 @@ type Report struct {
 	Routes []RouteReport `json:"routes"`
 }
 
+// Route is what the report says of a route, nil for nothing.
+func (r *Report) Route(namespace, name string) *RouteReport {
+	for i := range r.Routes {
+		if of := &r.Routes[i]; of.Namespace == namespace && of.Name == name {
+			return of
+		}
+	}
+	return nil
+}
+
 // RouteReport is one route of a Report. Its windows are keyed by Window1m,
 // Window5m and Window1h.
 type RouteReport struct {

@@ -53,7 +53,7 @@ func TestReportsOfOtherVersionsAreNotRead(t *testing.T) {
 }
 
 func decoded(text string) (*stats.Report, error) {
-	bounds := &stats.Bounds{Namespace: "shop", Name: "orders"}
+	bounds := stats.Bounds{{Namespace: "shop", Name: "orders"}}
 	raw, err := bounds.Read(strings.NewReader(text))
 	if err != nil {
 		return nil, err
