@@ -103,12 +103,12 @@ type scripts struct {
 	respond  func(*fanout.Result)
 }
 
-func (s *scripts) Reserve(_ context.Context, i int, _ *fanout.Call) (fanout.Reservation, fanout.Answer) {
+func (s *scripts) Reserve(_ context.Context, i int, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
 	one := s.backends[i]
 	if o := one.answer.Outcome; o == fanout.Rejected || o == fanout.Skipped {
 		return nil, one.answer
 	}
-	return reservation{one}, fanout.Answer{}
+	return reservation{one, call.Safe()}, fanout.Answer{}
 }
 
 func (*scripts) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
@@ -117,12 +117,15 @@ func (*scripts) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reserv
 
 func (s *scripts) Respond(r *fanout.Result) { s.respond(r) }
 
-type reservation struct{ *script }
+type reservation struct {
+	*script
+
+	safe bool
+}
 
 func (r reservation) Cancel()       {}
 func (r reservation) Attempts() int { return 1 }
-
-func (r reservation) Safe(call *fanout.Call) bool { return call.Safe() }
+func (r reservation) Safe() bool    { return r.safe }
 
 func (r reservation) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	select {
