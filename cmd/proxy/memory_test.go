@@ -295,5 +295,7 @@ func TestK5MemoryStaysBelowThePodsLimit(t *testing.T) {
 
 // compared makes the last backend a shadow of the first.
 func compared(r *routeconfig.Route) {
-	r.Backends[len(r.Backends)-1].Shadow = &routeconfig.Shadow{Percent: 100, Compare: routeconfig.CompareBody}
+	last := len(r.Backends) - 1
+	r.Shadows = []routeconfig.Shadow{{Backend: r.Backends[last], Percent: 100, Compare: routeconfig.CompareBody}}
+	r.Backends = r.Backends[:last]
 }

@@ -105,7 +105,12 @@ func routes(urls []string) []routeconfig.Route {
 				r.Dispatch.Required = []int{0}
 			}
 			for i := range urls { // each behaviour is first, required and primary somewhere
-				r.Backends = append(r.Backends, receiver(i, urls[(i+len(list))%len(urls)], kind))
+				b := receiver(i, urls[(i+len(list))%len(urls)])
+				if i == 6 {
+					r.Shadows = append(r.Shadows, shadow(b, kind))
+					continue
+				}
+				r.Backends = append(r.Backends, b)
 			}
 			list = append(list, r)
 		}
@@ -114,7 +119,7 @@ func routes(urls []string) []routeconfig.Route {
 }
 
 // receiver uses everything that keeps state.
-func receiver(i int, url, kind string) routeconfig.Backend {
+func receiver(i int, url string) routeconfig.Backend {
 	b := routeconfig.Backend{
 		Name: "b" + strconv.Itoa(i), URL: url, Timeout: routeconfig.Duration(time.Second), MaxResponseSize: 1 << 20,
 		Request:               routeconfig.Request{Path: routeconfig.PathURL},
@@ -126,13 +131,16 @@ func receiver(i int, url, kind string) routeconfig.Backend {
 	if i == 1 {
 		b.When = "request.method != 'POST' || request.body.n % 3 != 0"
 	}
-	if i == 6 {
-		b.Shadow = &routeconfig.Shadow{Percent: 20, Compare: routeconfig.CompareOutcome}
-		if kind == "Envelope" {
-			b.Shadow.Compare = routeconfig.CompareBody
-		}
-	}
 	return b
+}
+
+// shadow is compared by its body where responses are made of bodies.
+func shadow(b routeconfig.Backend, kind string) routeconfig.Shadow {
+	s := routeconfig.Shadow{Backend: b, Percent: 20, Compare: routeconfig.CompareOutcome}
+	if kind == "Envelope" {
+		s.Compare = routeconfig.CompareBody
+	}
+	return s
 }
 
 // load calls the routes.

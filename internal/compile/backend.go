@@ -21,7 +21,6 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		URL:                   c.address(path, b),
 		Credential:            c.credential(path.Child("authentication"), b.Authentication),
 		When:                  c.expression(path.Child("when"), b.When, expression.Bool),
-		Shadow:                c.shadow(path.Child("shadow"), b.Shadow),
 		Request:               c.request(path.Child("request"), &b.Request),
 		Timeout:               c.durationOr(path.Child("timeout"), value(b.Timeout), or(c.route.Spec.Dispatch.Timeout, "5s")),
 		Retry:                 c.retry(path.Child("retry"), b.Retry),

@@ -54,9 +54,7 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 
 		CredentialHeaders: c.credentialHeaders(),
 	}
-	for i := range route.Spec.Backends {
-		out.Backends = append(out.Backends, c.backend(i))
-	}
+	out.Backends, out.Shadows = c.receivers()
 	c.networkPolicy()
 	c.resources()
 	c.sumExpressions()

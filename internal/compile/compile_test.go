@@ -80,6 +80,13 @@ func TestRefusals(t *testing.T) {
 		"a required stranger": {func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Dispatch.SuccessPolicy = v1alpha1.SuccessPolicy{Type: "Required", Required: &v1alpha1.Required{Backends: []v1alpha1.BackendName{"b"}}}
 		}, compile.Options{}, "spec.dispatch.successPolicy.required.backends[0]", "must name a backend"},
+		"a required shadow": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{Name: "s", URL: "https://s.example.com/", Shadow: &v1alpha1.Shadow{}})
+			r.Spec.Dispatch.SuccessPolicy = v1alpha1.SuccessPolicy{Type: "Required", Required: &v1alpha1.Required{Backends: []v1alpha1.BackendName{"s"}}}
+		}, compile.Options{}, "spec.dispatch.successPolicy.required.backends[0]", "no shadow itself"},
+		"a shadow compared with a shadow": {func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Backends = append(r.Spec.Backends, v1alpha1.Backend{Name: "s", URL: "https://s.example.com/", Shadow: &v1alpha1.Shadow{Reference: "s"}})
+		}, compile.Options{}, "spec.backends[1].shadow.reference", "no shadow itself"},
 		"a condition that is none": {func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].When = "request.metod == 'GET'" },
 			compile.Options{}, "spec.backends[0].when", "line 1, column 1: request has method"},
 		"a condition of another type": {func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].When = "request.method" },
@@ -125,6 +132,53 @@ func TestRefusals(t *testing.T) {
 		}
 		if len(errs) != 1 || errs[0].Field != row.field || !strings.Contains(errs[0].Error(), row.words) || out != nil {
 			t.Errorf("%s: %v, want %s: …%s…", name, errs, row.field, row.words)
+		}
+	}
+}
+
+// The spec has one list and the document two: what names a backend finds its place in its
+// own list, wherever shadows stand between.
+func TestPlacesAreThoseOfTheDocument(t *testing.T) {
+	t.Parallel()
+	spread := func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Backends = nil
+		for _, name := range []v1alpha1.BackendName{"s1", "a", "s2", "b", "c", "s3"} {
+			b := v1alpha1.Backend{Name: name, URL: "https://" + string(name) + ".example.com/"}
+			if name[0] == 's' {
+				b.Shadow = &v1alpha1.Shadow{Reference: "c"}
+			}
+			r.Spec.Backends = append(r.Spec.Backends, b)
+		}
+		r.Spec.Backends[0].Shadow.Reference = ""
+		r.Spec.Dispatch.SuccessPolicy = v1alpha1.SuccessPolicy{Type: "Required", Required: &v1alpha1.Required{Backends: []v1alpha1.BackendName{"c", "a"}}}
+	}
+	primary := func(r *v1alpha1.FanoutRoute) {
+		spread(r)
+		r.Spec.Response.Type, r.Spec.Response.Primary = "Primary", &v1alpha1.Primary{Backend: "b"}
+	}
+	for _, row := range []struct {
+		modify     func(*v1alpha1.FanoutRoute)
+		primary    int
+		references []int
+	}{
+		{spread, 0, []int{0, 2, 2}},
+		{primary, 1, []int{1, 2, 2}},
+	} {
+		out, errs := compile.Route(route(row.modify), compile.Options{})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		var names []string
+		var references []int
+		for i := range out.Shadows {
+			names = append(names, out.Shadows[i].Name)
+			references = append(references, out.Shadows[i].Reference)
+		}
+		if len(out.Backends) != 3 || out.Backends[0].Name != "a" || out.Backends[2].Name != "c" || !slices.Equal(names, []string{"s1", "s2", "s3"}) {
+			t.Errorf("backends %v, shadows %q", out.Backends, names)
+		}
+		if !slices.Equal(out.Dispatch.Required, []int{0, 2}) || out.Response.Primary != row.primary || !slices.Equal(references, row.references) {
+			t.Errorf("required %v, primary %d, references %v, want 0 and 2, %d, %v", out.Dispatch.Required, out.Response.Primary, references, row.primary, row.references)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -65,7 +64,7 @@ func narrow(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route) []string {
 	if !allFit(limit) {
 		list = append(list, fmt.Sprintf("spec.proxy.resources.limits.memory is %s: with dispatch.maxInFlight (%d) calls to %d backends at once a proxy "+
 			"takes up to %s and is killed; set the limit to %dMi or lower dispatch.maxInFlight",
-			quantity.String(), compiled.Dispatch.MaxInFlight, len(compiled.Backends), size(most(compiled, limit)), need(allFit)))
+			quantity.String(), compiled.Dispatch.MaxInFlight, len(compiled.Backends)+len(compiled.Shadows), size(most(compiled, limit)), need(allFit)))
 	}
 	return list
 }
@@ -86,10 +85,11 @@ func room(limit int64) int64 {
 // request, and answers twice where a response is made of them. Others pass through.
 func callBytes(r *routeconfig.Route) int64 {
 	sum := r.Validation.MaxBodySize
+	if !r.Response.Combined() {
+		return sum
+	}
 	for i := range r.Backends {
-		if b := &r.Backends[i]; b.Shadow == nil && r.Response.Combined() {
-			sum += 2 * b.MaxResponseSize
-		}
+		sum += 2 * r.Backends[i].MaxResponseSize
 	}
 	return sum
 }
@@ -97,11 +97,11 @@ func callBytes(r *routeconfig.Route) int64 {
 // most is what a proxy takes at most, by the formula of docs/operations/memory.md.
 func most(r *routeconfig.Route, limit int64) int64 {
 	budget, m := divided(limit)
-	backends, connection := int64(len(r.Backends)), int64(connectionTakes)
+	backends, connection := int64(len(r.Backends)+len(r.Shadows)), int64(connectionTakes)
 	if r.Listener.TLSSecret != "" {
 		connection *= 2
 	}
-	if slices.ContainsFunc(r.Backends, func(b routeconfig.Backend) bool { return b.Shadow != nil }) {
+	if len(r.Shadows) > 0 {
 		budget += m.Shadows
 	}
 	sum := processTakes + budget + int64(r.Dispatch.MaxInFlight)*(callTakes+answerTakes*backends) +

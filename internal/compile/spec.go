@@ -94,21 +94,11 @@ func (c *compiler) dispatch() routeconfig.Dispatch {
 	if d.SuccessPolicy.Required != nil {
 		for i, name := range d.SuccessPolicy.Required.Backends {
 			at := path.Child("successPolicy", "required", "backends").Index(i)
-			out.Required = append(out.Required, c.backendIndex(at, name))
+			out.Required = append(out.Required, c.place(at, name))
 		}
 		slices.Sort(out.Required)
 	}
 	return out
-}
-
-// backendIndex finds a backend by name.
-func (c *compiler) backendIndex(path *field.Path, name v1alpha1.BackendName) int {
-	i := slices.IndexFunc(c.route.Spec.Backends, func(b v1alpha1.Backend) bool { return b.Name == name })
-	if i < 0 {
-		c.refuse(path, string(name), "must name a backend of this route")
-		return 0
-	}
-	return i
 }
 
 func (c *compiler) response() routeconfig.Response {
@@ -128,7 +118,7 @@ func (c *compiler) response() routeconfig.Response {
 		out.Arrays = string(or(merge.Arrays, v1alpha1.ArraysAppend))
 	}
 	if r.Primary != nil {
-		out.Primary = c.backendIndex(spec().Child("response", "primary", "backend"), r.Primary.Backend)
+		out.Primary = c.place(spec().Child("response", "primary", "backend"), r.Primary.Backend)
 	}
 	return out
 }

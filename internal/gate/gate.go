@@ -68,8 +68,8 @@ func New(o Options) (*Gate, error) {
 	if a := o.Config.Authentication; a != nil && a.APIKeys != nil {
 		g.keys = newCallerKeys(o.Config.Namespace, a.APIKeys, o.Store)
 	}
-	for i := range o.Config.Backends {
-		if kind := o.Config.Backends[i].Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
+	for b := range o.Config.Receivers() {
+		if kind := b.Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
 			g.tells = append(g.tells, kind)
 		}
 	}

@@ -86,7 +86,7 @@ func (v *visit) backends() slog.Attr {
 			one = append(one, slog.Int("status", a.Status))
 		}
 		one = append(one, slog.Int64("ms", a.Elapsed.Milliseconds()), slog.Int("attempts", a.Attempts))
-		all[i] = slog.Attr{Key: v.route.names[i], Value: slog.GroupValue(one...)}
+		all[i] = slog.Attr{Key: v.route.backends[i].name, Value: slog.GroupValue(one...)}
 	}
 	return slog.Attr{Key: "backends", Value: slog.GroupValue(all...)}
 }

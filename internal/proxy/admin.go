@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -128,9 +127,9 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Missing:   r.missing(now),
 		Windows:   r.calls.Windows(now),
 	}
-	for i, b := range r.answers {
-		of := b.Report(now, r.names[i])
-		of.Circuit = r.backends[i].Circuit(now)
+	for _, b := range r.backends {
+		of := b.answers.Report(now, b.name)
+		of.Circuit = b.Circuit(now)
 		report.Backends = append(report.Backends, of)
 	}
 	for _, s := range r.shadows {
@@ -164,19 +163,19 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 			})
 		}
 	}
-	for i, b := range r.backends {
-		list = forbidden(list, b, r.names[i])
+	for _, b := range r.backends {
+		list = forbidden(list, b)
 	}
 	for _, s := range r.shadows {
-		list = forbidden(list, s.Backend, s.name)
+		list = forbidden(list, &s.receiver)
 	}
 	return list
 }
 
-func forbidden(list []stats.MissingKey, b *backend.Backend, name string) []stats.MissingKey {
+func forbidden(list []stats.MissingKey, b *receiver) []stats.MissingKey {
 	secret, why := b.Forbidden()
 	if why == "" {
 		return list
 	}
-	return append(list, stats.MissingKey{Secret: secret, Key: creds.AllowedHosts, Backend: name, Message: why})
+	return append(list, stats.MissingKey{Secret: secret, Key: creds.AllowedHosts, Backend: b.name, Message: why})
 }

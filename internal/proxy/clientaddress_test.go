@@ -30,10 +30,9 @@ func TestP6BackendsAreToldWhoCalls(t *testing.T) {
 	retried.Retry = &routeconfig.Retry{Attempts: 2, Methods: "All", RetryOn: []string{"503"}, InitialBackoff: 1, MaxBackoff: 1, BudgetPercent: 100}
 	computed := receiver("computed", routeconfig.ClientAddressForwarded)
 	computed.Request.SetHeaders = []routeconfig.NameValue{{Name: "X-Client", Expression: "request.clientIP"}}
-	shadow := receiver("shadow", routeconfig.ClientAddressForwarded)
-	shadow.Shadow = &routeconfig.Shadow{Percent: 100, Compare: routeconfig.CompareNone}
+	shadow := testkit.Shadow(receiver("shadow", routeconfig.ClientAddressForwarded), routeconfig.CompareNone)
 	all := testkit.Receivers(receiver("none", ""), receiver("xff", routeconfig.ClientAddressXForwardedFor),
-		receiver("forwarded", routeconfig.ClientAddressForwarded), retried, computed, shadow)
+		receiver("forwarded", routeconfig.ClientAddressForwarded), retried, computed)
 	for name, row := range map[string]struct {
 		trusted []string
 		told    string
@@ -43,7 +42,7 @@ func TestP6BackendsAreToldWhoCalls(t *testing.T) {
 		"not":     {nil, "127.0.0.1", "127.0.0.1"},
 	} {
 		failing.Store(true)
-		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", all, func(r *routeconfig.Route) { r.Listener.TrustedCIDRs = row.trusted }))
+		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", all, shadow, func(r *routeconfig.Route) { r.Listener.TrustedCIDRs = row.trusted }))
 		before := backends["shadow"].Count()
 		r := p.Do("POST", "orders", "/", "{}", "X-Forwarded-For", "203.0.113.7", "Forwarded", "for=203.0.113.7",
 			"X-Real-IP", "6.6.6.6", "X_Forwarded_For", "6.6.6.6", "Connection", "X-Forwarded-For, Forwarded")

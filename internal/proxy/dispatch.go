@@ -28,7 +28,7 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 	}
 	for _, s := range r.shadows {
 		o.Shadows = append(o.Shadows, fanout.Shadow{
-			Percent: s.config.Percent, Reference: counted(r.config, s.config.Reference),
+			Percent: s.config.Percent, Reference: s.config.Reference,
 			Body: s.config.Compare == routeconfig.CompareBody,
 		})
 	}
@@ -79,8 +79,9 @@ func (r *route) combineLarge(result *fanout.Result, size int, dst []byte) (respo
 // Answered implements fanout.Observer.
 func (r *route) Answered(i int, a *fanout.Answer) {
 	now := time.Now()
-	r.answers[i].Record(now, a)
-	r.faults[i].note(now, r.log, r.id, r.names[i], a)
+	b := r.backends[i]
+	b.answers.Record(now, a)
+	b.faults.note(now, r.log, r.id, b.name, a)
 }
 
 func policy(config *routeconfig.Route) fanout.Policy {
@@ -101,9 +102,9 @@ func policy(config *routeconfig.Route) fanout.Policy {
 		required = append(slices.Clip(required), config.Response.Primary)
 	}
 	if len(required) > 0 {
-		p.Required = make([]bool, len(config.Backends)) // more than count, if some are shadows
+		p.Required = make([]bool, len(config.Backends))
 		for _, i := range required {
-			p.Required[counted(config, i)] = true
+			p.Required[i] = true
 		}
 	}
 	return p
@@ -119,15 +120,4 @@ func stragglers(name string) fanout.Stragglers {
 		return fanout.Wait
 	}
 	return fanout.Auto
-}
-
-// counted is the place that a backend has among those that are no shadows.
-func counted(config *routeconfig.Route, backend int) int {
-	place := 0
-	for i := range backend {
-		if config.Backends[i].Shadow == nil {
-			place++
-		}
-	}
-	return place
 }

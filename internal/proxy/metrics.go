@@ -36,9 +36,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		r := current.routes[id]
 		m := metrics{out: out, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
 		m.route(r)
-		for i, b := range r.answers {
-			m.answers(r.names[i], b)
-			m.backend(r.names[i], r.backends[i])
+		for _, b := range r.backends {
+			m.answers(b.name, b.answers)
+			m.backend(b.name, b.Backend)
 		}
 		for _, s := range r.shadows {
 			m.answers(s.name, s.answers)

@@ -31,8 +31,7 @@ func TestDocumentedMetrics(t *testing.T) {
 			b.CircuitBreaker = &routeconfig.CircuitBreaker{
 				FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(time.Minute), OpenFor: testkit.Span(time.Hour), HalfOpenRequests: 1,
 			}
-		}),
-		testkit.Receiver("shadow", b.URL, shadowing("Outcome")))))
+		})), testkit.Shadow(testkit.Receiver("shadow", b.URL), "Outcome")))
 	names := func(text string) []string {
 		set := map[string]bool{}
 		for _, name := range regexp.MustCompile(`\bfanout_[a-z_]+`).FindAllString(text, -1) {

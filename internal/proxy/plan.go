@@ -18,7 +18,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/memory"
-	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -40,17 +39,14 @@ type route struct {
 	config   *routeconfig.Route
 	part     string // hash of config
 	gate     *gate.Gate
-	backends []*backend.Backend
-	computes bool // a backend has expressions
+	backends []*receiver
+	shadows  []*shadow
+	computes bool // one of them has expressions
 	// credentials are the fields of callers that backends do not get.
 	credentials *headers.Credentials
-	names       []string
 	dispatcher  *fanout.Dispatcher
 	combiner    *combine.Combiner
 	calls       *stats.Route
-	answers     []*stats.Backend
-	faults      []*faults
-	shadows     []*shadow
 	accessLog   accessLog
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
@@ -153,19 +149,19 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		r.secure = r.certificate.config()
 		r.groups = append(r.groups, dependency{group: r.certificate.group})
 	}
-	for i := range config.Backends {
-		if err := c.backend(r, &config.Backends[i], via); err != nil {
-			return nil, err
-		}
+	if err := c.receivers(r, via); err != nil {
+		return nil, err
 	}
 	if err := c.gate(r, via); err != nil {
 		return nil, err
 	}
 	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
-	response := config.Response
-	response.Primary = counted(config, response.Primary)
+	names := make([]string, len(r.backends))
+	for i, b := range r.backends {
+		names[i] = b.name
+	}
 	r.combiner = combine.New(combine.Options{
-		Response: response, Backends: r.names, Policy: config.Dispatch.Policy,
+		Response: config.Response, Backends: names, Policy: config.Dispatch.Policy,
 	})
 	r.dispatcher = newDispatcher(r)
 	return r, nil
@@ -201,59 +197,6 @@ func (c *compiler) limiters(id string, configs []routeconfig.RateLimit) ([]*gate
 	return limiters, nil
 }
 
-func (c *compiler) backend(r *route, config *routeconfig.Backend, via string) error {
-	hash, err := config.Hash()
-	if err != nil {
-		return fmt.Errorf("hash backend: %w", err)
-	}
-	id := r.id + "\n" + config.Name
-	state := keep(c.old.states, c.fresh.states, id+"\n"+hash, func() *backend.State {
-		return backend.NewState(r.config.Namespace, config, c.store, c.options.Dialer)
-	})
-	b, err := backend.New(backend.Options{
-		Config:      config,
-		State:       state,
-		Combined:    r.config.Response.Combined(),
-		IdleTimeout: idleTimeout(&r.config.Response, config),
-		Credentials: r.credentials,
-		Via:         via,
-		Expressions: c.expressions,
-		MaxBody:     int(r.config.Validation.MaxBodySize),
-	})
-	if err != nil {
-		return fmt.Errorf("compile backend: %w", err)
-	}
-	r.computes = r.computes || b.Computes()
-	for _, g := range state.Groups() {
-		r.groups = append(r.groups, dependency{g, config.Name})
-	}
-	answers := keep(c.old.answers, c.fresh.answers, id, func() *stats.Backend { return stats.NewBackend(c.now) })
-	found := keep(c.old.faults, c.fresh.faults, id, func() *faults { return &faults{} })
-	if config.Shadow != nil {
-		return c.shadow(r, config, id, b, answers, found)
-	}
-	r.backends = append(r.backends, b)
-	r.names = append(r.names, config.Name)
-	r.answers = append(r.answers, answers)
-	r.faults = append(r.faults, found)
-	return nil
-}
-
-func (c *compiler) shadow(r *route, config *routeconfig.Backend, id string, b *backend.Backend, answers *stats.Backend, found *faults) error {
-	ignored, ok := rawjson.NewPlaces(config.Shadow.IgnoredPaths)
-	if !ok {
-		return fmt.Errorf("compile shadow: ignored paths %q are no JSON Pointers", config.Shadow.IgnoredPaths)
-	}
-	if len(config.Shadow.IgnoredPaths) == 0 {
-		ignored = nil
-	}
-	r.shadows = append(r.shadows, &shadow{
-		Backend: b, name: config.Name, config: config.Shadow, ignored: ignored, answers: answers, faults: found,
-		results: keep(c.old.results, c.fresh.results, id, func() *comparisons { return &comparisons{begun: c.now} }),
-	})
-	return nil
-}
-
 // keep takes what the last plan had, or makes it.
 func keep[T any](old, fresh map[string]T, id string, create func() T) T {
 	value, ok := old[id]
@@ -262,14 +205,6 @@ func keep[T any](old, fresh map[string]T, id string, create func() T) T {
 	}
 	fresh[id] = value
 	return value
-}
-
-// idleTimeout is 0 for responses that are read whole.
-func idleTimeout(r *routeconfig.Response, b *routeconfig.Backend) time.Duration {
-	if r.Combined() || b.Shadow != nil {
-		return 0
-	}
-	return time.Duration(r.IdleTimeout)
 }
 
 // pseudonym is what Via shows of a route: enough to know itself, and nothing to

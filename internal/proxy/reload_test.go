@@ -85,7 +85,7 @@ func TestBadDocumentKeepsTheLastGoodOne(t *testing.T) {
 	t.Parallel()
 	b := testkit.NewBackend(t, nil)
 	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL))))
-	for _, bad := range []string{"", "{", `{"version":2,"routes":[]}`, `{"version":1,"routes":[],"later":1}`, `{"version":1,"routes":[{"namespace":"a","name":"../b"}]}`} {
+	for _, bad := range []string{"", "{", `{"version":1,"routes":[]}`, `{"version":2,"routes":[],"later":1}`, `{"version":2,"routes":[{"namespace":"a","name":"../b"}]}`} {
 		if err := p.Proxy.Load([]byte(bad)); err == nil {
 			t.Errorf("%q was taken", bad)
 		}

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/rawjson"
@@ -17,13 +16,10 @@ import (
 
 // shadow is a backend whose answers are compared and counted, and nothing else.
 type shadow struct {
-	*backend.Backend
+	receiver
 
-	name    string
 	config  *routeconfig.Shadow
 	ignored *rawjson.Places
-	answers *stats.Backend
-	faults  *faults
 	results *comparisons
 }
 

@@ -14,12 +14,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
 )
 
-func shadowing(compare string, ignored ...string) func(*routeconfig.Backend) {
-	return func(b *routeconfig.Backend) {
-		b.Shadow = &routeconfig.Shadow{Percent: 100, Compare: compare, IgnoredPaths: ignored}
-	}
-}
-
 // Case B13 of the field.
 func TestB13HangingShadowDelaysNobody(t *testing.T) {
 	t.Parallel()
@@ -33,10 +27,10 @@ func TestB13HangingShadowDelaysNobody(t *testing.T) {
 	})
 	for _, kind := range []string{"Envelope", "First"} {
 		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-			testkit.Receiver("one", testkit.NewBackend(t, nil).URL),
-			testkit.Receiver("candidate", hanging.URL, shadowing("None"))), response(kind), func(r *routeconfig.Route) {
-			r.Dispatch.MaxInFlight = 2 // of which shadows take none
-		}))
+			testkit.Receiver("one", testkit.NewBackend(t, nil).URL)),
+			testkit.Shadow(testkit.Receiver("candidate", hanging.URL), "None"), response(kind), func(r *routeconfig.Route) {
+				r.Dispatch.MaxInFlight = 2 // of which shadows take none
+			}))
 		before := hanging.Count()
 		start := time.Now()
 		list := exchangeRaw(t, p, strings.Repeat("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 5), 5) // one connection
@@ -61,24 +55,27 @@ func TestShadowsAreCompared(t *testing.T) {
 		name      string
 		reference http.HandlerFunc
 		shadow    http.HandlerFunc
-		modify    func(*routeconfig.Backend)
+		compare   string
 		result    stats.Comparison
 		at        string
 	}{
-		{"the same but for form", reply(200, `{"a":1,"b":[1.0]}`), reply(200, ` {"b":[1],"a":1e0}`), shadowing("Body"), "same", ""},
-		{"another value", reply(200, `{"items":[{"id":1},{"id":"secret"}]}`), reply(200, `{"items":[{"id":1},{"id":"hidden"}]}`), shadowing("Body"), "body", "/items/1/id"},
-		{"a place that is ignored", reply(200, `{"at":1,"a":1}`), reply(200, `{"at":2,"a":1}`), shadowing("Body", "/at"), "same", ""},
-		{"another status", reply(200, `{}`), reply(201, `{}`), shadowing("Body"), "outcome", ""},
-		{"a failure", reply(200, `{}`), reply(500, `{}`), shadowing("Outcome"), "outcome", ""},
-		{"both fail alike", reply(404, `{}`), reply(404, `{"x":1}`), shadowing("Outcome"), "same", ""},
-		{"other bytes", testkit.Respond(200, "text/plain", "a"), testkit.Respond(200, "text/plain", "b"), shadowing("Body"), "body", ""},
-		{"only outcomes", reply(200, `{"a":1}`), reply(200, `{"a":2}`), shadowing("Outcome"), "same", ""},
+		{"the same but for form", reply(200, `{"a":1,"b":[1.0]}`), reply(200, ` {"b":[1],"a":1e0}`), "Body", "same", ""},
+		{"another value", reply(200, `{"items":[{"id":1},{"id":"secret"}]}`), reply(200, `{"items":[{"id":1},{"id":"hidden"}]}`), "Body", "body", "/items/1/id"},
+		{"a place that is ignored", reply(200, `{"at":1,"a":1}`), reply(200, `{"at":2,"a":1}`), "Body", "same", ""},
+		{"another status", reply(200, `{}`), reply(201, `{}`), "Body", "outcome", ""},
+		{"a failure", reply(200, `{}`), reply(500, `{}`), "Outcome", "outcome", ""},
+		{"both fail alike", reply(404, `{}`), reply(404, `{"x":1}`), "Outcome", "same", ""},
+		{"other bytes", testkit.Respond(200, "text/plain", "a"), testkit.Respond(200, "text/plain", "b"), "Body", "body", ""},
+		{"only outcomes", reply(200, `{"a":1}`), reply(200, `{"a":2}`), "Outcome", "same", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-				testkit.Receiver("candidate", testkit.NewBackend(t, row.shadow).URL, row.modify, func(b *routeconfig.Backend) { b.Shadow.Reference = 1 }),
-				testkit.Receiver("one", testkit.NewBackend(t, row.reference).URL))))
+				testkit.Receiver("zero", testkit.NewBackend(t, nil).URL),
+				testkit.Receiver("one", testkit.NewBackend(t, row.reference).URL)),
+				testkit.Shadow(testkit.Receiver("candidate", testkit.NewBackend(t, row.shadow).URL), row.compare, func(s *routeconfig.Shadow) {
+					s.Reference, s.IgnoredPaths = 1, []string{"/at"}
+				})))
 			want := http.StatusOK
 			if row.name == "both fail alike" {
 				want = http.StatusNotFound
@@ -87,7 +84,7 @@ func TestShadowsAreCompared(t *testing.T) {
 				t.Errorf("the response is %d %s", r.Status, r.Body)
 			}
 			testkit.Eventually(t, "it is compared", func() bool {
-				b := p.Report(time.Now()).Routes[0].Backends[1]
+				b := p.Report(time.Now()).Routes[0].Backends[2]
 				return b.Name == "candidate" && b.Shadow && b.Compared[row.result] == 1
 			})
 			if !strings.Contains(p.Ask("/metrics").Body, `fanout_shadow_comparisons_total{backend="candidate",namespace="shop",result="`+string(row.result)+`",route="orders"} 1`) {
@@ -112,8 +109,8 @@ func TestShadowsGetTheirShare(t *testing.T) {
 	t.Parallel()
 	shadow := testkit.NewBackend(t, status(500))
 	one := testkit.NewBackend(t, nil)
-	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", one.URL, when("request.method == 'GET'")),
-		testkit.Receiver("candidate", shadow.URL, shadowing("None"), func(b *routeconfig.Backend) { b.Shadow.Percent = 30 })))
+	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", one.URL, when("request.method == 'GET'"))),
+		testkit.Shadow(testkit.Receiver("candidate", shadow.URL), "None", func(s *routeconfig.Shadow) { s.Percent = 30 }))
 	p := proxytest.Serve(t, proxy.Options{}, route)
 	for range 300 {
 		if r := p.Do("GET", "orders", "/", ""); r.Status != 200 {
@@ -144,8 +141,7 @@ func TestShadowsHaveMemoryOfTheirOwn(t *testing.T) {
 	defer close(release)
 	candidate := testkit.NewBackend(t, func(http.ResponseWriter, *http.Request) { <-release })
 	p := proxytest.Serve(t, proxy.Options{MemoryBudget: 2 << 20}, testkit.Route("orders", testkit.Receivers( // 256 KiB for shadows
-		testkit.Receiver("one", testkit.NewBackend(t, nil).URL),
-		testkit.Receiver("candidate", candidate.URL, shadowing("Body")))))
+		testkit.Receiver("one", testkit.NewBackend(t, nil).URL)), testkit.Shadow(testkit.Receiver("candidate", candidate.URL), "Body")))
 	large := `{"x":"` + strings.Repeat("x", 100_000) + `"}`
 	for i := range 40 {
 		if r := p.Do("POST", "orders", "/", large); r.Status != 200 {

@@ -14,7 +14,6 @@ type Backend struct {
 	URL string `json:"url"`
 	// When is an expression that yields a bool; empty for always.
 	When                  string          `json:"when,omitempty"`
-	Shadow                *Shadow         `json:"shadow,omitempty"`
 	Credential            *Credential     `json:"credential,omitempty"`
 	Request               Request         `json:"request"`
 	Timeout               Duration        `json:"timeout"`
@@ -30,22 +29,6 @@ type Backend struct {
 	SuccessStatusCodes []int  `json:"successStatusCodes,omitempty"`
 	TLS                *TLS   `json:"tls,omitempty"`
 }
-
-// Shadow makes a backend one whose answer never counts.
-type Shadow struct {
-	Percent int    `json:"percent"`
-	Compare string `json:"compare"`
-	// Reference is the index of the backend to compare with, no shadow itself.
-	Reference    int      `json:"reference"`
-	IgnoredPaths []string `json:"ignoredPaths,omitempty"`
-}
-
-// What of a shadow's answer is compared.
-const (
-	CompareNone    = "None"
-	CompareOutcome = "Outcome"
-	CompareBody    = "Body"
-)
 
 // Hash names the backend's own part of the document. What belongs to a backend
 // at run time (connections, tokens, limiters) outlives a reload that leaves name

@@ -16,7 +16,7 @@ import (
 )
 
 // Version is the version of the document that this package reads and writes.
-const Version = 1
+const Version = 2
 
 const (
 	// MaxBytes is the largest document of one route: a ConfigMap's limit.
@@ -44,8 +44,11 @@ type Route struct {
 	RateLimits        []RateLimit `json:"rateLimits,omitempty"`
 	Validation        Validation  `json:"validation"`
 	Dispatch          Dispatch    `json:"dispatch"`
-	Backends          []Backend   `json:"backends"`
-	Response          Response    `json:"response"`
+	// Backends are those whose answers count.
+	Backends []Backend `json:"backends"`
+	// Shadows are sent calls, too. No index in a document means one of them.
+	Shadows  []Shadow `json:"shadows,omitempty"`
+	Response Response `json:"response"`
 	// AccessLog is nil where the proxy's own setting holds.
 	AccessLog *AccessLog `json:"accessLog,omitempty"`
 }
@@ -90,6 +93,9 @@ func Decode(b []byte) (*Document, error) {
 	decoder.DisallowUnknownFields()
 	d := &Document{}
 	if err := decoder.Decode(d); err != nil {
+		if other := ofOtherVersion(b); other != nil {
+			return nil, fmt.Errorf("decode document: %w", other)
+		}
 		return nil, fmt.Errorf("decode document: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -108,6 +114,31 @@ func (r *Route) Hash() (string, error) {
 		return "", fmt.Errorf("encode route %s/%s: %w", r.Namespace, r.Name, err)
 	}
 	return Hash(encoded), nil
+}
+
+// ofOtherVersion is an error where a document that cannot be decoded says that it is of
+// another version: what is wrong with it then is not its first unknown field.
+func ofOtherVersion(b []byte) error {
+	var d struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return nil
+	}
+	return readable(d.Version)
+}
+
+// readable is an error for the versions that this package does not read.
+func readable(version int) error {
+	writer := "older"
+	switch {
+	case version == Version:
+		return nil
+	case version > Version:
+		writer = "newer"
+	}
+	return fmt.Errorf("the document is of version %d and this proxy reads version %d: the operator that wrote it is %s than the proxy",
+		version, Version, writer)
 }
 
 // Hash names the content of an encoded document, and goes into annotations and

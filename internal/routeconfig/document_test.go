@@ -2,6 +2,7 @@ package routeconfig_test
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ func TestDocumentsOfAnotherVersionAreRefused(t *testing.T) {
 	t.Parallel()
 	good := string(document(t))
 	for name, bad := range map[string]string{
-		"version": strings.Replace(good, `"version":1`, `"version":2`, 1), "field": strings.Replace(good, `"version":1`, `"version":1,"later":true`, 1),
+		"version": strings.Replace(good, `"version":2`, `"version":3`, 1), "field": strings.Replace(good, `"version":2`, `"version":2,"later":true`, 1),
 		"two": good + good, "too large": good + strings.Repeat(" ", 64<<20), "cut": good[:len(good)/2],
 	} {
 		if _, err := routeconfig.Decode([]byte(bad)); err == nil {
@@ -81,9 +82,67 @@ func TestDocumentsOfAnotherVersionAreRefused(t *testing.T) {
 	}
 }
 
+// A document of the version before is refused for what it is, and not for the first of its
+// fields that is not known any more.
+func TestTheMessageNamesTheOtherVersion(t *testing.T) {
+	t.Parallel()
+	shadow := `{"version":1,"routes":[{"namespace":"shop","name":"orders","backends":[{"name":"two","shadow":{"percent":10,"compare":"Body","reference":0}}]}]}`
+	for encoded, words := range map[string]string{
+		shadow:                       "of version 1 and this proxy reads version 2: the operator that wrote it is older than the proxy",
+		`{"version":1,"routes":[]}`:  "of version 1 and this proxy reads version 2: the operator that wrote it is older than the proxy",
+		`{"version":3,"pools":[{}]}`: "of version 3 and this proxy reads version 2: the operator that wrote it is newer than the proxy",
+		`{"version":3,"routes":[]}`:  "of version 3 and this proxy reads version 2: the operator that wrote it is newer than the proxy",
+		`{"version":2,"pools":[{}]}`: `unknown field "pools"`,
+	} {
+		if _, err := routeconfig.Decode([]byte(encoded)); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v, want %q in it", encoded, err, words)
+		}
+	}
+}
+
+// Shadows are a list of their own, which no index means, with the bounds of backends.
+func TestShadowsAreHeldToTheirBounds(t *testing.T) {
+	t.Parallel()
+	shadow := func(modify func(*routeconfig.Shadow)) func(*routeconfig.Route) {
+		return testkit.Shadow(testkit.Receiver("two", "https://two.example.com/"), routeconfig.CompareBody, modify)
+	}
+	for words, modify := range map[string]func(*routeconfig.Route){
+		`backend "one": appears twice`:                shadow(func(s *routeconfig.Shadow) { s.Name = "one" }),
+		`backend "two": timeout is 0`:                 shadow(func(s *routeconfig.Shadow) { s.Timeout = 0 }),
+		`shadow "two": percent is 101`:                shadow(func(s *routeconfig.Shadow) { s.Percent = 101 }),
+		`shadow "two": compare is "All"`:              shadow(func(s *routeconfig.Shadow) { s.Compare = "All" }),
+		`shadow "two": reference is 1, not between 0`: shadow(func(s *routeconfig.Shadow) { s.Reference = 1 }),
+		`shadow "two": reference is -1`:               shadow(func(s *routeconfig.Shadow) { s.Reference = -1 }),
+		"dispatch.required is 1": func(r *routeconfig.Route) {
+			shadow(func(*routeconfig.Shadow) {})(r)
+			r.Dispatch.Policy, r.Dispatch.Required = "Required", []int{1}
+		},
+		"compare is Body, and the response is streamed": func(r *routeconfig.Route) {
+			shadow(func(*routeconfig.Shadow) {})(r)
+			r.Response.Type = "First"
+		},
+		"backends is 0": func(r *routeconfig.Route) {
+			shadow(func(*routeconfig.Shadow) {})(r)
+			r.Backends = nil
+		},
+		"backends and shadows is 33": func(r *routeconfig.Route) {
+			for i := range 32 {
+				testkit.Shadow(testkit.Receiver("s"+strconv.Itoa(i), "https://two.example.com/"), routeconfig.CompareNone)(r)
+			}
+		},
+	} {
+		if _, err := routeconfig.Decode(document(t, modify)); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("error %v, want %q in it", err, words)
+		}
+	}
+	if _, err := routeconfig.Decode(document(t, shadow(func(*routeconfig.Shadow) {}))); err != nil {
+		t.Errorf("a good shadow: %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(document(f))
-	f.Add([]byte(`{"version":1,"routes":[{}]}`))
+	f.Add([]byte(`{"version":2,"routes":[{}]}`))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		d, err := routeconfig.Decode(encoded)
 		if err != nil {

@@ -59,7 +59,7 @@ type Validation struct {
 	ContentTypes []string `json:"contentTypes,omitempty"`
 }
 
-// Dispatch says when a call is decided. Required are indices of backends.
+// Dispatch says when a call is decided. Required are indices in Route.Backends.
 type Dispatch struct {
 	Policy      string   `json:"policy"`
 	Quorum      int      `json:"quorum,omitempty"`
@@ -83,7 +83,8 @@ const (
 	StragglersWait   = "Wait"
 )
 
-// Response says how answers become one response. Primary is an index.
+// Response says how answers become one response. Primary is an index in
+// Route.Backends.
 type Response struct {
 	Type                string   `json:"type"`
 	OnConflict          string   `json:"onConflict,omitempty"`
@@ -156,8 +157,8 @@ func (l *AccessLog) validate() error {
 // client, streamed or not.
 func (r *Route) CallTime() time.Duration {
 	longest := r.Dispatch.Timeout
-	for i := range r.Backends {
-		longest = max(longest, r.Backends[i].Timeout)
+	for b := range r.Receivers() {
+		longest = max(longest, b.Timeout)
 	}
 	return time.Duration(r.Validation.BodyTimeout) + time.Duration(longest)
 }
@@ -171,8 +172,7 @@ func (r *Route) Secrets() []string {
 	if r.Authentication != nil && r.Authentication.APIKeys != nil {
 		names = append(names, r.Authentication.APIKeys.Secret)
 	}
-	for i := range r.Backends {
-		b := &r.Backends[i]
+	for b := range r.Receivers() {
 		if b.Credential != nil {
 			names = append(names, b.Credential.Secret)
 		}

@@ -13,8 +13,8 @@ import (
 // not serve. The operator's compiler checks more; this guards against a document
 // of another hand or version.
 func (d *Document) Validate() error {
-	if d.Version != Version {
-		return fmt.Errorf("version is %d, this proxy reads %d", d.Version, Version)
+	if err := readable(d.Version); err != nil {
+		return err
 	}
 	var errs []error
 	seen := map[string]bool{}
@@ -42,7 +42,7 @@ func (r *Route) validate() error {
 		r.Dispatch.validate(len(r.Backends)),
 		r.Response.validate(len(r.Backends)),
 		r.AccessLog.validate(),
-		between("backends", int64(len(r.Backends)), 1, 32),
+		r.validateReceivers(),
 	}
 	if r.Listener.TLSSecret != "" {
 		errs = append(errs, fileName("listener.tlsSecret", r.Listener.TLSSecret))
@@ -53,55 +53,7 @@ func (r *Route) validate() error {
 	for i := range r.RateLimits {
 		errs = append(errs, r.RateLimits[i].validate())
 	}
-	names := map[string]bool{}
-	for i := range r.Backends {
-		b := &r.Backends[i]
-		if names[b.Name] {
-			errs = append(errs, fmt.Errorf("backend %q: appears twice", b.Name))
-		}
-		names[b.Name] = true
-		if err := errors.Join(b.validate(), r.validateShadow(b.Shadow)); err != nil {
-			errs = append(errs, fmt.Errorf("backend %q: %w", b.Name, err))
-		}
-	}
-	return errors.Join(append(errs, r.validateRoles())...)
-}
-
-func (r *Route) validateShadow(s *Shadow) error {
-	if s == nil {
-		return nil
-	}
-	errs := []error{
-		between("shadow.percent", int64(s.Percent), 1, 100),
-		oneOf("shadow.compare", s.Compare, CompareNone, CompareOutcome, CompareBody),
-		r.counts("shadow.reference", s.Reference),
-	}
-	if s.Compare == CompareBody && !r.Response.Combined() {
-		errs = append(errs, errors.New("shadow.compare is Body, and the response is streamed"))
-	}
 	return errors.Join(errs...)
-}
-
-// validateRoles checks that no shadow is needed for a response.
-func (r *Route) validateRoles() error {
-	var errs []error
-	for _, i := range r.Dispatch.Required {
-		errs = append(errs, r.counts("dispatch.required", i))
-	}
-	if r.Response.Type == ResponsePrimary {
-		errs = append(errs, r.counts("response.primary", r.Response.Primary))
-	}
-	if len(r.Backends) > 0 && !slices.ContainsFunc(r.Backends, func(b Backend) bool { return b.Shadow == nil }) {
-		errs = append(errs, errors.New("backends are shadows, all of them"))
-	}
-	return errors.Join(errs...)
-}
-
-func (r *Route) counts(field string, i int) error {
-	if i < 0 || i >= len(r.Backends) || r.Backends[i].Shadow != nil {
-		return fmt.Errorf("%s is %d, which is no backend that counts", field, i)
-	}
-	return nil
 }
 
 // maxSpan is a day: the longest span that the schema admits anywhere.

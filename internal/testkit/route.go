@@ -45,5 +45,14 @@ func Receiver(name, url string, modify ...func(*routeconfig.Backend)) routeconfi
 // Receivers are several of one route.
 func Receivers(b ...routeconfig.Backend) []routeconfig.Backend { return b }
 
+// Shadow adds a shadow, sent all calls and changed by modify, to a route.
+func Shadow(b routeconfig.Backend, compare string, modify ...func(*routeconfig.Shadow)) func(*routeconfig.Route) {
+	s := routeconfig.Shadow{Backend: b, Percent: 100, Compare: compare}
+	for _, m := range modify {
+		m(&s)
+	}
+	return func(r *routeconfig.Route) { r.Shadows = append(r.Shadows, s) }
+}
+
 // Span is a duration of a document.
 func Span(d time.Duration) routeconfig.Duration { return routeconfig.Duration(d) }
