@@ -119,7 +119,7 @@ func (c *Combiner) combine(r *fanout.Result, dst []byte) Response {
 	}
 	room := room{account: r.Memory}
 	if c.shape == nil { // a policy that is met has a response to pass
-		return c.problem(r, dst, http.StatusBadGateway, policyNotMet(), nil)
+		return c.explain(r, dst, policyNotMet(http.StatusBadGateway), nil)
 	}
 	response := Response{Outcome: r.Outcome, Status: c.status(r), Header: make(http.Header, 8), Passed: -1}
 	size := c.shape.size(c, r)
@@ -133,7 +133,7 @@ func (c *Combiner) combine(r *fanout.Result, dst []byte) Response {
 	}
 	if clash != nil {
 		room.give(size)
-		return c.problem(r, dst, http.StatusBadGateway, clash.text(), nil)
+		return c.explain(r, dst, clash.problem(), nil)
 	}
 	response.Header["Content-Type"] = []string{"application/json"}
 	c.passFields(r, response.Header)

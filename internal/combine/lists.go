@@ -2,8 +2,10 @@ package combine
 
 import (
 	"iter"
+	"net/http"
 	"strings"
 
+	"github.com/fanout-operator/fanout/internal/problem"
 	"github.com/fanout-operator/fanout/internal/rawjson"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -43,8 +45,8 @@ func (w *merger) lists(dst []byte, arrays []ref) []byte {
 // conflict is a key under which onConflict Error found different values.
 type conflict struct{ pointer string }
 
-func (c *conflict) text() explanation {
-	return explanation{"conflict", "Conflicting values", "the backends' bodies differ at " + c.pointer}
+func (c *conflict) problem() problem.Problem {
+	return problem.Problem{Kind: problem.Conflict, Status: http.StatusBadGateway, Detail: "the backends' bodies differ at " + c.pointer}
 }
 
 // pointer names a place by the keys that lead to it (RFC 6901).

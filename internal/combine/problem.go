@@ -7,56 +7,21 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/problem"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// Problem says why a client does not get what it asked for (RFC 9457).
-type Problem struct {
-	// Slug is the last part of the type, https://fanout.dev/problems/SLUG.
-	Slug   string
-	Title  string
-	Status int
-	Detail string
-}
-
-// ContentType is the media type of a Problem.
-const ContentType = "application/problem+json"
-
-// Append writes the problem as a JSON object.
-func (p *Problem) Append(dst []byte) []byte { return append(p.open(dst), '}') }
-
-// open leaves the object open for more members.
-func (p *Problem) open(dst []byte) []byte {
-	dst = append(dst, `{"type":"https://fanout.dev/problems/`...)
-	dst = append(dst, p.Slug...)
-	dst = append(dst, `","title":`...)
-	dst = appendField(dst, p.Title)
-	dst = append(dst, `,"status":`...)
-	dst = strconv.AppendInt(dst, int64(p.Status), 10)
-	if p.Detail != "" {
-		dst = append(dst, `,"detail":`...)
-		dst = appendField(dst, p.Detail)
-	}
-	return dst
-}
-
-// explanation is a problem without its status.
-type explanation struct{ slug, title, detail string }
-
 // policyNotMet explains a call that failed as its policy says.
-func policyNotMet() explanation {
-	return explanation{
-		"policy-not-met", "Success policy not met", "dispatch.successPolicy of the route was not met",
-	}
+func policyNotMet(status int) problem.Problem {
+	return problem.Problem{Kind: problem.PolicyNotMet, Status: status, Detail: "dispatch.successPolicy of the route was not met"}
 }
 
 // unmet answers a call whose policy was not met, with the status that the answers
 // agree on.
 func (c *Combiner) unmet(r *fanout.Result, dst []byte) Response {
 	if r.Unwanted {
-		return c.problem(r, dst, http.StatusNotFound, explanation{
-			"no-backend", "No backend", "no backend of the route takes this call",
-		}, nil)
+		p := problem.Problem{Kind: problem.NoBackend, Status: http.StatusNotFound, Detail: "no backend of the route takes this call"}
+		return c.explain(r, dst, p, nil)
 	}
 	s := summarize(r.Answers)
 	status := s.status()
@@ -64,7 +29,7 @@ func (c *Combiner) unmet(r *fanout.Result, dst []byte) Response {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		after = []string{strconv.Itoa(seconds(s.retryAfter))}
 	}
-	return c.problem(r, dst, status, policyNotMet(), after)
+	return c.explain(r, dst, policyNotMet(status), after)
 }
 
 // seconds rounds up, since a client that comes back too early is refused again. A
@@ -73,24 +38,24 @@ func seconds(d time.Duration) int {
 	return int(math.Ceil(min(max(d, time.Second), 24*time.Hour).Seconds()))
 }
 
-func (c *Combiner) problem(r *fanout.Result, dst []byte, status int, e explanation, retryAfter []string) Response {
+// explain responds with a problem, which holds what was diagnosed of the backends.
+func (c *Combiner) explain(r *fanout.Result, dst []byte, p problem.Problem, retryAfter []string) Response {
 	// A response that cannot be made is a failed call, whatever its policy says.
 	failed := *r
 	failed.Outcome = fanout.Unmet
-	response := Response{Outcome: fanout.Unmet, Status: status, Header: http.Header{"Content-Type": {ContentType}}, Passed: -1}
+	response := Response{Outcome: fanout.Unmet, Status: p.Status, Header: http.Header{"Content-Type": {problem.ContentType}}, Passed: -1}
 	if retryAfter != nil {
 		response.Header["Retry-After"] = retryAfter
 	}
 	c.Diagnose(&failed, response.Header)
-	p := Problem{Slug: e.slug, Title: e.title, Status: status, Detail: e.detail}
 	if c.Diagnostics == routeconfig.DiagnosticsFull {
 		room, size := room{account: r.Memory}, c.sizeOfBackends(r)
 		if !room.take(size) {
 			return c.short(r)
 		}
-		dst = grow(dst, size+skeleton+len(e.detail))
+		dst = grow(dst, size+skeleton+len(p.Detail))
 	}
-	dst = p.open(dst)
+	dst = p.Open(dst)
 	if c.Diagnostics != routeconfig.DiagnosticsNone {
 		dst = append(dst, `,"outcome":"failed"`...)
 	}

@@ -1,27 +1,13 @@
 package combine
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/problem"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-func TestProblemIsJSONWhateverItSays(t *testing.T) {
-	t.Parallel()
-	p := Problem{Slug: "rule", Title: "A \"title\"", Status: 400, Detail: "line\nand \xff byte"}
-	got := string(p.Append([]byte("before")))
-	want := `before{"type":"https://fanout.dev/problems/rule","title":"A \"title\"","status":400,"detail":"line\nand ` + "\uFFFD" + ` byte"}`
-	if got != want || !json.Valid([]byte(got[len("before"):])) {
-		t.Errorf("%s", got)
-	}
-	p.Detail = ""
-	if got := string(p.Append(nil)); got != `{"type":"https://fanout.dev/problems/rule","title":"A \"title\"","status":400}` {
-		t.Errorf("%s", got)
-	}
-}
 
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
@@ -88,7 +74,7 @@ func TestPrimaryWithoutAWholeResponseIsAProblem(t *testing.T) {
 		c := New(parseRoute("type=Primary").options([]string{"a", "b"}))
 		other := fanout.Answer{Outcome: fanout.Failed, Reason: fanout.Connect}
 		got := c.Combine(&fanout.Result{Memory: testkit.Account(), Outcome: fanout.Unmet, Answers: []fanout.Answer{a, other}, Deciding: -1}, nil)
-		if got.Status != 502 || got.Header.Get("Content-Type") != ContentType {
+		if got.Status != 502 || got.Header.Get("Content-Type") != problem.ContentType {
 			t.Errorf("%s %s: %d %s", a.Outcome, a.Reason, got.Status, got.Body)
 		}
 	}

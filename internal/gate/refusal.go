@@ -7,15 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/problem"
 )
 
-// Refusal says why a request makes no call. It becomes a problem (RFC 9457).
+// Refusal says why a request makes no call. The response is a problem.
 type Refusal struct {
-	Status int
-	// Slug names the rule, and is the last part of the problem's type.
-	Slug   string
-	Title  string
-	Detail string
+	problem.Problem
+
 	// Field and Value are one more field of the response, if any.
 	Field, Value string
 	// Gone is set where the client has left and nobody reads a response.
@@ -26,89 +25,88 @@ type Refusal struct {
 	Read bool
 }
 
-func notFound() *Refusal {
-	return &Refusal{Status: http.StatusNotFound, Slug: "no-match", Title: "No match",
-		Detail: "listener.matches of the route covers no such path"}
+func refuse(kind problem.Kind, status int, detail string) *Refusal {
+	return &Refusal{Problem: problem.Problem{Kind: kind, Status: status, Detail: detail}}
 }
 
-func badPath(detail string) *Refusal {
-	return &Refusal{Status: http.StatusBadRequest, Slug: "bad-path", Title: "Path refused", Detail: detail}
+// with adds the field that tells a client how to do better.
+func (r *Refusal) with(field, value string) *Refusal {
+	r.Field, r.Value = field, value
+	return r
 }
+
+// later refuses with a 503 that asks to come back in a second.
+func later(kind problem.Kind, detail string) *Refusal {
+	return refuse(kind, http.StatusServiceUnavailable, detail).with("Retry-After", "1")
+}
+
+func notFound() *Refusal {
+	return refuse(problem.NoMatch, http.StatusNotFound, "listener.matches of the route covers no such path")
+}
+
+func badPath(detail string) *Refusal { return refuse(problem.BadPath, http.StatusBadRequest, detail) }
 
 // BadPath refuses a call whose path cannot be forwarded.
 func BadPath(err error) *Refusal { return badPath("the path cannot be forwarded: " + err.Error()) }
 
 // Overloaded refuses a call beyond dispatch.maxInFlight.
 func Overloaded() *Refusal {
-	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded",
-		Detail: "dispatch.maxInFlight calls of the route are under way", Field: "Retry-After", Value: "1"}
+	return later(problem.Overloaded, "dispatch.maxInFlight calls of the route are under way")
 }
 
 // TooManyFields refuses a request with more fields than limit.
 func TooManyFields(limit int) *Refusal {
-	return &Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Slug: "too-many-fields", Title: "Too many fields",
-		Detail: fmt.Sprintf("the request has more than %d fields", limit)}
+	return refuse(problem.TooManyFields, http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request has more than %d fields", limit))
 }
 
 // TooManyCalls refuses one of too many calls from one address, where others wait.
 func TooManyCalls() *Refusal {
-	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded",
-		Detail: "the client's address has its share of the proxy's connections", Field: "Retry-After", Value: "1"}
+	return later(problem.Overloaded, "the client's address has its share of the proxy's connections")
 }
 
 // OutOfMemory refuses a call for whose bodies there is no room.
 func OutOfMemory() *Refusal {
-	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "overloaded", Title: "Overloaded",
-		Detail: "the proxy's memory for bodies is used up", Field: "Retry-After", Value: "1"}
+	return later(problem.Overloaded, "the proxy's memory for bodies is used up")
 }
 
 // Stopping answers a call that was not over when the proxy, or its route, had to be.
 func Stopping() *Refusal {
-	return &Refusal{Status: http.StatusServiceUnavailable, Slug: "stopping", Title: "Stopping",
-		Detail: "the proxy stops, or the route is no more, and the call was not over in time", Field: "Retry-After", Value: "1"}
+	return later(problem.Stopping, "the proxy stops, or the route is no more, and the call was not over in time")
 }
 
 func methodNotAllowed(allow []string) *Refusal {
-	return &Refusal{Status: http.StatusMethodNotAllowed, Slug: "method-not-allowed", Title: "Method not allowed",
-		Detail: "listener.matches of the route covers the path, but not with this method",
-		Field:  "Allow", Value: strings.Join(allow, ", ")}
+	return refuse(problem.MethodNotAllowed, http.StatusMethodNotAllowed, "listener.matches of the route covers the path, but not with this method").
+		with("Allow", strings.Join(allow, ", "))
 }
 
 func loopDetected() *Refusal {
-	return &Refusal{Status: http.StatusLoopDetected, Slug: "loop", Title: "Loop detected",
-		Detail: "the call has passed this route already: a backend leads back to it"}
+	return refuse(problem.Loop, http.StatusLoopDetected, "the call has passed this route already: a backend leads back to it")
 }
 
 func unauthorized(header string) *Refusal {
-	return &Refusal{Status: http.StatusUnauthorized, Slug: "unauthenticated", Title: "Not authenticated",
-		Detail: "authentication.apiKeys of the route asks for a valid API key in " + header,
-		Field:  "Www-Authenticate", Value: fmt.Sprintf("ApiKey realm=%q, header=%q", "fanout", header)}
+	return refuse(problem.Unauthenticated, http.StatusUnauthorized, "authentication.apiKeys of the route asks for a valid API key in "+header).
+		with("Www-Authenticate", fmt.Sprintf("ApiKey realm=%q, header=%q", "fanout", header))
 }
 
 func rateLimited(name string, wait time.Duration) *Refusal {
 	seconds := max(int(math.Ceil(wait.Seconds())), 1)
-	return &Refusal{Status: http.StatusTooManyRequests, Slug: "rate-limited", Title: "Too many requests",
-		Detail: fmt.Sprintf("rateLimits %q of the route is exhausted", name),
-		Field:  "Retry-After", Value: strconv.Itoa(seconds)}
+	return refuse(problem.RateLimited, http.StatusTooManyRequests, fmt.Sprintf("rateLimits %q of the route is exhausted", name)).
+		with("Retry-After", strconv.Itoa(seconds))
 }
 
 func unsupportedType(allowed []string) *Refusal {
-	return &Refusal{Status: http.StatusUnsupportedMediaType, Slug: "content-type", Title: "Unsupported media type",
-		Detail: "validation.contentTypes of the route admits " + strings.Join(allowed, ", "),
-		Field:  "Accept", Value: strings.Join(allowed, ", ")}
+	list := strings.Join(allowed, ", ")
+	return refuse(problem.UnsupportedType, http.StatusUnsupportedMediaType, "validation.contentTypes of the route admits "+list).with("Accept", list)
 }
 
 func tooLarge(limit int64) *Refusal {
-	return &Refusal{Status: http.StatusRequestEntityTooLarge, Slug: "body-too-large", Title: "Body too large",
-		Detail: fmt.Sprintf("the body exceeds validation.maxBodySize of %d bytes", limit)}
+	return refuse(problem.BodyTooLarge, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body exceeds validation.maxBodySize of %d bytes", limit))
 }
 
 func bodyTimeout(limit time.Duration) *Refusal {
-	return &Refusal{Status: http.StatusRequestTimeout, Slug: "body-timeout", Title: "Body too slow",
-		Detail: fmt.Sprintf("the body did not arrive within validation.bodyTimeout of %s", limit)}
+	return refuse(problem.BodyTimeout, http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within validation.bodyTimeout of %s", limit))
 }
 
 func brokenBody() *Refusal {
-	return &Refusal{Status: http.StatusBadRequest, Slug: "broken-body", Title: "Broken body",
-		Detail: "the body cannot be read to its end"}
+	return refuse(problem.BrokenBody, http.StatusBadRequest, "the body cannot be read to its end")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/problem"
 )
 
 const (
@@ -137,13 +138,12 @@ func (v *visit) answer(r *gate.Refusal) {
 		v.log(time.Now())
 		hangUp()
 	}
-	h := http.Header{"Content-Type": {combine.ContentType}}
+	h := http.Header{"Content-Type": {problem.ContentType}}
 	if r.Field != "" {
 		h[r.Field] = []string{r.Value}
 	}
 	v.unburden(r, h)
-	p := combine.Problem{Slug: r.Slug, Title: r.Title, Status: r.Status, Detail: r.Detail}
-	v.write(r.Status, h, p.Append(nil))
+	v.write(r.Status, h, r.Append(nil))
 	v.log(time.Now())
 	v.linger(r)
 }
