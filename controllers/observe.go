@@ -91,9 +91,12 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 		return false, fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
 	s.hash, s.secrets, s.remarks = routeconfig.Hash(encoded), compiled.Secrets(), compile.Remarks(s.route, compiled)
-	s.children = desired.Build(desired.Input{
+	s.children, err = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Secrets: s.secrets, Document: encoded, Options: r.Proxies,
 	})
+	if err != nil {
+		return false, err
+	}
 	return !s.waits || s.hash == lastDocument(s), nil
 }
 

@@ -64,7 +64,10 @@ func TestQ2RestrictedV2TakesOurPods(t *testing.T) {
 		if len(errs) > 0 {
 			t.Fatal(errs)
 		}
-		children := desired.Build(desired.Input{Route: own, Compiled: compiled, Secrets: compiled.Secrets(), Options: o})
+		children, err := desired.Build(desired.Input{Route: own, Compiled: compiled, Secrets: compiled.Secrets(), Options: o})
+		if err != nil {
+			t.Fatal(err)
+		}
 		d := &appsv1.Deployment{}
 		encoded, err := yaml.Marshal(children.Deployment)
 		if err != nil {
@@ -157,7 +160,10 @@ func TestQ3TemplateComesAndGoes(t *testing.T) {
 		if len(errs) > 0 {
 			t.Fatal(errs)
 		}
-		children := desired.Build(desired.Input{Route: route, Compiled: compiled, Options: desired.Options{Image: "fanout:test"}})
+		children, err := desired.Build(desired.Input{Route: route, Compiled: compiled, Options: desired.Options{Image: "fanout:test"}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := admin.Apply(t.Context(), children.Deployment, client.FieldOwner("fanout-operator"), client.ForceOwnership); err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,7 @@
 package desired
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -28,7 +28,11 @@ const (
 	graceMargin = 5 * time.Second
 )
 
-func deployment(in Input) *appsv1.DeploymentApplyConfiguration {
+func deployment(in Input) (*appsv1.DeploymentApplyConfiguration, error) {
+	pods, err := template(in)
+	if err != nil {
+		return nil, err
+	}
 	d := appsv1.Deployment(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
 		WithAnnotations(marks(in)).
@@ -38,15 +42,15 @@ func deployment(in Input) *appsv1.DeploymentApplyConfiguration {
 		WithStrategy(appsv1.DeploymentStrategy().WithType("RollingUpdate").
 			WithRollingUpdate(appsv1.RollingUpdateDeployment().
 				WithMaxUnavailable(intstr.FromInt32(0)).WithMaxSurge(intstr.FromString("25%")))).
-		WithTemplate(template(in))
+		WithTemplate(pods)
 	// An autoscaler's number is not ours to write, except for a start: see Start.
 	if n := in.Route.Spec.Proxy.Replicas; n != nil && in.Route.Spec.Proxy.Autoscaling == nil {
 		spec.WithReplicas(*n)
 	}
-	return d.WithSpec(spec)
+	return d.WithSpec(spec), nil
 }
 
-func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
+func template(in Input) (*corev1.PodTemplateSpecApplyConfiguration, error) {
 	extra := value(in.Route.Spec.Proxy.Template)
 	pod := corev1.PodSpec().
 		WithAutomountServiceAccountToken(false).
@@ -60,13 +64,14 @@ func template(in Input) *corev1.PodTemplateSpecApplyConfiguration {
 			WithPorts(corev1.ContainerPort().WithName(CallsPortName).WithContainerPort(CallsPort).WithProtocol("TCP")).
 			WithReadinessProbe(probe("/readyz").WithFailureThreshold(1).WithPeriodSeconds(2))).
 		WithVolumes(volumes(in)...)
-	placement(pod, in.Route, &extra)
 	identity(pod, in, &extra)
-	names(pod, &extra)
+	if err := errors.Join(placement(pod, in.Route, &extra), names(pod, &extra)); err != nil {
+		return nil, err
+	}
 	return corev1.PodTemplateSpec().
 		WithLabels(Labels(in.Route)).
 		WithAnnotations(extra.Annotations).
-		WithSpec(pod)
+		WithSpec(pod), nil
 }
 
 // grace is the time in which a proxy has drained: it accepts calls for a while,
@@ -167,9 +172,8 @@ func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
 	return list
 }
 
-// placement copies what the user says of the Pods' place. The types of the API and
-// of apply configurations are the same JSON.
-func placement(pod *corev1.PodSpecApplyConfiguration, route *v1alpha1.FanoutRoute, extra *v1alpha1.PodTemplate) {
+// placement copies what the user says of the Pods' place.
+func placement(pod *corev1.PodSpecApplyConfiguration, route *v1alpha1.FanoutRoute, extra *v1alpha1.PodTemplate) error {
 	pod.WithNodeSelector(extra.NodeSelector)
 	if extra.PriorityClassName != "" {
 		pod.WithPriorityClassName(extra.PriorityClassName)
@@ -178,18 +182,25 @@ func placement(pod *corev1.PodSpecApplyConfiguration, route *v1alpha1.FanoutRout
 		pod.WithRuntimeClassName(extra.RuntimeClassName)
 	}
 	if extra.Affinity != nil {
-		pod.WithAffinity(convert[corev1.AffinityApplyConfiguration](extra.Affinity))
+		affinity, err := convert[corev1.AffinityApplyConfiguration](extra.Affinity)
+		if err != nil {
+			return err
+		}
+		pod.WithAffinity(affinity)
 	}
-	for i := range extra.Tolerations {
-		pod.WithTolerations(convert[corev1.TolerationApplyConfiguration](&extra.Tolerations[i]))
+	tolerations, err := convertAll[corev1.TolerationApplyConfiguration](extra.Tolerations)
+	if err != nil {
+		return err
 	}
-	if len(extra.TopologySpreadConstraints) == 0 {
-		pod.WithTopologySpreadConstraints(spread(route))
+	constraints, err := convertAll[corev1.TopologySpreadConstraintApplyConfiguration](extra.TopologySpreadConstraints)
+	if err != nil {
+		return err
 	}
-	for i := range extra.TopologySpreadConstraints {
-		pod.WithTopologySpreadConstraints(
-			convert[corev1.TopologySpreadConstraintApplyConfiguration](&extra.TopologySpreadConstraints[i]))
+	if len(constraints) == 0 {
+		constraints = append(constraints, spread(route))
 	}
+	pod.WithTolerations(tolerations...).WithTopologySpreadConstraints(constraints...)
+	return nil
 }
 
 // spread keeps the proxies of one version from sharing a node where there are more.
@@ -199,19 +210,6 @@ func spread(route *v1alpha1.FanoutRoute) *corev1.TopologySpreadConstraintApplyCo
 		WithWhenUnsatisfiable(corev1api.ScheduleAnyway).
 		WithLabelSelector(metav1.LabelSelector().WithMatchLabels(Selector(route))).
 		WithMatchLabelKeys("pod-template-hash")
-}
-
-// convert goes by JSON, which both types share by construction.
-func convert[T any](from any) *T {
-	to := new(T)
-	encoded, err := json.Marshal(from)
-	if err == nil {
-		err = json.Unmarshal(encoded, to)
-	}
-	if err != nil {
-		return new(T)
-	}
-	return to
 }
 
 func value[T any](p *T) (v T) {

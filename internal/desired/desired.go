@@ -3,6 +3,7 @@
 package desired
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -81,15 +82,21 @@ type Children struct {
 // is often that of the application and its Service.
 func Name(route *v1alpha1.FanoutRoute) string { return route.Name + "-fanout" }
 
-// Build returns a route's objects.
-func Build(in Input) Children {
+// Build returns a route's objects. The error is a defect of ours, or of what the API server
+// admitted.
+func Build(in Input) (Children, error) {
 	if in.Route.Spec.Proxy.Mode == v1alpha1.ModeSidecar {
-		return Children{ConfigMap: configMap(in)}
+		return Children{ConfigMap: configMap(in)}, nil
+	}
+	proxies, err := deployment(in)
+	policy, refused := networkPolicy(in)
+	if err := errors.Join(err, refused); err != nil {
+		return Children{}, fmt.Errorf("build children of %s/%s: %w", in.Route.Namespace, in.Route.Name, err)
 	}
 	return Children{
-		ConfigMap: configMap(in), Deployment: deployment(in), Service: service(in),
-		DisruptionBudget: disruptionBudget(in), Autoscaler: autoscaler(in), NetworkPolicy: networkPolicy(in),
-	}
+		ConfigMap: configMap(in), Deployment: proxies, Service: service(in),
+		DisruptionBudget: disruptionBudget(in), Autoscaler: autoscaler(in), NetworkPolicy: policy,
+	}, nil
 }
 
 // Labels are those of every child: what the route's template adds, and ours. A route's

@@ -41,7 +41,7 @@ func TestP3DrainFitsIntoTheGracePeriod(t *testing.T) {
 				Validation: routeconfig.Validation{BodyTimeout: row.body}, Dispatch: routeconfig.Dispatch{Timeout: row.dispatch},
 				Backends: []routeconfig.Backend{{Timeout: 1}, {Timeout: row.backend}}},
 		}
-		pod := desired.Build(in).Deployment.Spec.Template.Spec
+		pod := children(in).Deployment.Spec.Template.Spec
 		grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second
 		delay, timeout := flag(t, pod.Containers[0].Args, "drain-delay"), flag(t, pod.Containers[0].Args, "drain-timeout")
 		if delay+timeout+cutting > grace || timeout < in.Compiled.CallTime() {
@@ -52,7 +52,10 @@ func TestP3DrainFitsIntoTheGracePeriod(t *testing.T) {
 		-1: 100 * time.Millisecond, 0: 100 * time.Millisecond, 2: 1500 * time.Millisecond, 30: 25 * time.Second, 3600: 3595 * time.Second,
 		1 << 62: 24*time.Hour - 5*time.Second,
 	} {
-		c, _ := desired.Sidecar(desired.Input{Route: &v1alpha1.FanoutRoute{}, Compiled: &routeconfig.Route{}, Grace: grace})
+		c, _, err := desired.Sidecar(desired.Input{Route: &v1alpha1.FanoutRoute{}, Compiled: &routeconfig.Route{}, Grace: grace})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := flag(t, c.Args, "drain-timeout"); got != want {
 			t.Errorf("a grace period of %d s: --drain-timeout=%s, want %s", grace, got, want)
 		}

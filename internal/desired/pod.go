@@ -59,16 +59,24 @@ func pullSecrets(o Options, extra *v1alpha1.PodTemplate) (list []string) {
 }
 
 // names is how the Pods look hosts up.
-func names(pod *corev1.PodSpecApplyConfiguration, extra *v1alpha1.PodTemplate) {
-	for i := range extra.HostAliases {
-		pod.WithHostAliases(convert[corev1.HostAliasApplyConfiguration](&extra.HostAliases[i]))
+func names(pod *corev1.PodSpecApplyConfiguration, extra *v1alpha1.PodTemplate) error {
+	aliases, err := convertAll[corev1.HostAliasApplyConfiguration](extra.HostAliases)
+	if err != nil {
+		return err
 	}
+	pod.WithHostAliases(aliases...)
 	if extra.DNSPolicy != "" {
 		pod.WithDNSPolicy(corev1api.DNSPolicy(extra.DNSPolicy))
 	}
-	if extra.DNSConfig != nil {
-		pod.WithDNSConfig(convert[corev1.PodDNSConfigApplyConfiguration](extra.DNSConfig))
+	if extra.DNSConfig == nil {
+		return nil
 	}
+	config, err := convert[corev1.PodDNSConfigApplyConfiguration](extra.DNSConfig)
+	if err != nil {
+		return err
+	}
+	pod.WithDNSConfig(config)
+	return nil
 }
 
 // nameArgs tells the proxy that the route's author decides where names lead, so that a

@@ -26,8 +26,16 @@ func input(o desired.Options, modify ...func(*v1alpha1.Proxy)) desired.Input {
 	return desired.Input{Route: route, Compiled: &compiled, Secrets: []string{"partner"}, Options: o}
 }
 
+func children(in desired.Input) desired.Children {
+	c, err := desired.Build(in)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
 func pod(in desired.Input) *corev1.PodSpecApplyConfiguration {
-	return desired.Build(in).Deployment.Spec.Template.Spec
+	return children(in).Deployment.Spec.Template.Spec
 }
 
 func args(p *corev1.PodSpecApplyConfiguration) string { return strings.Join(p.Containers[0].Args, " ") }
@@ -60,7 +68,10 @@ func TestQ2UserIsLeftOut(t *testing.T) {
 				t.Errorf("omitted %v: the mode of Secrets is %o, want %o", omit, *v.DefaultMode, mode)
 			}
 		}
-		sidecar, volumes := desired.Sidecar(in)
+		sidecar, volumes, err := desired.Sidecar(in)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if left := sidecar.SecurityContext.RunAsUser == nil && sidecar.SecurityContext.RunAsGroup == nil; left != omit {
 			t.Errorf("omitted %v: the sidecar has user %v, group %v", omit, sidecar.SecurityContext.RunAsUser, sidecar.SecurityContext.RunAsGroup)
 		}
@@ -136,7 +147,7 @@ func TestR13LabelsReachEveryChild(t *testing.T) {
 		p.NetworkPolicy = &v1alpha1.ProxyNetworkPolicy{}
 	})
 	in.Route.Labels = map[string]string{"argocd.argoproj.io/instance": "shop"}
-	c := desired.Build(in)
+	c := children(in)
 	for kind, meta := range map[string]*metav1.ObjectMetaApplyConfiguration{
 		"ConfigMap": c.ConfigMap.ObjectMetaApplyConfiguration, "Deployment": c.Deployment.ObjectMetaApplyConfiguration,
 		"Service": c.Service.ObjectMetaApplyConfiguration, "PodDisruptionBudget": c.DisruptionBudget.ObjectMetaApplyConfiguration,

@@ -60,23 +60,27 @@ func autoscaler(in Input) *autoscalingv2.HorizontalPodAutoscalerApplyConfigurati
 
 // networkPolicy opens the port of the route to those that it names, and the admin
 // port to the operator and to who reads metrics. Kubelets reach their own Pods whatever a policy says.
-func networkPolicy(in Input) *networkingv1.NetworkPolicyApplyConfiguration {
+func networkPolicy(in Input) (*networkingv1.NetworkPolicyApplyConfiguration, error) {
 	p := in.Route.Spec.Proxy.NetworkPolicy
 	if p == nil {
-		return nil
+		return nil, nil
+	}
+	from, err := convertAll[networkingv1.NetworkPolicyPeerApplyConfiguration](p.From)
+	if err != nil {
+		return nil, err
+	}
+	metricsFrom, err := convertAll[networkingv1.NetworkPolicyPeerApplyConfiguration](p.MetricsFrom)
+	if err != nil {
+		return nil, err
 	}
 	calls := networkingv1.NetworkPolicyIngressRule().WithPorts(
-		networkingv1.NetworkPolicyPort().WithProtocol("TCP").WithPort(portName(CallsPortName)))
-	for i := range p.From {
-		calls.WithFrom(convert[networkingv1.NetworkPolicyPeerApplyConfiguration](&p.From[i]))
-	}
+		networkingv1.NetworkPolicyPort().WithProtocol("TCP").WithPort(portName(CallsPortName))).
+		WithFrom(from...)
 	admin := networkingv1.NetworkPolicyIngressRule().WithPorts(
 		networkingv1.NetworkPolicyPort().WithProtocol("TCP").WithPort(portName(AdminPortName)))
 	admin.WithFrom(networkingv1.NetworkPolicyPeer().WithNamespaceSelector(
 		metav1.LabelSelector().WithMatchLabels(map[string]string{corev1api.LabelMetadataName: in.Options.Namespace})))
-	for i := range p.MetricsFrom {
-		admin.WithFrom(convert[networkingv1.NetworkPolicyPeerApplyConfiguration](&p.MetricsFrom[i]))
-	}
+	admin.WithFrom(metricsFrom...)
 	return networkingv1.NetworkPolicy(Name(in.Route), in.Route.Namespace).
 		WithLabels(Labels(in.Route)).
 		WithAnnotations(marks(in)).
@@ -84,5 +88,5 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicyApplyConfiguration {
 		WithSpec(networkingv1.NetworkPolicySpec().
 			WithPodSelector(metav1.LabelSelector().WithMatchLabels(Selector(in.Route))).
 			WithPolicyTypes("Ingress").
-			WithIngress(calls, admin))
+			WithIngress(calls, admin)), nil
 }

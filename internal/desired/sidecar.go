@@ -23,8 +23,9 @@ func (in Input) grace() time.Duration {
 
 // Sidecar returns what a Pod gets to run the proxy beside its application: a
 // restartable init container (KEP-753), which starts before the application's
-// containers, ends after them and keeps no Job from completing, and its volumes.
-func Sidecar(in Input) (corev1api.Container, []corev1api.Volume) {
+// containers, ends after them and keeps no Job from completing, and its volumes. The error is
+// a defect of ours.
+func Sidecar(in Input) (corev1api.Container, []corev1api.Volume, error) {
 	c := container(in).
 		WithName(v1alpha1.SidecarName).
 		WithRestartPolicy(corev1api.ContainerRestartPolicyAlways).
@@ -36,19 +37,25 @@ func Sidecar(in Input) (corev1api.Container, []corev1api.Volume) {
 	if !in.Options.OmitUser {
 		c.SecurityContext.WithRunAsUser(user).WithRunAsGroup(user)
 	}
-	sidecar := *convert[corev1api.Container](c)
+	sidecar, err := convert[corev1api.Container](c)
+	if err != nil {
+		return corev1api.Container{}, nil, err
+	}
 	// Without this the API server would mount the application's token here too.
 	sidecar.VolumeMounts = append(sidecar.VolumeMounts, corev1api.VolumeMount{Name: noToken, MountPath: tokenFolder, ReadOnly: true})
 	list := []corev1api.Volume{{Name: noToken, VolumeSource: corev1api.VolumeSource{EmptyDir: &corev1api.EmptyDirVolumeSource{}}}}
 	for _, v := range volumes(in) {
-		volume := *convert[corev1api.Volume](v)
+		volume, err := convert[corev1api.Volume](v)
+		if err != nil {
+			return corev1api.Container{}, nil, err
+		}
 		if volume.ConfigMap != nil { // a Pod must start without its document too
 			volume.ConfigMap.Optional = new(true)
 		}
 		if volume.Projected != nil { // no fsGroup of ours; only the sidecar mounts it
 			volume.Projected.DefaultMode = new(int32(0o444))
 		}
-		list = append(list, volume)
+		list = append(list, *volume)
 	}
 	// The names of volumes are the application's to choose too.
 	for i := range list {
@@ -57,5 +64,5 @@ func Sidecar(in Input) (corev1api.Container, []corev1api.Volume) {
 	for i := range sidecar.VolumeMounts {
 		sidecar.VolumeMounts[i].Name = "fanout-" + sidecar.VolumeMounts[i].Name
 	}
-	return sidecar, list
+	return *sidecar, list, nil
 }

@@ -73,9 +73,13 @@ func (h *Handler) Handle(ctx context.Context, request admission.Request) (respon
 	if why != "" {
 		return without("the FanoutRoute " + key.Name + " is not accepted: " + why)
 	}
-	sidecar, volumes := desired.Sidecar(desired.Input{
+	sidecar, volumes, err := desired.Sidecar(desired.Input{
 		Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Options: beside(pod, h.Proxies), Grace: graceOf(pod),
 	})
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "pod not injected", "route", key)
+		return without("its container cannot be made")
+	}
 	if why := clash(pod, volumes, desired.AdminPort, int32(compiled.Listener.Port)); why != "" { //nolint:gosec // a port
 		return without(why)
 	}
