@@ -64,7 +64,7 @@ func TestQ1NoDefaultsBelowListItems(t *testing.T) {
 // inputs are whole routes: those of the golden documents and the sample.
 func inputs(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(testkit.Root(), "internal", "cli", "testdata", "*.in.yaml"))
+	files, err := filepath.Glob(filepath.Join(testkit.Root(), "internal", "*", "testdata", "*.in.yaml"))
 	if err != nil || len(files) < 5 {
 		t.Fatalf("found %d inputs (%v)", len(files), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/schema"
 )
 
 func newLint() *cobra.Command {
@@ -19,7 +20,7 @@ func newLint() *cobra.Command {
 	paths := manifestFlags(cmd)
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := newSchema()
+		s, err := schema.New()
 		if err != nil {
 			return err
 		}

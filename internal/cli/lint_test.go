@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/schema"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -178,7 +179,7 @@ func FuzzManifests(f *testing.F) {
 	f.Add("{}")
 	f.Add("---\n---\n- a\n")
 	f.Add(good + "---" + good)
-	s, err := newSchema()
+	s, err := schema.New()
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/schema"
 )
 
 // maxManifest bounds a file, in bytes.
@@ -66,7 +67,7 @@ type manifests struct {
 
 // reader reads manifests.
 type reader struct {
-	schema  *schema
+	schema  *schema.Schema
 	options compile.Options
 	stdin   io.Reader
 	out     *manifests
@@ -76,7 +77,7 @@ type reader struct {
 
 // readManifests reads files, folders (all of their YAML and JSON, in the order of
 // names) and - for standard input.
-func readManifests(s *schema, o compile.Options, stdin io.Reader, paths []string) *manifests {
+func readManifests(s *schema.Schema, o compile.Options, stdin io.Reader, paths []string) *manifests {
 	r := &reader{schema: s, options: o, stdin: stdin, seen: map[string]string{},
 		out: &manifests{secrets: map[string][]byte{}}}
 	for _, path := range paths {
@@ -254,7 +255,7 @@ func (r *reader) once(f Fault) bool {
 }
 
 func (r *reader) route(f Fault, object map[string]any) {
-	if errs := r.schema.apply(object); len(errs) > 0 {
+	if errs := r.schema.Apply(object); len(errs) > 0 {
 		r.refuse(f, errs)
 		return
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/schema"
 )
 
 // runner is fanoutctl run.
@@ -32,7 +33,7 @@ type runner struct {
 	sample  int
 	compile compile.Options
 
-	schema  *schema
+	schema  *schema.Schema
 	secrets *memory
 	proxy   *proxy.Proxy
 	out     io.Writer
@@ -85,7 +86,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if r.schema, err = newSchema(); err != nil {
+	if r.schema, err = schema.New(); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(r.errOut, nil))

@@ -1,4 +1,6 @@
-package cli
+// Package schema is the CRD's schema, applied with the API server's own code: a manifest is
+// judged here as it would be there.
+package schema
 
 import (
 	"context"
@@ -19,15 +21,15 @@ import (
 	"github.com/fanout-operator/fanout/config/crd"
 )
 
-// schema is the CRD's, applied with the API server's own code, so that a manifest
-// is judged here as it would be there.
-type schema struct {
+// Schema is that of FanoutRoute. It is safe for concurrent use.
+type Schema struct {
 	structural *structuralschema.Structural
 	openAPI    validation.SchemaValidator
 	rules      *cel.Validator
 }
 
-func newSchema() (*schema, error) {
+// New reads the CRD that is built in. The error is a defect of ours.
+func New() (*Schema, error) {
 	definition := &apiextensionsv1.CustomResourceDefinition{}
 	if err := yaml.UnmarshalStrict(crd.FanoutRoutes(), definition); err != nil {
 		return nil, fmt.Errorf("read embedded CRD: %w", err)
@@ -38,7 +40,7 @@ func newSchema() (*schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert embedded CRD: %w", err)
 	}
-	s := &schema{}
+	s := &Schema{}
 	if s.structural, err = structuralschema.NewStructural(props); err != nil {
 		return nil, fmt.Errorf("read embedded schema: %w", err)
 	}
@@ -49,9 +51,9 @@ func newSchema() (*schema, error) {
 	return s, nil
 }
 
-// apply fills defaults into an object and returns what is wrong with it. Rules
+// Apply fills defaults into an object and returns what is wrong with it. Rules
 // are asked only of objects whose types are right, as the API server does.
-func (s *schema) apply(object map[string]any) field.ErrorList {
+func (s *Schema) Apply(object map[string]any) field.ErrorList {
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
 	var errs field.ErrorList
 	unknown := pruning.PruneWithOptions(object, s.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
