@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"strconv"
@@ -22,7 +23,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		Credential:            c.credential(path.Child("authentication"), b.Authentication),
 		When:                  c.expression(path.Child("when"), b.When, expression.Bool),
 		Request:               c.request(path.Child("request"), &b.Request),
-		Timeout:               c.durationOr(path.Child("timeout"), value(b.Timeout), or(c.route.Spec.Dispatch.Timeout, "5s")),
+		Timeout:               c.durationOr(path.Child("timeout"), value(b.Timeout), cmp.Or(c.route.Spec.Dispatch.Timeout, "5s")),
 		Retry:                 c.retry(path.Child("retry"), b.Retry),
 		Hedge:                 c.hedge(path.Child("hedge"), b.Hedge),
 		CircuitBreaker:        c.circuitBreaker(path.Child("circuitBreaker"), b.CircuitBreaker),
@@ -30,7 +31,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		MaxQueuedRequests:     int(value(b.MaxQueuedRequests)),
 		MaxResponseSize:       c.size(path.Child("maxResponseSize"), b.MaxResponseSize),
 		SuccessStatusCodes:    ints(b.SuccessStatusCodes),
-		Protocol:              string(or(b.Protocol, v1alpha1.ProtocolAuto)),
+		Protocol:              string(cmp.Or(b.Protocol, v1alpha1.ProtocolAuto)),
 	}
 	if l := b.RateLimit; l != nil {
 		out.RateLimit = &routeconfig.RateLimit{
@@ -50,7 +51,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 func (c *compiler) address(path *field.Path, b *v1alpha1.Backend) string {
 	if s := b.Service; s != nil {
 		host := net.JoinHostPort(s.Name+"."+c.route.Namespace+".svc", strconv.Itoa(int(s.Port)))
-		return string(or(s.Scheme, "http")) + "://" + host + or(s.Path, "/")
+		return string(cmp.Or(s.Scheme, "http")) + "://" + host + cmp.Or(s.Path, "/")
 	}
 	c.checkURL(path.Child("url"), b.URL)
 	return b.URL
@@ -113,7 +114,7 @@ func pairs(list []v1alpha1.NameValue) []routeconfig.NameValue {
 func (c *compiler) request(path *field.Path, r *v1alpha1.Request) routeconfig.Request {
 	out := routeconfig.Request{
 		Method:             string(r.Method),
-		Path:               string(or(r.Path.Type, v1alpha1.PathURL)),
+		Path:               string(cmp.Or(r.Path.Type, v1alpha1.PathURL)),
 		DropQuery:          r.Query.Type == v1alpha1.QueryDrop,
 		RemoveQuery:        r.Query.Remove,
 		ForwardCredentials: c.forwarded(path.Child("forwardCredentials"), r.ForwardCredentials),

@@ -116,14 +116,6 @@ func (c *compiler) durationOr(path *field.Path, d, fallback v1alpha1.Duration) r
 	return c.duration(path, d)
 }
 
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
-}
-
 func texts[T ~string](list []T) []string {
 	var out []string
 	for _, s := range list {

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -12,9 +13,9 @@ func (c *compiler) retry(path *field.Path, r *v1alpha1.Retry) *routeconfig.Retry
 		return nil
 	}
 	out := &routeconfig.Retry{
-		Attempts:       int(or(r.Attempts, 3)),
+		Attempts:       int(cmp.Or(r.Attempts, 3)),
 		AttemptTimeout: c.duration(path.Child("attemptTimeout"), value(r.AttemptTimeout)),
-		Methods:        string(or(r.Methods, v1alpha1.RetryIdempotent)),
+		Methods:        string(cmp.Or(r.Methods, v1alpha1.RetryIdempotent)),
 		RetryOn:        r.RetryOn,
 		InitialBackoff: c.durationOr(path.Child("backoff", "initial"), r.Backoff.Initial, "50ms"),
 		MaxBackoff:     c.durationOr(path.Child("backoff", "max"), r.Backoff.Max, "1s"),
@@ -33,7 +34,7 @@ func (c *compiler) hedge(path *field.Path, h *v1alpha1.Hedge) *routeconfig.Hedge
 	return &routeconfig.Hedge{
 		Delay:         c.duration(path.Child("delay"), value(h.Delay)),
 		Percentile:    int(value(h.Percentile)),
-		Max:           int(or(h.Max, 1)),
+		Max:           int(cmp.Or(h.Max, 1)),
 		BudgetPercent: given(h.BudgetPercent, 10),
 	}
 }
@@ -43,11 +44,11 @@ func (c *compiler) circuitBreaker(path *field.Path, b *v1alpha1.CircuitBreaker) 
 		return nil
 	}
 	return &routeconfig.CircuitBreaker{
-		FailurePercent:   int(or(b.FailurePercent, 50)),
-		MinimumRequests:  int(or(b.MinimumRequests, 20)),
+		FailurePercent:   int(cmp.Or(b.FailurePercent, 50)),
+		MinimumRequests:  int(cmp.Or(b.MinimumRequests, 20)),
 		Window:           c.durationOr(path.Child("window"), b.Window, "30s"),
 		OpenFor:          c.durationOr(path.Child("openFor"), b.OpenFor, "10s"),
-		HalfOpenRequests: int(or(b.HalfOpenRequests, 1)),
+		HalfOpenRequests: int(cmp.Or(b.HalfOpenRequests, 1)),
 		SlowerThan:       c.duration(path.Child("slowerThan"), value(b.SlowerThan)),
 	}
 }

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -24,8 +25,8 @@ func (c *compiler) receivers() (backends []routeconfig.Backend, shadows []routec
 func (c *compiler) shadow(path *field.Path, s *v1alpha1.Shadow, b routeconfig.Backend) routeconfig.Shadow {
 	return routeconfig.Shadow{
 		Backend:      b,
-		Percent:      int(or(s.Percent, 100)),
-		Compare:      string(or(s.Compare, v1alpha1.CompareNone)),
+		Percent:      int(cmp.Or(s.Percent, 100)),
+		Compare:      string(cmp.Or(s.Compare, v1alpha1.CompareNone)),
 		Reference:    c.reference(path.Child("reference"), s.Reference),
 		IgnoredPaths: texts(s.IgnoredPaths),
 	}

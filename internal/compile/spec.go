@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -23,12 +24,12 @@ func (c *compiler) listener() routeconfig.Listener {
 		out.Port = 0 // there is no Service between
 	}
 	if out.Port == 0 {
-		out.Port = int(or(l.Port, 8080))
+		out.Port = int(cmp.Or(l.Port, 8080))
 	}
 	for i := range l.Matches {
 		m := &l.Matches[i]
 		out.Matches = append(out.Matches, routeconfig.Match{
-			Path:    or(m.Path.Value, "/"),
+			Path:    cmp.Or(m.Path.Value, "/"),
 			Exact:   m.Path.Type == v1alpha1.PathExact,
 			Methods: texts(m.Methods),
 		})
@@ -46,7 +47,7 @@ func (c *compiler) authentication() *routeconfig.Authentication {
 	}
 	return &routeconfig.Authentication{APIKeys: &routeconfig.CallerAPIKeys{
 		Secret: string(a.APIKeys.SecretName),
-		Header: string(or(a.APIKeys.Header, "X-API-Key")),
+		Header: string(cmp.Or(a.APIKeys.Header, "X-API-Key")),
 	}}
 }
 
@@ -58,7 +59,7 @@ func (c *compiler) rateLimits() []routeconfig.RateLimit {
 			Name:     string(l.Name),
 			Requests: int(l.Requests),
 			Per:      c.durationOr(spec().Child("rateLimits").Index(i).Child("per"), l.Per, "1s"),
-			Burst:    int(or(value(l.Burst), l.Requests)),
+			Burst:    int(cmp.Or(value(l.Burst), l.Requests)),
 		}
 		if l.Key != nil {
 			limit.Key, limit.Header = routeconfig.KeyHeader, string(l.Key.Header)
@@ -83,10 +84,10 @@ func (c *compiler) validation() routeconfig.Validation {
 func (c *compiler) dispatch() routeconfig.Dispatch {
 	d, path := &c.route.Spec.Dispatch, spec().Child("dispatch")
 	out := routeconfig.Dispatch{
-		Policy:      string(or(d.SuccessPolicy.Type, v1alpha1.PolicyAll)),
+		Policy:      string(cmp.Or(d.SuccessPolicy.Type, v1alpha1.PolicyAll)),
 		Timeout:     c.durationOr(path.Child("timeout"), d.Timeout, "5s"),
-		Stragglers:  string(or(d.Stragglers, v1alpha1.StragglersAuto)),
-		MaxInFlight: int(or(d.MaxInFlight, 1024)),
+		Stragglers:  string(cmp.Or(d.Stragglers, v1alpha1.StragglersAuto)),
+		MaxInFlight: int(cmp.Or(d.MaxInFlight, 1024)),
 	}
 	if d.SuccessPolicy.Quorum != nil {
 		out.Quorum = int(d.SuccessPolicy.Quorum.Count)
@@ -104,18 +105,18 @@ func (c *compiler) dispatch() routeconfig.Dispatch {
 func (c *compiler) response() routeconfig.Response {
 	r := &c.route.Spec.Response
 	out := routeconfig.Response{
-		Type:                string(or(r.Type, v1alpha1.ResponseEnvelope)),
+		Type:                string(cmp.Or(r.Type, v1alpha1.ResponseEnvelope)),
 		HeadersFromBackends: texts(r.HeadersFromBackends),
 		PartialStatusCode:   int(value(r.PartialStatusCode)),
-		Diagnostics:         string(or(r.Diagnostics, v1alpha1.DiagnosticsFull)),
+		Diagnostics:         string(cmp.Or(r.Diagnostics, v1alpha1.DiagnosticsFull)),
 	}
 	if !out.Combined() {
 		out.IdleTimeout = c.durationOr(spec().Child("response", "stream", "idleTimeout"), value(r.Stream).IdleTimeout, "60s")
 	}
 	if r.Type == v1alpha1.ResponseMerge {
 		merge := value(r.Merge)
-		out.OnConflict = string(or(merge.OnConflict, v1alpha1.ConflictFirst))
-		out.Arrays = string(or(merge.Arrays, v1alpha1.ArraysAppend))
+		out.OnConflict = string(cmp.Or(merge.OnConflict, v1alpha1.ConflictFirst))
+		out.Arrays = string(cmp.Or(merge.Arrays, v1alpha1.ArraysAppend))
 	}
 	if r.Primary != nil {
 		out.Primary = c.place(spec().Child("response", "primary", "backend"), r.Primary.Backend)
@@ -129,9 +130,9 @@ func (c *compiler) accessLog() *routeconfig.AccessLog {
 	if l == nil {
 		return nil
 	}
-	out := &routeconfig.AccessLog{Type: string(or(l.Type, v1alpha1.AccessLogSampled))}
+	out := &routeconfig.AccessLog{Type: string(cmp.Or(l.Type, v1alpha1.AccessLogSampled))}
 	if out.Type == routeconfig.AccessLogSampled {
-		out.OneIn = int(or(value(l.OneIn), 100))
+		out.OneIn = int(cmp.Or(value(l.OneIn), 100))
 	}
 	return out
 }
