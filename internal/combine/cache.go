@@ -9,10 +9,10 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
-// settleFields makes one statement of what several backends say about caching (RFC
+// uniteFields makes one statement of what several backends say about caching (RFC
 // 9111): a combined response may be kept no longer and shown to nobody more than each
 // of its parts.
-func (c *Combiner) settleFields(r *fanout.Result, h http.Header) {
+func (c *Combiner) uniteFields(r *fanout.Result, h http.Header) {
 	if vary := h["Vary"]; len(vary) > 0 {
 		h["Vary"] = []string{union(vary)}
 	}

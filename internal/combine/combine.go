@@ -137,7 +137,7 @@ func (c *Combiner) combine(r *fanout.Result, dst []byte) Response {
 	}
 	response.Header["Content-Type"] = []string{"application/json"}
 	c.passFields(r, response.Header)
-	c.settleFields(r, response.Header)
+	c.uniteFields(r, response.Header)
 	c.Diagnose(r, response.Header)
 	return response
 }

@@ -111,7 +111,7 @@ func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 	timer := time.NewTimer(settingsTimeout)
 	defer timer.Stop()
 	select {
-	case <-c.frames.settled:
+	case <-c.frames.agreed:
 	case <-c.frames.done:
 		return c, errNoSettings
 	case <-timer.C:

@@ -26,10 +26,10 @@ const (
 type frames struct {
 	net.Conn
 
-	settled chan struct{} // closed when the server's settings hold
-	done    chan struct{} // closed when the connection is
-	closed  func()
-	once    sync.Once
+	agreed chan struct{} // closed when the server's settings hold
+	done   chan struct{} // closed when the connection is
+	closed func()
+	once   sync.Once
 
 	read    atomic.Int64 // bytes
 	written atomic.Int64
@@ -81,7 +81,7 @@ func (c *cursor) between() bool { return c.skip == 0 && len(c.head) == 0 }
 // newFrames stands below a client. closed is called once.
 func newFrames(conn net.Conn, closed func()) *frames {
 	return &frames{
-		Conn: conn, settled: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface},
+		Conn: conn, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface},
 	}
 }
 
@@ -90,7 +90,7 @@ func newFrames(conn net.Conn, closed func()) *frames {
 func (f *frames) Read(b []byte) (int, error) {
 	if len(f.first) == 3 && f.read.Load() >= frameHead+int64(length(f.first)) {
 		f.first = append(f.first, 0) // once
-		close(f.settled)
+		close(f.agreed)
 	}
 	n, err := f.Conn.Read(b)
 	if n > 0 {

@@ -42,7 +42,7 @@ func (p *Pool) grow() {
 		go p.dial(p.make())
 	}
 	if p.dialing == 0 {
-		p.settle(func(*waiter) bool { return true })
+		p.relieve(func(*waiter) bool { return true })
 	}
 }
 
@@ -60,7 +60,7 @@ func (p *Pool) make() *making {
 			return
 		}
 		p.slow(m)
-		p.settle(func(w *waiter) bool { return w.before < m.n })
+		p.relieve(func(w *waiter) bool { return w.before < m.n })
 		p.grow()
 		m.timer.Reset(endDial - slowDial)
 	})
@@ -86,8 +86,8 @@ func (p *Pool) over(m *making) {
 	p.makings = slices.DeleteFunc(p.makings, func(other *making) bool { return other == m })
 }
 
-// settle gives those who have waited long enough any connection that takes them.
-func (p *Pool) settle(enough func(*waiter) bool) {
+// relieve gives those who have waited long enough any connection that takes them.
+func (p *Pool) relieve(enough func(*waiter) bool) {
 	for i := 0; i < len(p.waiting); {
 		w := p.waiting[i]
 		if !enough(w) {

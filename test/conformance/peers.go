@@ -65,7 +65,7 @@ func peers(string) (section string, wrong []string, err error) {
 	}
 	for _, p := range peerServers() {
 		for _, secure := range []bool{false, true} {
-			row, err := visit(p, secure, pair)
+			row, err := judgePeer(p, secure, pair)
 			if err != nil {
 				return "", nil, fmt.Errorf("%s: %w", p.name, err)
 			}
@@ -79,12 +79,13 @@ func peers(string) (section string, wrong []string, err error) {
 	return b.String(), wrong, nil
 }
 
-// visited is a row of the table.
-type visited struct {
+// peerRow is a row of the table.
+type peerRow struct {
 	bare, bareOnce, failed, attempts, twice int64
 }
 
-func visit(p peerServer, secure bool, pair *peerPair) (row visited, err error) {
+// judgePeer has both clients call through one server.
+func judgePeer(p peerServer, secure bool, pair *peerPair) (row peerRow, err error) {
 	upstream := &once{times: map[string]int{}}
 	behind, stopBehind, err := serve(upstream)
 	if err != nil {
