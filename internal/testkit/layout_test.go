@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -125,6 +126,69 @@ func TestImports(t *testing.T) {
 		}
 		if slices.Contains([]string{"util", "utils", "common", "helpers", "types", "manager"}, filepath.Base(name)) {
 			t.Errorf("%s says nothing of what it holds", name)
+		}
+	}
+}
+
+// The drawing of docs/architecture.md is true: whatever stands right of an arrow is imported
+// by something on its left, and imports nothing of that, however far down.
+func TestTheDrawingOfImportsIsTrue(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Who imports whom\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	packages, arrows := list(t, "./..."), 0
+	for line := range strings.Lines(section) {
+		drawn, indented := strings.CutPrefix(line, "    ")
+		if !indented {
+			continue
+		}
+		var above []listed
+		for i, group := range strings.Split(drawn, "→") {
+			var here []listed
+			for name := range strings.SplitSeq(group, ",") {
+				p, known := packages[pathOf(strings.TrimSpace(name))]
+				if !known {
+					t.Errorf("there is no package %q", name)
+				}
+				here = append(here, p)
+			}
+			if i > 0 {
+				arrows++
+				judgeArrow(t, above, here)
+			}
+			above = here
+		}
+	}
+	if arrows < 5 {
+		t.Errorf("found %d arrows", arrows)
+	}
+}
+
+// pathOf is the import path of a package as it is drawn.
+func pathOf(name string) string {
+	switch {
+	case name == "api":
+		return module + "/api/v1alpha1"
+	case name == "controllers" || strings.HasPrefix(name, "cmd/"):
+		return module + "/" + name
+	}
+	return module + "/internal/" + name
+}
+
+func judgeArrow(t *testing.T, above, below []listed) {
+	t.Helper()
+	for _, b := range below {
+		if !slices.ContainsFunc(above, func(a listed) bool { return slices.Contains(a.Imports, b.ImportPath) }) {
+			t.Errorf("nothing left of its arrow imports %s", b.ImportPath)
+		}
+		for _, a := range above {
+			if slices.Contains(b.Deps, a.ImportPath) {
+				t.Errorf("%s imports %s, against its arrow", b.ImportPath, a.ImportPath)
+			}
 		}
 	}
 }
