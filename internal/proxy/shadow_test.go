@@ -90,6 +90,9 @@ func TestShadowsAreCompared(t *testing.T) {
 			if !strings.Contains(p.Ask("/metrics").Body, `fanout_shadow_comparisons_total{backend="candidate",namespace="shop",result="`+string(row.result)+`",route="orders"} 1`) {
 				t.Error("the metrics do not have it")
 			}
+			if row.result != "same" { // the line is written when it is counted
+				testkit.Eventually(t, "a line tells of it", func() bool { return len(p.Log.Lines(t, "shadow differs")) > 0 })
+			}
 			lines := p.Log.Lines(t, "shadow differs")
 			if differs := row.result != "same"; differs != (len(lines) == 1) {
 				t.Fatalf("%d lines tell of it", len(lines))
