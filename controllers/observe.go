@@ -60,7 +60,7 @@ func (r *RouteReconciler) observe(ctx context.Context, key types.NamespacedName,
 	s := &scope{key: key, now: time.Now(), route: &v1alpha1.FanoutRoute{}, memory: memory}
 	err := r.Client.Get(ctx, key, s.route)
 	if apierrors.IsNotFound(err) || err == nil && s.route.DeletionTimestamp != nil {
-		return nil, nil //nolint:nilnil // see above
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read route %s: %w", key, err)

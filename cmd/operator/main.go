@@ -86,7 +86,7 @@ func parse(args []string) (*settings, error) {
 	flags.Func("credential-headers", "comma-separated `list` of fields that carry callers' credentials, beyond those that do by custom; repeatable", func(value string) error {
 		names, err := compile.HeaderNames(value)
 		s.credentialHeaders = append(s.credentialHeaders, names...)
-		return err //nolint:wrapcheck // shown with the flag's name
+		return err // shown with the flag's name
 	})
 	flags.StringVar(&s.proxies.Image, "proxy-image", "", "`image` of the proxies; that of the operator's own Pod by default")
 	flags.Func("proxy-image-pull-secret", "`name` of a Secret, in the namespace of each route, with which nodes pull the proxies' image; repeatable", func(value string) error {

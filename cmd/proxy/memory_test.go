@@ -32,7 +32,7 @@ const podLimit = 256 << 20
 var program = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "fanout-proxy-")
 	if err != nil {
-		return "", err //nolint:wrapcheck // in tests
+		return "", err
 	}
 	binary := filepath.Join(folder, "fanout-proxy")
 	build := exec.Command("go", "build", "-o", binary, ".")
@@ -106,7 +106,7 @@ func freePort(t *testing.T) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of TCP
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // peak is the most that the proxy ever had in memory, in bytes (VmHWM).

@@ -150,7 +150,7 @@ func reachable(ctx context.Context, address string) error {
 	for range 100 {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
-			return conn.Close() //nolint:wrapcheck // nobody reads it
+			return conn.Close() // nobody reads it
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -175,7 +175,7 @@ func (s *silent) client(ctx context.Context, address, head string) error {
 	defer left()
 	go s.write(ctx, conn, head)
 	_, _ = io.Copy(io.Discard, conn)
-	return ctx.Err() //nolint:wrapcheck // told apart by the caller
+	return ctx.Err() // told apart by the caller
 }
 
 func (s *silent) write(ctx context.Context, conn net.Conn, head string) {

@@ -60,7 +60,7 @@ func (c *credential) ready(host string) error {
 	}
 	secret, err := c.group.Snapshot()
 	if err != nil {
-		return err //nolint:wrapcheck // it is a Fault, which says all
+		return err // it is a Fault, which says all
 	}
 	return c.allowed(secret, host)
 }

@@ -25,7 +25,7 @@ type watched struct {
 
 func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.sent()
-	return w.RoundTripper.RoundTrip(r) //nolint:wrapcheck // in tests
+	return w.RoundTripper.RoundTrip(r)
 }
 
 // M4: what is sent is judged when it is sent. A value that is rotated between two attempts

@@ -29,7 +29,7 @@ func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
 			break
 		}
 	}
-	return c.RoundTripper.RoundTrip(r) //nolint:wrapcheck // in tests
+	return c.RoundTripper.RoundTrip(r)
 }
 
 func limited(requests int, per time.Duration, b routeconfig.Backend) routeconfig.Backend {

@@ -20,7 +20,7 @@ func (r repeated) RoundTrip(request *http.Request) (*http.Response, error) {
 	for n := 0; ; n++ {
 		response, err := r.RoundTripper.RoundTrip(request)
 		if !untouched(err) || n == maxUnprocessed || request.GetBody == nil {
-			return response, err //nolint:wrapcheck // the caller wraps it
+			return response, err
 		}
 		again := *request.WithContext(h1.Fresh(ctx))
 		if again.Body, err = request.GetBody(); err != nil || !sleep(ctx, pause(n)) {

@@ -74,7 +74,7 @@ func (s *reading) read(ctx context.Context, w *work, response *http.Response) fa
 func (s *reading) content(response *http.Response, declared int64, account *memory.Account) ([]byte, error) {
 	codings := body.Codings(response.Header["Content-Encoding"])
 	if len(codings) == 0 || !s.combined || declared == 0 {
-		return body.Read(response.Body, declared, s.maxSize, account) //nolint:wrapcheck // told apart by read
+		return body.Read(response.Body, declared, s.maxSize, account) // told apart by read
 	}
 	if declared > s.maxSize {
 		return nil, body.ErrTooLarge
@@ -83,7 +83,7 @@ func (s *reading) content(response *http.Response, declared int64, account *memo
 	if err == nil {
 		delete(response.Header, "Content-Encoding")
 	}
-	return content, err //nolint:wrapcheck // told apart by read
+	return content, err // told apart by read
 }
 
 // successes are the statuses that count as success; none means every 2xx.

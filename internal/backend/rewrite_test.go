@@ -29,7 +29,7 @@ func TestK3ExpressionsEndWithTheCall(t *testing.T) {
 	} {
 		b, _ := newBackend(t, config)
 		for _, row := range []struct {
-			ctx    context.Context //nolint:containedctx // of a row
+			ctx    context.Context // of a row
 			budget int64
 			want   fanout.Answer
 		}{

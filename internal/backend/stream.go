@@ -15,7 +15,7 @@ import (
 // stream is the body of a response that is passed on while it comes. It implements
 // fanout.Stream, and holds what its call has of the backend.
 type stream struct {
-	ctx      context.Context //nolint:containedctx // of its exchange, which outlives the attempt
+	ctx      context.Context // of its exchange, which outlives the attempt
 	cancel   context.CancelCauseFunc
 	work     *work
 	response *http.Response
@@ -41,7 +41,7 @@ func (s *stream) Read(b []byte) (int, error) {
 	n, err := s.response.Body.Read(b)
 	s.idle.Stop()
 	s.err = err
-	return n, err //nolint:wrapcheck // io.EOF stands for itself
+	return n, err // io.EOF stands for itself
 }
 
 // Trailer implements fanout.Stream.

@@ -150,7 +150,7 @@ func (p *pieces) full(r io.Reader, b []byte) ([]byte, error) {
 		n, err := r.Read(b[len(b):min(cap(b), len(b)+atOnce)])
 		p.run += n
 		if b = b[:len(b)+n]; err != nil {
-			return b, err //nolint:wrapcheck // the caller wraps it
+			return b, err
 		}
 	}
 	return b, nil

@@ -137,7 +137,7 @@ func inflate(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	head, err := b.Peek(2)
 	if err == nil && head[0]&0x0f == 8 && (uint(head[0])<<8|uint(head[1]))%31 == 0 {
-		return zlib.NewReader(b) //nolint:wrapcheck // the caller wraps it
+		return zlib.NewReader(b)
 	}
 	return flate.NewReader(b), nil
 }
@@ -154,7 +154,7 @@ func (l *layer) Read(b []byte) (int, error) {
 	if l.left -= int64(n); l.left < 0 {
 		err = ErrTooLarge
 	}
-	return n, err //nolint:wrapcheck // decoders look at it
+	return n, err // decoders look at it
 }
 
 // explain tells what is wrong with an encoding from what there is no room for.

@@ -44,7 +44,7 @@ type Carrier struct {
 	begun   time.Time
 	looked  atomic.Int64 // when, in nanoseconds since begun
 	lookups sync.WaitGroup
-	closing context.Context //nolint:containedctx // of lookups, which no request waits for
+	closing context.Context // of lookups, which no request waits for
 	cancel  context.CancelFunc
 
 	mu        sync.Mutex
@@ -82,7 +82,7 @@ func (c *Carrier) Multiplexed() bool {
 // RoundTrip implements http.RoundTripper.
 func (c *Carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.refresh(time.Now())
-	return (*c.current.Load()).RoundTrip(r) //nolint:wrapcheck // see Reason
+	return (*c.current.Load()).RoundTrip(r) // see Reason
 }
 
 // refresh begins a lookup where it is time for one. No request waits for it.

@@ -149,7 +149,7 @@ func (n *negotiated) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		response, err := pool.RoundTrip(r)
 		if changes == maxChanges || !errors.Is(err, errOther) { // nothing was sent
-			return response, err //nolint:wrapcheck // see Reason
+			return response, err // see Reason
 		}
 	}
 }

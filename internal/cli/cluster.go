@@ -37,7 +37,7 @@ func (o *statOptions) cluster() (*cluster, error) {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	if raw.CurrentContext == "" && o.context == "" && o.kubeconfig == "" {
-		return nil, nil //nolint:nilnil // see above
+		return nil, nil
 	}
 	config, err := loader.ClientConfig()
 	if err != nil {

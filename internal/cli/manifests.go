@@ -173,7 +173,7 @@ func documents(content []byte) (next func() ([]byte, error)) {
 		decoder := json.NewDecoder(bytes.NewReader(content))
 		return func() (raw []byte, err error) {
 			err = decoder.Decode((*json.RawMessage)(&raw))
-			return raw, err //nolint:wrapcheck // the caller asks for its kind
+			return raw, err // the caller asks for its kind
 		}
 	}
 	return utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content))).Read

@@ -69,7 +69,7 @@ func newRun() *cobra.Command {
 	flags.Func("credential-headers", "comma-separated fields that carry callers' credentials, as the operator's flag", func(value string) error {
 		names, err := compile.HeaderNames(value)
 		r.compile.CredentialHeaders = append(r.compile.CredentialHeaders, names...)
-		return err //nolint:wrapcheck // shown with the flag's name
+		return err // shown with the flag's name
 	})
 	flags.BoolVar(&r.watch, "watch", false, "take over changed files; a bad edit keeps the last good state")
 	flags.IntVar(&r.sample, "access-log-sample", 1, "log one in so many complete calls of routes without proxy.accessLog; others always")
@@ -223,7 +223,7 @@ func (r *runner) note(err error) {
 // newWatcher watches the files, where that is asked for.
 func (r *runner) newWatcher(log *slog.Logger) (*proxy.Watcher, error) {
 	if !r.watch {
-		return nil, nil //nolint:nilnil // nothing is asked for
+		return nil, nil // nothing is asked for
 	}
 	var folders []string
 	for _, path := range *r.paths {

@@ -84,14 +84,14 @@ func (b *broken) Open(name string) (fs.File, error) {
 	if slices.Contains(b.names, name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EIO}
 	}
-	return b.MapFS.Open(name) //nolint:wrapcheck // in tests
+	return b.MapFS.Open(name)
 }
 
 func (b *broken) ReadDir(name string) ([]fs.DirEntry, error) {
 	if slices.Contains(b.names, name) {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.EMFILE}
 	}
-	return b.MapFS.ReadDir(name) //nolint:wrapcheck // in tests
+	return b.MapFS.ReadDir(name)
 }
 
 // M2: what cannot be read was not taken away: it stays, and is reported with its age.
@@ -137,7 +137,7 @@ func (r *replaced) ReadLink(string) (string, error) {
 	return link, nil
 }
 
-func (r *replaced) Lstat(name string) (fs.FileInfo, error) { return r.Stat(name) } //nolint:wrapcheck // in tests
+func (r *replaced) Lstat(name string) (fs.FileInfo, error) { return r.Stat(name) }
 
 // M2: a volume that is swapped while it is read takes nobody's key away.
 func TestM2SwappedVolumeRevokesNobody(t *testing.T) {

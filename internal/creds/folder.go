@@ -55,19 +55,19 @@ func (f *folder) settled() bool {
 func (f *folder) read(key string) (string, error) {
 	file, err := f.tree.Open(path.Join(f.dir, f.data, key))
 	if err != nil {
-		return "", err //nolint:wrapcheck // the caller asks for its kind only
+		return "", err // the caller asks for its kind only
 	}
 	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
-		return "", err //nolint:wrapcheck // as above
+		return "", err
 	}
 	if changed := info.ModTime(); changed.After(f.newest) {
 		f.newest = changed
 	}
 	b, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return "", err //nolint:wrapcheck // as above
+		return "", err
 	}
 	if len(b) > maxFile {
 		return "", errTooLarge
@@ -97,7 +97,7 @@ func (f *folder) empty() bool {
 func (f *folder) keys() ([]string, error) {
 	entries, err := fs.ReadDir(f.tree, path.Join(f.dir, f.data))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err //nolint:wrapcheck // as above
+		return nil, err
 	}
 	var names []string
 	for _, e := range entries {

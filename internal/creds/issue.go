@@ -63,7 +63,7 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.options.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return 0, nil, err //nolint:wrapcheck // put into words of ours
+		return 0, nil, err // put into words of ours
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json, */*;q=0.5")
@@ -72,14 +72,14 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 	}
 	response, err := t.client.Do(request)
 	if err != nil {
-		return 0, nil, err //nolint:wrapcheck // as above
+		return 0, nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode == http.StatusSwitchingProtocols { // the connection itself, which no context ends
 		return response.StatusCode, nil, nil
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	return response.StatusCode, body, err //nolint:wrapcheck // as above
+	return response.StatusCode, body, err
 }
 
 // unreached says why there was no answer. What the error says is dropped: it may hold

@@ -203,7 +203,7 @@ func (p *Program) Text(ctx context.Context, in *Input) (text string, ok bool, er
 	case *number:
 		text = string(v.raw)
 	case types.Int, types.Uint, types.Double, types.Bool:
-		text = string(v.ConvertToType(types.StringType).(types.String)) //nolint:forcetypeassert // of these types it is one
+		text = string(v.ConvertToType(types.StringType).(types.String)) // of these types it is one
 	default:
 		return "", false, fmt.Errorf("evaluate: yields %s, %s is wanted", out.Type(), Text)
 	}

@@ -33,18 +33,18 @@ func (p *pattern) units() int { return p.instructions/instructionsPerUnit + 1 }
 func newPattern(source string, most int) (*pattern, error) {
 	parsed, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // shown with the place where it stands
+		return nil, err // shown with the place where it stands
 	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the same
+		return nil, err
 	}
 	n := len(program.Inst)
 	if n > most {
 		return nil, fmt.Errorf("the patterns are made of %d instructions, more than %d", maxInstructions-most+n, maxInstructions)
 	}
 	compiled, err := regexp.Compile(source)
-	return &pattern{compiled, n}, err //nolint:wrapcheck // the same
+	return &pattern{compiled, n}, err
 }
 
 // patternsOf compiles the patterns of an expression, which are literals.

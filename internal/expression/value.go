@@ -97,7 +97,7 @@ func (n *number) parse() ref.Val {
 
 // ConvertToNative implements ref.Val.
 func (n *number) ConvertToNative(t reflect.Type) (any, error) {
-	return n.plain().ConvertToNative(t) //nolint:wrapcheck // of the same package's kind
+	return n.plain().ConvertToNative(t)
 }
 
 // ConvertToType implements ref.Val.

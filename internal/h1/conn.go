@@ -61,13 +61,13 @@ func (c *conn) Read(b []byte) (int, error) {
 	if n > 0 {
 		c.got.Add(1)
 	}
-	return n, err //nolint:wrapcheck // net/http asks for the kind
+	return n, err // net/http asks for the kind
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
 	c.sent.Add(1)
-	return c.Conn.Write(b) //nolint:wrapcheck // net/http asks for the kind
+	return c.Conn.Write(b) // net/http asks for the kind
 }
 
 // goodbye is how long TLS may take to say that it closes.
@@ -126,14 +126,14 @@ func (b *body) Read(p []byte) (int, error) {
 	if err != nil {
 		b.end()
 	}
-	return n, err //nolint:wrapcheck // io.EOF stands for itself
+	return n, err // io.EOF stands for itself
 }
 
 // Close implements io.Closer.
 func (b *body) Close() error {
 	err := b.ReadCloser.Close()
 	b.end()
-	return err //nolint:wrapcheck // net/http's own
+	return err // net/http's own
 }
 
 // end gives the connection back, once: net/http has taken it back by then, or closes it.

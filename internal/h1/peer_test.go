@@ -93,17 +93,17 @@ func newPool(t *testing.T, p *peer, modify ...func(*h1.Options)) *h1.Pool {
 func ask(ctx context.Context, pool *h1.Pool) (int64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server/", http.NoBody)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // in tests
+		return 0, err
 	}
 	response, err := pool.RoundTrip(r)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // in tests
+		return 0, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	var n int64
 	_, err = fmt.Fscan(response.Body, &n)
 	_, _ = io.Copy(io.Discard, response.Body)
-	return n, err //nolint:wrapcheck // in tests
+	return n, err
 }
 
 // mustAsk expects an answer, and on which connection.

@@ -132,7 +132,7 @@ func (p *Pool) leave(ctx context.Context, w *waiter) error {
 	if w.conn != nil {
 		p.put(w.conn)
 	}
-	return ctx.Err() //nolint:wrapcheck // as net/http's own
+	return ctx.Err() // as net/http's own
 }
 
 // grow dials for those who wait without, in turn and within the bound.

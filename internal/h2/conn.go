@@ -112,7 +112,7 @@ type body struct {
 	io.ReadCloser
 
 	conn  *conn
-	ctx   context.Context //nolint:containedctx // the request's
+	ctx   context.Context // the request's
 	heard atomic.Int64    // bytes on the connection at the last read
 	whole atomic.Bool     // it has come to its end
 	ended atomic.Bool
@@ -125,19 +125,19 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		b.whole.Store(true)
 	}
-	return n, err //nolint:wrapcheck // io.EOF stands for itself
+	return n, err // io.EOF stands for itself
 }
 
 // Close implements io.Closer.
 func (b *body) Close() error {
 	err := b.ReadCloser.Close()
 	if b.ended.Swap(true) {
-		return err //nolint:wrapcheck // net/http's own
+		return err // net/http's own
 	}
 	if b.whole.Load() {
 		usedBy(b.ctx).remove(b.conn) // it is as good as any: what failed is not the connection
 	}
 	b.conn.cut(b.ctx, b.heard.Load())
 	b.conn.pool.end(b.conn, false)
-	return err //nolint:wrapcheck // net/http's own
+	return err // net/http's own
 }

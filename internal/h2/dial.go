@@ -117,7 +117,7 @@ func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 	case <-timer.C:
 		return c, errNoSettings
 	case <-ctx.Done():
-		return c, ctx.Err() //nolint:wrapcheck // nobody waits any more
+		return c, ctx.Err() // nobody waits any more
 	}
 	c.max = c.client.Available() + c.client.InFlight()
 	// One less than allowed: a server may count a stream for a moment after it has sent its

@@ -105,7 +105,7 @@ func (f *frames) Read(b []byte) (int, error) {
 	if missing := 3 - len(f.first); missing > 0 {
 		f.first = append(f.first, b[:min(n, missing)]...)
 	}
-	return n, err //nolint:wrapcheck // net/http asks for the kind
+	return n, err // net/http asks for the kind
 }
 
 // Write implements net.Conn.
@@ -122,7 +122,7 @@ func (f *frames) Write(b []byte) (int, error) {
 	if err == nil && f.owed {
 		f.ping()
 	}
-	return n, err //nolint:wrapcheck // net/http asks for the kind
+	return n, err // net/http asks for the kind
 }
 
 // ask sends a PING (RFC 9113, section 6.7) as soon as a frame may begin. net/http takes

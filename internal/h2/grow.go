@@ -22,7 +22,7 @@ const (
 type making struct {
 	n      int // of the pool's
 	begun  time.Time
-	ctx    context.Context //nolint:containedctx // its own
+	ctx    context.Context
 	cancel context.CancelFunc
 	timer  *time.Timer
 	slow   bool

@@ -128,7 +128,7 @@ func (p *Pool) take(ctx context.Context) (c *conn, reused bool, err error) {
 		return w.conn, false, w.err
 	case <-ctx.Done():
 		p.leave(w)
-		return nil, false, ctx.Err() //nolint:wrapcheck // as net/http's own
+		return nil, false, ctx.Err() // as net/http's own
 	}
 }
 

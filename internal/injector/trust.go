@@ -111,7 +111,7 @@ func (t *Trust) trust(ctx context.Context, now time.Time, certificates ...*selfs
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		webhook := &admissionv1.MutatingWebhookConfiguration{}
 		if err := t.Client.Get(ctx, types.NamespacedName{Name: t.Webhook}, webhook); err != nil {
-			return err //nolint:wrapcheck // the retry looks at its kind
+			return err // the retry looks at its kind
 		}
 		before := webhook.DeepCopy()
 		changed := false

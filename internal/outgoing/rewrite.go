@@ -83,7 +83,7 @@ func (r *rewrites) takes(ctx context.Context, in *expression.Input) (bool, error
 	if r.when == nil {
 		return true, nil
 	}
-	return r.when.Bool(ctx, in) //nolint:wrapcheck // shown as the reason alone
+	return r.when.Bool(ctx, in) // shown as the reason alone
 }
 
 var errPath = errors.New("the expression of the path yields none")
@@ -125,7 +125,7 @@ func (r *rewrites) apply(ctx context.Context, call *fanout.Call, in *expression.
 	}
 	out.body, err = r.body.JSON(ctx, in, call.Memory, r.maxBody)
 	out.hasBody = true
-	return out, err //nolint:wrapcheck // shown as the reason alone
+	return out, err // shown as the reason alone
 }
 
 // escaped is how many times longer a parameter may be with its escapes.
@@ -137,7 +137,7 @@ func value(ctx context.Context, p *expression.Program, in *expression.Input, acc
 	if err == nil && !account.Take(escaped*int64(len(text))) {
 		err = expression.ErrMemory
 	}
-	return text, ok, err //nolint:wrapcheck // shown as the reason alone
+	return text, ok, err // shown as the reason alone
 }
 
 // sendable reports whether a path may stand in a request line as it is.

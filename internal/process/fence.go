@@ -86,5 +86,5 @@ func (f fenced) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return f.next.RoundTrip(r) //nolint:wrapcheck // a transport's error is its own
+	return f.next.RoundTrip(r) // a transport's error is its own
 }

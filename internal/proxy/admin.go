@@ -33,7 +33,7 @@ type admin struct {
 
 func (p *Proxy) startAdmin() (*admin, error) {
 	if p.options.Admin == "" {
-		return nil, nil //nolint:nilnil // no admin port: close takes nil
+		return nil, nil // no admin port: close takes nil
 	}
 	l, err := net.Listen("tcp", p.options.Admin)
 	if err != nil {

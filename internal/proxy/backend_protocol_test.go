@@ -139,7 +139,7 @@ func newNameserver(t *testing.T) *nameserver {
 func (n *nameserver) answer(question []byte) ([]byte, error) {
 	var m dnsmessage.Message
 	if err := m.Unpack(question); err != nil {
-		return nil, err //nolint:wrapcheck // in tests
+		return nil, err
 	}
 	m.Response, m.Additionals = true, nil
 	if m.Questions[0].Type == dnsmessage.TypeA {
@@ -149,7 +149,7 @@ func (n *nameserver) answer(question []byte) ([]byte, error) {
 			Body:   &dnsmessage.AResource{A: n.address.Load().As4()},
 		}}
 	}
-	return m.Pack() //nolint:wrapcheck // in tests
+	return m.Pack()
 }
 
 func (n *nameserver) point(address string) { n.address.Store(new(netip.MustParseAddr(address))) }

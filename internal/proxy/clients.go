@@ -248,7 +248,7 @@ func (c *client) Read(b []byte) (int, error) {
 		c.greet(err)
 	}
 	c.head.see(b[:n])
-	return n, err //nolint:wrapcheck // net/http looks at its type
+	return n, err // net/http looks at its type
 }
 
 // overflow answers a head of more lines than anybody needs, and ends the connection half a
@@ -282,7 +282,7 @@ func (c *client) Close() error {
 	c.clients.mu.Lock()
 	c.clients.drop(c)
 	c.clients.mu.Unlock()
-	return c.Conn.Close() //nolint:wrapcheck // nobody reads it
+	return c.Conn.Close() // nobody reads it
 }
 
 // greet tells a client that speaks plainly where TLS is asked for.
@@ -300,7 +300,7 @@ func (c *client) greet(err error) {
 // closes so where a request was refused.
 func (c *client) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite() //nolint:wrapcheck // nobody reads it
+		return half.CloseWrite() // nobody reads it
 	}
 	return nil
 }

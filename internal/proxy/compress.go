@@ -85,9 +85,9 @@ func take(pool *sync.Pool, coding string) (compressor, error) {
 		return c, nil
 	}
 	if coding == "zstd" {
-		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow)) //nolint:wrapcheck // of constants
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow))
 	}
-	return gzip.NewWriterLevel(nil, gzip.BestSpeed) //nolint:wrapcheck // of constants
+	return gzip.NewWriterLevel(nil, gzip.BestSpeed)
 }
 
 // shorter takes what has room in it.

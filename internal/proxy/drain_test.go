@@ -45,7 +45,7 @@ func exchange(ctx context.Context, t *testing.T, transport *http.Transport, meth
 	if err != nil {
 		t.Fatal(err)
 	}
-	return transport.RoundTrip(r) //nolint:wrapcheck // in tests
+	return transport.RoundTrip(r)
 }
 
 func stopped(t *testing.T, p *proxytest.Proxy, since time.Time, limit time.Duration) {

@@ -34,7 +34,7 @@ func ports(t *testing.T, n int) (list []int) {
 			t.Fatal(err)
 		}
 		defer func() { _ = l.Close() }()
-		list = append(list, l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // of TCP
+		list = append(list, l.Addr().(*net.TCPAddr).Port)
 	}
 	return list
 }
@@ -127,16 +127,16 @@ func TestP7WhatCannotBeHadIsHadLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, n := taken.Addr().(*net.TCPAddr).Port, ports(t, 2) //nolint:forcetypeassert // of TCP
+	port, n := taken.Addr().(*net.TCPAddr).Port, ports(t, 2)
 	route := func(name string, port int) routeconfig.Route {
 		return testkit.Route(name, testkit.Receivers(testkit.Receiver("one", b.URL)), on(port))
 	}
 	at := func(p *proxy.Proxy) (list []int) {
 		for _, l := range p.Listening() {
-			if p := l.Address.(*net.TCPAddr).Port; (p == l.Port) != (l.Refused == nil) { //nolint:forcetypeassert // of TCP
+			if p := l.Address.(*net.TCPAddr).Port; (p == l.Port) != (l.Refused == nil) {
 				t.Errorf("route %s wants port %d and has %d: %v", l.Route, l.Port, p, l.Refused)
 			}
-			list = append(list, l.Address.(*net.TCPAddr).Port) //nolint:forcetypeassert // of TCP
+			list = append(list, l.Address.(*net.TCPAddr).Port)
 		}
 		return list
 	}

@@ -47,11 +47,11 @@ func post(t *testing.T, transport *http.Transport, address, path string) error {
 	r.ContentLength = 2
 	response, err := transport.RoundTrip(r)
 	if err != nil {
-		return err //nolint:wrapcheck // in tests
+		return err
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(io.Discard, response.Body)
-	return err //nolint:wrapcheck // in tests
+	return err
 }
 
 // K1: over HTTP/2 one caller's refusals leave the connection that it shares with others.

@@ -258,7 +258,7 @@ func (c far) RemoteAddr() net.Addr { return c.addr }
 func (l *from) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // in tests
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -92,7 +92,7 @@ func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
 		}
 		if err != nil {
 			head.send() // whoever gets none at all may ask again by itself
-			return err  //nolint:wrapcheck // nobody reads it
+			return err  // nobody reads it
 		}
 	}
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))

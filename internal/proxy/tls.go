@@ -84,7 +84,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		conn, err := l.Listener.Accept()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // net/http looks at its type
+			return nil, err // net/http looks at its type
 		}
 		address := gate.Peer(conn.RemoteAddr().String())
 		if l.trusts(address) {

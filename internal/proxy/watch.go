@@ -81,7 +81,7 @@ func (w *Watcher) add(paths ...string) {
 	for _, path := range paths {
 		_ = filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
-				return nil //nolint:nilerr // gone again, or looked for at the next recheck
+				return nil // gone again, or looked for at the next recheck
 			}
 			if strings.HasPrefix(d.Name(), "..") && d.Name() != ".." {
 				return fs.SkipDir

@@ -66,5 +66,5 @@ func (f *HTTPFetcher) read(ctx context.Context, url string, bounds stats.Bounds)
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d", response.StatusCode)
 	}
-	return bounds.Read(response.Body) //nolint:wrapcheck // wrapped above
+	return bounds.Read(response.Body)
 }

@@ -69,7 +69,7 @@ func live() int {
 // L2: however many Pods a tenant has and whatever they say, what the operator keeps of them
 // takes the room of a namespace, another's Pods have theirs, and what is gone takes none.
 // Not beside other tests: it measures the process.
-func TestL2ReportsOfANamespaceTakeItsRoomAtMost(t *testing.T) { //nolint:paralleltest // see above
+func TestL2ReportsOfANamespaceTakeItsRoomAtMost(t *testing.T) {
 	const pods, backends = 60, 32
 	c := newChatty(t, backends)
 	p := New(c, time.Hour, func(types.NamespacedName) {})

@@ -95,7 +95,7 @@ func (p *Proxy) start(o proxy.Options, routes []routeconfig.Route) *Proxy {
 func (p *Proxy) listen(r *routeconfig.Route) (net.Listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err //nolint:wrapcheck // in tests
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
