@@ -19,18 +19,18 @@ import (
 type credential struct {
 	routeconfig.Credential
 
-	group  *creds.Group
+	values *creds.Derived[*creds.Snapshot]
 	tokens *creds.TokenSource
 	// receivers are the authorities that the Secret, or a token got with it, is sent to:
 	// that which is dialled, and the token endpoint.
 	receivers []*url.URL
 }
 
-func newCredential(config *routeconfig.Credential, group *creds.Group, tokens *creds.TokenSource, base *url.URL) *credential {
+func newCredential(config *routeconfig.Credential, values *creds.Derived[*creds.Snapshot], tokens *creds.TokenSource, base *url.URL) *credential {
 	if config == nil {
 		return nil
 	}
-	c := &credential{Credential: *config, group: group, tokens: tokens, receivers: []*url.URL{base}}
+	c := &credential{Credential: *config, values: values, tokens: tokens, receivers: []*url.URL{base}}
 	c.Header = http.CanonicalHeaderKey(c.Header)
 	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
 		c.receivers = append(c.receivers, token)
@@ -58,7 +58,7 @@ func (c *credential) ready(host string) error {
 	if c == nil {
 		return nil
 	}
-	secret, err := c.group.Snapshot()
+	secret, err := c.values.Get()
 	if err != nil {
 		return err // it is a Fault, which says all
 	}
@@ -68,7 +68,7 @@ func (c *credential) ready(host string) error {
 // allowed asks for the Host too: behind one address it picks who gets the request.
 func (c *credential) allowed(secret *creds.Snapshot, host string) error {
 	for _, u := range c.receivers {
-		if fault := c.group.Forbids(secret, u.Hostname(), dial.Port(u)); fault != nil {
+		if fault := c.values.Forbids(secret, u.Hostname(), dial.Port(u)); fault != nil {
 			return fault
 		}
 	}
@@ -85,7 +85,7 @@ func (c *credential) forbidden(host string) (secret, why string) {
 	if c == nil {
 		return "", ""
 	}
-	s, err := c.group.Snapshot()
+	s, err := c.values.Get()
 	if err != nil {
 		return "", "" // told as missing
 	}
@@ -112,7 +112,7 @@ func (c *credential) show(ctx context.Context, attempt *http.Request) (token cre
 			return token, fmt.Errorf("show credential: %w", err)
 		}
 	}
-	secret, err := c.group.Snapshot() // now: a token may have taken its time
+	secret, err := c.values.Get() // now: a token may have taken its time
 	if err != nil {
 		return token, fmt.Errorf("show credential: %w", err)
 	}

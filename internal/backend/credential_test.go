@@ -95,14 +95,14 @@ func TestM4TheHostIsJudged(t *testing.T) {
 	} {
 		secrets := testkit.NewSecrets(t)
 		secrets.Mount("shop", "key", map[string]string{"key": "v", "allowedHosts": row.allowed})
-		group := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "key", "key")
+		group := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Keys("shop", "key", "key")
 		base, err := url.Parse(row.url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := &credential{
 			Credential: routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Key: "key", Header: "X-Key"},
-			group:      group, receivers: []*url.URL{base},
+			values:     group, receivers: []*url.URL{base},
 		}
 		attempt := &http.Request{Host: row.host, Header: http.Header{}, URL: &url.URL{}}
 		if _, err := c.show(t.Context(), attempt); (err == nil) != row.want || (attempt.Header.Get("X-Key") != "") != row.want || (c.ready(row.host) == nil) != row.want {

@@ -1,9 +1,10 @@
 package backend
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/creds"
@@ -17,11 +18,11 @@ type State struct {
 	limits
 
 	connections http.RoundTripper
-	multiplexed bool             // several calls may share a connection
-	issuer      *carrier.Carrier // to the token endpoint; nil without one
-	authority   *creds.Group     // ca.crt; nil for the public ones
-	client      *creds.Group     // tls.crt and tls.key; nil for none
-	secret      *creds.Group     // the credential's; nil without one
+	multiplexed bool                             // several calls may share a connection
+	issuer      *carrier.Carrier                 // to the token endpoint; nil without one
+	authority   *creds.Derived[*x509.CertPool]   // nil for the public ones
+	client      *creds.Derived[*tls.Certificate] // nil for none
+	secret      *creds.Derived[*creds.Snapshot]  // the credential's; nil without one
 	tokens      *creds.TokenSource
 	hedges      *hedges
 	repeats     budget // of retries
@@ -67,14 +68,14 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 }
 
 // secretOf is the handle on what a credential is made of, which says what that may hold.
-func secretOf(store *creds.Store, namespace string, c *routeconfig.Credential) *creds.Group {
+func secretOf(store *creds.Store, namespace string, c *routeconfig.Credential) *creds.Derived[*creds.Snapshot] {
 	switch {
 	case c.Type == routeconfig.CredentialOAuth2:
 		return store.Client(namespace, c.Secret)
 	case c.Type == routeconfig.CredentialBasic:
 		return store.Basic(namespace, c.Secret)
 	case c.Type == routeconfig.CredentialAPIKey && c.Header == "":
-		return store.Group(namespace, c.Secret, c.Key) // encoded in the query
+		return store.Keys(namespace, c.Secret, c.Key) // encoded in the query
 	}
 	return store.Field(namespace, c.Secret, c.Keys()[0])
 }
@@ -87,9 +88,18 @@ func parameters(list []routeconfig.NameValue) url.Values {
 	return values
 }
 
-// Groups are the Secrets that the backend reads.
-func (s *State) Groups() []*creds.Group {
-	return slices.DeleteFunc([]*creds.Group{s.authority, s.client, s.secret}, func(g *creds.Group) bool { return g == nil })
+// Sources are the Secrets that the backend reads.
+func (s *State) Sources() (list []creds.Source) {
+	if s.authority != nil {
+		list = append(list, s.authority)
+	}
+	if s.client != nil {
+		list = append(list, s.client)
+	}
+	if s.secret != nil {
+		list = append(list, s.secret)
+	}
+	return list
 }
 
 // Close gives up idle connections. Those in use are closed when they have been

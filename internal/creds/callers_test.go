@@ -19,7 +19,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
-func valuesOf(g *creds.Group) map[string]string {
+func valuesOf(g *creds.Derived[*creds.Callers]) map[string]string {
 	out := map[string]string{}
 	if s, err := g.Snapshot(); err == nil {
 		for key, value := range s.Values() {
@@ -61,7 +61,7 @@ func TestM2CallersKeysStandAlone(t *testing.T) {
 			}
 		}
 		restarted := creds.NewStore(options).Callers("shop", "callers")
-		for when, g := range map[string]*creds.Group{"running": group, "restarted": restarted} {
+		for when, g := range map[string]*creds.Derived[*creds.Callers]{"running": group, "restarted": restarted} {
 			if got := valuesOf(g); !maps.Equal(got, row.want) {
 				t.Errorf("%s, %s: values are %.40q, want %.40q", row.name, when, got, row.want)
 			}
@@ -190,9 +190,9 @@ func TestM7WhatStopsFittingKeepsTheLastGood(t *testing.T) {
 	if now, err := pair.Snapshot(); err != nil || now != good {
 		t.Errorf("a pair that does not fit took the place of one that does (%v)", err)
 	}
-	for g, key := range map[*creds.Group]string{pair: "tls.key", ca: "ca.crt"} {
+	for g, key := range map[creds.Source]string{pair: "tls.key", ca: "ca.crt"} {
 		if p := g.Problem(); p == nil || !p.Stale || !slices.Equal(p.Keys, []string{key}) || p.Message == "" {
-			t.Errorf("problem of %s is %+v", g.Secret, p)
+			t.Errorf("problem of %s is %+v", g.Secret(), p)
 		}
 	}
 	secrets.Mount("shop", "pair", two)

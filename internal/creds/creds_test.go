@@ -42,7 +42,7 @@ func TestN4ExactlyOneLineEndIsCut(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	for content, want := range map[string]string{"v": "v", "v\n": "v", "v\n\n": "v\n", "v\r\n": "v", "v\n\r\n": "v\n", "v\r\n\n": "v\r\n", "v\r\r\n": "v\r", "v\r": "v\r", "v\n\r": "v\n\r", " v ": " v "} {
 		secrets.Mount("shop", "s", map[string]string{"k": content})
-		s, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "s", "k").Snapshot()
+		s, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Keys("shop", "s", "k").Snapshot()
 		if err != nil || s.Value("k").Reveal() != want {
 			t.Errorf("%q is read as %q (%v), want %q", content, s.Value("k").Reveal(), err, want)
 		}
@@ -53,7 +53,7 @@ func TestGroupsChangeTogether(t *testing.T) {
 	t.Parallel()
 	secrets := testkit.NewSecrets(t)
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-	pair := store.Group("shop", "s", "username", "password")
+	pair := store.Keys("shop", "s", "username", "password")
 	if _, err := pair.Snapshot(); !errors.Is(err, creds.ErrMissing) {
 		t.Errorf("error %v without files, want ErrMissing", err)
 	}
@@ -101,7 +101,7 @@ func TestPlainFilesSettle(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	secrets.Write("shop", "s", "k", "one")
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-	g := store.Group("shop", "s", "k")
+	g := store.Keys("shop", "s", "k")
 	value := func() string {
 		s, err := g.Snapshot()
 		if err != nil {
@@ -129,7 +129,7 @@ func TestK7FilesOfTheFutureSettle(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	secrets.Write("shop", "s", "k", "one")
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-	g := store.Group("shop", "s", "k")
+	g := store.Keys("shop", "s", "k")
 	secrets.Write("shop", "s", "k", "two")
 	ahead := time.Now().Add(time.Hour)
 	if err := os.Chtimes(filepath.Join(secrets.Dir, "shop", "s", "k"), ahead, ahead); err != nil {
@@ -164,9 +164,9 @@ func TestForgetDropsWhatIsNotInUse(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount("shop", "s", map[string]string{"k": "1"})
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-	kept, dropped := store.Group("shop", "s", "k"), store.Callers("shop", "s")
-	store.Forget([]*creds.Group{kept})
-	if store.Group("shop", "s", "k") != kept || store.Callers("shop", "s") == dropped {
+	kept, dropped := store.Keys("shop", "s", "k"), store.Callers("shop", "s")
+	store.Forget([]creds.Source{kept})
+	if store.Keys("shop", "s", "k") != kept || store.Callers("shop", "s") == dropped {
 		t.Error("a group in use was dropped, or another one kept")
 	}
 }
@@ -176,7 +176,7 @@ func TestLargeKeysAreRefused(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount("shop", "s", map[string]string{"k": strings.Repeat("x", 1<<20+1)})
 	start := time.Now()
-	if _, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "s", "k").Snapshot(); !errors.Is(err, creds.ErrUnfit) {
+	if _, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Keys("shop", "s", "k").Snapshot(); !errors.Is(err, creds.ErrUnfit) {
 		t.Errorf("error %v after %v, want ErrUnfit", err, time.Since(start))
 	}
 }
@@ -194,7 +194,7 @@ func TestTokenErrorsKeepNothingThatAnEndpointMadeUp(t *testing.T) {
 		endpoint := testkit.NewBackend(t, testkit.Respond(http.StatusUnauthorized, "application/json", body))
 		source := creds.NewTokenSource(creds.TokenOptions{
 			TokenURL: endpoint.URL, Transport: http.DefaultTransport,
-			Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "client", "client_id", "client_secret"),
+			Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Keys("shop", "client", "client_id", "client_secret"),
 		})
 		if _, err := source.Token(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", body, err, want)
@@ -219,7 +219,7 @@ func TestN2SwitchedProtocolsAreNoToken(t *testing.T) {
 	})
 	source := creds.NewTokenSource(creds.TokenOptions{
 		TokenURL: endpoint.URL, Transport: http.DefaultTransport,
-		Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Group("shop", "client", "client_id", "client_secret"),
+		Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Keys("shop", "client", "client_id", "client_secret"),
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -239,7 +239,7 @@ func TestM4TokenRequestsAreJudged(t *testing.T) {
 	secrets.Mount("shop", "client", client)
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 	source := creds.NewTokenSource(creds.TokenOptions{
-		TokenURL: endpoint.URL, Transport: http.DefaultTransport, Client: store.Group("shop", "client", "client_id", "client_secret"),
+		TokenURL: endpoint.URL, Transport: http.DefaultTransport, Client: store.Keys("shop", "client", "client_id", "client_secret"),
 	})
 	first, err := source.Token(t.Context())
 	if err != nil || first.Reveal() != "t1" || !first.Client.Allows("elsewhere", "1") {
@@ -260,7 +260,7 @@ func TestM4TokenRequestsAreJudged(t *testing.T) {
 	strict := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), RequireAllowedHosts: true})
 	delete(client, "allowedHosts")
 	secrets.Mount("shop", "open", client)
-	if s, err := strict.Group("shop", "open", "client_id").Snapshot(); err != nil || s.Allows("elsewhere", "1") {
+	if s, err := strict.Keys("shop", "open", "client_id").Snapshot(); err != nil || s.Allows("elsewhere", "1") {
 		t.Errorf("a Secret without allowedHosts may be sent (%v), where that key is required", err)
 	}
 }
@@ -280,7 +280,7 @@ func TestQ3NamesOfTheRouteAreNotTrusted(t *testing.T) {
 		},
 	} {
 		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), NamesByRoute: byRoute})
-		s, err := store.Group("shop", "bound", "a").Snapshot()
+		s, err := store.Keys("shop", "bound", "a").Snapshot()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +289,7 @@ func TestQ3NamesOfTheRouteAreNotTrusted(t *testing.T) {
 				t.Errorf("names by the route %v: %v is allowed %v, want %v", byRoute, target, got, allowed)
 			}
 		}
-		if open, err := store.Group("shop", "open", "a").Snapshot(); err != nil || !open.Allows("api.example.com", "443") {
+		if open, err := store.Keys("shop", "open", "a").Snapshot(); err != nil || !open.Allows("api.example.com", "443") {
 			t.Errorf("names by the route %v: a Secret that is bound to no host is kept back (%v)", byRoute, err)
 		}
 	}

@@ -22,27 +22,27 @@ func (f *Fault) Error() string { return f.Text }
 func (f *Fault) Unwrap() error { return f.Kind }
 
 // fault says what is wrong with a Secret of which nothing can be used.
-func (g *Group) fault() *Fault {
-	p := g.problem.Load()
+func (d *Derived[T]) fault() *Fault {
+	p := d.problem.Load()
 	switch {
 	case p == nil || len(p.Keys) == 0 && p.Message == "":
-		return &Fault{fmt.Sprintf("Secret %q is missing or empty", g.Secret), ErrMissing}
+		return &Fault{fmt.Sprintf("Secret %q is missing or empty", d.secret), ErrMissing}
 	case p.Message != "":
-		return &Fault{fmt.Sprintf("Secret %q: %s", g.Secret, p.Message), ErrUnfit}
+		return &Fault{fmt.Sprintf("Secret %q: %s", d.secret, p.Message), ErrUnfit}
 	}
 	quoted := make([]string, len(p.Keys))
 	for i, key := range p.Keys {
 		quoted[i] = fmt.Sprintf("%q", key)
 	}
-	return &Fault{fmt.Sprintf("Secret %q lacks the key %s", g.Secret, strings.Join(quoted, " and ")), ErrMissing}
+	return &Fault{fmt.Sprintf("Secret %q lacks the key %s", d.secret, strings.Join(quoted, " and ")), ErrMissing}
 }
 
 // Forbids returns why the values of a snapshot may not be sent to an authority, or nil
 // where they may. The host is without brackets.
-func (g *Group) Forbids(s *Snapshot, host, port string) *Fault {
+func (d *Derived[T]) Forbids(s *Snapshot, host, port string) *Fault {
 	why := s.Forbids(host, port)
 	if why == "" {
 		return nil
 	}
-	return &Fault{fmt.Sprintf("Secret %q: %s", g.Secret, why), ErrUnfit}
+	return &Fault{fmt.Sprintf("Secret %q: %s", d.secret, why), ErrUnfit}
 }

@@ -21,11 +21,11 @@ func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
 	secrets.Mount("web", "s0", map[string]string{"k": "old"})
 	tree := &testkit.Counting{FS: os.DirFS(secrets.Dir)}
 	store := creds.NewStore(creds.Options{Tree: tree})
-	groups := make([]*creds.Group, total)
+	groups := make([]*creds.Derived[*creds.Snapshot], total)
 	for i := range groups {
-		groups[i] = store.Group("shop", name(i), "k")
+		groups[i] = store.Keys("shop", name(i), "k")
 	}
-	other := store.Group("web", "s0", "k")
+	other := store.Keys("web", "s0", "k")
 	each := tree.Opened.Load() / (total + 1)
 	opened := func(changed ...string) int64 {
 		before := tree.Opened.Load()
@@ -49,7 +49,7 @@ func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
 			want = "new"
 		}
 		if err != nil || s.Value("k").Reveal() != want {
-			t.Errorf("%s is %q (%v), want %q", g.Secret, s.Value("k").Reveal(), err, want)
+			t.Errorf("%s is %q (%v), want %q", g.Secret(), s.Value("k").Reveal(), err, want)
 		}
 	}
 	for _, row := range []struct {
@@ -60,7 +60,7 @@ func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
 			t.Errorf("after a change of %s %d Secrets are read, want %d", row.changed, n, row.want)
 		}
 	}
-	store.Forget([]*creds.Group{other})
+	store.Forget([]creds.Source{other})
 	if n := opened("shop/s0", "."); n != 1 {
 		t.Errorf("after all others are forgotten %d are read, want 1", n)
 	}

@@ -9,7 +9,7 @@ import (
 // shown takes credentials that we show: all of the keys change together, or what was
 // good before stays. Half a pair would fail every call until its other half comes, and so
 // would what cannot be sent.
-func shown(keys []string, check func(key, value string) string, fits func(*Snapshot) error) func(*folder, *Snapshot) (*Snapshot, *Problem) {
+func shown(keys []string, check func(key, value string) string) func(*folder, *Snapshot) (*Snapshot, *Problem) {
 	return func(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 		s, problem := &Snapshot{values: map[string]Value{}}, &Problem{Stale: old != nil}
 		var missing []string
@@ -27,13 +27,6 @@ func shown(keys []string, check func(key, value string) string, fits func(*Snaps
 		}
 		if len(problem.Keys) > 0 {
 			problem.complete(files, missing)
-			return old.kept(), problem
-		}
-		if fits == nil {
-			return s, nil
-		}
-		if err := fits(s); err != nil {
-			problem.Keys, problem.Message = keys[len(keys)-1:], err.Error()
 			return old.kept(), problem
 		}
 		return s, nil
@@ -68,10 +61,10 @@ func (p *Problem) complete(files *folder, missing []string) {
 	}
 }
 
-// callers takes what callers show us: each key stands alone, and what is not there any
+// checked takes what callers show us: each key stands alone, and what is not there any
 // more admits nobody, since emptying or deleting it is how one revokes. Only what cannot
 // be read (an I/O error takes nothing away) stays as it was.
-func callers(files *folder, old *Snapshot) (*Snapshot, *Problem) {
+func checked(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 	names, err := files.keys()
 	if err != nil {
 		return old.kept(), &Problem{Stale: old != nil, Message: "the folder of the secret cannot be read"}
@@ -115,27 +108,25 @@ func unpresentable(content string) string {
 	return ""
 }
 
+// unfit adds that nothing can be made of the values; to nil, too.
+func (p *Problem) unfit(key string, err error) *Problem {
+	if p == nil {
+		p = &Problem{}
+	}
+	if key != "" {
+		p.Keys = append(p.Keys, key)
+	}
+	if p.Message != "" {
+		p.Message += "; "
+	}
+	p.Message += err.Error()
+	return p
+}
+
 func (p *Problem) add(key, what string) {
 	p.Keys = append(p.Keys, key)
 	if p.Message != "" {
 		p.Message += "; "
 	}
 	p.Message += ofKey(key, what)
-}
-
-func (s *Snapshot) lookUp(key string) (v Value, ok bool) {
-	if s == nil {
-		return v, false
-	}
-	v, ok = s.values[key]
-	return v, ok
-}
-
-// kept is a copy, nil of nil.
-func (s *Snapshot) kept() *Snapshot {
-	if s == nil {
-		return nil
-	}
-	again := *s
-	return &again
 }

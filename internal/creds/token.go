@@ -40,7 +40,7 @@ type TokenOptions struct {
 	Post       bool
 	Parameters url.Values
 	// Client is the Secret with client_id and client_secret.
-	Client *Group
+	Client *Derived[*Snapshot]
 	// Transport makes the token request; redirects are not followed.
 	Transport http.RoundTripper
 	// Explain says in a few words of our own why Transport has failed; nil for nothing more.
@@ -108,7 +108,7 @@ func NewTokenSource(o TokenOptions) *TokenSource {
 // Token returns a valid access token, fetching one where needed. The error is that
 // of ctx, of the Secret, or of the token endpoint.
 func (t *TokenSource) Token(ctx context.Context) (Token, error) {
-	client, err := t.options.Client.Snapshot()
+	client, err := t.options.Client.Get()
 	if err != nil {
 		return Token{}, err
 	}

@@ -94,7 +94,7 @@ func (t *TokenSource) Another(ctx context.Context, token Token) *Trial {
 
 // replace returns the trial to wait for, and whether it is the caller's own.
 func (t *TokenSource) replace(token Token) (trial *Trial, first bool) {
-	client, err := t.options.Client.Snapshot()
+	client, err := t.options.Client.Get()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	renewed := t.current.secret != token.secret

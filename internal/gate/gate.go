@@ -87,10 +87,10 @@ func Credentials(config *routeconfig.Route) *headers.Credentials {
 	return headers.NewCredentials(more)
 }
 
-// Groups are the Secrets that the gate reads.
-func (g *Gate) Groups() []*creds.Group {
+// Sources are the Secrets that the gate reads.
+func (g *Gate) Sources() []creds.Source {
 	if g.keys == nil {
 		return nil
 	}
-	return []*creds.Group{g.keys.group}
+	return []creds.Source{g.keys.callers}
 }

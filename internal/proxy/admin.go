@@ -147,8 +147,8 @@ func (r *route) report(now time.Time) stats.RouteReport {
 // Secret may not be sent to its backend.
 func (r *route) missing(now time.Time) []stats.MissingKey {
 	var list []stats.MissingKey
-	for _, d := range r.groups {
-		problem := d.group.Problem()
+	for _, d := range r.reads {
+		problem := d.Problem()
 		if problem == nil {
 			continue
 		}
@@ -158,7 +158,7 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 		}
 		for _, key := range keys {
 			list = append(list, stats.MissingKey{
-				Secret: d.group.Secret, Key: key, Backend: d.backend, Message: problem.Message,
+				Secret: d.Secret(), Key: key, Backend: d.backend, Message: problem.Message,
 				Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
 			})
 		}

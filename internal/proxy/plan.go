@@ -51,9 +51,9 @@ type route struct {
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
 	shadowMemory *memory.Budget
-	groups       []dependency
+	reads        []dependency
 	// certificate and secure are nil for a plain listener.
-	certificate *certificate
+	certificate *creds.Derived[*tls.Certificate]
 	secure      *tls.Config
 }
 
@@ -61,7 +61,10 @@ type route struct {
 // without one must not take the place of another that has.
 func (p *plan) greets() bool {
 	for _, r := range p.routes {
-		if r.certificate != nil && r.certificate.current() == nil {
+		if r.certificate == nil {
+			continue
+		}
+		if _, err := r.certificate.Get(); err != nil {
 			return false
 		}
 	}
@@ -70,7 +73,8 @@ func (p *plan) greets() bool {
 
 // dependency is a Secret that a route reads; backend is empty for its callers'.
 type dependency struct {
-	group   *creds.Group
+	creds.Source
+
 	backend string
 }
 
@@ -83,8 +87,6 @@ type kept struct {
 	answers  map[string]*stats.Backend
 	faults   map[string]*faults
 	results  map[string]*comparisons
-	// certificates go by route and Secret.
-	certificates map[string]*certificate
 }
 
 func newKept() kept {
@@ -95,8 +97,6 @@ func newKept() kept {
 		answers:  map[string]*stats.Backend{},
 		faults:   map[string]*faults{},
 		results:  map[string]*comparisons{},
-
-		certificates: map[string]*certificate{},
 	}
 }
 
@@ -143,11 +143,9 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	r.credentials = gate.Credentials(config)
 	via := pseudonym(r.id)
 	if config.Listener.TLSSecret != "" {
-		r.certificate = keep(c.old.certificates, c.fresh.certificates, r.id+"\n"+config.Listener.TLSSecret, func() *certificate {
-			return &certificate{group: c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)}
-		})
-		r.secure = r.certificate.config()
-		r.groups = append(r.groups, dependency{group: r.certificate.group})
+		r.certificate = c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)
+		r.secure = showing(r.certificate)
+		r.reads = append(r.reads, dependency{Source: r.certificate})
 	}
 	if err := c.receivers(r, via); err != nil {
 		return nil, err
@@ -178,8 +176,8 @@ func (c *compiler) gate(r *route, via string) error {
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)
 	}
-	for _, g := range r.gate.Groups() {
-		r.groups = slices.Insert(r.groups, 0, dependency{group: g})
+	for _, source := range r.gate.Sources() {
+		r.reads = slices.Insert(r.reads, 0, dependency{Source: source})
 	}
 	return nil
 }

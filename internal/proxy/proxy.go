@@ -162,10 +162,10 @@ func (p *Proxy) retire(old, fresh *plan) {
 
 // forget drops the Secrets that the plan does not read.
 func (p *Proxy) forget(current *plan) {
-	var inUse []*creds.Group
+	var inUse []creds.Source
 	for _, r := range current.routes {
-		for _, d := range r.groups {
-			inUse = append(inUse, d.group)
+		for _, d := range r.reads {
+			inUse = append(inUse, d.Source)
 		}
 	}
 	p.store.Forget(inUse)

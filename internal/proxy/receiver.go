@@ -66,8 +66,8 @@ func (c *compiler) receiver(r *route, config *routeconfig.Backend, via string, i
 		return nil, fmt.Errorf("compile backend: %w", err)
 	}
 	r.computes = r.computes || b.Computes()
-	for _, g := range state.Groups() {
-		r.groups = append(r.groups, dependency{g, config.Name})
+	for _, source := range state.Sources() {
+		r.reads = append(r.reads, dependency{source, config.Name})
 	}
 	return &receiver{
 		Backend: b, name: config.Name,

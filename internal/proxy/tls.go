@@ -5,56 +5,26 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync/atomic"
 
 	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/gate"
 )
 
-// certificate is what a route shows its clients. It follows its Secret, whose group keeps
-// the last pair that fits together.
-type certificate struct {
-	group *creds.Group
-	last  atomic.Pointer[keyPair]
-}
-
-// keyPair is a parsed snapshot of the Secret.
-type keyPair struct {
-	from *creds.Snapshot
-	pair *tls.Certificate
-}
-
-// current parses the Secret where it is another one than the last time; nil where there
-// never was a pair.
-func (c *certificate) current() *tls.Certificate {
-	s, err := c.group.Snapshot()
-	if err != nil {
-		return nil
-	}
-	if last := c.last.Load(); last != nil && last.from == s {
-		return last.pair
-	}
-	pair, err := s.KeyPair()
-	if err != nil {
-		return nil // the group has none that does not fit
-	}
-	c.last.Store(&keyPair{from: s, pair: pair})
-	return pair
-}
-
 // errNoCertificate ends the handshakes of a route whose Secret has no pair yet.
 var errNoCertificate = errors.New("the route's certificate is missing")
 
-func (c *certificate) config() *tls.Config {
+// showing is the TLS of a listener that shows its clients what the Secret holds.
+func showing(certificate *creds.Derived[*tls.Certificate]) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if pair := c.current(); pair != nil {
-				return pair, nil
+			pair, err := certificate.Get()
+			if err != nil {
+				return nil, errNoCertificate
 			}
-			return nil, errNoCertificate
+			return pair, nil
 		},
 	}
 }

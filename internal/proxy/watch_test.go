@@ -40,11 +40,11 @@ func TestL7RotationOfManySecrets(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	tree := &testkit.Counting{FS: os.DirFS(secrets.Dir)}
 	store := creds.NewStore(creds.Options{Tree: tree})
-	var groups []*creds.Group
+	var groups []*creds.Derived[*creds.Snapshot]
 	for i := range total {
 		name := fmt.Sprintf("s%d", i)
 		secrets.Mount("shop", name, map[string]string{"k": "old"})
-		groups = append(groups, store.Group("shop", name, "k"))
+		groups = append(groups, store.Keys("shop", name, "k"))
 	}
 	full := tree.Opened.Load()
 	var rounds atomic.Int64
@@ -53,9 +53,9 @@ func TestL7RotationOfManySecrets(t *testing.T) {
 		return store.Reload(c.Below(secrets.Dir))
 	}, secrets.Dir)
 	for i := range written {
-		secrets.Mount("shop", groups[i*97].Secret, map[string]string{"k": "new"})
+		secrets.Mount("shop", groups[i*97].Secret(), map[string]string{"k": "new"})
 		testkit.Eventually(t, "what was written is read", func() bool {
-			s, err := groups[i*97].Snapshot()
+			s, err := groups[i*97].Get()
 			return err == nil && s.Value("k").Reveal() == "new"
 		})
 	}

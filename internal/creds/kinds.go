@@ -1,0 +1,82 @@
+package creds
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"strings"
+)
+
+// Keys of the types kubernetes.io/basic-auth and kubernetes.io/tls, and those of a client
+// of OAuth 2.0.
+const (
+	username     = "username"
+	password     = "password"
+	authorities  = "ca.crt"
+	certificate  = "tls.crt"
+	privateKey   = "tls.key"
+	clientID     = "client_id"
+	clientSecret = "client_secret"
+)
+
+// What is made of Secrets, a method each. Who shows keys to others keeps the last good ones
+// when one goes missing, since they change together or not at all; who checks the keys of
+// others admits nobody by what was taken away.
+
+// Keys returns the handle on keys that belong together and are shown to others. The values
+// may hold anything.
+func (s *Store) Keys(namespace, secret string, keys ...string) *Derived[*Snapshot] {
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "keys/" + strings.Join(keys, "/"), take: shown(keys, anything), make: itself})
+}
+
+// Field returns the handle on a value that stands in a header field (RFC 9110, section
+// 5.5). One that cannot keeps the last good one.
+func (s *Store) Field(namespace, secret, key string) *Derived[*Snapshot] {
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "field/" + key, take: shown([]string{key}, each(field)), make: itself})
+}
+
+// Basic returns the handle on username and password (RFC 7617). A pair that the scheme has
+// no form for keeps the last good one.
+func (s *Store) Basic(namespace, secret string) *Derived[*Snapshot] {
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "basic", take: shown([]string{username, password}, pair), make: itself})
+}
+
+// Client returns the handle on client_id and client_secret (RFC 6749, section 2.3.1). What
+// is no text keeps the last good pair.
+func (s *Store) Client(namespace, secret string) *Derived[*Snapshot] {
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "client", take: shown([]string{clientID, clientSecret}, each(plain)), make: itself})
+}
+
+// Authorities returns the handle on ca.crt. What holds no certificate keeps the last good
+// pool.
+func (s *Store) Authorities(namespace, secret string) *Derived[*x509.CertPool] {
+	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "authorities", take: shown([]string{authorities}, anything), make: pool, tells: authorities})
+}
+
+// KeyPair returns the handle on tls.crt and tls.key. A pair that does not fit together
+// keeps the last good one.
+func (s *Store) KeyPair(namespace, secret string) *Derived[*tls.Certificate] {
+	return derive(s, namespace, secret, kind[*tls.Certificate]{name: "pair", take: shown([]string{certificate, privateKey}, anything), make: keyPair, tells: privateKey})
+}
+
+// Callers returns the handle on every key of a Secret by which callers are known: each
+// stands alone, and what is taken away is gone.
+func (s *Store) Callers(namespace, secret string) *Derived[*Callers] {
+	return derive(s, namespace, secret, kind[*Callers]{name: "callers", take: checked, make: newCallers})
+}
+
+func pool(s *Snapshot) (*x509.CertPool, error) {
+	made := x509.NewCertPool()
+	if !made.AppendCertsFromPEM([]byte(s.Value(authorities).secret)) {
+		return nil, errors.New("there is no certificate in ca.crt")
+	}
+	return made, nil
+}
+
+func keyPair(s *Snapshot) (*tls.Certificate, error) {
+	made, err := tls.X509KeyPair([]byte(s.Value(certificate).secret), []byte(s.Value(privateKey).secret))
+	if err != nil {
+		return nil, errors.New("tls.crt and tls.key are no certificate with its key") // the error may hold parts of them
+	}
+	return &made, nil
+}

@@ -1,0 +1,40 @@
+package creds
+
+import (
+	"maps"
+
+	"github.com/fanout-operator/fanout/internal/dial"
+)
+
+// Snapshot is the values of a Secret that belong together, at one time. It is immutable.
+type Snapshot struct {
+	values map[string]Value
+	hosts  *dial.Hosts // nil for all
+}
+
+// Value returns the value of a key.
+func (s *Snapshot) Value(key string) Value { return s.values[key] }
+
+// itself is for what is used as it stands in the Secret.
+func itself(s *Snapshot) (*Snapshot, error) { return s, nil }
+
+func (s *Snapshot) equal(other *Snapshot) bool {
+	return maps.Equal(s.values, other.values) && s.hosts.Equal(other.hosts)
+}
+
+func (s *Snapshot) lookUp(key string) (v Value, ok bool) {
+	if s == nil {
+		return v, false
+	}
+	v, ok = s.values[key]
+	return v, ok
+}
+
+// kept is a copy, nil of nil.
+func (s *Snapshot) kept() *Snapshot {
+	if s == nil {
+		return nil
+	}
+	again := *s
+	return &again
+}
