@@ -92,7 +92,7 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	}
 	s.hash, s.secrets, s.remarks = routeconfig.Hash(encoded), compiled.Secrets(), compile.Remarks(s.route, compiled)
 	s.children, err = desired.Build(desired.Input{
-		Route: s.route, Compiled: compiled, Secrets: s.secrets, Document: encoded, Options: r.Proxies,
+		Route: s.route, Compiled: compiled, Document: encoded, Options: r.Proxies,
 	})
 	if err != nil {
 		return false, err

@@ -64,7 +64,7 @@ func TestQ2RestrictedV2TakesOurPods(t *testing.T) {
 		if len(errs) > 0 {
 			t.Fatal(errs)
 		}
-		children, err := desired.Build(desired.Input{Route: own, Compiled: compiled, Secrets: compiled.Secrets(), Options: o})
+		children, err := desired.Build(desired.Input{Route: own, Compiled: compiled, Options: o})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,7 +51,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if c == nil {
 		return s
 	}
-	s.secret = secretOf(store, namespace, c)
+	s.secret = store.Credential(namespace, new(c.Reference()))
 	if c.Type == routeconfig.CredentialOAuth2 {
 		s.issuer = carrier.NewIssuer(c.TokenURL, dialer, late)
 		s.tokens = creds.NewTokenSource(creds.TokenOptions{
@@ -67,39 +67,12 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	return s
 }
 
-// secretOf is the handle on what a credential is made of, which says what that may hold.
-func secretOf(store *creds.Store, namespace string, c *routeconfig.Credential) *creds.Derived[*creds.Snapshot] {
-	switch {
-	case c.Type == routeconfig.CredentialOAuth2:
-		return store.Client(namespace, c.Secret)
-	case c.Type == routeconfig.CredentialBasic:
-		return store.Basic(namespace, c.Secret)
-	case c.Type == routeconfig.CredentialAPIKey && c.Header == "":
-		return store.Keys(namespace, c.Secret, c.Key) // encoded in the query
-	}
-	return store.Field(namespace, c.Secret, c.Keys()[0])
-}
-
 func parameters(list []routeconfig.NameValue) url.Values {
 	values := url.Values{}
 	for _, p := range list {
 		values.Set(p.Name, p.Value)
 	}
 	return values
-}
-
-// Sources are the Secrets that the backend reads.
-func (s *State) Sources() (list []creds.Source) {
-	if s.authority != nil {
-		list = append(list, s.authority)
-	}
-	if s.client != nil {
-		list = append(list, s.client)
-	}
-	if s.secret != nil {
-		list = append(list, s.secret)
-	}
-	return list
 }
 
 // Close gives up idle connections. Those in use are closed when they have been

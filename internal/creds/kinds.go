@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"strings"
+
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // Keys of the types kubernetes.io/basic-auth and kubernetes.io/tls, and those of a client
@@ -63,6 +65,34 @@ func (s *Store) KeyPair(namespace, secret string) *Derived[*tls.Certificate] {
 // stands alone, and what is taken away is gone.
 func (s *Store) Callers(namespace, secret string) *Derived[*Callers] {
 	return derive(s, namespace, secret, kind[*Callers]{name: "callers", take: checked, make: newCallers})
+}
+
+// Source returns the handle on what a route makes of a Secret.
+func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
+	switch r.Use {
+	case routeconfig.UseAuthorities:
+		return s.Authorities(namespace, r.Name)
+	case routeconfig.UseKeyPair:
+		return s.KeyPair(namespace, r.Name)
+	case routeconfig.UseCallers:
+		return s.Callers(namespace, r.Name)
+	default:
+		return s.Credential(namespace, r)
+	}
+}
+
+// Credential returns the handle on what a backend is shown: its use says what that may hold.
+func (s *Store) Credential(namespace string, r *routeconfig.Reference) *Derived[*Snapshot] {
+	switch r.Use {
+	case routeconfig.UseClient:
+		return s.Client(namespace, r.Name)
+	case routeconfig.UseBasic:
+		return s.Basic(namespace, r.Name)
+	case routeconfig.UseField:
+		return s.Field(namespace, r.Name, r.Keys[0])
+	default:
+		return s.Keys(namespace, r.Name, r.Keys...) // encoded, whatever they hold
+	}
 }
 
 func pool(s *Snapshot) (*x509.CertPool, error) {

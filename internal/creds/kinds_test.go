@@ -17,6 +17,7 @@ import (
 	"testing/fstest"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -108,6 +109,13 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 			good: map[string]string{"client_id": "u", "client_secret": "1"}, tells: "u 1", other: map[string]string{"client_id": "v", "client_secret": "2"}, tells2nd: "v 2",
 			bad: map[string]string{"client_id": "w", "client_secret": "a\x01"}, key: "client_secret",
 		},
+		"Credential": {
+			open: func(s *creds.Store) derived {
+				return values(s.Credential("shop", &routeconfig.Reference{Name: "s", Keys: []string{"k"}, Use: routeconfig.UseQuery}), "k")
+			},
+			good: map[string]string{"k": "1"}, tells: "1", other: map[string]string{"k": "a\tb"}, tells2nd: "a\tb",
+			bad: map[string]string{"k": "", "l": "1"}, key: "k",
+		},
 		"Authorities": {
 			open: func(s *creds.Store) derived { return told(s.Authorities("shop", "s"), pool) },
 			good: map[string]string{"ca.crt": one["tls.crt"]}, tells: "one", other: map[string]string{"ca.crt": two["tls.crt"]}, tells2nd: "two",
@@ -136,7 +144,7 @@ func TestEveryKindIsKept(t *testing.T) {
 	store := reflect.TypeFor[*creds.Store]()
 	found := 0
 	for method := range store.Methods() {
-		if method.Type.NumOut() == 1 && method.Type.Out(0).Implements(reflect.TypeFor[creds.Source]()) {
+		if method.Type.NumOut() == 1 && method.Type.Out(0).Kind() != reflect.Interface && method.Type.Out(0).Implements(reflect.TypeFor[creds.Source]()) {
 			found++
 			if trials[method.Name].open == nil {
 				t.Errorf("%s has no trial", method.Name)

@@ -152,7 +152,7 @@ func volumes(in Input) []*corev1.VolumeApplyConfiguration {
 		corev1.Volume().WithName("document").
 			WithConfigMap(corev1.ConfigMapVolumeSource().WithName(Name(in.Route))),
 	}
-	for _, secret := range in.Secrets {
+	for _, secret := range in.Compiled.Secrets() {
 		list = append(list, corev1.Volume().WithName(volumeName(secret)).
 			WithProjected(corev1.ProjectedVolumeSource().WithDefaultMode(secretMode(in)).
 				WithSources(corev1.VolumeProjection().
@@ -165,7 +165,7 @@ func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
 	list := []*corev1.VolumeMountApplyConfiguration{
 		corev1.VolumeMount().WithName("document").WithMountPath(documentFolder).WithReadOnly(true),
 	}
-	for _, secret := range in.Secrets {
+	for _, secret := range in.Compiled.Secrets() {
 		list = append(list, corev1.VolumeMount().WithName(volumeName(secret)).
 			WithMountPath(credentialsFolder+"/"+in.Route.Namespace+"/"+secret).WithReadOnly(true))
 	}

@@ -59,8 +59,6 @@ type Input struct {
 	Route *v1alpha1.FanoutRoute
 	// Compiled is the route of the document.
 	Compiled *routeconfig.Route
-	// Secrets are the names of those to mount, sorted.
-	Secrets []string
 	// Document is the encoded document.
 	Document []byte
 	// Grace is the grace period of the Pod that a sidecar is for, in seconds.

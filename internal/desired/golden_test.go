@@ -24,7 +24,7 @@ func TestChildren(t *testing.T) {
 			continue
 		}
 		in := desired.Input{
-			Route: route, Compiled: compiled, Secrets: compiled.Secrets(), Document: []byte("…\n"), Grace: 30,
+			Route: route, Compiled: compiled, Document: []byte("…\n"), Grace: 30,
 			Options: desired.Options{Image: "fanout:test", Namespace: "fanout-system", Args: []string{"--deny-cidr=10.96.0.0/12"}},
 		}
 		c := children(in)

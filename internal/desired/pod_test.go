@@ -13,6 +13,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
@@ -23,7 +24,8 @@ func input(o desired.Options, modify ...func(*v1alpha1.Proxy)) desired.Input {
 		m(&route.Spec.Proxy)
 	}
 	compiled := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", "https://one.example.com")))
-	return desired.Input{Route: route, Compiled: &compiled, Secrets: []string{"partner"}, Options: o}
+	compiled.Backends[0].Credential = &routeconfig.Credential{Type: routeconfig.CredentialBearer, Secret: "partner"}
+	return desired.Input{Route: route, Compiled: &compiled, Options: o}
 }
 
 func children(in desired.Input) desired.Children {

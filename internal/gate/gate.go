@@ -86,11 +86,3 @@ func Credentials(config *routeconfig.Route) *headers.Credentials {
 	}
 	return headers.NewCredentials(more)
 }
-
-// Sources are the Secrets that the gate reads.
-func (g *Gate) Sources() []creds.Source {
-	if g.keys == nil {
-		return nil
-	}
-	return []creds.Source{g.keys.callers}
-}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
@@ -140,12 +139,14 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		return nil, fmt.Errorf("hash route: %w", err)
 	}
 	r.part = part
+	for _, reference := range config.References() {
+		r.reads = append(r.reads, dependency{c.store.Source(config.Namespace, &reference), reference.Backend})
+	}
 	r.credentials = gate.Credentials(config)
 	via := pseudonym(r.id)
 	if config.Listener.TLSSecret != "" {
 		r.certificate = c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)
 		r.secure = showing(r.certificate)
-		r.reads = append(r.reads, dependency{Source: r.certificate})
 	}
 	if err := c.receivers(r, via); err != nil {
 		return nil, err
@@ -175,9 +176,6 @@ func (c *compiler) gate(r *route, via string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)
-	}
-	for _, source := range r.gate.Sources() {
-		r.reads = slices.Insert(r.reads, 0, dependency{Source: source})
 	}
 	return nil
 }

@@ -66,9 +66,6 @@ func (c *compiler) receiver(r *route, config *routeconfig.Backend, via string, i
 		return nil, fmt.Errorf("compile backend: %w", err)
 	}
 	r.computes = r.computes || b.Computes()
-	for _, source := range state.Sources() {
-		r.reads = append(r.reads, dependency{source, config.Name})
-	}
 	return &receiver{
 		Backend: b, name: config.Name,
 		answers: keep(c.old.answers, c.fresh.answers, id, func() *stats.Backend { return stats.NewBackend(c.now) }),

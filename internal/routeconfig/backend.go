@@ -67,19 +67,6 @@ type Credential struct {
 	Parameters []NameValue `json:"parameters,omitempty"`
 }
 
-// Keys are the keys of the Secret that the credential cannot do without.
-func (c *Credential) Keys() []string {
-	switch c.Type {
-	case CredentialOAuth2:
-		return []string{"client_id", "client_secret"}
-	case CredentialBasic:
-		return []string{"username", "password"}
-	case CredentialBearer:
-		return []string{"token"}
-	}
-	return []string{c.Key}
-}
-
 // NameValue is a name with a value, or an expression that yields it.
 type NameValue struct {
 	Name       string `json:"name"`

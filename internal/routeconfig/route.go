@@ -2,7 +2,6 @@ package routeconfig
 
 import (
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -161,28 +160,4 @@ func (r *Route) CallTime() time.Duration {
 		longest = max(longest, b.Timeout)
 	}
 	return time.Duration(r.Validation.BodyTimeout) + time.Duration(longest)
-}
-
-// Secrets returns the names of the Secrets that the route reads, sorted.
-func (r *Route) Secrets() []string {
-	var names []string
-	if r.Listener.TLSSecret != "" {
-		names = append(names, r.Listener.TLSSecret)
-	}
-	if r.Authentication != nil && r.Authentication.APIKeys != nil {
-		names = append(names, r.Authentication.APIKeys.Secret)
-	}
-	for b := range r.Receivers() {
-		if b.Credential != nil {
-			names = append(names, b.Credential.Secret)
-		}
-		if b.TLS != nil && b.TLS.CASecret != "" {
-			names = append(names, b.TLS.CASecret)
-		}
-		if b.TLS != nil && b.TLS.ClientCertificateSecret != "" {
-			names = append(names, b.TLS.ClientCertificateSecret)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }

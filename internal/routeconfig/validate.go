@@ -44,11 +44,8 @@ func (r *Route) validate() error {
 		r.AccessLog.validate(),
 		r.validateReceivers(),
 	}
-	if r.Listener.TLSSecret != "" {
-		errs = append(errs, fileName("listener.tlsSecret", r.Listener.TLSSecret))
-	}
-	if r.Authentication != nil && r.Authentication.APIKeys != nil {
-		errs = append(errs, fileName("authentication.apiKeys.secret", r.Authentication.APIKeys.Secret))
+	for _, reference := range r.References() {
+		errs = append(errs, fileName(reference.Field, reference.Name))
 	}
 	for i := range r.RateLimits {
 		errs = append(errs, r.RateLimits[i].validate())
@@ -136,12 +133,6 @@ func (b *Backend) validate() error {
 	if b.Credential != nil {
 		errs = append(errs, b.Credential.validate())
 	}
-	if b.TLS != nil && b.TLS.CASecret != "" {
-		errs = append(errs, fileName("tls.caSecret", b.TLS.CASecret))
-	}
-	if b.TLS != nil && b.TLS.ClientCertificateSecret != "" {
-		errs = append(errs, fileName("tls.clientCertificateSecret", b.TLS.ClientCertificateSecret))
-	}
 	return errors.Join(errs...)
 }
 
@@ -172,7 +163,6 @@ func (c *CircuitBreaker) validate() error {
 func (c *Credential) validate() error {
 	errs := []error{
 		oneOf("credential.type", c.Type, CredentialOAuth2, CredentialAPIKey, CredentialBasic, CredentialBearer),
-		fileName("credential.secret", c.Secret),
 	}
 	if c.Type == CredentialAPIKey {
 		errs = append(errs, fileName("credential.key", c.Key))

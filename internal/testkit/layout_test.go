@@ -100,7 +100,7 @@ func TestImports(t *testing.T) {
 		"internal/h1":          "",
 		"internal/h2":          "",
 		"internal/headers":     "",
-		"internal/creds":       "internal/dial",
+		"internal/creds":       "internal/dial internal/routeconfig",
 		"internal/dial":        "internal/bulk",
 		"internal/schema":      "config/crd",
 		"internal/selfsigned":  "",

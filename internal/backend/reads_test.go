@@ -1,0 +1,43 @@
+package backend
+
+import (
+	"os"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// What a backend reads is what the list of the document says: a plan keeps no other Secrets
+// up to date.
+func TestABackendReadsWhatIsListed(t *testing.T) {
+	t.Parallel()
+	for name, credential := range map[string]routeconfig.Credential{
+		"OAuth 2.0":            {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/"},
+		"Basic":                {Type: routeconfig.CredentialBasic},
+		"Bearer":               {Type: routeconfig.CredentialBearer},
+		"a key in a field":     {Type: routeconfig.CredentialAPIKey, Key: "k", Header: "X-Key"},
+		"a key in a parameter": {Type: routeconfig.CredentialAPIKey, Key: "k", Query: "key"},
+	} {
+		credential.Secret = "credential"
+		config := routeconfig.Backend{
+			Name: "one", URL: "https://one.example.com/", Credential: &credential, TLS: &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"},
+		}
+		store := creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())})
+		s := NewState("shop", &config, store, dial.New(dial.Options{}))
+		t.Cleanup(s.Close)
+		held := map[creds.Source]bool{s.authority: true, s.client: true, s.secret: true}
+		route := routeconfig.Route{Backends: []routeconfig.Backend{config}}
+		for _, reference := range route.References() {
+			source := store.Source("shop", &reference)
+			if !held[source] || source.Secret() != reference.Name {
+				t.Errorf("%s: what is listed at %s is not what the backend reads", name, reference.Field)
+			}
+			delete(held, source)
+		}
+		if len(held) > 0 {
+			t.Errorf("%s: the backend reads %d Secrets that are not listed", name, len(held))
+		}
+	}
+}

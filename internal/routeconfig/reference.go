@@ -1,0 +1,98 @@
+package routeconfig
+
+import "slices"
+
+// Reference is a Secret that a route reads, and the field of its spec that says so.
+type Reference struct {
+	// Field is the path of the field. Items of lists are told by their names.
+	Field string
+	// Name is that of the Secret, in the route's namespace.
+	Name string
+	// Keys are those that the route cannot do without; none where all there are count.
+	Keys []string
+	// Use is what is made of it.
+	Use Use
+	// Backend is the name of the one that it is for; empty where it is for all calls.
+	Backend string
+}
+
+// Use is what is made of a Secret.
+type Use string
+
+// What Secrets are used for. A credential is a pair, or what stands in a field or in the
+// query of a request.
+const (
+	UseAuthorities Use = "authorities"
+	UseKeyPair     Use = "keyPair"
+	UseCallers     Use = "callers"
+	UseClient      Use = "client"
+	UseBasic       Use = "basic"
+	UseField       Use = "field"
+	UseQuery       Use = "query"
+)
+
+// References are all Secrets that the route reads, always in the same order. What proxies
+// mount, what a document may name, what a plan depends on and what can be missing follow
+// from this list alone: a new field of the spec is a new line here.
+func (r *Route) References() []Reference {
+	var list references
+	if a := r.Authentication; a != nil && a.APIKeys != nil {
+		list.required(Reference{Field: "spec.authentication.apiKeys.secretName", Name: a.APIKeys.Secret, Use: UseCallers})
+	}
+	list.optional(Reference{Field: "spec.listener.tls.secretName", Name: r.Listener.TLSSecret, Keys: keysOfPair(), Use: UseKeyPair})
+	for b := range r.Receivers() {
+		list.backend(b)
+	}
+	return list
+}
+
+type references []Reference
+
+func (l *references) backend(b *Backend) {
+	at := "spec.backends[" + b.Name + "]."
+	if t := b.TLS; t != nil {
+		l.optional(Reference{Field: at + "tls.caSecretName", Name: t.CASecret, Keys: []string{"ca.crt"}, Use: UseAuthorities, Backend: b.Name})
+		l.optional(Reference{Field: at + "tls.clientCertificateSecretName", Name: t.ClientCertificateSecret, Keys: keysOfPair(), Use: UseKeyPair, Backend: b.Name})
+	}
+	if c := b.Credential; c != nil {
+		r := c.Reference()
+		r.Field, r.Backend = at+"authentication."+c.Type+".secretName", b.Name
+		l.required(r)
+	}
+}
+
+func (l *references) required(r Reference) { *l = append(*l, r) }
+
+func (l *references) optional(r Reference) {
+	if r.Name != "" {
+		*l = append(*l, r)
+	}
+}
+
+func keysOfPair() []string { return []string{"tls.crt", "tls.key"} }
+
+// Secrets returns the names of the Secrets that the route reads, sorted.
+func (r *Route) Secrets() []string {
+	var names []string
+	for _, reference := range r.References() {
+		names = append(names, reference.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Reference is the Secret of the credential, whatever it is for.
+func (c *Credential) Reference() Reference {
+	r := Reference{Name: c.Secret, Keys: []string{c.Key}, Use: UseField}
+	switch {
+	case c.Type == CredentialOAuth2:
+		r.Keys, r.Use = []string{"client_id", "client_secret"}, UseClient
+	case c.Type == CredentialBasic:
+		r.Keys, r.Use = []string{"username", "password"}, UseBasic
+	case c.Type == CredentialBearer:
+		r.Keys = []string{"token"}
+	case c.Header == "":
+		r.Use = UseQuery
+	}
+	return r
+}
