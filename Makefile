@@ -12,14 +12,10 @@ CLUSTER = bin/cluster -dir .cluster
 # The race detector needs a C compiler; without one the tests still run.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
-KEEP ?=
-BASE ?=
-ROUNDS ?=
-SPAN ?=
 
 .PHONY: help demo build generate manifests image install.yaml bin/cluster cluster-up cluster-load cluster-down \
   images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
-  conformance soak memory
+  conformance soak memory mutate
 
 ##@ General
 help: ## list the targets
@@ -141,6 +137,9 @@ soak: ## half an hour of mixed load: does the proxy grow?
 
 memory: build ## what the proxy takes at its worst, beside docs/operations/memory.md
 	$(GO) run ./hack/soak -memory bin/fanout-proxy
+
+mutate: ## take guards out, one at a time: which ones does no test notice? N=10 SEED=2 PACKAGES=internal/gate
+	$(GO) run ./hack/mutate $(if $(N),-n $(N)) $(if $(SEED),-seed $(SEED)) $(PACKAGES)
 
 bench: ## measure beside nginx mirror, net/http and Node (installs nginx and wrk); BASE=commit: the tree beside a commit, fails where slower
 	cd hack/bench && $(GO) run . $(if $(BASE),-base '$(BASE)') $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SPAN),-span $(SPAN))
