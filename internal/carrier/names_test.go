@@ -1,0 +1,164 @@
+package carrier_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/fanout-operator/fanout/internal/carrier"
+	"github.com/fanout-operator/fanout/internal/dial"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// zone is a name server for which every name has one address, which may change.
+type zone struct{ address atomic.Pointer[[4]byte] }
+
+func newZone(t *testing.T, address [4]byte) (*zone, *net.Resolver) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	z := &zone{}
+	z.address.Store(&address)
+	go func() {
+		buffer := make([]byte, 1500)
+		for {
+			n, from, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			if answer, err := z.answer(buffer[:n]); err == nil {
+				_, _ = conn.WriteTo(answer, from)
+			}
+		}
+	}()
+	return z, &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+	}}
+}
+
+func (z *zone) answer(question []byte) ([]byte, error) {
+	var m dnsmessage.Message
+	if err := m.Unpack(question); err != nil {
+		return nil, err
+	}
+	m.Response, m.Additionals = true, nil
+	if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+		header := dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}
+		m.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.AResource{A: *z.address.Load()}}}
+	}
+	return m.Pack()
+}
+
+// open counts the connections of a server that are there, by its address.
+type open struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (o *open) changed(conn net.Conn, state http.ConnState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	host, _, _ := net.SplitHostPort(conn.LocalAddr().String())
+	switch state {
+	case http.StateNew:
+		o.n[host]++
+	case http.StateClosed:
+		o.n[host]--
+	case http.StateActive, http.StateIdle, http.StateHijacked:
+	}
+}
+
+func (o *open) at(host string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.n[host]
+}
+
+// Where the addresses of a name have changed, new requests go to the new ones, and every
+// connection to an old one is given up: what was idle then at once, and what was in use
+// once its request has ended.
+func TestConnectionsToOldAddressesAreGivenUp(t *testing.T) {
+	t.Parallel()
+	release, held := make(chan struct{}), make(chan struct{}, 1)
+	connections := &open{n: map[string]int{}}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			held <- struct{}{}
+			<-release
+		}
+		host, _, _ := net.SplitHostPort(r.Context().Value(http.LocalAddrContextKey).(net.Addr).String())
+		_, _ = w.Write([]byte(host))
+	})
+	server := &http.Server{Handler: handler, ConnState: connections.changed, ReadHeaderTimeout: time.Minute}
+	t.Cleanup(func() { _ = server.Close() })
+	port := "0"
+	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			t.Skip(err) // the second address, or its port, is not to be had here
+		}
+		_, port, _ = net.SplitHostPort(l.Addr().String())
+		go func() { _ = server.Serve(l) }()
+	}
+	z, resolver := newZone(t, [4]byte{127, 0, 0, 1})
+	c := carrier.New(carrier.Options{
+		Base:   &url.URL{Scheme: "http", Host: "api.example.com:" + port},
+		Dialer: dial.New(dial.Options{AllowLoopback: true, Resolver: resolver, LookupEvery: time.Millisecond}),
+	})
+	t.Cleanup(c.Close)
+	ask := func(method string) (address string, err error) {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://api.example.com:"+port+"/", http.NoBody)
+		if err != nil {
+			return "", err
+		}
+		response, err := c.RoundTrip(r)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		return string(body), err
+	}
+	answered := func(want string) func() bool {
+		return func() bool {
+			address, err := ask(http.MethodGet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return address == want
+		}
+	}
+	testkit.Eventually(t, "the name is known", answered("127.0.0.1"))
+	time.Sleep(10 * time.Millisecond)
+	answered("127.0.0.1")()
+	type answer struct {
+		address string
+		err     error
+	}
+	put := make(chan answer)
+	go func() {
+		address, err := ask(http.MethodPut)
+		put <- answer{address, err}
+	}()
+	<-held
+	answered("127.0.0.1")() // beside the request that is held there is a connection that is idle
+	z.address.Store(&[4]byte{127, 0, 0, 2})
+	testkit.Eventually(t, "requests go to the new address", answered("127.0.0.2"))
+	testkit.Eventually(t, "what was idle is given up", func() bool { return answered("127.0.0.2")() && connections.at("127.0.0.1") == 1 })
+	close(release)
+	if a := <-put; a.err != nil || a.address != "127.0.0.1" {
+		t.Errorf("the request that was under way was answered by %q, %v", a.address, a.err)
+	}
+	testkit.Eventually(t, "what was in use is given up", func() bool { return answered("127.0.0.2")() && connections.at("127.0.0.1") == 0 })
+}
