@@ -108,3 +108,33 @@ func TestN1RefusalsBetweenSuccessesAreFewRenewals(t *testing.T) {
 		}
 	})
 }
+
+// N1: calls that were under way with a token that has been replaced since are refused it
+// late. That says nothing of the new one, which stays, and with which they are sent again.
+func TestN1RefusingAnOlderTokenKeepsTheNewerOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		source := e.source(t)
+		old, err := source.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !refuse(t, source, source.Accept) {
+			t.Fatal("the first refusal brings no other token")
+		}
+		for range 3 {
+			source.Refuse(old)
+			trial := source.Another(t.Context(), old)
+			if trial == nil {
+				t.Fatal("a call that was refused the older token is not sent with the newer one")
+			}
+			trial.End()
+			time.Sleep(time.Minute)
+		}
+		now, err := source.Token(t.Context())
+		if err != nil || now.Reveal() != "t2" || len(e.issued) != 2 {
+			t.Errorf("the token is %s of %d, %v; want the second of two", now.Reveal(), len(e.issued), err)
+		}
+	})
+}
