@@ -166,6 +166,24 @@ func TestLateCancels(t *testing.T) {
 	}
 }
 
+// Canceled at the very median is not late: half of all answers take no longer.
+func TestTheMedianItselfIsNotLate(t *testing.T) {
+	t.Parallel()
+	b := NewBackend(start)
+	for range 100 {
+		b.Record(start, succeeded(40*time.Millisecond))
+	}
+	h := b.Report(start, "one").Windows[Window5m].Duration
+	median := h.Quantile(0.5)
+	for took, want := range map[time.Duration]uint64{median - 1: 0, median: 0, median + 1: 1} {
+		before := b.Report(start, "one").Windows[Window5m].Answers.Late
+		b.Record(start, canceled(took))
+		if late := b.Report(start, "one").Windows[Window5m].Answers.Late - before; late != want {
+			t.Errorf("canceled after %v, the median being %v: %d late, want %d", took, median, late, want)
+		}
+	}
+}
+
 func TestRecordingIsSafeAtOnce(t *testing.T) {
 	t.Parallel()
 	b := NewBackend(start)
