@@ -69,3 +69,33 @@ func TestTicketsComeBackWhole(t *testing.T) {
 		})
 	}
 }
+
+// What a refused call had taken already is given back: the slot, and the permit of a probe.
+func TestRefusalsKeepNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newBackend(t, limited(2, 40*time.Second, routeconfig.Backend{
+			MaxConcurrentRequests: 1,
+			CircuitBreaker: &routeconfig.CircuitBreaker{
+				FailurePercent: 100, MinimumRequests: 1, Window: testkit.Span(30 * time.Second), OpenFor: testkit.Span(10 * time.Second), HalfOpenRequests: 1,
+			},
+		}), exchangeScript{status: 503}, exchangeScript{status: 200})
+		ask(t, b, newCall("GET")) // opens the circuit
+		time.Sleep(10 * time.Second)
+		probe, _ := b.Reserve(t.Context(), newCall("GET"), nil) // has the last token
+		if _, refusal := b.Reserve(t.Context(), newCall("GET"), nil); refusal.Reason != fanout.CircuitOpen {
+			t.Errorf("beside a probe: %v, want circuitOpen", refusal.Reason)
+		}
+		probe.Cancel()
+		b.state.limiter.AllowN(time.Now(), 1)
+		for range 3 { // each would keep the slot and the permit from the next one
+			if _, refusal := b.Reserve(t.Context(), newCall("GET"), nil); refusal.Reason != fanout.RateLimited {
+				t.Errorf("without a token: %v, want rateLimited", refusal.Reason)
+			}
+		}
+		time.Sleep(20 * time.Second)
+		if a := ask(t, b, newCall("GET")); a.Outcome != fanout.Succeeded {
+			t.Errorf("with a token: %v, %v", a.Outcome, a.Reason)
+		}
+	})
+}

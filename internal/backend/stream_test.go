@@ -1,0 +1,135 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// silence is the end of a body that never comes.
+type silence struct{ context.Context }
+
+// Read implements io.Reader.
+func (s silence) Read([]byte) (int, error) {
+	<-s.Done()
+	return 0, s.Err()
+}
+
+// piped answers each request with 200, and the body that makes makes of its context.
+type piped func(context.Context) io.Reader
+
+// RoundTrip implements http.RoundTripper.
+func (p piped) RoundTrip(r *http.Request) (*http.Response, error) {
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
+	return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(p(r.Context()))}, nil
+}
+
+// newStreaming is a backend whose responses are passed on while they come, and which may
+// be silent for a minute.
+func newStreaming(t *testing.T, config routeconfig.Backend, body piped) *Backend {
+	t.Helper()
+	whole, _ := newBackend(t, config)
+	whole.state.connections = body
+	config.Name, config.URL, config.MaxResponseSize, config.Timeout = "one", "http://one.example.com/x", 16, testkit.Span(10*time.Second)
+	config.Request.Path = routeconfig.PathURL
+	expressions, err := expression.NewCompiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := New(Options{Config: &config, State: whole.state, IdleTimeout: time.Minute, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// What becomes of a stream after its head: a success that breaks off is none, for the
+// breaker either.
+func TestBreakersCountStreamsThatBreak(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("connection broke")
+	for name, row := range map[string]struct {
+		body    piped
+		abort   error
+		outcome fanout.Outcome
+		reason  fanout.Reason
+		circuit stats.Circuit
+		after   time.Duration
+	}{
+		"it ends": {func(context.Context) io.Reader { return strings.NewReader("body") }, nil, fanout.Succeeded, fanout.NoReason, stats.CircuitClosed, 0},
+		"it breaks off": {func(context.Context) io.Reader {
+			return io.MultiReader(strings.NewReader("bo"), iotest.ErrReader(broken))
+		}, nil, fanout.Failed, fanout.Reset, stats.CircuitOpen, 0},
+		"the backend falls silent": {func(ctx context.Context) io.Reader { return io.MultiReader(strings.NewReader("bo"), silence{ctx}) }, nil, fanout.Failed, fanout.Timeout, stats.CircuitOpen, time.Minute},
+		"the client leaves":        {func(ctx context.Context) io.Reader { return silence{ctx} }, fanout.ErrClientClosed, fanout.Canceled, fanout.NoReason, stats.CircuitClosed, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newStreaming(t, routeconfig.Backend{CircuitBreaker: &routeconfig.CircuitBreaker{
+				FailurePercent: 100, MinimumRequests: 1, Window: testkit.Span(time.Hour), OpenFor: testkit.Span(time.Hour), HalfOpenRequests: 1,
+			}}, row.body)
+			a := ask(t, b, newCall("GET"))
+			if a.Outcome != fanout.Succeeded || a.Stream == nil || b.Circuit(time.Now()) != stats.CircuitClosed {
+				t.Fatalf("%s: its head says %v, %v", name, a.Outcome, a.Reason)
+			}
+			begun := time.Now()
+			if row.abort != nil {
+				a.Stream.Abort(row.abort)
+			}
+			_, _ = io.Copy(io.Discard, a.Stream)
+			outcome, reason := a.Stream.Close()
+			if outcome != row.outcome || reason != row.reason || time.Since(begun) != row.after {
+				t.Errorf("%s: %v, %v after %v; want %v, %v", name, outcome, reason, time.Since(begun), row.outcome, row.reason)
+			}
+			if got := b.Circuit(time.Now()); got != row.circuit {
+				t.Errorf("%s: the circuit is %s, want %s", name, got, row.circuit)
+			}
+		})
+	}
+}
+
+// A stream holds the slot of its request to its end, whatever that is.
+func TestStreamsHoldTheirSlot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newStreaming(t, routeconfig.Backend{MaxConcurrentRequests: 1}, func(context.Context) io.Reader { return strings.NewReader("body") })
+		a := ask(t, b, newCall("GET"))
+		if _, refusal := b.Reserve(t.Context(), newCall("GET"), nil); refusal.Reason != fanout.Overloaded {
+			t.Errorf("beside a stream: %v, want overloaded", refusal.Reason)
+		}
+		if outcome, _ := a.Stream.Close(); outcome != fanout.Succeeded {
+			t.Errorf("a stream that nobody reads: %v", outcome)
+		}
+		if again := ask(t, b, newCall("GET")); again.Outcome != fanout.Succeeded {
+			t.Errorf("after it: %v, %v", again.Outcome, again.Reason)
+		} else {
+			again.Stream.Close()
+		}
+	})
+}
+
+// What nobody reads of a stream is read to its end within the backend's size and time, so
+// that its connection can be used again; what takes longer is cut, and no failure.
+func TestStreamsThatNobodyReadsAreDrained(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newStreaming(t, routeconfig.Backend{}, func(ctx context.Context) io.Reader { return silence{ctx} })
+		a := ask(t, b, newCall("GET"))
+		begun := time.Now()
+		if outcome, reason := a.Stream.Close(); outcome != fanout.Succeeded || time.Since(begun) != 10*time.Second {
+			t.Errorf("a stream that does not end: %v, %v after %v; want the backend's 10 s", outcome, reason, time.Since(begun))
+		}
+	})
+}
