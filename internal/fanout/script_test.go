@@ -20,6 +20,7 @@ type scripted struct {
 	refuses bool
 	deaf    bool // goes on after its context has ended
 	ponders bool // comes to no end with reserving
+	writes  bool // by a method that is not safe
 
 	asked, returned atomic.Int32
 	ended           atomic.Pointer[ending]
@@ -90,7 +91,7 @@ func (s *scripted) Cancel() { s.returned.Add(1) }
 func (s *scripted) Attempts() int { return int(s.asked.Load()) }
 
 // Safe implements fanout.Reservation.
-func (*scripted) Safe() bool { return true }
+func (s *scripted) Safe() bool { return !s.writes }
 
 // observed is what statistics get to see.
 type observed struct {
