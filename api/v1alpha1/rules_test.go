@@ -221,6 +221,8 @@ func TestListenerRules(t *testing.T) {
 		bad("Q9: one below", backend("maxResponseSize: 64m"), "64m", "backends.maxResponseSize must be a whole number of bytes"),
 		ok("Q9: a part of Mi that does", "validation: {maxBodySize: 1.5Mi}\n"+backend("maxResponseSize: 63.25Mi")),
 		ok("Q9: a thousand thousandths", "validation: {maxBodySize: 3000m}\n"+one),
+		ok("H17: integers as Helm writes them", "dispatch: {maxInFlight: 1e+03}\nlistener: {port: 8.08e+03}\n"+one),
+		bad("H17: no integer at all", "dispatch: {maxInFlight: 1.5e+00}\n"+one, "maxInFlight"),
 		ok("Q9: no bytes", "validation: {maxBodySize: '0'}\n"+one),
 		bad("Q9: beyond all numbers", "validation: {maxBodySize: '1e30'}\n"+one, "validation.maxBodySize must be between"),
 		bad("a size too large", "validation: {maxBodySize: 65Mi}\n"+one, "validation.maxBodySize must be between"),

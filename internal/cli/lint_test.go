@@ -96,6 +96,19 @@ func TestLintAsJSONAndFromStandardInput(t *testing.T) {
 	}
 }
 
+// H17: Helm writes 1000000 as 1e+06, which is an integer all the same.
+func TestH17LintTakesIntegersAsHelmWritesThem(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]string{
+		"dispatch: {maxInFlight: 1e+03}": "1 routes, no faults\n", "listener: {port: 8.08e+03}": "1 routes, no faults\n",
+		"dispatch: {maxInFlight: 1.5e+00}": "dispatch.maxInFlight",
+	} {
+		if out, _, _ := command(t, good+"  "+field+"\n", "lint", "-f", "-"); !strings.Contains(out, want) {
+			t.Errorf("%s: printed %q, want %q in it", field, out, want)
+		}
+	}
+}
+
 // Q6: what kubectl takes, and what repositories have, is taken.
 func TestQ6LintTakesWhatKubectlTakes(t *testing.T) {
 	t.Parallel()

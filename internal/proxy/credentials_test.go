@@ -258,7 +258,7 @@ func TestE3ShortLivedTokenIsRenewedBeforeItEnds(t *testing.T) {
 }
 
 // Case E3 of the field.
-func TestE3TokenRequest(t *testing.T) {
+func TestE3H1TokenRequest(t *testing.T) {
 	t.Parallel()
 	s := newTokenServer(t, "", nil)
 	p := s.serve(t, testkit.NewBackend(t, nil).URL)

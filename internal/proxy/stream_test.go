@@ -51,8 +51,8 @@ func streamed(t *testing.T, kind string, modify func(*routeconfig.Route), handle
 	}))
 }
 
-// Case F5 of the field.
-func TestF5EventsArriveOneByOne(t *testing.T) {
+// Cases F5 and H10 of the field: the head goes out before the first event, each event alone.
+func TestF5H10EventsArriveOneByOne(t *testing.T) {
 	t.Parallel()
 	next := make(chan string)
 	p := streamed(t, "First", nil, func(w http.ResponseWriter, _ *http.Request) {
