@@ -42,7 +42,7 @@ func TestNumbersOfProxies(t *testing.T) {
 		"an autoscaler, and nobody says": {[]func(*v1alpha1.Proxy){func(p *v1alpha1.Proxy) { p.Replicas = nil }, scaled(3, 9)}, 0, true, 3},
 	} {
 		in := input(desired.Options{}, row.modify...)
-		c := desired.Build(in)
+		c := children(in)
 		var got int32
 		if n := c.Deployment.Spec.Replicas; n != nil {
 			got = *n
@@ -66,7 +66,7 @@ func TestNumbersOfProxies(t *testing.T) {
 // than it began with.
 func TestProxiesAreNotTakenAwayAtOnce(t *testing.T) {
 	t.Parallel()
-	c := desired.Build(input(desired.Options{}))
+	c := children(input(desired.Options{}))
 	b := typed[policyv1.PodDisruptionBudget](t, c.DisruptionBudget).Spec
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "fanout-proxy", "fanout.dev/route": "orders"}}
 	if b.MaxUnavailable.IntValue() != 1 || b.MinAvailable != nil || *b.UnhealthyPodEvictionPolicy != policyv1.AlwaysAllow || !reflect.DeepEqual(b.Selector, selector) {
@@ -79,7 +79,7 @@ func TestProxiesAreNotTakenAwayAtOnce(t *testing.T) {
 
 func TestAutoscalers(t *testing.T) {
 	t.Parallel()
-	got := typed[autoscalingv2.HorizontalPodAutoscaler](t, desired.Build(input(desired.Options{}, scaled(2, 9))).Autoscaler).Spec
+	got := typed[autoscalingv2.HorizontalPodAutoscaler](t, children(input(desired.Options{}, scaled(2, 9))).Autoscaler).Spec
 	want := autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "orders-fanout"},
 		MinReplicas:    new(int32(2)), MaxReplicas: 9,
@@ -108,7 +108,7 @@ func TestH28ServicePortsAreNamedByTheirProtocol(t *testing.T) {
 			p.Service.Type, p.Service.Annotations = row.kind, map[string]string{"example.com/lb": "internal"}
 		})
 		in.Route.Spec.Listener = v1alpha1.Listener{Port: 8000, TLS: row.tls}
-		s := typed[corev1.Service](t, desired.Build(in).Service)
+		s := typed[corev1.Service](t, children(in).Service)
 		if p := s.Spec.Ports; len(p) != 1 || p[0].Name != row.name || p[0].Port != 8000 || p[0].TargetPort.StrVal != "calls" || p[0].Protocol != corev1.ProtocolTCP {
 			t.Errorf("%s: the Service's ports are %+v", row.name, p)
 		}
@@ -142,7 +142,7 @@ func TestNetworkPolicies(t *testing.T) {
 			MetricsFrom: []networkingv1.NetworkPolicyPeer{peer("prometheus")},
 		}
 	})
-	got := typed[networkingv1.NetworkPolicy](t, desired.Build(in).NetworkPolicy).Spec
+	got := typed[networkingv1.NetworkPolicy](t, children(in).NetworkPolicy).Spec
 	if !reflect.DeepEqual(got.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}) || len(got.Ingress) != 2 {
 		t.Fatalf("the policy is\n%s", text(t, got))
 	}
@@ -156,10 +156,10 @@ func TestNetworkPolicies(t *testing.T) {
 		}
 	}
 	in.Route.Spec.Proxy.NetworkPolicy.From = nil
-	if got := typed[networkingv1.NetworkPolicy](t, desired.Build(in).NetworkPolicy).Spec; len(got.Ingress[0].From) != 0 {
+	if got := typed[networkingv1.NetworkPolicy](t, children(in).NetworkPolicy).Spec; len(got.Ingress[0].From) != 0 {
 		t.Errorf("without from, calls are open to %+v alone", got.Ingress[0].From)
 	}
-	if p := desired.Build(input(desired.Options{})).NetworkPolicy; p != nil {
+	if p := children(input(desired.Options{})).NetworkPolicy; p != nil {
 		t.Error("a route that asks for no policy has one")
 	}
 }
@@ -170,7 +170,7 @@ func TestChildren(t *testing.T) {
 	t.Parallel()
 	in := input(desired.Options{}, scaled(2, 3), func(p *v1alpha1.Proxy) { p.NetworkPolicy = &v1alpha1.ProxyNetworkPolicy{} })
 	in.Route.UID, in.Document = "7", []byte(`{"routes":[]}`)
-	c := desired.Build(in)
+	c := children(in)
 	for kind, object := range map[string]any{
 		"ConfigMap": c.ConfigMap, "Deployment": c.Deployment, "Service": c.Service,
 		"PodDisruptionBudget": c.DisruptionBudget, "HorizontalPodAutoscaler": c.Autoscaler, "NetworkPolicy": c.NetworkPolicy,
@@ -188,7 +188,7 @@ func TestChildren(t *testing.T) {
 	}
 	in.Route.Spec.Proxy.Mode = v1alpha1.ModeSidecar
 	in.Route.Spec.Listener.Port = 8000
-	if c := desired.Build(in); c.ConfigMap == nil || c.Deployment != nil || c.Service != nil || c.DisruptionBudget != nil || c.Autoscaler != nil || c.NetworkPolicy != nil {
+	if c := children(in); c.ConfigMap == nil || c.Deployment != nil || c.Service != nil || c.DisruptionBudget != nil || c.Autoscaler != nil || c.NetworkPolicy != nil {
 		t.Errorf("a sidecar's children are %+v", c)
 	}
 	if got := desired.URL(in.Route); got != "http://127.0.0.1:8000" {

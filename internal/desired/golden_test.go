@@ -15,7 +15,7 @@ import (
 
 // Each testdata/NAME.in.yaml is a route as a user writes it, NAME.out.yaml its objects, which
 // -update rewrites, or what a Pod gets that has the proxy as a sidecar.
-func TestChildren(t *testing.T) {
+func TestChildrenAreGolden(t *testing.T) {
 	t.Parallel()
 	for name, route := range manifest.Routes(t) {
 		compiled, errs := compile.Route(route, compile.Options{ListenPort: desired.CallsPort})

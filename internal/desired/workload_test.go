@@ -14,6 +14,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // typed is what the API server makes of an apply configuration, but for its defaults.
@@ -32,7 +33,7 @@ func typed[T any](t *testing.T, from any) *T {
 
 func deployment(t *testing.T, in desired.Input) *appsv1.Deployment {
 	t.Helper()
-	return typed[appsv1.Deployment](t, desired.Build(in).Deployment)
+	return typed[appsv1.Deployment](t, children(in).Deployment)
 }
 
 func withTemplate(extra v1alpha1.PodTemplate) func(*v1alpha1.Proxy) {
@@ -92,13 +93,22 @@ func TestProxiesSpreadOverNodes(t *testing.T) {
 	}
 }
 
+// beside is the sidecar and what it mounts.
+func beside(in desired.Input) (corev1.Container, []corev1.Volume) {
+	container, volumes, err := desired.Sidecar(in)
+	if err != nil {
+		panic(err)
+	}
+	return container, volumes
+}
+
 // A proxy's container, in either mode, may do nothing that Pod Security's restricted
 // refuses, and has no token of the API server.
 func TestProxiesAreRestricted(t *testing.T) {
 	t.Parallel()
 	in := input(desired.Options{})
 	pod := deployment(t, in).Spec.Template.Spec
-	sidecar, volumes := desired.Sidecar(in)
+	sidecar, volumes := beside(in)
 	for mode, c := range map[string]corev1.Container{"Deployment": pod.Containers[0], "Sidecar": sidecar} {
 		s := c.SecurityContext
 		if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem ||
@@ -136,7 +146,7 @@ func TestProbes(t *testing.T) {
 	t.Parallel()
 	in := input(desired.Options{})
 	c := deployment(t, in).Spec.Template.Spec.Containers[0]
-	sidecar, _ := desired.Sidecar(in)
+	sidecar, _ := beside(in)
 	for name, row := range map[string]struct {
 		probe    *corev1.Probe
 		path     string
@@ -162,7 +172,7 @@ func TestProbes(t *testing.T) {
 // takes no name that the Pod may use.
 func TestSidecarsStayOutOfTheirPodsWay(t *testing.T) {
 	t.Parallel()
-	sidecar, volumes := desired.Sidecar(input(desired.Options{Image: "example.com/fanout:1", Args: []string{"--deny-cidr=10.0.0.0/8"}}))
+	sidecar, volumes := beside(input(desired.Options{Image: "example.com/fanout:1", Args: []string{"--deny-cidr=10.0.0.0/8"}}))
 	if sidecar.RestartPolicy == nil || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways || sidecar.Image != "example.com/fanout:1" {
 		t.Errorf("restart policy %v, image %s", sidecar.RestartPolicy, sidecar.Image)
 	}
@@ -195,7 +205,7 @@ func TestSidecarsStayOutOfTheirPodsWay(t *testing.T) {
 func TestSecretsAreMountedAsOptional(t *testing.T) {
 	t.Parallel()
 	in := input(desired.Options{})
-	in.Secrets = []string{"partner", strings.Repeat("a", 253), strings.Repeat("a", 252) + "b"}
+	in.Compiled.Backends[0].TLS = &routeconfig.TLS{CASecret: strings.Repeat("a", 253), ClientCertificateSecret: strings.Repeat("a", 252) + "b"}
 	spec := deployment(t, in).Spec.Template.Spec
 	names := map[string]string{}
 	for _, v := range spec.Volumes {
@@ -211,7 +221,11 @@ func TestSecretsAreMountedAsOptional(t *testing.T) {
 		}
 		names[v.Name] = secret.Name
 	}
-	for _, secret := range in.Secrets {
+	secrets := in.Compiled.Secrets()
+	if len(secrets) != 3 {
+		t.Fatalf("the route reads %d Secrets", len(secrets))
+	}
+	for _, secret := range secrets {
 		want := "/etc/fanout/credentials/shop/" + secret
 		if !slices.ContainsFunc(spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return names[m.Name] == secret && m.MountPath == want }) {
 			t.Errorf("the Secret %.20s is not mounted where the proxy looks for it", secret)
@@ -235,7 +249,7 @@ func TestResources(t *testing.T) {
 		"both of them": {corev1.ResourceRequirements{Limits: limits, Requests: requests}, "94371840"},
 	} {
 		in := input(desired.Options{}, func(p *v1alpha1.Proxy) { p.Resources = row.resources })
-		sent := desired.Build(in).Deployment.Spec.Template.Spec.Containers[0].Resources
+		sent := children(in).Deployment.Spec.Template.Spec.Containers[0].Resources
 		if none := len(row.resources.Limits)+len(row.resources.Requests) == 0; none != (sent == nil) {
 			t.Errorf("%s: resources are %v", name, sent)
 		}
