@@ -133,10 +133,10 @@ func TestOtherStreamsAreClosedWhileOneIsKept(t *testing.T) {
 						t.Errorf("%d kept: stream %d was closed %d times, want %d", kept, i, closed, want)
 					}
 				}
-				if d.InFlight() != 1 {
-					t.Errorf("%d calls in flight while one is responded to", d.InFlight())
-				}
 				if kept >= 0 {
+					if d.InFlight() != 1 {
+						t.Errorf("%d calls in flight beside an open stream", d.InFlight())
+					}
 					r.Answers[kept].Stream.Close()
 					r.Answers[kept].Stream.Close() // which is not told again
 				}
