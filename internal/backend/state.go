@@ -31,7 +31,7 @@ type State struct {
 // NewState returns the State of a backend, with nothing connected yet.
 func NewState(namespace string, config *routeconfig.Backend, store *creds.Store, dialer *dial.Dialer) *State {
 	s := &State{hedges: newHedges(config.Hedge)}
-	s.limits.configure(config)
+	s.configure(config)
 	if config.Retry != nil {
 		s.repeats.percent = config.Retry.BudgetPercent
 	}

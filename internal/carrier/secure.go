@@ -31,7 +31,7 @@ func Secure(config *routeconfig.TLS, authorities *creds.Derived[*x509.CertPool],
 		name = config.ServerName
 	}
 	return func() (*tls.Config, error) {
-		out := &tls.Config{ServerName: name} //nolint:gosec // the dialer sets the least version
+		out := &tls.Config{ServerName: name} // the dialer sets the least version
 		var err error
 		if authorities != nil {
 			if out.RootCAs, err = authorities.Get(); err != nil {

@@ -75,7 +75,7 @@ func passing() map[string]function {
 	all := map[string]function{}
 	for _, name := range []string{
 		operators.Conditional, operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot,
-		operators.NotStrictlyFalse, operators.OldNotStrictlyFalse, operators.OptSelect, overloads.TypeConvertDyn,
+		operators.NotStrictlyFalse, "__not_strictly_false__", operators.OptSelect, overloads.TypeConvertDyn,
 		"optional.of", "optional.ofNonZeroValue", "optional.none", "or", "orValue", "value", "hasValue", "first", "last",
 	} {
 		all[name] = function{}

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -35,10 +36,11 @@ const (
 
 // endOf is the event with which a context has ended.
 func endOf(ctx context.Context) event {
-	switch context.Cause(ctx) { //nolint:errorlint // our own causes, never wrapped
-	case ErrTimeout:
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, ErrTimeout):
 		return expired
-	case ErrStopped:
+	case errors.Is(cause, ErrStopped):
 		return stopped
 	}
 	return left

@@ -34,7 +34,7 @@ func (a *Admission) Append(dst []byte) []byte {
 		query = 1
 	}
 	dst = binary.AppendUvarint(dst, query)
-	dst = binary.AppendUvarint(dst, uint64(c.Prefix))
+	dst = binary.AppendUvarint(dst, uint64(c.Prefix)) //nolint:gosec // a length
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(c.Header)), a.hidden)
 	dst = binary.AppendUvarint(dst, uint64(len(names)))
 	for _, name := range names {
@@ -85,14 +85,14 @@ type decoder struct {
 // number is no larger than most.
 func (d *decoder) number(most int) int {
 	n, size := binary.Uvarint(d.rest)
-	if size <= 0 || n > uint64(most) {
+	if size <= 0 || n > uint64(most) { //nolint:gosec // a constant
 		d.broken = true
 	}
 	if d.broken {
 		return 0
 	}
 	d.rest = d.rest[size:]
-	return int(n)
+	return int(n) //nolint:gosec // most at the most
 }
 
 func (d *decoder) bytes() []byte {

@@ -255,7 +255,7 @@ func (c *client) Read(b []byte) (int, error) {
 // second later, as net/http does with what it refuses: it would read such a head up to its
 // own limit first, in pieces that it copies again and again, for 2 ms.
 func (c *client) overflow() error {
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
+	_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))
 	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+
 		"Content-Type: text/plain; charset=utf-8\r\n\r\n431 Request Header Fields Too Large")
 	_ = c.CloseWrite()

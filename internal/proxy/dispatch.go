@@ -47,7 +47,7 @@ func (v *visit) ReserveShadow(ctx context.Context, i int, call *fanout.Call) (fa
 	if s.CheckPath(call) != nil {
 		return nil, fanout.Answer{Outcome: fanout.Skipped}
 	}
-	return s.Backend.Reserve(ctx, call, v.admission.Input)
+	return s.Reserve(ctx, call, v.admission.Input)
 }
 
 // Check implements fanout.Checker.

@@ -21,15 +21,15 @@ const (
 const (
 	// FiguresEvery is the pace at which changed figures of a route are shown.
 	FiguresEvery = 30 * time.Second
-	// A figure is worth a write when it moved by MovedShare of the greater one, a success
-	// rate, between 0 and 1, when it moved by MovedRate.
+	// MovedShare of the greater one is by how much a figure moves when it is worth a write.
 	MovedShare = 0.25
-	MovedRate  = 0.01
-	// Figures that stand in a status stay while the new ones differ by less than these: a
-	// fifth, or nine tenths of a percentage point of success. Texts in a status are rounded;
-	// what is left between these and those above is what an operator that has just started
-	// would write of every route, to tell nothing new.
-	NearShare   = 0.2
+	// MovedRate is the same of a success rate, between 0 and 1.
+	MovedRate = 0.01
+	// NearShare is by how much less a figure differs from that which stands in a status, and
+	// stays. Texts in a status are rounded; what is left between this and MovedShare is what an
+	// operator that has just started would write of every route, to tell nothing new.
+	NearShare = 0.2
+	// NearPercent is the same of a success rate, in percentage points.
 	NearPercent = 0.9
 )
 
