@@ -90,8 +90,8 @@ func (l *laboratory) try(ctx context.Context, g *guard) (trial, error) {
 	} else if output, err := l.test(ctx, g.folder()); err != nil {
 		t.result, t.by = noticed, noticer(output)
 	}
-	if ctx.Err() != nil {
-		return t, fmt.Errorf("try %q: %w", g.name, context.Cause(ctx))
+	if err := context.Cause(ctx); err != nil {
+		return t, fmt.Errorf("try %q: %w", g.name, err)
 	}
 	t.took = time.Since(begun)
 	return t, nil
