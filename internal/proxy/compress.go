@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,11 @@ type compressor interface {
 // there are processors would take memory, and no less time.
 type compressors struct {
 	gzip, zstd sync.Pool
+	slots      chan struct{}
+}
+
+func newCompressors() compressors {
+	return compressors{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 // compress encodes a combined body as the client likes it best (RFC 9110, section
@@ -63,6 +69,8 @@ func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, a
 
 // encode encodes a body; ok is false where that makes it no shorter.
 func (c *compressors) encode(coding string, content []byte) (encoded []byte, ok bool) {
+	c.slots <- struct{}{}
+	defer func() { <-c.slots }()
 	pool := &c.gzip
 	if coding == "zstd" {
 		pool = &c.zstd
