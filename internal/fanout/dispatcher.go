@@ -34,7 +34,7 @@ var (
 
 // Stopped tells the end of the proxy from that of the client.
 func Stopped(client context.Context) bool {
-	return context.Cause(client) == ErrStopped //nolint:errorlint // our own cause, never wrapped
+	return errors.Is(context.Cause(client), ErrStopped)
 }
 
 // Departure is the cause for which exchanges end whose client's context has ended:

@@ -36,11 +36,10 @@ const (
 
 // endOf is the event with which a context has ended.
 func endOf(ctx context.Context) event {
-	cause := context.Cause(ctx)
 	switch {
-	case errors.Is(cause, ErrTimeout):
+	case errors.Is(context.Cause(ctx), ErrTimeout):
 		return expired
-	case errors.Is(cause, ErrStopped):
+	case Stopped(ctx):
 		return stopped
 	}
 	return left
