@@ -1,11 +1,7 @@
 package proxy
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -40,24 +36,6 @@ type clients struct {
 
 func newClients(limit int, patience time.Duration) *clients {
 	return &clients{max: limit, patience: patience, began: time.Now(), open: map[*client]struct{}{}, by: map[netip.Addr]int{}}
-}
-
-// client is the connection of one client.
-type client struct {
-	net.Conn
-
-	raw     net.Conn // below TLS
-	clients *clients
-	address netip.Addr // not valid where the connection is not counted by one
-	head    heads
-	run     int // bytes that have come without a pause; for the goroutine that reads
-	greeted sync.Once
-	// calls are those under way whose requests have come.
-	calls atomic.Int32
-	// whole says that there is a request; waits is since when there is none, or a part of
-	// one, since the clients began; idle says that nothing of the next one has come.
-	whole, idle atomic.Bool
-	waits       atomic.Int64
 }
 
 // holder is the address by which a client is counted. Whoever is on loopback is the host
@@ -153,9 +131,6 @@ func earlier(a, b *client) *client {
 	return a
 }
 
-// wait says that from now on a request is waited for.
-func (c *client) wait() { c.waits.Store(int64(time.Since(c.clients.began))) }
-
 func (c *clients) drop(v *client) {
 	if _, known := c.open[v]; known {
 		delete(c.open, v)
@@ -212,95 +187,4 @@ func (c *clients) changed(conn net.Conn, state http.ConnState) {
 		v.idle.Store(true)
 	}
 	v.whole.Store(state == http.StateActive)
-}
-
-// clientKey is that of a request's *client in its context.
-type clientKey struct{}
-
-func withClient(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, clientKey{}, conn)
-}
-
-// clientOf is the connection of a request; nil where the proxy does not listen itself.
-func clientOf(r *http.Request) *client {
-	c, _ := r.Context().Value(clientKey{}).(*client)
-	return c
-}
-
-// Read implements net.Conn. It looks at the heads of requests as they pass.
-func (c *client) Read(b []byte) (int, error) {
-	if c.head.flooded() {
-		return 0, c.overflow()
-	}
-	if c.run >= pieceOfHead && c.head.comes() {
-		c.clients.queue.Pass(bulk.First)
-		c.run = 0
-	}
-	n, err := c.Conn.Read(b)
-	if c.run += n; n < pause {
-		c.run = 0
-	}
-	if n > 0 && c.idle.Load() {
-		c.idle.Store(false) // a request begins to come
-		c.wait()
-	}
-	if err != nil {
-		c.greet(err)
-	}
-	c.head.see(b[:n])
-	return n, err // net/http looks at its type
-}
-
-// overflow answers a head of more lines than anybody needs, and ends the connection half a
-// second later, as net/http does with what it refuses: it would read such a head up to its
-// own limit first, in pieces that it copies again and again, for 2 ms.
-func (c *client) overflow() error {
-	_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))
-	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+
-		"Content-Type: text/plain; charset=utf-8\r\n\r\n431 Request Header Fields Too Large")
-	_ = c.CloseWrite()
-	time.Sleep(refusalTimeout)
-	return &net.OpError{Op: "read", Net: "tcp", Err: errOverflow} // of which net/http says nothing to the client
-}
-
-// refusalTimeout is how long a client may take to read why it was refused.
-const refusalTimeout = 500 * time.Millisecond
-
-var errOverflow = errors.New("the head has too many lines")
-
-const (
-	// pieceOfHead is how much of a head is read between two pauses, in bytes: to read it and
-	// what follows from it may take a millisecond for each 10 KiB.
-	pieceOfHead = 16 << 10
-	// pause is a piece so short that there was no more, in bytes: whoever reads it waits for
-	// the next one by itself.
-	pause = 2 << 10
-)
-
-// Close implements net.Conn.
-func (c *client) Close() error {
-	c.clients.mu.Lock()
-	c.clients.drop(c)
-	c.clients.mu.Unlock()
-	return c.Conn.Close() // nobody reads it
-}
-
-// greet tells a client that speaks plainly where TLS is asked for.
-func (c *client) greet(err error) {
-	var odd tls.RecordHeaderError
-	if !errors.As(err, &odd) || odd.Conn == nil || !bytes.ContainsAny(odd.RecordHeader[:1], "CDGHOPT") {
-		return
-	}
-	c.greeted.Do(func() {
-		_, _ = io.WriteString(c.raw, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis listener speaks TLS: ask it by https\n")
-	})
-}
-
-// CloseWrite lets a client read the last response though it goes on writing: net/http
-// closes so where a request was refused.
-func (c *client) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite() // nobody reads it
-	}
-	return nil
 }

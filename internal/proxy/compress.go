@@ -12,7 +12,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/memory"
 )
 
@@ -54,11 +53,7 @@ func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, a
 	}
 	var encoded []byte
 	var ok bool
-	if len(content) < bulk.Least {
-		encoded, ok = p.compressors.encode(coding, content)
-	} else {
-		account.Do(len(content), func() { encoded, ok = p.compressors.encode(coding, content) })
-	}
+	account.Do(len(content), func() { encoded, ok = p.compressors.encode(coding, content) })
 	if !ok {
 		account.Give(int64(len(content)))
 		return content

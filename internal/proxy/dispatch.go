@@ -50,7 +50,8 @@ func (v *visit) ReserveShadow(ctx context.Context, i int, call *fanout.Call) (fa
 	return s.Reserve(ctx, call, v.admission.Input)
 }
 
-// Check implements fanout.Checker.
+// Check implements fanout.Checker. What the account does is a function that has to be kept, an
+// allocation, so small answers do without it.
 func (r *route) Check(i int, a *fanout.Answer, account *memory.Account) {
 	if len(a.Body) < bulk.Least {
 		r.combiner.Check(i, a, account)
@@ -59,7 +60,7 @@ func (r *route) Check(i int, a *fanout.Answer, account *memory.Account) {
 	account.Do(len(a.Body), func() { r.combiner.Check(i, a, account) })
 }
 
-// combine makes the response.
+// combine makes the response, a small one without the allocation as in Check.
 func (r *route) combine(result *fanout.Result, dst []byte) combine.Response {
 	size := 0
 	for i := range result.Answers {

@@ -48,7 +48,7 @@ func New(o Options) *Proxy {
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
 		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(),
-		memory:  &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
+		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
 	}
 	p.clients.queue = o.Queue
 	if o.Queue != nil { // an interface of nil is none
