@@ -49,7 +49,6 @@ type Carrier struct {
 
 	mu        sync.Mutex
 	addresses []netip.Addr
-	old       []keeper // with connections that may still be in use
 }
 
 // New returns a Carrier without connections.
@@ -104,9 +103,6 @@ func (c *Carrier) lookup() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range c.old {
-		t.CloseIdleConnections() // of requests that have ended since
-	}
 	if first := c.addresses == nil; first || slices.Equal(found, c.addresses) {
 		if first {
 			c.addresses = found
@@ -116,17 +112,11 @@ func (c *Carrier) lookup() {
 	c.addresses = found
 	before := *c.current.Swap(new(c.options.keeper()))
 	before.CloseIdleConnections()
-	// What is in use now is idle by the next lookup, or the one after.
-	c.old = append(c.old[max(0, len(c.old)-3):], before)
 }
 
 // Close gives up what is idle. Requests under way go on.
 func (c *Carrier) Close() {
 	c.cancel()
 	c.lookups.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, t := range append(c.old, *c.current.Load()) {
-		t.CloseIdleConnections()
-	}
+	(*c.current.Load()).CloseIdleConnections()
 }

@@ -93,6 +93,7 @@ func TestConnectionsToOldAddressesAreGivenUp(t *testing.T) {
 	release, held := make(chan struct{}), make(chan struct{}, 1)
 	connections := &open{n: map[string]int{}}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Keep-Alive", "timeout=60") // nothing is given up for its age
 		if r.Method == http.MethodPut {
 			held <- struct{}{}
 			<-release

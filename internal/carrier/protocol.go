@@ -17,6 +17,8 @@ import (
 // keeper sends requests over connections that it keeps.
 type keeper interface {
 	http.RoundTripper
+	// CloseIdleConnections closes what is idle, and from then on whatever becomes idle. Requests
+	// go on, and new ones are still served.
 	CloseIdleConnections()
 }
 
