@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,16 +30,7 @@ func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr 
 	command := exec.CommandContext(ctx, os.Args[0], args...)
 	command.Env = append(os.Environ(), asProgram+"=1", "KUBECONFIG="+filepath.Join(t.TempDir(), "none"), "HOME="+t.TempDir())
 	command.Stdin = strings.NewReader(stdin)
-	var out, errs bytes.Buffer
-	command.Stdout, command.Stderr = &out, &errs
-	err := command.Run()
-	if exit := (&exec.ExitError{}); errors.As(err, &exit) {
-		return exit.ExitCode(), out.String(), errs.String()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return 0, out.String(), errs.String()
+	return testkit.Run(t, command)
 }
 
 const route = `apiVersion: fanout.dev/v1alpha1

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // asProgram makes the test's own program the operator.
@@ -32,16 +32,8 @@ func call(t *testing.T, args ...string) (code int, output string) {
 	defer cancel()
 	command := exec.CommandContext(ctx, os.Args[0], args...)
 	command.Env = append(os.Environ(), asProgram+"=1", "KUBECONFIG="+filepath.Join(t.TempDir(), "none"), "KUBERNETES_SERVICE_HOST=")
-	var out bytes.Buffer
-	command.Stdout, command.Stderr = &out, &out
-	err := command.Run()
-	if exit := (&exec.ExitError{}); errors.As(err, &exit) {
-		return exit.ExitCode(), out.String()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return 0, out.String()
+	code, stdout, stderr := testkit.Run(t, command)
+	return code, stdout + stderr
 }
 
 // What is wrong with the flags, or around the operator, ends it with 1 and one line that

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"math"
 	"net/netip"
 	"os"
@@ -41,19 +39,11 @@ func TestExitCodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out bytes.Buffer
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			command := exec.CommandContext(ctx, binary, row.args...)
-			command.Stdout, command.Stderr = &out, &out
-			err, code := command.Run(), 0
-			if exit := (&exec.ExitError{}); errors.As(err, &exit) {
-				code = exit.ExitCode()
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			if code != row.code || !strings.Contains(out.String(), row.want) {
-				t.Errorf("code %d, want %d; the output, which lacks %q?\n%s", code, row.code, row.want, out.String())
+			code, stdout, stderr := testkit.Run(t, exec.CommandContext(ctx, binary, row.args...))
+			if said := stdout + stderr; code != row.code || !strings.Contains(said, row.want) {
+				t.Errorf("code %d, want %d; the output, which lacks %q?\n%s", code, row.code, row.want, said)
 			}
 		})
 	}

@@ -118,19 +118,26 @@ func TestRunReportsWhatNobodyNoticed(t *testing.T) {
 	}
 }
 
-// A guard without which nothing compiles was not noticed by any test.
-func TestWhatDoesNotCompileIsCountedApart(t *testing.T) {
-	t.Parallel()
+// newTrial is a laboratory for a module of the test's own, and the guards of that.
+func newTrial(t *testing.T) (*laboratory, []guard, options) {
+	t.Helper()
 	o := newModule(t)
 	l, err := newLaboratory(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	t.Cleanup(l.close)
 	all, err := guards(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l, all, o
+}
+
+// A guard without which nothing compiles was not noticed by any test.
+func TestWhatDoesNotCompileIsCountedApart(t *testing.T) {
+	t.Parallel()
+	l, all, _ := newTrial(t)
 	got, err := l.try(t.Context(), &guard{file: "p/p.go", source: all[0].source, name: "cut in half", from: 30, to: 31})
 	if err != nil || got.result != unbuilt || got.String() != "does not compile: cut in half" {
 		t.Errorf("got %v, %v", got, err)
@@ -140,16 +147,7 @@ func TestWhatDoesNotCompileIsCountedApart(t *testing.T) {
 // What is edited while it is tried is no longer what was drawn.
 func TestEditsEndTheRun(t *testing.T) {
 	t.Parallel()
-	o := newModule(t)
-	l, err := newLaboratory(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	all, err := guards(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, all, o := newTrial(t)
 	if err := os.WriteFile(filepath.Join(o.root, "p/p.go"), []byte("package p\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package carrier_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -17,48 +16,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-// zone is a name server for which every name has one address, which may change.
-type zone struct{ address atomic.Pointer[[4]byte] }
-
-func newZone(t *testing.T, address [4]byte) (*zone, *net.Resolver) {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	z := &zone{}
-	z.address.Store(&address)
-	go func() {
-		buffer := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if answer, err := z.answer(buffer[:n]); err == nil {
-				_, _ = conn.WriteTo(answer, from)
-			}
-		}
-	}()
-	return z, &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
-}
-
-func (z *zone) answer(question []byte) ([]byte, error) {
-	var m dnsmessage.Message
-	if err := m.Unpack(question); err != nil {
-		return nil, err
-	}
-	m.Response, m.Additionals = true, nil
-	if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-		header := dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}
-		m.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.AResource{A: *z.address.Load()}}}
-	}
-	return m.Pack()
-}
 
 // open counts the connections of a server that are there, by its address.
 type open struct {
@@ -112,7 +69,9 @@ func TestConnectionsToOldAddressesAreGivenUp(t *testing.T) {
 		_, port, _ = net.SplitHostPort(l.Addr().String())
 		go func() { _ = server.Serve(l) }()
 	}
-	z, resolver := newZone(t, [4]byte{127, 0, 0, 1})
+	var address atomic.Pointer[[4]byte]
+	address.Store(&[4]byte{127, 0, 0, 1})
+	resolver := testkit.NameServer(t, func(q dnsmessage.Question, m *dnsmessage.Message) { testkit.PointTo(q, m, *address.Load()) })
 	c := carrier.New(carrier.Options{
 		Base:   &url.URL{Scheme: "http", Host: "api.example.com:" + port},
 		Dialer: dial.New(dial.Options{AllowLoopback: true, Resolver: resolver, LookupEvery: time.Millisecond}),
@@ -154,7 +113,7 @@ func TestConnectionsToOldAddressesAreGivenUp(t *testing.T) {
 	}()
 	<-held
 	answered("127.0.0.1")() // beside the request that is held there is a connection that is idle
-	z.address.Store(&[4]byte{127, 0, 0, 2})
+	address.Store(&[4]byte{127, 0, 0, 2})
 	testkit.Eventually(t, "requests go to the new address", answered("127.0.0.2"))
 	testkit.Eventually(t, "what was idle is given up", func() bool { return answered("127.0.0.2")() && connections.at("127.0.0.1") == 1 })
 	close(release)

@@ -1,7 +1,6 @@
 package dial
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"slices"
@@ -9,52 +8,9 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
-
-// questions is a name server that knows nothing but keeps what it is asked.
-type questions struct {
-	net.PacketConn
-
-	mu    sync.Mutex
-	names []string
-}
-
-func newQuestions(t *testing.T) (*questions, *net.Resolver) {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := &questions{PacketConn: conn}
-	t.Cleanup(func() { _ = conn.Close() })
-	go func() {
-		buffer := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if answer, err := q.answer(buffer[:n]); err == nil {
-				_, _ = conn.WriteTo(answer, from)
-			}
-		}
-	}()
-	return q, &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
-}
-
-func (q *questions) answer(question []byte) ([]byte, error) {
-	var m dnsmessage.Message
-	if err := m.Unpack(question); err != nil {
-		return nil, err
-	}
-	q.mu.Lock()
-	q.names = append(q.names, m.Questions[0].Name.String())
-	q.mu.Unlock()
-	m.Response, m.RCode, m.Additionals = true, dnsmessage.RCodeNameError, nil
-	return m.Pack()
-}
 
 // M1: what goes to the name server is the absolute name and nothing else; what a flag
 // resolves is dialled as it is.
@@ -65,7 +21,14 @@ func TestM1QuestionsToTheNameServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	q, resolver := newQuestions(t)
+	var mu sync.Mutex
+	var names []string
+	resolver := testkit.NameServer(t, func(q dnsmessage.Question, m *dnsmessage.Message) { // it knows nothing
+		mu.Lock()
+		defer mu.Unlock()
+		names = append(names, q.Name.String())
+		m.RCode = dnsmessage.RCodeNameError
+	})
 	d := New(Options{
 		AllowLoopback: true, Resolver: resolver, ClusterDomain: "cluster.example",
 		Resolve: map[string]string{"orders.shop.svc:80": listener.Addr().String()},
@@ -73,15 +36,15 @@ func TestM1QuestionsToTheNameServer(t *testing.T) {
 	for host, want := range map[string]string{
 		"api.shop.svc": "api.shop.svc.cluster.example.", "api.lab": "api.lab.", "a.b.example.com": "a.b.example.com.", "api": "api.", "api.lab.svc.": "api.lab.svc.",
 	} {
-		q.mu.Lock()
-		q.names = nil
-		q.mu.Unlock()
+		mu.Lock()
+		names = nil
+		mu.Unlock()
 		if _, err := d.Dial(t.Context(), host+":80"); err == nil {
 			t.Fatalf("%s: there is something", host)
 		}
-		q.mu.Lock()
-		asked := slices.Compact(slices.Sorted(slices.Values(q.names)))
-		q.mu.Unlock()
+		mu.Lock()
+		asked := slices.Compact(slices.Sorted(slices.Values(names)))
+		mu.Unlock()
 		if !slices.Equal(asked, []string{want}) {
 			t.Errorf("for %s the name server is asked %q, want %s alone", host, asked, want)
 		}

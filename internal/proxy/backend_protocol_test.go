@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -10,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -106,54 +104,6 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-// nameserver answers every question with one address.
-type nameserver struct {
-	conn    net.PacketConn
-	address atomic.Pointer[netip.Addr]
-	asked   atomic.Int64
-}
-
-func newNameserver(t *testing.T) *nameserver {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &nameserver{conn: conn}
-	t.Cleanup(func() { _ = conn.Close() })
-	go func() {
-		buffer := make([]byte, 1500)
-		for {
-			size, from, err := conn.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if answer, err := n.answer(buffer[:size]); err == nil {
-				_, _ = conn.WriteTo(answer, from)
-			}
-		}
-	}()
-	return n
-}
-
-func (n *nameserver) answer(question []byte) ([]byte, error) {
-	var m dnsmessage.Message
-	if err := m.Unpack(question); err != nil {
-		return nil, err
-	}
-	m.Response, m.Additionals = true, nil
-	if m.Questions[0].Type == dnsmessage.TypeA {
-		n.asked.Add(1)
-		m.Answers = []dnsmessage.Resource{{
-			Header: dnsmessage.ResourceHeader{Name: m.Questions[0].Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET, TTL: 1},
-			Body:   &dnsmessage.AResource{A: n.address.Load().As4()},
-		}}
-	}
-	return m.Pack()
-}
-
-func (n *nameserver) point(address string) { n.address.Store(new(netip.MustParseAddr(address))) }
-
 // A backend that moves is followed, although its old address goes on answering and its
 // connections are always in use.
 func TestMovedBackendsAreFollowed(t *testing.T) {
@@ -168,11 +118,15 @@ func TestMovedBackendsAreFollowed(t *testing.T) {
 
 func followMoved(t *testing.T, protocol string) {
 	t.Helper()
-	names := newNameserver(t)
-	names.point("127.0.0.1")
-	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", names.conn.LocalAddr().String())
-	}}
+	var address atomic.Pointer[[4]byte]
+	var asked atomic.Int64
+	address.Store(&[4]byte{127, 0, 0, 1})
+	resolver := testkit.NameServer(t, func(q dnsmessage.Question, m *dnsmessage.Message) {
+		if q.Type == dnsmessage.TypeA {
+			asked.Add(1)
+		}
+		testkit.PointTo(q, m, *address.Load())
+	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -211,8 +165,8 @@ func followMoved(t *testing.T, protocol string) {
 			t.Fatalf("at %q", got)
 		}
 	}
-	testkit.Eventually(t, "the name is looked up again", func() bool { _ = at(); return names.asked.Load() > 3 })
-	names.point("127.0.0.2")
+	testkit.Eventually(t, "the name is looked up again", func() bool { _ = at(); return asked.Load() > 3 })
+	address.Store(&[4]byte{127, 0, 0, 2})
 	testkit.Eventually(t, "the new address is called", func() bool { return at() == "new" })
 	for range 5 {
 		if got := at(); got != "new" {
