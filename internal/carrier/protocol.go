@@ -41,9 +41,9 @@ func (o *Options) keeper() keeper {
 	case o.Protocol == routeconfig.ProtocolH2C:
 		return o.newPool(plain)
 	case o.Base.Scheme != "https":
-		return newKept(plain)
+		return o.newKept(plain)
 	case o.Protocol == routeconfig.ProtocolHTTP1:
-		return newKept(func(ctx context.Context) (net.Conn, error) {
+		return o.newKept(func(ctx context.Context) (net.Conn, error) {
 			conn, err := o.Dialer.DialTLS(ctx, address, o.Secure.offering("http/1.1"))
 			if err != nil {
 				return nil, err
@@ -62,9 +62,9 @@ func (o *Options) newPool(connect func(context.Context) (net.Conn, error)) *h2.P
 }
 
 // newKept speaks HTTP/1.1 over the connections that are made for it.
-func newKept(connect func(context.Context) (net.Conn, error)) *h1.Pool {
+func (o *Options) newKept(connect func(context.Context) (net.Conn, error)) *h1.Pool {
 	return h1.New(h1.Options{
-		Dial: connect, MaxConnections: maxConnections, MaxIdle: idlePerBackend, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
+		Dial: connect, Pause: o.Dialer.Pause, MaxConnections: maxConnections, MaxIdle: idlePerBackend, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
 	})
 }
 
@@ -108,7 +108,7 @@ func (o *Options) newNegotiated(address string) *negotiated {
 		n.keep(conn)
 		return nil, errOther
 	})
-	n.one = newKept(func(ctx context.Context) (net.Conn, error) {
+	n.one = o.newKept(func(ctx context.Context) (net.Conn, error) {
 		select {
 		case conn := <-n.spare:
 			return conn, nil

@@ -38,7 +38,7 @@ type Options struct {
 	Resolver *net.Resolver
 	// LookupEvery is how often a name in use is looked up again. Default: 30 s.
 	LookupEvery time.Duration
-	// Queue lets what is short go before a dial. Default: nothing goes before.
+	// Queue is that of Pause. Default: nothing goes first.
 	Queue *bulk.Queue
 }
 
@@ -51,10 +51,12 @@ type Dialer struct {
 // New returns a Dialer.
 func New(o Options) *Dialer { return &Dialer{options: o, guard: newGuard(o)} }
 
+// Pause lets what is short go first. It is for whoever may dial often, before each time.
+func (d *Dialer) Pause() { d.options.Queue.Pass(bulk.First) }
+
 // Dial connects to host:port of a URL, within 30 s. The error wraps a *ForbiddenError where
 // the address may not be dialled.
 func (d *Dialer) Dial(ctx context.Context, address string) (net.Conn, error) {
-	d.options.Queue.Pass(bulk.First)
 	dialer := net.Dialer{Timeout: connectTimeout, Control: d.guard.control, Resolver: d.options.Resolver}
 	conn, err := dialer.DialContext(ctx, "tcp", d.place(address))
 	if err != nil {

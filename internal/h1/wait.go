@@ -152,9 +152,29 @@ func (p *Pool) begin(w *waiter) {
 	go p.dial(p.dials, w)
 }
 
-// dial makes a connection for a waiter. It goes on when that has left, or was given
-// another one, and then it is anybody's.
+// served pauses and reports whether the waiter was given another connection meanwhile. For
+// one that has left there is one to be made all the same: the next one may be as impatient.
+func (p *Pool) served(w *waiter) bool {
+	if p.options.Pause == nil {
+		return false
+	}
+	p.options.Pause()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.conn == nil {
+		return false
+	}
+	p.open--
+	p.grow()
+	return true
+}
+
+// dial makes a connection for a waiter. Once begun it goes on when that has left, or was
+// given another one, and then it is anybody's.
 func (p *Pool) dial(ctx context.Context, w *waiter) {
+	if p.served(w) {
+		return
+	}
 	c, err := p.connect(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
