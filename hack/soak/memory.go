@@ -50,9 +50,6 @@ func measure(ctx context.Context, program, only string) error {
 	defer others.leave()
 	s := newStarter()
 	defer close(s.orders)
-	if err := giveWay(s.thread); err != nil {
-		return err
-	}
 	var errs []error
 	for _, t := range trials() {
 		if !strings.Contains(t.name, only) {

@@ -26,7 +26,8 @@ func pin() (apart bool, err error) {
 }
 
 // giveWay lets bystanders go before the load on the core that they share: they are to wait
-// for the proxy alone. One thread keeps its priority.
+// for the proxy alone. One thread keeps its priority. It
+// is said again before each load, for a thread that another one was just about to start.
 func giveWay(but int) error {
 	return threads(func(id int) error {
 		if id == but {

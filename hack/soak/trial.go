@@ -47,6 +47,9 @@ func (t *trial) run(ctx context.Context, s *starter, program string, others *bys
 		return err
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	if err := giveWay(s.thread); err != nil {
+		return err
+	}
 	for _, address := range []string{loaded, quiet} {
 		if err := reachable(ctx, address); err != nil {
 			return err

@@ -37,10 +37,21 @@ func trials() []*trial {
 		{name: "bodies that are announced and never sent", handlers: small, modify: func(*routeconfig.Route) {},
 			load: (&silent{from: loadAddress, clients: 208, span: 10 * time.Second, head: announced}).load},
 		{name: "heads to a path that is refused, and no body", handlers: small, modify: only("/orders"),
-			load: (&silent{from: loadAddress, clients: 500, span: 15 * time.Second, again: 10 * time.Second, head: always(head("/refused", 100, fields(5600, 1))), end: true}).load},
+			load: refusals(100 * time.Millisecond)},
+		{name: "the same heads, as many as there can be", handlers: small, modify: only("/orders"), floods: true,
+			load: refusals(0)},
 		{name: "heads that come by the byte", handlers: small, modify: func(*routeconfig.Route) {},
 			load: (&silent{from: loadAddress, clients: 300, span: 20 * time.Second, head: always(head("/", 0, fields(250, 200))), pace: 50 * time.Millisecond, end: true}).load},
 	}
+}
+
+// refusals are heads of the smallest fields to a path that the route does not have. Each
+// client rests before it comes again: 500 that rest for 100 ms come 5,000 times a second at
+// the most, which leaves something of its core to the load.
+func refusals(rest time.Duration) func(context.Context, string) error {
+	s := &silent{from: loadAddress, clients: 500, span: 15 * time.Second, again: 10 * time.Second, rest: rest,
+		head: always(head("/refused", 100, fields(5600, 1))), end: true}
+	return s.load
 }
 
 // same are as many handlers as a route has backends, which all answer the same.
@@ -123,6 +134,7 @@ type silent struct {
 	pace    time.Duration // of each byte; 0 for all of them at once
 	end     bool          // the proxy has to end them all within the span
 	again   time.Duration // for how long each comes again once it was refused
+	rest    time.Duration // before each does
 	from    string        // their address; empty for loopback
 }
 
@@ -145,6 +157,7 @@ func (s *silent) load(ctx context.Context, address string) error {
 				if time.Since(begun) >= s.again {
 					return
 				}
+				time.Sleep(s.rest)
 			}
 		})
 	}

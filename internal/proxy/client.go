@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -26,6 +27,7 @@ type client struct {
 	head    heads
 	run     int // bytes that have come without a pause; for the goroutine that reads
 	greeted sync.Once
+	end     *list.Element // its place among those that are answered for the last time
 	// calls are those under way whose requests have come.
 	calls atomic.Int32
 	// whole says that there is a request; waits is since when there is none, or a part of
@@ -53,7 +55,7 @@ func clientOf(r *http.Request) *client {
 // Read implements net.Conn. It looks at the heads of requests as they pass.
 func (c *client) Read(b []byte) (int, error) {
 	if c.head.flooded() {
-		return 0, c.overflow()
+		return 0, c.overflow(b)
 	}
 	if c.run >= pieceOfHead && c.head.comes() {
 		c.clients.queue.Pass(bulk.First)
@@ -70,25 +72,37 @@ func (c *client) Read(b []byte) (int, error) {
 	if err != nil {
 		c.greet(err)
 	}
-	c.head.see(b[:n])
+	if c.head.see(b[:n]); c.head.floods() {
+		return 0, c.overflow(b)
+	}
 	return n, err // net/http looks at its type
 }
 
-// overflow answers a head of more lines than anybody needs, and ends the connection half a
-// second later, as net/http does with what it refuses: it would read such a head up to its
-// own limit first, in pieces that it copies again and again, for 2 ms.
-func (c *client) overflow() error {
+// overflow answers a head of more lines than anybody needs, and ends the connection once the
+// client has, or half a second later, as net/http does with what it refuses: it would read
+// such a head up to its own limit first, in pieces that it copies again and again, for 2 ms.
+// What comes meanwhile goes through b.
+func (c *client) overflow(b []byte) error {
 	_ = c.SetWriteDeadline(time.Now().Add(lingerTime))
 	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+
 		"Content-Type: text/plain; charset=utf-8\r\n\r\n431 Request Header Fields Too Large")
 	_ = c.CloseWrite()
-	time.Sleep(lingerTime)
+	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
+	for n, rest := 0, maxLinger; rest > 0; rest -= n {
+		var err error
+		if n, err = c.Conn.Read(b); err != nil {
+			break
+		}
+	}
 	return &net.OpError{Op: "read", Net: "tcp", Err: errOverflow} // of which net/http says nothing to the client
 }
 
 var errOverflow = errors.New("the head has too many lines")
 
 const (
+	// maxLinger is how much of what comes after a refusal is read, in bytes: a client that
+	// sees its connection reset while it still sends may not see the response.
+	maxLinger = 4 * maxHead
 	// pieceOfHead is how much of a head is read between two pauses, in bytes: to read it and
 	// what follows from it may take a millisecond for each 10 KiB.
 	pieceOfHead = 16 << 10
@@ -119,6 +133,7 @@ func (c *client) greet(err error) {
 // CloseWrite lets a client read the last response though it goes on writing: net/http
 // closes so where a request was refused.
 func (c *client) CloseWrite() error {
+	c.clients.finish(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite() // nobody reads it
 	}

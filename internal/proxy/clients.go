@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"container/list"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -15,8 +16,9 @@ import (
 
 // clients are the connections of all clients: at most max of them, and while there are
 // as many, at most half of them from one address that is not alone in wanting some. A
-// connection that waits for its client's next request is closed for a new one, or else
-// one whose request is slow to come. It is safe for concurrent use.
+// connection that was answered for the last time is closed for a new one, or else one that
+// waits for its client's next request, or one whose request is slow to come. It is safe for
+// concurrent use.
 type clients struct {
 	max int
 	// patience is how long a request may take to come before its connection gives way.
@@ -26,7 +28,10 @@ type clients struct {
 
 	mu   sync.Mutex
 	open map[*client]struct{}
-	by   map[netip.Addr]int // connections, or calls of trusted peers, by address
+	// ended are those of them that stay until their clients have read the last response; who
+	// has had longest for it is the first.
+	ended list.List
+	by    map[netip.Addr]int // connections, or calls of trusted peers, by address
 	// wanting was refused last, at refused.
 	wanting netip.Addr
 	refused time.Time
@@ -80,7 +85,11 @@ func (c *clients) room(address netip.Addr) bool {
 	if len(c.open) < c.max {
 		return true
 	}
-	if v := c.victim(address, over); v != nil {
+	v := c.answered(address, over)
+	if v == nil {
+		v = c.victim(address, over)
+	}
+	if v != nil {
 		c.closed.Add(1)
 		c.drop(v)
 		_ = v.raw.Close()
@@ -98,12 +107,23 @@ const shareBinds = headTimeout
 
 func (c *clients) share() int { return (c.max + 1) / 2 }
 
+// answered is the connection whose client has had longest to read its last response.
+func (c *clients) answered(address netip.Addr, over bool) *client {
+	for place := c.ended.Front(); place != nil; place = place.Next() {
+		if v, _ := place.Value.(*client); !over || v.address == address {
+			return v
+		}
+	}
+	return nil
+}
+
 // victim is the connection that makes room for another one of an address: one that
 // holds no call and is of an address beyond its share, or else the one that has been
 // idle for longest, or has had no whole request for longest. Who is beyond its own share
 // gets but its own.
 func (c *clients) victim(address netip.Addr, over bool) *client {
 	var idle, slow *client
+	late := time.Since(c.began) - c.patience
 	for v := range c.open {
 		if v.calls.Load() > 0 || over && v.address != address {
 			continue
@@ -114,7 +134,7 @@ func (c *clients) victim(address netip.Addr, over bool) *client {
 		case v.whole.Load():
 		case v.idle.Load():
 			idle = earlier(idle, v)
-		case time.Since(c.began)-time.Duration(v.waits.Load()) >= c.patience:
+		case time.Duration(v.waits.Load()) <= late:
 			slow = earlier(slow, v)
 		}
 	}
@@ -134,7 +154,19 @@ func earlier(a, b *client) *client {
 func (c *clients) drop(v *client) {
 	if _, known := c.open[v]; known {
 		delete(c.open, v)
+		if v.end != nil {
+			c.ended.Remove(v.end)
+		}
 		c.count(v.address, -1)
+	}
+}
+
+// finish says that the last response of a connection is written.
+func (c *clients) finish(v *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.open[v]; known && v.end == nil {
+		v.end = c.ended.PushBack(v)
 	}
 }
 

@@ -31,6 +31,7 @@ type heads struct {
 	sized   bool   // it has Content-Length
 	preface int    // lines of it that have come; -1 where it is none
 	lines   int
+	ended   bool // the head that comes has come to its end, though nobody has read it yet
 	binary  atomic.Bool // it is HTTP/2
 	passed  atomic.Bool // the head has come, and what comes is a body
 	anyCode atomic.Bool // some head had Transfer-Encoding
@@ -90,6 +91,7 @@ func (h *heads) end(line, tail []byte) {
 	h.lines++
 	switch {
 	case len(line) == 0:
+		h.ended = h.ended || h.inHead
 		h.inHead, h.coded, h.sized = false, false, false
 	case !h.inHead: // a body, its chunks, or its trailers
 	case line[0]|0x20 == 't' && named(line, "Transfer-Encoding:"):
@@ -130,6 +132,10 @@ func (h *heads) flooded() bool {
 	return h.lines > maxLines && !h.passed.Load() && !h.binary.Load()
 }
 
+// floods is flooded for bytes that nobody has read yet: behind the end of a head stand a body
+// or other heads.
+func (h *heads) floods() bool { return !h.ended && h.flooded() }
+
 // comes reports whether what comes is a head, or any frame of HTTP/2.
 func (h *heads) comes() bool { return !h.passed.Load() || h.binary.Load() }
 
@@ -139,7 +145,7 @@ func (h *heads) over() { h.passed.Store(true) }
 // next says that another head comes. It is for the goroutine that reads.
 func (h *heads) next() {
 	if !h.binary.Load() { // whose frames another goroutine reads
-		h.lines = 0
+		h.lines, h.ended = 0, false
 		h.passed.Store(false)
 	}
 }

@@ -347,6 +347,33 @@ func TestK1IdleConnectionsGiveWay(t *testing.T) {
 	}
 }
 
+// K1: a connection that was refused gives way before idle ones do.
+func TestK1WhatWasRefusedGivesWayFirst(t *testing.T) {
+	t.Parallel()
+	_, l := scene(t, proxy.Options{MaxConnections: 16})
+	var idle []*stranger
+	for i := range 15 {
+		s := l.dial(t, fmt.Sprintf("192.0.2.%d", i+1), get)
+		if status, _ := s.response(); status != 200 {
+			t.Fatalf("status %d", status)
+		}
+		idle = append(idle, s)
+	}
+	refused := l.dial(t, "192.0.2.77", begun+strings.Repeat("X: 1\r\n", 400))
+	if status, _ := refused.response(); status != 431 {
+		t.Fatalf("a head of 400 fields: status %d", status)
+	}
+	if status, _ := l.dial(t, "192.0.2.99", get).response(); status != 200 {
+		t.Errorf("a newcomer: status %d", status)
+	}
+	for i, s := range idle {
+		s.write(get)
+		if status, _ := s.response(); status != 200 {
+			t.Errorf("idle connection %d: status %d", i, status)
+		}
+	}
+}
+
 // K1: an IPv6 client counts with its /64, and a trusted peer by whom it forwards for.
 func TestK1PeersAreCountedByWhomTheySpeakFor(t *testing.T) {
 	t.Parallel()
