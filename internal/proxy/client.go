@@ -25,9 +25,11 @@ type client struct {
 	clients *clients
 	address netip.Addr // not valid where the connection is not counted by one
 	head    heads
-	run     int // bytes that have come without a pause; for the goroutine that reads
-	greeted sync.Once
-	end     *list.Element // its place among those that are answered for the last time
+	// overflown says that a head had too many lines. It is for the goroutine that reads.
+	overflown bool
+	run       int // bytes that have come without a pause; for the goroutine that reads
+	greeted   sync.Once
+	end       *list.Element // its place among those that are answered for the last time
 	// calls are those under way whose requests have come.
 	calls atomic.Int32
 	// whole says that there is a request; waits is since when there is none, or a part of
@@ -54,6 +56,9 @@ func clientOf(r *http.Request) *client {
 
 // Read implements net.Conn. It looks at the heads of requests as they pass.
 func (c *client) Read(b []byte) (int, error) {
+	if c.overflown {
+		return 0, errOverflow
+	}
 	if c.head.flooded() {
 		return 0, c.overflow(b)
 	}
@@ -83,6 +88,8 @@ func (c *client) Read(b []byte) (int, error) {
 // such a head up to its own limit first, in pieces that it copies again and again, for 2 ms.
 // What comes meanwhile goes through b.
 func (c *client) overflow(b []byte) error {
+
+	c.overflown = true
 	_ = c.SetWriteDeadline(time.Now().Add(lingerTime))
 	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+
 		"Content-Type: text/plain; charset=utf-8\r\n\r\n431 Request Header Fields Too Large")
@@ -94,10 +101,11 @@ func (c *client) overflow(b []byte) error {
 			break
 		}
 	}
-	return &net.OpError{Op: "read", Net: "tcp", Err: errOverflow} // of which net/http says nothing to the client
+	return errOverflow
 }
 
-var errOverflow = errors.New("the head has too many lines")
+// errOverflow is an error of which net/http says nothing to the client.
+var errOverflow error = &net.OpError{Op: "read", Net: "tcp", Err: errors.New("the head has too many lines")}
 
 const (
 	// maxLinger is how much of what comes after a refusal is read, in bytes: a client that

@@ -31,7 +31,7 @@ type heads struct {
 	sized   bool   // it has Content-Length
 	preface int    // lines of it that have come; -1 where it is none
 	lines   int
-	ended   bool // the head that comes has come to its end, though nobody has read it yet
+	ended   bool        // the head that comes has come to its end, though nobody has read it yet
 	binary  atomic.Bool // it is HTTP/2
 	passed  atomic.Bool // the head has come, and what comes is a body
 	anyCode atomic.Bool // some head had Transfer-Encoding
