@@ -97,12 +97,8 @@ func (g *Gate) limitAddress(guest *Guest, _ *Admission) *Refusal { return limit(
 func (g *Gate) limitField(guest *Guest, _ *Admission) *Refusal { return limit(g.late, guest) }
 
 func limit(limiters []*Limiter, guest *Guest) *Refusal {
-	if len(limiters) == 0 {
-		return nil
-	}
-	now := time.Now()
 	for _, l := range limiters {
-		if wait, ok := l.allow(now, l.key(guest.Request.Header, guest.Client)); !ok {
+		if wait, ok := l.allow(time.Now(), l.key(guest.Request.Header, guest.Client)); !ok {
 			return rateLimited(l.config.Name, wait)
 		}
 	}
