@@ -23,7 +23,8 @@ func allMethods() []string {
 }
 
 // newMatches sorts so that the most specific one comes first: it decides which
-// prefix a call has.
+// prefix a call has. That is the longest one: no prefix that covers a call is longer than
+// an exact path that does.
 func newMatches(config []routeconfig.Match) []match {
 	if len(config) == 0 {
 		config = []routeconfig.Match{{Path: "/"}}
@@ -39,14 +40,7 @@ func newMatches(config []routeconfig.Match) []match {
 		}
 		matches[i] = m
 	}
-	slices.SortStableFunc(matches, func(a, b match) int {
-		if a.exact != b.exact && a.exact {
-			return -1
-		} else if a.exact != b.exact {
-			return 1
-		}
-		return cmp.Compare(len(b.path), len(a.path))
-	})
+	slices.SortStableFunc(matches, func(a, b match) int { return cmp.Compare(len(b.path), len(a.path)) })
 	return matches
 }
 
