@@ -22,15 +22,14 @@ type Counts []Count
 
 // MarshalJSON implements json.Marshaler.
 func (c Counts) MarshalJSON() ([]byte, error) {
-	byBucket := make(map[int]uint64, len(c))
-	for _, of := range c {
-		byBucket[of.Bucket] = of.N
+	encoded := []byte{'{'}
+	for i, of := range c {
+		if i > 0 {
+			encoded = append(encoded, ',')
+		}
+		encoded = fmt.Appendf(encoded, `"%d":%d`, of.Bucket, of.N)
 	}
-	encoded, err := json.Marshal(byBucket)
-	if err != nil {
-		return nil, fmt.Errorf("encode counts: %w", err)
-	}
-	return encoded, nil
+	return append(encoded, '}'), nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It overlooks buckets that there are not.
