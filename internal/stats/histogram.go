@@ -17,12 +17,10 @@ const (
 )
 
 // bucket returns the place of a duration among the buckets. Bucket i holds what
-// is above 2^((i-1)/16) seconds, up to 2^(i/16).
+// is above 2^((i-1)/16) seconds, up to 2^(i/16). Nothing takes no time at all: that has no
+// logarithm.
 func bucket(d time.Duration) int {
-	if d <= 0 {
-		return 0
-	}
-	i := int(math.Ceil(math.Log2(d.Seconds()) * perOctave))
+	i := int(math.Ceil(math.Log2(max(d, 1).Seconds()) * perOctave))
 	return min(max(i, firstBucket), lastBucket) - firstBucket
 }
 
