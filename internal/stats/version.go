@@ -34,9 +34,7 @@ func leading(raw []byte) int {
 		}
 	}
 	var version int
-	if err := decoder.Decode(&version); err != nil {
-		return 0 // decoding all of it says what is wrong
-	}
+	_ = decoder.Decode(&version) // decoding all of it says what is wrong
 	return version
 }
 
