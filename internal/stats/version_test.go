@@ -14,8 +14,8 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
-// A report in another version is told by it, however long it is and whatever stands in it;
-// what a newer proxy adds to ours is overlooked.
+// A report in another version is told by it, however long it is, whatever stands in it and
+// whoever made it; what a newer proxy adds to ours is overlooked.
 func TestReportsOfOtherVersionsAreNotRead(t *testing.T) {
 	t.Parallel()
 	const routes = `"document":"h","routes":[{"namespace":"shop","name":"orders"}]`
@@ -26,6 +26,7 @@ func TestReportsOfOtherVersionsAreNotRead(t *testing.T) {
 		"ours":                          {`{"version":1,` + routes + `}`, 0},
 		"ours with a field that is new": {`{"version":1,"region":"eu",` + routes + `}`, 0},
 		"one of a proxy that says none": {`{` + routes + `}`, 0},
+		"one that says a number first":  {`{"size":2,` + routes + `}`, 0},
 		"a newer one":                   {`{"version":2,` + routes + `}`, 2},
 		"a newer one of other types":    {`{ "version" : 3, "document":{"hash":"h"},"routes":{}}`, 3},
 		"a newer one of 2 MiB":          {`{"version":4,"more":[` + strings.Repeat("1,", 1<<20) + `1]}`, 4},
@@ -39,9 +40,13 @@ func TestReportsOfOtherVersionsAreNotRead(t *testing.T) {
 			}
 			continue
 		}
-		told := &stats.VersionError{}
+		trusted, also := stats.Decode([]byte(row.text))
+		told, alike := &stats.VersionError{}, &stats.VersionError{}
 		if !errors.As(err, &told) || told.Version != row.version || report != nil {
 			t.Errorf("%s: report %+v, error %v, want version %d", name, report, err, row.version)
+		}
+		if !errors.As(also, &alike) || alike.Version != row.version || trusted != nil {
+			t.Errorf("%s, of a trusted proxy: report %+v, error %v, want version %d", name, trusted, also, row.version)
 		}
 		if want := fmt.Sprintf("version %d, only %d can", row.version, stats.ReportVersion); err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error %q does not say %q", name, err, want)
