@@ -56,3 +56,17 @@ func TestAdmissionsAreComplete(t *testing.T) {
 		a.CloseInput()
 	}
 }
+
+// What reads no expressions keeps nothing for them.
+func TestCallsHaveNoInputWhereNothingIsComputed(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, func(*routeconfig.Route) {})
+	r := httptest.NewRequest("GET", "/", nil)
+	a, refusal := g.Admit(&Guest{Request: r, Memory: testkit.Account()})
+	if refusal != nil || a.Input != nil {
+		t.Fatalf("%+v, %+v; want it in without an input", a, refusal)
+	}
+	if a.CloseInput(); a.Input != nil {
+		t.Error("the end of the input makes one")
+	}
+}

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // carrying gives a request a body, whose length is declared or is not.
@@ -76,6 +79,55 @@ func TestBodiesOfOtherTypesAreNotRead(t *testing.T) {
 		}
 		if refusal == nil && string(call.Body) != row.body {
 			t.Errorf("%s: the body is %q", name, call.Body)
+		}
+	}
+}
+
+// clocked is a response whose connection notes the deadlines that it gets.
+type clocked struct {
+	http.ResponseWriter
+
+	deadlines []time.Time
+}
+
+// SetReadDeadline is what http.ResponseController looks for.
+func (c *clocked) SetReadDeadline(at time.Time) error {
+	c.deadlines = append(c.deadlines, at)
+	return nil
+}
+
+// A body has its time, and the connection none of it afterwards. Where there is no body the
+// connection's own deadline stays as it is.
+func TestOnlyBodiesHaveADeadline(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, func(r *routeconfig.Route) { r.Validation.BodyTimeout = testkit.Span(time.Hour) })
+	for _, length := range []int64{0, 4, -1} {
+		r := httptest.NewRequest("POST", "/", nil)
+		carrying("", strings.NewReader("body"[:max(length, 0)]), length)(r)
+		w, begun := &clocked{ResponseWriter: httptest.NewRecorder()}, time.Now()
+		a, refusal := g.Admit(&Guest{Writer: w, Request: r, Memory: testkit.Account()})
+		if refusal != nil || !a.read {
+			t.Fatalf("length %d: %+v, want it in and read", length, refusal)
+		}
+		if length == 0 {
+			if len(w.deadlines) != 0 {
+				t.Errorf("without a body: deadlines %v", w.deadlines)
+			}
+			continue
+		}
+		if len(w.deadlines) != 2 || w.deadlines[0].Before(begun.Add(time.Hour)) || !w.deadlines[1].IsZero() {
+			t.Errorf("length %d: deadlines %v, want one of an hour from %v, and none at the end", length, w.deadlines, begun)
+		}
+	}
+}
+
+// What is no network cannot be trusted, and is not overlooked either.
+func TestTrustedNetworksAreNetworks(t *testing.T) {
+	t.Parallel()
+	for _, cidr := range []string{"", "10.0.0.1", "10.0.0.0/33", "fd00::/8/8", "cluster.local"} {
+		config := routeconfig.Route{Listener: routeconfig.Listener{TrustedCIDRs: []string{"10.0.0.0/8", cidr}}}
+		if _, err := New(Options{Config: &config}); err == nil || !strings.Contains(err.Error(), "trusted network") {
+			t.Errorf("%q: error %v, want one of trusted networks", cidr, err)
 		}
 	}
 }
