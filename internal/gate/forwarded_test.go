@@ -9,10 +9,18 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// chain asks a gate that trusts some networks what backends are told.
-func chain(t *testing.T, kind, peer string, fields http.Header) string {
+// trusting is a gate that trusts some networks.
+func trusting(t testing.TB) *Gate {
 	t.Helper()
-	g := newGate(t, func(r *routeconfig.Route) { r.Listener.TrustedCIDRs = []string{"10.0.0.0/8", "fd00::/8"} })
+	g, err := New(Options{Config: &routeconfig.Route{Listener: routeconfig.Listener{TrustedCIDRs: []string{"10.0.0.0/8", "fd00::/8"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// chain asks it what backends are told.
+func chain(g *Gate, kind, peer string, fields http.Header) string {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.RemoteAddr, r.Header = peer, fields
 	return g.chain(r, kind)
@@ -22,6 +30,7 @@ func chain(t *testing.T, kind, peer string, fields http.Header) string {
 // X-Forwarded-For and in Forwarded (RFC 7239).
 func TestP6ChainOfAddresses(t *testing.T) {
 	t.Parallel()
+	g := trusting(t)
 	const xff, fwd = routeconfig.ClientAddressXForwardedFor, routeconfig.ClientAddressForwarded
 	x := func(lines ...string) http.Header { return http.Header{"X-Forwarded-For": lines} }
 	f := func(lines ...string) http.Header { return http.Header{"Forwarded": lines} }
@@ -71,7 +80,7 @@ func TestP6ChainOfAddresses(t *testing.T) {
 		{"both, and one is broken", fwd, "10.0.0.1:1", both("1.1.1.1", `for="1.1.1.1`), "for=1.1.1.1, for=10.0.0.1"},
 		{"both, obfuscated", fwd, "10.0.0.1:1", both("_a", "for=_A;proto=http"), "for=_A;proto=http, for=10.0.0.1"},
 	} {
-		if got := chain(t, row.kind, row.peer, row.fields); got != row.want {
+		if got := chain(g, row.kind, row.peer, row.fields); got != row.want {
 			t.Errorf("%s, %s: %s\nwant %s", row.kind, row.name, got, row.want)
 		}
 	}
@@ -80,6 +89,7 @@ func TestP6ChainOfAddresses(t *testing.T) {
 // P6: of a chain that is longer than anybody's the end is kept.
 func TestP6ChainsAreBounded(t *testing.T) {
 	t.Parallel()
+	g := trusting(t)
 	for _, kind := range []string{routeconfig.ClientAddressXForwardedFor, routeconfig.ClientAddressForwarded} {
 		hop, field := "1.1.1.1", "X-Forwarded-For"
 		if kind == routeconfig.ClientAddressForwarded {
@@ -89,12 +99,12 @@ func TestP6ChainsAreBounded(t *testing.T) {
 		if kind == routeconfig.ClientAddressForwarded {
 			many = http.Header{field: {strings.Repeat("for=6.6.6.6, ", 4000) + strings.Repeat(hop+",", 100)}}
 		}
-		got := chain(t, kind, "10.0.0.1:1", many)
+		got := chain(g, kind, "10.0.0.1:1", many)
 		if strings.Count(got, hop) != maxHops-1 || strings.Contains(got, "6.6") || !strings.HasSuffix(got, "10.0.0.1") {
 			t.Errorf("%s: %s", kind, got)
 		}
 		long := http.Header{field: {hop + `;x="` + strings.Repeat("a", 3000) + `", ` + hop + `;x="` + strings.Repeat("b", 3000) + `"`}}
-		if got := chain(t, kind, "10.0.0.1:1", long); len(got) > maxChain || strings.Contains(got, "aaa") || !strings.Contains(got, "bbb") {
+		if got := chain(g, kind, "10.0.0.1:1", long); len(got) > maxChain || strings.Contains(got, "aaa") || !strings.Contains(got, "bbb") {
 			t.Errorf("%s: %d bytes: %.80s", kind, len(got), got)
 		}
 	}
@@ -106,10 +116,7 @@ func FuzzP6Forwarded(f *testing.F) {
 	for _, seed := range []string{"", "for=1.1.1.1", `for="[::1]:1";by=_x, for=unknown`, `for="a\"`, "for=a;;,,", "\xff", `for="\`} {
 		f.Add(seed, "1.1.1.1, _a")
 	}
-	g, err := New(Options{Config: &routeconfig.Route{Listener: routeconfig.Listener{TrustedCIDRs: []string{"10.0.0.0/8"}}}})
-	if err != nil {
-		f.Fatal(err)
-	}
+	g := trusting(f)
 	f.Fuzz(func(t *testing.T, forwarded, xff string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr, r.Header = "10.0.0.1:1", http.Header{"Forwarded": {forwarded}}

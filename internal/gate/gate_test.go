@@ -155,6 +155,7 @@ func TestCallersAreKnownByTheirKeys(t *testing.T) {
 
 func TestClientIP(t *testing.T) {
 	t.Parallel()
+	g := trusting(t)
 	for _, row := range []struct {
 		peer string
 		xff  []string
@@ -172,13 +173,12 @@ func TestClientIP(t *testing.T) {
 		{"[::ffff:10.0.0.1]:1", []string{"1.1.1.1"}, "1.1.1.1"},
 		{"[fd00::1%eth0]:1", []string{"2001:db8::2"}, "2001:db8::2"},
 	} {
-		g := newGate(t, func(r *routeconfig.Route) { r.Listener.TrustedCIDRs = []string{"10.0.0.0/8", "fd00::/8"} })
 		_, _, v := admit(g, "GET", "/", func(r *http.Request) { r.RemoteAddr, r.Header["X-Forwarded-For"] = row.peer, row.xff })
 		if v.Client.String() != row.want {
 			t.Errorf("%s behind %q is %v, want %s", row.peer, row.xff, v.Client, row.want)
 		}
 	}
-	g := newGate(t, func(*routeconfig.Route) {})
+	g = newGate(t, func(*routeconfig.Route) {})
 	if _, _, v := admit(g, "GET", "/", with("X-Forwarded-For", "1.1.1.1")); v.Client.String() != "10.0.0.1" {
 		t.Errorf("without trusted networks the client is %v", v.Client)
 	}
