@@ -50,10 +50,7 @@ func (r *ring) at(number int64) *slot {
 		if s != nil && s.number >= number {
 			return s
 		}
-		fresh := &slot{number: number}
-		if place.CompareAndSwap(s, fresh) {
-			return fresh
-		}
+		place.CompareAndSwap(s, &slot{number: number}) // or somebody else was first
 	}
 }
 
