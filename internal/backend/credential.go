@@ -58,11 +58,17 @@ func (c *credential) ready(host string) error {
 	if c == nil {
 		return nil
 	}
+	_, err := c.current(host)
+	return err
+}
+
+// current is the Secret as it is now, where it may be sent to the backend under a Host.
+func (c *credential) current(host string) (*creds.Snapshot, error) {
 	secret, err := c.values.Get()
 	if err != nil {
-		return err // it is a Fault, which says all
+		return nil, err // it is a Fault, which says all
 	}
-	return c.allowed(secret, host)
+	return secret, c.allowed(secret, host)
 }
 
 // allowed asks for the Host too: behind one address it picks who gets the request.
@@ -112,11 +118,8 @@ func (c *credential) show(ctx context.Context, attempt *http.Request) (token cre
 			return token, fmt.Errorf("show credential: %w", err)
 		}
 	}
-	secret, err := c.values.Get() // now: a token may have taken its time
-	if err != nil {
-		return token, fmt.Errorf("show credential: %w", err)
-	}
-	if err = c.allowed(secret, attempt.Host); err == nil && token.Client != nil {
+	secret, err := c.current(attempt.Host) // now: a token may have taken its time
+	if err == nil && token.Client != nil {
 		err = c.allowed(token.Client, attempt.Host)
 	}
 	if err != nil {
