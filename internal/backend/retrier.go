@@ -27,9 +27,6 @@ func (s *retrier) ask(ctx context.Context, end context.CancelCauseFunc, w *work)
 	for {
 		r := s.next.ask(s.choose(ctx, w), end, w)
 		s.tell(w, &r)
-		if r.answer.Stream != nil {
-			return r
-		}
 		r.faulty = r.answer.Faulty() && ctx.Err() == nil
 		if !s.repeats(ctx, w, &r) {
 			r.answer = ended(ctx, r.answer)

@@ -59,19 +59,15 @@ func pause(before int) time.Duration {
 	return rand.N(10 * time.Millisecond << min(before, 4))
 }
 
-// sleep waits; it returns false when ctx ends first.
+// sleep waits; it returns false when ctx ends first, or has ended.
 func sleep(ctx context.Context, wait time.Duration) bool {
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-ctx.Done():
-		return false
 	}
+	return ctx.Err() == nil
 }
 
 // next says whether a failure is followed by another attempt after so many, and after
@@ -113,9 +109,5 @@ func (r *retry) backoff(attempts int) time.Duration {
 	for range attempts - 1 {
 		bound = min(2*bound, r.max)
 	}
-	bound = min(bound, r.max)
-	if bound <= 0 {
-		return 0
-	}
-	return rand.N(bound + 1)
+	return rand.N(max(min(bound, r.max), 0) + 1)
 }
