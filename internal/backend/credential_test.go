@@ -6,11 +6,11 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/dial"
-	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -39,36 +39,38 @@ func TestM4EachAttemptIsJudged(t *testing.T) {
 			Retry: &routeconfig.Retry{Attempts: 1, Methods: routeconfig.RetryAll, BudgetPercent: 100},
 		},
 	} {
-		secrets := testkit.NewSecrets(t)
-		secrets.Mount("shop", "key", map[string]string{"key": "old", "allowedHosts": "one.example.com"})
-		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-		config.Credential = &routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Secret: "key", Key: "key", Header: "X-Key"}
-		config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
-		config.Timeout, config.Request.Path = testkit.Span(10*time.Second), routeconfig.PathURL
-		script := &transport{scripts: []exchangeScript{{status: 503, after: 2 * time.Second}, {status: 200}}}
-		state := NewState("shop", &config, store, dial.New(dial.Options{}))
-		state.connections = &watched{script, sync.OnceFunc(func() {
-			secrets.Mount("shop", "key", map[string]string{"key": "new", "allowedHosts": "two.example.com"})
-			store.Reload([]string{"."})
-		})}
-		expressions, err := expression.NewCompiler()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := ask(t, b, newCall("POST"))
-		if len(script.seen) != 1 || script.seen[0].Header.Get("X-Key") != "old" {
-			t.Errorf("%s: %d requests, the last with key %q; want the first alone", name, len(script.seen), script.seen[len(script.seen)-1].Header.Get("X-Key"))
-		}
-		if a.Outcome != fanout.Failed {
-			t.Errorf("%s: answer %+v, want it failed", name, a)
-		}
-		if _, refusal := b.Reserve(t.Context(), newCall("POST"), nil); refusal.Reason != fanout.Credential {
-			t.Errorf("%s: the next call is reserved: %+v", name, refusal)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			secrets := testkit.NewSecrets(t)
+			secrets.Mount("shop", "key", map[string]string{"key": "old", "allowedHosts": "one.example.com"})
+			store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+			config.Credential = &routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Secret: "key", Key: "key", Header: "X-Key"}
+			config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
+			config.Timeout, config.Request.Path = testkit.Span(10*time.Second), routeconfig.PathURL
+			script := &transport{scripts: []exchangeScript{{status: 503, after: 2 * time.Second}, {status: 200}}}
+			state := NewState("shop", &config, store, dial.New(dial.Options{}))
+			state.connections = &watched{script, sync.OnceFunc(func() {
+				secrets.Mount("shop", "key", map[string]string{"key": "new", "allowedHosts": "two.example.com"})
+				store.Reload([]string{"."})
+			})}
+			expressions, err := compiler()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := ask(t, b, newCall("POST"))
+			if len(script.seen) != 1 || script.seen[0].Header.Get("X-Key") != "old" {
+				t.Errorf("%s: %d requests, the last with key %q; want the first alone", name, len(script.seen), script.seen[len(script.seen)-1].Header.Get("X-Key"))
+			}
+			if a.Outcome != fanout.Failed {
+				t.Errorf("%s: answer %+v, want it failed", name, a)
+			}
+			if _, refusal := b.Reserve(t.Context(), newCall("POST"), nil); refusal.Reason != fanout.Credential {
+				t.Errorf("%s: the next call is reserved: %+v", name, refusal)
+			}
+		})
 	}
 }
 

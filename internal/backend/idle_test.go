@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/dial"
-	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -35,7 +35,7 @@ func reachWith(t testing.TB, url string, store *creds.Store, modify ...func(*rou
 	}
 	state := NewState("shop", &config, store, dial.New(dial.Options{AllowLoopback: true}))
 	t.Cleanup(state.Close)
-	expressions, err := expression.NewCompiler()
+	expressions, err := compiler()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,25 +46,19 @@ func reachWith(t testing.TB, url string, store *creds.Store, modify ...func(*rou
 	return b
 }
 
-// keeping is a server that says how long it keeps an idle connection. It counts them.
-func keeping(t *testing.T, header string, idle time.Duration) (url string, connections *atomic.Int64) {
+// overPipes is a backend in a bubble, over the connections of HTTP/1.1 that New makes, with
+// a server that gives up those that are idle for so long (0 for never).
+func overPipes(t *testing.T, idle time.Duration, handler http.HandlerFunc) (b *Backend, made *atomic.Int64) {
 	t.Helper()
-	connections = &atomic.Int64{}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if header != "" {
-			w.Header().Set("Keep-Alive", header)
-		}
-		_, _ = w.Write([]byte("{}"))
-	}))
-	server.Config.IdleTimeout = idle
-	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			connections.Add(1)
-		}
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	return server.URL, connections
+	p := newPipes()
+	server := &http.Server{Handler: handler, IdleTimeout: idle}
+	go func() { _ = server.Serve(p) }()
+	pool := h1.New(h1.Options{Dial: p.dial, MaxConnections: 8, MaxIdle: 8, IdleTimeout: time.Minute, MaxResponseHeader: 1 << 10})
+	t.Cleanup(func() {
+		pool.CloseIdleConnections()
+		_ = server.Close()
+	})
+	return newBackendOver(t, routeconfig.Backend{}, pool), &p.made
 }
 
 // P4: an idle connection is reused within the time that the backend announces and not
@@ -77,26 +71,30 @@ func TestP4IdleConnections(t *testing.T) {
 		want                 int64
 	}{
 		{"at once", "", "POST", 0, 1},
-		{"within 4 s, what may be repeated", "", "GET", 2 * time.Second, 1},
-		{"after 4 s", "", "GET", 4100 * ms, 2},
-		{"after a second, what may not", "", "POST", 1500 * ms, 2},
+		{"within 4 s, what may be repeated", "", "GET", 4*time.Second - 1, 1},
+		{"after 4 s", "", "GET", 4 * time.Second, 2},
+		{"within a second, what may not", "", "POST", time.Second, 1},
+		{"after a second, what may not", "", "POST", time.Second + 1, 2},
 		{"announced, within", "timeout=20", "POST", 4500 * ms, 1},
-		{"announced, after", "timeout=2", "GET", 1100 * ms, 2},
+		{"announced, after", "timeout=2", "GET", time.Second, 2},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			url, connections := keeping(t, row.header, 0)
-			b := reach(t, url)
+		synctest.Test(t, func(t *testing.T) {
+			b, made := overPipes(t, 0, func(w http.ResponseWriter, _ *http.Request) {
+				if row.header != "" {
+					w.Header().Set("Keep-Alive", row.header)
+				}
+				_, _ = w.Write([]byte("{}"))
+			})
 			for i := range 2 {
 				if a := ask(t, b, newCall(row.method)); a.Outcome != fanout.Succeeded || a.Attempts != 1 {
-					t.Errorf("call %d: %v/%v after %d attempts", i, a.Outcome, a.Reason, a.Attempts)
+					t.Errorf("%s: call %d: %v/%v after %d attempts", row.name, i, a.Outcome, a.Reason, a.Attempts)
 				}
 				if i == 0 {
 					time.Sleep(row.wait)
 				}
 			}
-			if n := connections.Load(); n != row.want {
-				t.Errorf("%d connections, want %d", n, row.want)
+			if n := made.Load(); n != row.want {
+				t.Errorf("%s: %d connections, want %d", row.name, n, row.want)
 			}
 		})
 	}
@@ -106,23 +104,18 @@ func TestP4IdleConnections(t *testing.T) {
 // nor done twice.
 func TestP4NoWriteMeetsADyingConnection(t *testing.T) {
 	t.Parallel()
-	const idle, calls = 1200 * ms, 40
-	var done atomic.Int64
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		done.Add(1)
-		_, _ = w.Write([]byte("{}"))
-	}))
-	server.Config.IdleTimeout = idle // and it announces nothing
-	server.Start()
-	t.Cleanup(server.Close)
-	for i := range calls {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			t.Parallel()
-			b := reach(t, server.URL)
+	const idle = 1200 * ms // and it announces nothing
+	for i := range 40 {
+		synctest.Test(t, func(t *testing.T) {
+			var done atomic.Int64
+			b, _ := overPipes(t, idle, func(w http.ResponseWriter, _ *http.Request) {
+				done.Add(1)
+				_, _ = w.Write([]byte("{}"))
+			})
 			ask(t, b, newCall("POST"))
-			time.Sleep(idle - time.Duration(calls/2-i)*200*time.Microsecond)
-			if a := ask(t, b, newCall("POST")); a.Outcome != fanout.Succeeded || a.Attempts != 1 {
-				t.Errorf("%v/%v after %d attempts", a.Outcome, a.Reason, a.Attempts)
+			time.Sleep(idle + time.Duration(i-20)*200*time.Microsecond)
+			if a := ask(t, b, newCall("POST")); a.Outcome != fanout.Succeeded || a.Attempts != 1 || done.Load() != 2 {
+				t.Errorf("%v/%v after %d attempts, %d calls done", a.Outcome, a.Reason, a.Attempts, done.Load())
 			}
 		})
 	}

@@ -7,10 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"os"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"testing/iotest"
 	"time"
 
@@ -82,25 +82,39 @@ func (f *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: s.status, Header: h, ContentLength: -1, Body: io.NopCloser(content)}, nil
 }
 
+// compiler is one for all: to make one takes longer than most tests.
+var compiler = sync.OnceValues(expression.NewCompiler)
+
 // newBackend is a backend over a scripted transport, with a timeout of 10 s.
 func newBackend(t *testing.T, config routeconfig.Backend, scripts ...exchangeScript) (*Backend, *transport) {
+	t.Helper()
+	script := &transport{scripts: scripts}
+	return newBackendOver(t, config, script), script
+}
+
+// newBackendOver is newBackend over any transport, with options that modify changes.
+func newBackendOver(t *testing.T, config routeconfig.Backend, over http.RoundTripper, modify ...func(*Options)) *Backend {
 	t.Helper()
 	if config.Timeout == 0 {
 		config.Timeout = testkit.Span(10 * time.Second)
 	}
 	config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 	config.Request.Path = routeconfig.PathURL
-	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), dial.New(dial.Options{}))
-	state.connections = &transport{scripts: scripts}
-	expressions, err := expression.NewCompiler()
+	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: fstest.MapFS{}}), dial.New(dial.Options{}))
+	state.connections = over
+	expressions, err := compiler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := New(Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
+	o := Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10}
+	for _, m := range modify {
+		m(&o)
+	}
+	b, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, state.connections.(*transport)
+	return b
 }
 
 func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {

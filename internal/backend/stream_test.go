@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -41,20 +40,10 @@ func (p piped) RoundTrip(r *http.Request) (*http.Response, error) {
 // be silent for a minute.
 func newStreaming(t *testing.T, config routeconfig.Backend, body piped) *Backend {
 	t.Helper()
-	whole, _ := newBackend(t, config)
-	whole.state.connections = body
-	config.Name, config.URL, config.MaxResponseSize, config.Timeout = "one", "http://one.example.com/x", 16, testkit.Span(10*time.Second)
-	config.Request.Path = routeconfig.PathURL
-	expressions, err := expression.NewCompiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := New(Options{Config: &config, State: whole.state, IdleTimeout: time.Minute, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return newBackendOver(t, config, body, streamed)
 }
+
+func streamed(o *Options) { o.Combined, o.IdleTimeout = false, time.Minute }
 
 // What becomes of a stream after its head: a success that breaks off is none, for the
 // breaker either.
