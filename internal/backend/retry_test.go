@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -92,19 +93,65 @@ func TestWaitsBetweenAttempts(t *testing.T) {
 
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]int{"2": 3, "11": 1, "": 3, "soon": 3} {
-		synctest.Test(t, func(t *testing.T) {
+	for value, want := range map[string]struct {
+		attempts int // one beyond the time left ends them
+		took     time.Duration
+	}{
+		"2": {3, 4 * time.Second}, "11": {1, 0}, "": {3, 0}, "soon": {3, 0}, "-1": {3, 0},
+		"Sat, 01 Jan 2000 00:00:02 GMT": {3, 2 * time.Second}, "Sat, 01 Jan 2000 00:00:11 GMT": {1, 0}, "Fri, 31 Dec 1999 23:59:59 GMT": {3, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) { // which begins with the year 2000
 			b, seen := newBackend(t, retries(routeconfig.RetryAll), exchangeScript{status: 503, header: http.Header{"Retry-After": {value}}})
 			start := time.Now()
 			ask(t, b, newCall("GET"))
-			if len(seen.seen) != want {
-				t.Errorf("Retry-After %q: %d attempts, want %d: one beyond the time left ends them", value, len(seen.seen), want)
-			}
-			if value == "2" && time.Since(start) != 4*time.Second {
-				t.Errorf("two waits of Retry-After 2 took %v", time.Since(start))
+			if took := time.Since(start); len(seen.seen) != want.attempts || took != want.took {
+				t.Errorf("Retry-After %q: %d attempts in %v, want %d in %v", value, len(seen.seen), took, want.attempts, want.took)
 			}
 		})
 	}
+}
+
+// An attempt is over once it has its answer: nothing of it goes on beside the next one.
+func TestAnAttemptIsOverWithItsAnswer(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]routeconfig.Backend{
+		"with a time of its own": retries(routeconfig.RetryIdempotent, func(r *routeconfig.Retry) { r.AttemptTimeout = testkit.Span(time.Second) }),
+		"that may be hedged":     hedged(time.Second, func(b *routeconfig.Backend) { b.Retry = retries(routeconfig.RetryIdempotent).Retry }),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b, seen := newBackend(t, config, exchangeScript{status: 503})
+			goingOn := 0
+			b.state.connections = &watched{seen, func() {
+				for _, before := range seen.seen {
+					if before.Context().Err() == nil {
+						goingOn++
+					}
+				}
+			}}
+			if a := ask(t, b, newCall("GET")); a.Attempts != 3 || goingOn > 0 {
+				t.Errorf("an attempt %s: in %d attempts one that had ended went on %d times", name, a.Attempts, goingOn)
+			}
+		})
+	}
+}
+
+// Calls that have ended are not repeated, and leave the budget of retries to those that are.
+func TestCanceledCallsSpendNoBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, seen := newBackend(t, retries(routeconfig.RetryIdempotent), exchangeScript{after: time.Second, status: 503})
+		for range budgetFloor {
+			ctx, leave := context.WithCancelCause(t.Context())
+			time.AfterFunc(ms, func() { leave(fanout.ErrClientClosed) })
+			r, _ := b.Reserve(t.Context(), newCall("GET"), nil)
+			if a := do(ctx, r, newCall("GET"), nil); a.Outcome != fanout.Canceled || a.Attempts != 1 {
+				t.Errorf("a call that was canceled: %v after %d attempts", a.Outcome, a.Attempts)
+			}
+		}
+		if a := ask(t, b, newCall("GET")); a.Attempts != 3 {
+			t.Errorf("a call after %d requests is attempted %d times, want 3", len(seen.seen), a.Attempts)
+		}
+	})
 }
 
 func TestDeadlines(t *testing.T) {
@@ -149,6 +196,8 @@ func TestAnswersOfOneExchange(t *testing.T) {
 		"an unlisted status":     {config: codes, script: exchangeScript{status: 200}, outcome: fanout.Failed, reason: fanout.Status},
 		"no connection":          {script: exchangeScript{unsent: errBroken}, outcome: fanout.Failed, reason: fanout.Connect},
 		"a break":                {script: exchangeScript{err: errBroken}, outcome: fanout.Failed, reason: fanout.Reset},
+		"less than a status":     {script: exchangeScript{status: 101}, outcome: fanout.Failed, reason: fanout.Reset},
+		"more than a status":     {script: exchangeScript{status: 600}, outcome: fanout.Failed, reason: fanout.Reset},
 		"a bad certificate":      {script: exchangeScript{unsent: dial.HandshakeError{Cause: errBroken}}, outcome: fanout.Failed, reason: fanout.TLS},
 	} {
 		b, _ := newBackend(t, row.config, row.script)

@@ -2,10 +2,17 @@ package backend
 
 import (
 	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -44,4 +51,35 @@ func TestK6EdgesOfABackendsLimit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who closes a State gives up its idle connections: to the backend, and to the token endpoint.
+func TestACloseGivesUpWhatIsIdle(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "v"})
+	var open atomic.Int64
+	serve := func() string {
+		server := httptest.NewUnstartedServer(&desk{})
+		server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			switch s {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed:
+				open.Add(-1)
+			default:
+			}
+		}
+		server.Start()
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	b := reachWith(t, serve(), creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), func(c *routeconfig.Backend) {
+		c.Credential = &routeconfig.Credential{Type: routeconfig.CredentialOAuth2, Secret: "client", TokenURL: serve() + "/token"}
+	})
+	if a := ask(t, b, newCall("GET")); a.Outcome != fanout.Succeeded || open.Load() != 2 {
+		t.Fatalf("%v/%v over %d connections, want 2", a.Outcome, a.Reason, open.Load())
+	}
+	b.state.Close()
+	testkit.Eventually(t, "no connection is open", func() bool { return open.Load() == 0 })
 }

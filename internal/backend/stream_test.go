@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -121,4 +122,65 @@ func TestStreamsThatNobodyReadsAreDrained(t *testing.T) {
 			t.Errorf("a stream that does not end: %v, %v after %v; want the backend's 10 s", outcome, reason, time.Since(begun))
 		}
 	})
+}
+
+// tracked says when a body was closed.
+type tracked struct {
+	io.Reader
+
+	closed bool
+}
+
+// Close implements io.Closer.
+func (b *tracked) Close() error {
+	b.closed = true
+	return nil
+}
+
+// stubborn answers each request after a time of its own, whether it is canceled or not.
+type stubborn struct {
+	after []time.Duration
+
+	mu     sync.Mutex
+	bodies []*tracked
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *stubborn) RoundTrip(r *http.Request) (*http.Response, error) {
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
+	body := &tracked{Reader: strings.NewReader("body")}
+	s.mu.Lock()
+	after := s.after[len(s.bodies)]
+	s.bodies = append(s.bodies, body)
+	s.mu.Unlock()
+	time.Sleep(after)
+	return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: body}, nil
+}
+
+// A stream that comes when another one has won gives its connection back, and the one that
+// has won goes on.
+func TestAStreamThatLosesByAMomentIsClosed(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		after []time.Duration
+		loser int
+	}{
+		"the hedge":         {[]time.Duration{100 * ms, 50 * ms}, 1},
+		"the first attempt": {[]time.Duration{100 * ms, 10 * ms}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &stubborn{after: row.after}
+			b := newBackendOver(t, hedged(80*ms), s, streamed)
+			a := ask(t, b, newCall("GET"))
+			if a.Stream == nil || len(s.bodies) != 2 || !s.bodies[row.loser].closed || s.bodies[1-row.loser].closed {
+				t.Fatalf("%s: %v/%v of %d streams, of which the loser is closed: %v", name, a.Outcome, a.Reason, len(s.bodies), s.bodies[row.loser].closed)
+			}
+			if content, err := io.ReadAll(a.Stream); string(content) != "body" || err != nil {
+				t.Errorf("%s: the winner says %q, %v", name, content, err)
+			}
+			if outcome, _ := a.Stream.Close(); outcome != fanout.Succeeded || !s.bodies[1-row.loser].closed {
+				t.Errorf("%s: the winner ends as %v", name, outcome)
+			}
+		})
+	}
 }

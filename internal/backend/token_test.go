@@ -1,0 +1,85 @@
+package backend
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// desk is a token endpoint, whose tokens have numbers, and a backend that is shown them.
+type desk struct {
+	mu      sync.Mutex
+	broken  bool // it issues nothing
+	refused int  // tokens up to this number are
+	issued  int
+	shown   []string
+}
+
+// ServeHTTP implements http.Handler.
+func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w.Header().Set("Keep-Alive", "timeout=60")
+	if r.URL.Path == "/token" {
+		if d.broken {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		d.issued++
+		_, _ = fmt.Fprintf(w, `{"access_token":"%d","token_type":"Bearer","expires_in":3600}`, d.issued)
+		return
+	}
+	d.shown = append(d.shown, r.Header.Get("Authorization"))
+	var number int
+	if _, err := fmt.Sscanf(d.shown[len(d.shown)-1], "Bearer %d", &number); err != nil || number <= d.refused {
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+}
+
+// askedWithToken is a call of a backend that is shown tokens of a desk, which has its
+// connections to both for as long as the test runs.
+func askedWithToken(t *testing.T, d *desk) fanout.Answer {
+	t.Helper()
+	server := httptest.NewServer(d)
+	t.Cleanup(server.Close)
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "v"})
+	b := reachWith(t, server.URL, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), func(c *routeconfig.Backend) {
+		c.Credential = &routeconfig.Credential{Type: routeconfig.CredentialOAuth2, Secret: "client", TokenURL: server.URL + "/token"}
+	})
+	return ask(t, b, newCall("POST"))
+}
+
+// A backend is shown the token that its endpoint issues. One that it refuses is replaced once,
+// whatever the method: it did nothing. Where there is none, nothing is sent.
+func TestTokensAreShown(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		desk    *desk
+		shown   string
+		outcome fanout.Outcome
+		reason  fanout.Reason
+		detail  string
+	}{
+		"accepted":           {&desk{}, "[Bearer 1]", fanout.Succeeded, fanout.NoReason, ""},
+		"refused, and again": {&desk{refused: 1}, "[Bearer 1 Bearer 2]", fanout.Succeeded, fanout.NoReason, ""},
+		"always refused":     {&desk{refused: 9}, "[Bearer 1 Bearer 2]", fanout.Failed, fanout.Status, ""},
+		"none is issued":     {&desk{broken: true}, "[]", fanout.Failed, fanout.Credential, "token endpoint answered 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := askedWithToken(t, row.desk)
+			if fmt.Sprint(row.desk.shown) != row.shown || a.Outcome != row.outcome || a.Reason != row.reason || a.Detail != row.detail {
+				t.Errorf("shown %v: %v, %v, %q; want %s: %v, %v, %q", row.desk.shown, a.Outcome, a.Reason, a.Detail, row.shown, row.outcome, row.reason, row.detail)
+			}
+		})
+	}
+}
