@@ -90,9 +90,6 @@ var errPath = errors.New("the expression of the path yields none")
 
 // apply evaluates what the request is made of.
 func (r *rewrites) apply(ctx context.Context, call *fanout.Call, in *expression.Input, bodiless bool) (out Computed, err error) {
-	if !r.any() {
-		return out, nil
-	}
 	for _, c := range r.headers {
 		text, ok, err := value(ctx, c.program, in, call.Memory)
 		if err != nil {
