@@ -1,6 +1,7 @@
 package outgoing
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -13,27 +14,27 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
-func newRules(t *testing.T, request routeconfig.Request) *Rules {
+// newRules compiles the rules of a document, at http://one.example.com/x unless it says more.
+func newRules(t *testing.T, config routeconfig.Backend) (*Rules, error) {
 	t.Helper()
 	expressions, err := expression.NewCompiler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := routeconfig.Backend{Name: "one", URL: "http://one.example.com/x", Request: request}
+	config.Name, config.URL = "one", cmp.Or(config.URL, "http://one.example.com/x")
 	base, err := url.Parse(config.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(Options{Config: &config, Base: base, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return New(Options{Config: &config, Base: base, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10})
 }
 
 func newRequest(t *testing.T, rules routeconfig.Request, call *fanout.Call) Request {
 	t.Helper()
-	r := newRules(t, rules)
+	r, err := newRules(t, routeconfig.Backend{Request: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
 	computed, takes, err := r.Evaluate(t.Context(), call, expression.NewInput(&expression.Request{Method: call.Method}, testkit.Account()))
 	if err != nil || !takes {
 		t.Fatal(takes, err)
@@ -59,6 +60,18 @@ func TestAttemptsShareWhatTheyDoNotChange(t *testing.T) {
 	for _, attempt := range []*http.Request{&first, &second} {
 		if content, err := io.ReadAll(attempt.Body); string(content) != "body" || err != nil || attempt.ContentLength != 4 || attempt.GetBody != nil {
 			t.Errorf("an attempt has the body %q (%v), %d bytes", content, err, attempt.ContentLength)
+		}
+	}
+}
+
+// A parameter that is shown is the whole query where there is no other.
+func TestParameterThatIsShownAlone(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{"": "key=o+k%26", "a=1": "a=1&key=o+k%26", "%6bey=caller": "key=o+k%26", "key": "key=o+k%26"} {
+		r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, &fanout.Call{Method: "GET", Path: "/", Query: query, HasQuery: query != ""})
+		attempt := r.HTTP(t.Context())
+		if ShowParameter(&attempt, "key", "o k&"); attempt.URL.RawQuery != want {
+			t.Errorf("%q becomes %q, want %q", query, attempt.URL.RawQuery, want)
 		}
 	}
 }

@@ -26,6 +26,14 @@ func TestM3DotSegments(t *testing.T) {
 	}
 }
 
+// Most paths have neither dots nor escapes: nothing is made of them to look closer.
+func TestPlainPathsAreNotDecoded(t *testing.T) {
+	plain := strings.Repeat("/orders", 100)
+	if n := testing.AllocsPerRun(10, func() { hasDotSegment(plain) }); n > 0 {
+		t.Errorf("%v things are made", n)
+	}
+}
+
 // M3: escapes within escapes are decoded to their end, however deep they nest.
 func TestM3NestedEscapes(t *testing.T) {
 	t.Parallel()
