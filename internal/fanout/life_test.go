@@ -76,6 +76,20 @@ func TestLifeOfABackend(t *testing.T) {
 	}
 }
 
+// Exchanges that go on are told which of the two it was that ended their client's context.
+func TestDepartureTellsTheStopFromTheClient(t *testing.T) {
+	t.Parallel()
+	for cause, want := range map[error]error{
+		fanout.ErrStopped: fanout.ErrStopped, context.Canceled: fanout.ErrClientClosed, context.DeadlineExceeded: fanout.ErrClientClosed,
+	} {
+		client, end := context.WithCancelCause(t.Context())
+		end(cause)
+		if got := fanout.Departure(client); !errors.Is(got, want) || fanout.Stopped(client) != errors.Is(want, fanout.ErrStopped) {
+			t.Errorf("of %v: %v, want %v; stopped: %v", cause, got, want, fanout.Stopped(client))
+		}
+	}
+}
+
 // A proxy that stops while backends reserve sends nothing.
 func TestStopWhileBackendsReserve(t *testing.T) {
 	t.Parallel()
