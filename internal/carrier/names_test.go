@@ -4,7 +4,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -121,4 +123,49 @@ func TestConnectionsToOldAddressesAreGivenUp(t *testing.T) {
 		t.Errorf("the request that was under way was answered by %q, %v", a.address, a.err)
 	}
 	testkit.Eventually(t, "what was in use is given up", func() bool { return answered("127.0.0.2")() && connections.at("127.0.0.1") == 0 })
+}
+
+// A name that stays where it is keeps its connection however often it is looked up, and so
+// does one that cannot be looked up any more.
+func TestNamesThatDoNotMoveKeepTheirConnection(t *testing.T) {
+	t.Parallel()
+	var made, asked atomic.Int32
+	var silent atomic.Bool
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Keep-Alive", "timeout=60") // nothing is given up for its age
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			made.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	resolver := testkit.NameServer(t, func(q dnsmessage.Question, m *dnsmessage.Message) {
+		asked.Add(1)
+		if silent.Load() {
+			m.RCode = dnsmessage.RCodeServerFailure
+			return
+		}
+		testkit.PointTo(q, m, [4]byte{127, 0, 0, 1})
+	})
+	address := net.JoinHostPort("api.example.com", strconv.Itoa(server.Listener.Addr().(*net.TCPAddr).Port))
+	c := carrier.New(carrier.Options{
+		Base:   &url.URL{Scheme: "http", Host: address},
+		Dialer: dial.New(dial.Options{AllowLoopback: true, Resolver: resolver, LookupEvery: time.Millisecond}),
+	})
+	t.Cleanup(c.Close)
+	for _, failing := range []bool{false, true} {
+		silent.Store(failing)
+		asked.Store(0)
+		testkit.Eventually(t, "the name is looked up again and again", func() bool {
+			if _, err := get(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			return asked.Load() >= 16 // a lookup asks for two kinds of addresses, twice at most
+		})
+		if made.Load() != 1 {
+			t.Errorf("%d connections were made, lookups fail: %v", made.Load(), failing)
+		}
+	}
 }
