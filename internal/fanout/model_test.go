@@ -143,7 +143,7 @@ func randomBackends(r *rand.Rand) []*scripted {
 func TestDecisionsFollowTheModel(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 1))
-	trials := 100_000
+	trials := 25_000
 	if testing.Short() {
 		trials = 5_000
 	}
