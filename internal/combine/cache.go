@@ -60,7 +60,7 @@ func cacheControl(r *fanout.Result) string {
 	for i := range r.Answers {
 		if a := &r.Answers[i]; a.Outcome == fanout.Succeeded {
 			d := parseDirectives(lines(a.Header, "Cache-Control"))
-			d.grow(seconds32OrZero(a.Header.Get("Age")))
+			d.grow(seconds32(a.Header.Get("Age")))
 			strictest.add(d)
 		}
 	}
@@ -84,13 +84,6 @@ func (d *directives) grow(age int) {
 	if d.shared >= 0 {
 		d.shared = max(d.shared-age, 0)
 	}
-}
-
-func seconds32OrZero(value string) int {
-	if value == "" {
-		return 0
-	}
-	return seconds32(value)
 }
 
 // directives are those of Cache-Control that a combined response can keep. Ages are in
@@ -129,12 +122,10 @@ func parseDirectives(values []string) directives {
 	return d
 }
 
-// seconds32 takes what is no number for stale (RFC 9111, section 4.2.1).
+// seconds32 is 0 for what is no number, which makes a lifetime stale (RFC 9111, section
+// 4.2.1), and the greatest there is for what is too large (section 1.2.2).
 func seconds32(argument string) int {
-	n, err := strconv.ParseUint(strings.Trim(argument, `"`), 10, 31)
-	if err != nil {
-		return 0
-	}
+	n, _ := strconv.ParseUint(strings.Trim(argument, `"`), 10, 31) // which gives these with its errors
 	return int(n)
 }
 
