@@ -125,12 +125,9 @@ func (w *merger) addMembers(ix *index, object ref) {
 	if object.place != root {
 		end = tape[object.place].Next
 	}
-	for ; place < end; place = tape[place].Next {
+	for ; place < end && !w.room.short; place = tape[place].Next {
 		m := ref{object.body, place}
 		ix.add(w.seed, w.plain(m), m)
-		if w.room.short {
-			return
-		}
 	}
 }
 
