@@ -42,7 +42,7 @@ type kind[T any] struct {
 	take func(files *folder, old *Snapshot) (*Snapshot, *Problem)
 	// make says in words of its own, without any of the Secret's, what cannot be made.
 	make func(*Snapshot) (T, error)
-	// tells is the key that is named then; empty for the Secret as a whole.
+	// tells is the key that is named then.
 	tells string
 }
 
@@ -108,16 +108,13 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 	if err == nil {
 		return fresh, problem
 	}
-	problem = problem.unfit(d.kind.tells, err)
+	problem = &Problem{Keys: []string{d.kind.tells}, Message: err.Error(), Stale: old != nil}
 	if old == nil {
 		return nil, problem
 	}
-	problem.Stale = true
 	kept := old.from.kept()
-	kept.restrict(files, o) // whoever may get the last good one is said by the Secret as it is
-	if fresh, err = d.make(old, kept); err != nil {
-		return nil, problem
-	}
+	kept.restrict(files, o)      // whoever may get the last good one is said by the Secret as it is
+	fresh, _ = d.make(old, kept) // of values of which it could be made before
 	return fresh, problem
 }
 

@@ -3,7 +3,7 @@ package creds
 import (
 	"errors"
 	"io/fs"
-	"slices"
+	"maps"
 	"strings"
 	"sync"
 )
@@ -98,16 +98,10 @@ func (s *Store) Forget(inUse []Source) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, source := range s.sources {
-		if !used[source] {
-			delete(s.sources, id)
-		}
-	}
-	for dir, list := range s.folders {
-		s.folders[dir] = slices.DeleteFunc(list, func(source Source) bool { return !used[source] })
-		if len(s.folders[dir]) == 0 {
-			delete(s.folders, dir)
-		}
+	maps.DeleteFunc(s.sources, func(_ string, source Source) bool { return !used[source] })
+	s.folders = map[string][]Source{}
+	for _, source := range s.sources {
+		s.folders[source.at()] = append(s.folders[source.at()], source)
 	}
 }
 

@@ -108,21 +108,6 @@ func unpresentable(content string) string {
 	return ""
 }
 
-// unfit adds that nothing can be made of the values; to nil, too.
-func (p *Problem) unfit(key string, err error) *Problem {
-	if p == nil {
-		p = &Problem{}
-	}
-	if key != "" {
-		p.Keys = append(p.Keys, key)
-	}
-	if p.Message != "" {
-		p.Message += "; "
-	}
-	p.Message += err.Error()
-	return p
-}
-
 func (p *Problem) add(key, what string) {
 	p.Keys = append(p.Keys, key)
 	if p.Message != "" {
