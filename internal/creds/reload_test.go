@@ -12,7 +12,7 @@ import (
 // L7: only the Secrets that changed are read, however many there are.
 func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
 	t.Parallel()
-	const total, written = 2000, 20
+	const total, written = 200, 20
 	secrets := testkit.NewSecrets(t)
 	name := func(i int) string { return fmt.Sprintf("s%d", i) }
 	for i := range total {
