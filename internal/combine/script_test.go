@@ -198,7 +198,14 @@ func (r route) dispatcher(c *Combiner) *fanout.Dispatcher {
 }
 
 // play runs a call through the real dispatcher, on a clock of its own.
-func (r route) play(t *testing.T, lines ...string) Response {
+func (r route) play(t *testing.T, lines ...string) (response Response) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { response = r.run(t, lines...) })
+	return response
+}
+
+// run is play on the clock that there is: for who plays many calls.
+func (r route) run(t *testing.T, lines ...string) Response {
 	t.Helper()
 	backends := make([]*script, len(lines))
 	names := make([]string, len(lines))
@@ -210,22 +217,20 @@ func (r route) play(t *testing.T, lines ...string) Response {
 		}
 	}
 	c := New(r.options(names))
+	d := r.dispatcher(c)
 	var response Response
-	synctest.Test(t, func(t *testing.T) {
-		d := r.dispatcher(c)
-		s := &scripts{backends, func(result *fanout.Result) {
-			response = c.Combine(result, nil)
-			again := c.Combine(result, []byte("before"))
-			if want := string(response.Body); c.shape != nil && string(again.Body) != "before"+want {
-				t.Errorf("the second time: %q, not %q after what was there", again.Body, want)
-			}
-		}}
-		f, err := d.Reserve(t.Context(), &fanout.Call{Method: r["method"], Memory: testkit.Account()}, s)
-		if err != nil {
-			t.Fatal(err)
+	s := &scripts{backends, func(result *fanout.Result) {
+		response = c.Combine(result, nil)
+		again := c.Combine(result, []byte("before"))
+		if want := string(response.Body); c.shape != nil && string(again.Body) != "before"+want {
+			t.Errorf("the second time: %q, not %q after what was there", again.Body, want)
 		}
-		f.Run(t.Context(), s)
-		d.Drain()
-	})
+	}}
+	f, err := d.Reserve(t.Context(), &fanout.Call{Method: r["method"], Memory: testkit.Account()}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Run(t.Context(), s)
+	d.Drain()
 	return response
 }
