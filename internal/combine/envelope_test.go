@@ -45,6 +45,24 @@ func TestA2NotModifiedIsTheBackendsOwnAnswer(t *testing.T) {
 	}
 }
 
+// A response of 205 has no content (RFC 9110, section 15.3.6): what a backend sends with it
+// all the same is dropped with the fields about it, but for those that say which state the
+// resource is in.
+func TestResetContentKeepsNoFieldsOfContentThatIsDropped(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"First", "Primary"} {
+		c := New(parseRoute("type=" + kind).options([]string{"a"}))
+		for body, want := range map[string]string{"dropped": "", "": "text/plain"} {
+			h := http.Header{"Content-Type": {"text/plain"}, "Etag": {`"x"`}, "X-Kept": {"y"}}
+			a := fanout.Answer{Outcome: fanout.Succeeded, Status: http.StatusResetContent, Header: h, Body: []byte(body)}
+			got := c.Combine(&fanout.Result{Memory: testkit.Account(), Answers: []fanout.Answer{a}, Deciding: -1}, nil).Header
+			if got.Get("Content-Type") != want || got.Get("Etag") != `"x"` || got.Get("X-Kept") != "y" {
+				t.Errorf("%s of the body %q: %v", kind, body, got)
+			}
+		}
+	}
+}
+
 // Case A10 of the field.
 func TestA10OneBackendHasTheSameShape(t *testing.T) {
 	t.Parallel()

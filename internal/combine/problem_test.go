@@ -80,6 +80,19 @@ func TestPrimaryWithoutAWholeResponseIsAProblem(t *testing.T) {
 	}
 }
 
+// A policy that is met without an answer to pass makes a failed call and no more: neither a
+// response that nobody gave, nor a fault that takes other calls along.
+func TestNothingToPassIsAProblem(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"First", "Primary"} {
+		c := New(parseRoute("type=" + kind).options([]string{"a"}))
+		got := c.Combine(&fanout.Result{Memory: testkit.Account(), Outcome: fanout.Complete, Answers: []fanout.Answer{{Outcome: fanout.Skipped}}, Deciding: -1}, nil)
+		if got.Status != 502 || got.Outcome != fanout.Unmet || got.Passed != -1 || got.Header.Get("Content-Type") != problem.ContentType {
+			t.Errorf("%s: %d %s %s", kind, got.Status, got.Outcome, got.Body)
+		}
+	}
+}
+
 // P10: backends that are busy are told as they said it: 429 if all did, so that nobody
 // repeats at once who would pass a 429 on, and always with a time.
 func TestP10BusyBackends(t *testing.T) {
