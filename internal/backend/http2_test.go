@@ -36,24 +36,23 @@ func TestP9WhatIsProvedUnprocessedIsRepeated(t *testing.T) {
 		{"connections that end with each call", false, 10, 1, 500},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			h := &counting{close: row.every}
-			s := newServer(t, row.secure, row.streams, h.ServeHTTP)
-			b := newAsked(t, s)
-			ran := steady(t)
-			failed, attempts := storm(t, b, "POST", 100, row.calls)
-			if len(failed) > 0 {
-				ran()
-				t.Errorf("of %d calls failed: %v", row.calls, failed)
-			}
-			for body, times := range h.times {
-				if times != 1 {
-					t.Errorf("%q was executed %d times", body, times)
+			steadily(t, func(fault func(string, ...any)) {
+				h := &counting{close: row.every}
+				b := newAsked(t, newServer(t, row.secure, row.streams, h.ServeHTTP))
+				failed, attempts := storm(t, b, "POST", 100, row.calls)
+				if len(failed) > 0 {
+					fault("of %d calls failed: %v", row.calls, failed)
 				}
-			}
-			if len(h.times) != row.calls || attempts < int64(row.calls) {
-				t.Errorf("%d of %d executed, in %d attempts", len(h.times), row.calls, attempts)
-			}
-			t.Logf("%d calls, %d attempts", row.calls, attempts)
+				for body, times := range h.times {
+					if times != 1 {
+						t.Errorf("%q was executed %d times", body, times) // whatever stood still
+					}
+				}
+				if len(h.times) != row.calls || attempts < int64(row.calls) {
+					fault("%d of %d executed, in %d attempts", len(h.times), row.calls, attempts)
+				}
+				t.Logf("%d calls, %d attempts", row.calls, attempts)
+			})
 		})
 	}
 }
@@ -106,13 +105,13 @@ func TestHTTP2ResponsesWithoutABody(t *testing.T) {
 			w.WriteHeader(cmp.Or(map[string]int{"PUT": 304}[r.Method], 200))
 		})
 		b := newAsked(t, s, func(b *routeconfig.Backend) { b.SuccessStatusCodes = []int{200, 304} })
-		ran := steady(t)
-		for _, method := range []string{"HEAD", "PUT"} {
-			if a := askOnce(t.Context(), b, call(method, "")); a.Outcome != fanout.Succeeded || len(a.Body) > 0 {
-				ran()
-				t.Errorf("%s: %v/%v with %d bytes", method, a.Outcome, a.Reason, len(a.Body))
+		steadily(t, func(fault func(string, ...any)) {
+			for _, method := range []string{"HEAD", "PUT"} {
+				if a := askOnce(t.Context(), b, call(method, "")); a.Outcome != fanout.Succeeded || len(a.Body) > 0 {
+					fault("%s: %v/%v with %d bytes", method, a.Outcome, a.Reason, len(a.Body))
+				}
 			}
-		}
+		})
 	})
 }
 
@@ -123,52 +122,55 @@ func TestTLSAgreesAnew(t *testing.T) {
 	for _, first := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(first, func(t *testing.T) {
 			t.Parallel()
-			var protocol atomic.Value
-			protocol.Store(first)
-			var met sync.Map
-			s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { met.Store(r.Proto, true) }))
-			s.EnableHTTP2 = true
-			s.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-			s.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				config := s.TLS.Clone()
-				config.GetConfigForClient = nil
-				if protocol.Load() == "HTTP/1.1" {
-					config.NextProtos = []string{"http/1.1"}
-				}
-				return config, nil
-			}
-			var made atomic.Int64
-			s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-				if state == http.StateNew {
-					made.Add(1)
-				}
-			}
-			s.StartTLS()
-			t.Cleanup(s.Close)
-			b := newAsked(t, s)
-			ran := steady(t)
-			for i, now := range []string{first, "HTTP/1.1", "HTTP/2.0", "HTTP/1.1"} {
-				protocol.Store(now)
-				s.CloseClientConnections()
-				met.Clear()
-				begun := time.Now()
-				if a := askOnce(t.Context(), b, call("GET", "")); a.Outcome != fanout.Succeeded {
-					a = askOnce(t.Context(), b, call("GET", "")) // its connection was just being closed
-					if a.Outcome != fanout.Succeeded {
-						ran()
-						t.Errorf("%s: %v/%v", now, a.Outcome, a.Reason)
-					}
-				}
-				if n := made.Load(); i == 0 && n != 1 && time.Since(begun) < 400*time.Millisecond { // no dial was slow
-					t.Errorf("the first call took %d connections", n)
-				}
-				// What may not be repeated could be lost on a connection that was just being closed.
-				failed, _ := storm(t, b, "GET", 10, 100)
-				if _, ok := met.Load(now); len(failed) > 0 || !ok {
-					ran()
-					t.Errorf("%s: failed: %v", now, failed)
-				}
-			}
+			steadily(t, func(fault func(string, ...any)) { agreeAnew(t, first, fault) })
 		})
+	}
+}
+
+func agreeAnew(t *testing.T, first string, fault func(string, ...any)) {
+	t.Helper()
+	var protocol atomic.Value
+	protocol.Store(first)
+	var met sync.Map
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { met.Store(r.Proto, true) }))
+	s.EnableHTTP2 = true
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	s.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		config := s.TLS.Clone()
+		config.GetConfigForClient = nil
+		if protocol.Load() == "HTTP/1.1" {
+			config.NextProtos = []string{"http/1.1"}
+		}
+		return config, nil
+	}
+	var made atomic.Int64
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			made.Add(1)
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	b := newAsked(t, s)
+	for i, now := range []string{first, "HTTP/1.1", "HTTP/2.0", "HTTP/1.1"} {
+		protocol.Store(now)
+		s.CloseClientConnections()
+		met.Clear()
+		begun := time.Now()
+		a := askOnce(t.Context(), b, call("GET", ""))
+		if a.Outcome != fanout.Succeeded { // its connection was just being closed
+			a = askOnce(t.Context(), b, call("GET", ""))
+		}
+		if a.Outcome != fanout.Succeeded {
+			fault("%s: %v/%v", now, a.Outcome, a.Reason)
+		}
+		if n := made.Load(); i == 0 && n != 1 && time.Since(begun) < 400*time.Millisecond { // no dial was slow
+			fault("the first call took %d connections", n)
+		}
+		// What may not be repeated could be lost on a connection that was just being closed.
+		failed, _ := storm(t, b, "GET", 10, 100)
+		if _, ok := met.Load(now); len(failed) > 0 || !ok {
+			fault("%s: failed: %v", now, failed)
+		}
 	}
 }
