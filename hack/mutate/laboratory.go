@@ -117,7 +117,7 @@ func (l *laboratory) test(ctx context.Context, folder string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit+l.grace)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -v "$1"; shift; exec "$@"`, "sh", fmt.Sprint(maxMemory),
-		l.binary(), "-test.failfast", "-test.paniconexit0", fmt.Sprint("-test.timeout=", limit), fmt.Sprint("-test.parallel=", l.parallel))
+		l.binary(), "-test.failfast", "-test.short", "-test.paniconexit0", fmt.Sprint("-test.timeout=", limit), fmt.Sprint("-test.parallel=", l.parallel))
 	cmd.Dir = filepath.Join(l.root, folder)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -236,12 +236,12 @@ func TestWholeTruth(t *testing.T) {
 	testkit.Golden(t, "../../docs/semantics-table.md", b.String())
 }
 
-// Thirty thousand random calls: numbers of backends, policies, answers, sizes.
+// A hundred thousand random calls: numbers of backends, policies, answers, sizes.
 func TestCallsFollowTheModel(t *testing.T) {
 	t.Parallel()
-	calls := 30_000
+	calls := 100_000
 	if testing.Short() {
-		calls = 2_000
+		calls = 30_000
 	}
 	answers := []string{"200", "200", "200", "201", "204", "text", "list", "400", "404", "404", "422", "429", "429", "500", "503", "timeout", "connect", "reset", "tooLarge",
 		"rateLimited", "circuitOpen", "overloaded", "skipped"}

@@ -143,9 +143,9 @@ func randomBackends(r *rand.Rand) []*scripted {
 func TestDecisionsFollowTheModel(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 1))
-	trials := 25_000
+	trials := 100_000
 	if testing.Short() {
-		trials = 5_000
+		trials = 25_000
 	}
 	for trial := range trials {
 		synctest.Test(t, func(t *testing.T) {
