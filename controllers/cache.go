@@ -32,13 +32,19 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 	for _, kind := range childKinds() {
 		o.ByObject[kind.empty()] = cache.ByObject{Label: selector, Transform: slimmed(slimChild)}
 	}
-	if len(namespaces) > 0 {
-		o.DefaultNamespaces = map[string]cache.Config{}
-		for _, namespace := range namespaces {
-			o.DefaultNamespaces[namespace] = cache.Config{}
-		}
-	}
+	o.DefaultNamespaces = only(namespaces)
 	return o, nil
+}
+
+// only bounds a cache to some namespaces; none are all.
+func only(namespaces []string) (list map[string]cache.Config) {
+	for _, namespace := range namespaces {
+		if list == nil {
+			list = map[string]cache.Config{}
+		}
+		list[namespace] = cache.Config{}
+	}
+	return list
 }
 
 func slimmed(slim func(client.Object)) func(any) (any, error) {

@@ -35,6 +35,8 @@ type scope struct {
 	errors   field.ErrorList
 	hash     string // of the document
 	secrets  []string
+	// configMaps are those that the route reads, not its document.
+	configMaps []string
 	children desired.Children
 	// waits is set while the expressions of a route are compiled anew of which the status
 	// says that it is accepted: its children stay as they are, its proxies are asked.
@@ -90,7 +92,8 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
-	s.hash, s.secrets, s.remarks = routeconfig.Hash(encoded), compiled.Secrets(), compile.Remarks(s.route, compiled)
+	s.hash, s.remarks = routeconfig.Hash(encoded), compile.Remarks(s.route, compiled)
+	s.secrets, s.configMaps = compiled.Secrets(), compiled.ConfigMaps()
 	s.children, err = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Document: encoded, Options: r.Proxies,
 	})
@@ -128,5 +131,6 @@ func (r *RouteReconciler) drop(s *scope) {
 func (r *RouteReconciler) unwatch(key types.NamespacedName) {
 	r.Rates.Forget(key)
 	r.readers.set(key, nil)
+	r.configMaps.readers.set(key, nil)
 	r.verdicts.forget(key)
 }

@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -9,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// readers knows which routes read a Secret, for the watch of Secrets. It is safe for
-// concurrent use.
+// readers knows which routes read a Secret, for the watch of Secrets, or a ConfigMap, for
+// that of ConfigMaps. It is safe for concurrent use.
 type readers struct {
 	mu     sync.Mutex
 	routes map[types.NamespacedName]map[types.NamespacedName]bool // by Secret
@@ -37,12 +39,17 @@ func (r *readers) set(route types.NamespacedName, secrets []string) {
 	}
 }
 
-// of are the routes that read a Secret.
+// of are passes over the routes that read a Secret.
 func (r *readers) of(_ context.Context, secret client.Object) (list []reconcile.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for route := range r.routes[client.ObjectKeyFromObject(secret)] {
+	for _, route := range r.reading(client.ObjectKeyFromObject(secret)) {
 		list = append(list, reconcile.Request{NamespacedName: route})
 	}
 	return list
+}
+
+// reading are the routes that read an object.
+func (r *readers) reading(object types.NamespacedName) []types.NamespacedName {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.routes[object]))
 }

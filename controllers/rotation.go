@@ -7,15 +7,13 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
-// rotated is the versions of Secrets that a Pod was told of, how often, and when. No proxy
+// rotated is the versions of Secrets and ConfigMaps that a Pod was told of, how often, and when. No proxy
 // says which version it holds, so that each Pod is told twice: the kubelet may see it before
 // it sees the Secret.
 type rotated struct {
@@ -40,15 +38,14 @@ func (x *rotated) due(versions string, now time.Time) (tell bool, again time.Dur
 	return tell, again
 }
 
-// rotate tells the kubelets of a route's Pods that Secrets of theirs have changed. It
-// returns when to look again; 0 for not at all.
+// rotate tells the kubelets of a route's Pods that Secrets or ConfigMaps of theirs have
+// changed. It returns when to look again; 0 for not at all.
 func (r *RouteReconciler) rotate(ctx context.Context, s *scope, now time.Time) (time.Duration, error) {
-	if !r.WatchSecrets || s.halted() {
+	if s.halted() {
 		return 0, nil
 	}
-	r.readers.set(s.key, s.secrets)
-	versions, err := r.secretVersions(ctx, s)
-	if err != nil {
+	versions, known, err := r.versions(ctx, s)
+	if err != nil || !known || versions == "" {
 		return 0, err
 	}
 	var again time.Duration
@@ -70,17 +67,27 @@ func (r *RouteReconciler) rotate(ctx context.Context, s *scope, now time.Time) (
 	return again, nil
 }
 
+// versions are those of all that a route reads and that is watched; empty for nothing.
+func (r *RouteReconciler) versions(ctx context.Context, s *scope) (text string, known bool, err error) {
+	text, known, err = r.configMaps.versions(ctx, s)
+	if err != nil || !known || !r.WatchSecrets {
+		return text, known, err
+	}
+	r.readers.set(s.key, s.secrets)
+	secrets, err := r.secretVersions(ctx, s)
+	return secrets + " " + text, err == nil, err
+}
+
 // secretVersions are those of the Secrets that a route reads, by their metadata.
 func (r *RouteReconciler) secretVersions(ctx context.Context, s *scope) (string, error) {
 	var versions []string
 	for _, name := range s.secrets {
-		secret := &metav1.PartialObjectMetadata{}
-		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		secret := metadataOf("Secret")
 		err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.key.Namespace, Name: name}, secret)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return "", fmt.Errorf("read metadata of secret %s/%s: %w", s.key.Namespace, name, err)
 		}
-		versions = append(versions, name+"="+string(secret.UID)+"/"+secret.ResourceVersion)
+		versions = append(versions, version(name, secret))
 	}
 	return strings.Join(versions, " "), nil
 }

@@ -48,11 +48,14 @@ type RouteReconciler struct {
 	// WatchSecrets watches the metadata of Secrets, which takes the verbs list and
 	// watch on them, so that a rotated one reaches its proxies at once.
 	WatchSecrets bool
+	// Namespaces are those of CacheOptions.
+	Namespaces []string
 
-	memories memories
-	readers  readers
-	leases   leases
-	verdicts *verdicts
+	memories   memories
+	readers    readers
+	configMaps *configMaps
+	leases     leases
+	verdicts   *verdicts
 }
 
 // Reconcile makes one pass over a route.

@@ -10,9 +10,10 @@ const (
 	// order, that applies, and the message lists all. Reasons: Accepted, those two,
 	// Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
-	// ConditionResolvedRefs: the proxies hold every Secret key that the spec names, can
-	// send it, and may, and the Services of backends exist. Reasons: ResolvedRefs,
-	// BackendNotFound, SecretMissing, SecretUnusable, NoPods, Pending.
+	// ConditionResolvedRefs: the proxies hold every key of a Secret or a ConfigMap that the
+	// spec names, can use it, and may send it, and the Services of backends exist. Reasons:
+	// ResolvedRefs, BackendNotFound, SecretMissing, ConfigMapMissing, SecretUnusable,
+	// ConfigMapUnusable, NoPods, Pending.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
@@ -53,6 +54,8 @@ const (
 	ReasonInvalid                 = "Invalid"
 	ReasonNameConflict            = "NameConflict"
 	ReasonResolvedRefs            = "ResolvedRefs"
+	ReasonConfigMapMissing        = "ConfigMapMissing"
+	ReasonConfigMapUnusable       = "ConfigMapUnusable"
 	ReasonSecretMissing           = "SecretMissing"
 	ReasonBackendNotFound         = "BackendNotFound"
 	ReasonSecretUnusable          = "SecretUnusable"

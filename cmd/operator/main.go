@@ -205,7 +205,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace, CredentialHeaders: s.credentialHeaders},
 		Proxies:  s.proxies,
 
-		WatchSecrets: s.watchSecrets,
+		WatchSecrets: s.watchSecrets, Namespaces: s.namespaces,
 	}
 	if s.injector != "" {
 		if err := setUpInjector(mgr, s, r.Compile); err != nil {

@@ -31,7 +31,7 @@ func TestABackendReadsWhatIsListed(t *testing.T) {
 		route := routeconfig.Route{Backends: []routeconfig.Backend{config}}
 		for _, reference := range route.References() {
 			source := store.Source("shop", &reference)
-			if !held[source] || source.Secret() != reference.Name {
+			if _, name := source.Object(); !held[source] || name != reference.Name {
 				t.Errorf("%s: what is listed at %s is not what the backend reads", name, reference.Field)
 			}
 			delete(held, source)

@@ -54,7 +54,7 @@ func (f Fault) String() string {
 // manifests are what the files hold.
 type manifests struct {
 	routes  []routeconfig.Route
-	secrets map[string][]byte // NAMESPACE/SECRET/KEY
+	mounted map[string][]byte // of Secrets and ConfigMaps, as in creds.Options.Tree
 	faults  []Fault
 	// notes are what a reader should know and need not mend.
 	notes []Fault
@@ -79,7 +79,7 @@ type reader struct {
 // names) and - for standard input.
 func readManifests(s *schema.Schema, o compile.Options, stdin io.Reader, paths []string) *manifests {
 	r := &reader{schema: s, options: o, stdin: stdin, seen: map[string]string{},
-		out: &manifests{secrets: map[string][]byte{}}}
+		out: &manifests{mounted: map[string][]byte{}}}
 	for _, path := range paths {
 		r.path(path)
 	}
@@ -193,7 +193,7 @@ func (r *reader) object(file string, raw []byte) {
 	}
 	f := Fault{File: file, Kind: h.Kind, Namespace: cmp.Or(h.Metadata.Namespace, metav1.NamespaceDefault), Name: h.Metadata.Name}
 	ours := h.Kind == v1alpha1.Kind
-	switch isSecret := h.APIVersion == "v1" && h.Kind == "Secret"; {
+	switch isRead := h.APIVersion == "v1" && (h.Kind == "Secret" || h.Kind == "ConfigMap"); {
 	case h.isEncrypted():
 		if strings.HasPrefix(h.Kind+h.Metadata.Name, encryptedPrefix) {
 			f = Fault{File: file}
@@ -208,7 +208,7 @@ func (r *reader) object(file string, raw []byte) {
 	case ours && h.APIVersion != v1alpha1.GroupVersion.String():
 		f.Field, f.Message = "apiVersion", "must be "+v1alpha1.GroupVersion.String()
 		r.fault(f)
-	case ours || isSecret:
+	case ours || isRead:
 		r.known(f, h, raw)
 	default:
 		r.out.ignored = append(r.out.ignored, f.String())
@@ -235,11 +235,14 @@ func (r *reader) known(f Fault, h *head, raw []byte) {
 		r.refuse(f, errs)
 		return
 	}
-	if f.Kind == "Secret" {
+	switch f.Kind {
+	case "Secret":
 		r.secret(f, object)
-		return
+	case "ConfigMap":
+		r.configMap(f, object)
+	default:
+		r.route(f, object)
 	}
-	r.route(f, object)
 }
 
 // once refuses a second object of the same kind and name: which of them is meant?

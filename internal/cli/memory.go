@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// memory is a tree of files that exists in memory alone: Secrets out of manifests
+// memory is a tree of files that exists in memory alone: Secrets and ConfigMaps out of manifests
 // never touch the disk. Its content is swapped as a whole.
 type memory struct {
 	files atomic.Pointer[map[string][]byte]

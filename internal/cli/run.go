@@ -34,7 +34,7 @@ type runner struct {
 	compile compile.Options
 
 	schema  *schema.Schema
-	secrets *memory
+	mounted *memory
 	proxy   *proxy.Proxy
 	out     io.Writer
 	errOut  io.Writer
@@ -98,9 +98,9 @@ func (r *runner) run(cmd *cobra.Command) error {
 	if r.report(m) {
 		return ErrReported
 	}
-	r.secrets = newMemory(m.secrets)
+	r.mounted = newMemory(m.mounted)
 	r.proxy = proxy.New(proxy.Options{
-		Credentials: r.secrets, Log: log, Address: r.address, FreePorts: true, Admin: r.admin,
+		Credentials: r.mounted, Log: log, Address: r.address, FreePorts: true, Admin: r.admin,
 		Dialer: dial.New(dial.Options{
 			AllowLoopback: true, Resolve: resolve, ClusterDomain: dial.ClusterDomain("/etc/resolv.conf"),
 		}),
@@ -245,7 +245,7 @@ func (r *runner) reload() {
 	if r.report(m) {
 		return
 	}
-	r.secrets.swap(m.secrets)
+	r.mounted.swap(m.mounted)
 	r.proxy.ReloadCredentials([]string{"."})
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -32,7 +32,7 @@ func (r *reader) secret(f Fault, object map[string]any) {
 		return
 	}
 	for key, value := range data {
-		r.out.secrets[f.Namespace+"/"+f.Name+"/"+key] = value
+		r.out.mounted[f.Namespace+"/"+f.Name+"/"+key] = value
 	}
 }
 

@@ -192,7 +192,8 @@ func TestM7WhatStopsFittingKeepsTheLastGood(t *testing.T) {
 	}
 	for g, key := range map[creds.Source]string{pair: "tls.key", ca: "ca.crt"} {
 		if p := g.Problem(); p == nil || !p.Stale || !slices.Equal(p.Keys, []string{key}) || p.Message == "" {
-			t.Errorf("problem of %s is %+v", g.Secret(), p)
+			_, name := g.Object()
+			t.Errorf("problem of %s is %+v", name, p)
 		}
 	}
 	secrets.Mount("shop", "pair", two)

@@ -3,16 +3,18 @@ package creds
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// Source is a Secret as one of its readers sees it: what is wrong with it, whatever is made
-// of it.
+// Source is a Secret or a ConfigMap as one of its readers sees it: what is wrong with it,
+// whatever is made of it.
 type Source interface {
-	// Secret is the Secret's name.
-	Secret() string
-	// Problem is what is wrong with the Secret now, or nil.
+	// Object is its kind and name.
+	Object() (kind routeconfig.Kind, name string)
+	// Problem is what is wrong with it now, or nil.
 	Problem() *Problem
-	// at is the Secret's folder in the tree.
+	// at is its folder in the tree.
 	at() string
 	reload(o *Options) (settled bool)
 }
@@ -22,10 +24,10 @@ type Source interface {
 // of a changed Secret the last good one stays, and Problem says so. It is safe for
 // concurrent use.
 type Derived[T any] struct {
-	secret, dir string
-	kind        kind[T]
-	current     atomic.Pointer[made[T]]
-	problem     atomic.Pointer[Problem]
+	name, dir string
+	kind      kind[T]
+	current   atomic.Pointer[made[T]]
+	problem   atomic.Pointer[Problem]
 }
 
 // made is what was made of a snapshot. It is immutable.
@@ -36,7 +38,9 @@ type made[T any] struct {
 
 // kind says what of a Secret is read and what is made of it.
 type kind[T any] struct {
-	// name tells kinds apart: those of one name on one Secret are one.
+	// of is Secret, where nothing else is said.
+	of routeconfig.Kind
+	// name tells kinds apart: those of one name on one object are one.
 	name string
 	// take reads the keys, or says which of the values of before stay.
 	take func(files *folder, old *Snapshot) (*Snapshot, *Problem)
@@ -69,8 +73,8 @@ func (d *Derived[T]) Get() (T, error) {
 	return none, d.fault()
 }
 
-// Secret implements Source.
-func (d *Derived[T]) Secret() string { return d.secret }
+// Object implements Source.
+func (d *Derived[T]) Object() (kind routeconfig.Kind, name string) { return d.kind.of, d.name }
 
 // Problem implements Source.
 func (d *Derived[T]) Problem() *Problem { return d.problem.Load() }
@@ -103,7 +107,7 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 	if from == nil {
 		return nil, problem
 	}
-	from.restrict(files, o)
+	d.restrict(from, files, o)
 	fresh, err := d.make(old, from)
 	if err == nil {
 		return fresh, problem
@@ -113,9 +117,16 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 		return nil, problem
 	}
 	kept := old.from.kept()
-	kept.restrict(files, o)      // whoever may get the last good one is said by the Secret as it is
+	d.restrict(kept, files, o)   // whoever may get the last good one is said by the Secret as it is
 	fresh, _ = d.make(old, kept) // of values of which it could be made before
 	return fresh, problem
+}
+
+// restrict reads who may get the values; whoever can be named may get a ConfigMap's.
+func (d *Derived[T]) restrict(s *Snapshot, files *folder, o *Options) {
+	if d.kind.of == routeconfig.KindSecret {
+		s.restrict(files, o)
+	}
 }
 
 // make is what there was where the snapshot says the same.

@@ -21,20 +21,20 @@ func (f *Fault) Error() string { return f.Text }
 // Unwrap returns the kind.
 func (f *Fault) Unwrap() error { return f.Kind }
 
-// fault says what is wrong with a Secret of which nothing can be used.
+// fault says what is wrong with an object of which nothing can be used.
 func (d *Derived[T]) fault() *Fault {
 	p := d.problem.Load()
 	switch {
 	case p == nil || len(p.Keys) == 0 && p.Message == "":
-		return &Fault{fmt.Sprintf("Secret %q is missing or empty", d.secret), ErrMissing}
+		return &Fault{fmt.Sprintf("%s %q is missing or empty", d.kind.of, d.name), ErrMissing}
 	case p.Message != "":
-		return &Fault{fmt.Sprintf("Secret %q: %s", d.secret, p.Message), ErrUnfit}
+		return &Fault{fmt.Sprintf("%s %q: %s", d.kind.of, d.name, p.Message), ErrUnfit}
 	}
 	quoted := make([]string, len(p.Keys))
 	for i, key := range p.Keys {
 		quoted[i] = fmt.Sprintf("%q", key)
 	}
-	return &Fault{fmt.Sprintf("Secret %q lacks the key %s", d.secret, strings.Join(quoted, " and ")), ErrMissing}
+	return &Fault{fmt.Sprintf("%s %q lacks the key %s", d.kind.of, d.name, strings.Join(quoted, " and ")), ErrMissing}
 }
 
 // Forbids returns why the values of a snapshot may not be sent to an authority, or nil
@@ -44,5 +44,5 @@ func (d *Derived[T]) Forbids(s *Snapshot, host, port string) *Fault {
 	if why == "" {
 		return nil
 	}
-	return &Fault{fmt.Sprintf("Secret %q: %s", d.secret, why), ErrUnfit}
+	return &Fault{fmt.Sprintf("%s %q: %s", d.kind.of, d.name, why), ErrUnfit}
 }

@@ -67,8 +67,12 @@ func (s *Store) Callers(namespace, secret string) *Derived[*Callers] {
 	return derive(s, namespace, secret, kind[*Callers]{name: "callers", take: checked, make: newCallers})
 }
 
-// Source returns the handle on what a route makes of a Secret.
+// Source returns the handle on what a route makes of a Secret, or on the text in a
+// ConfigMap.
 func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
+	if r.Kind == routeconfig.KindConfigMap {
+		return textOf(s, namespace, r)
+	}
 	switch r.Use {
 	case routeconfig.UseAuthorities:
 		return s.Authorities(namespace, r.Name)

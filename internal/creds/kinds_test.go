@@ -194,8 +194,9 @@ func (k kindTrial) run(t *testing.T) {
 		gone = ""
 	}
 	become("none any more", map[string]string{}, gone, true)
-	if p := d.Problem(); p.Keys != nil || p.Message != "" || d.Secret() != "s" {
-		t.Errorf("none any more: the problem of %s is %+v, want the Secret as a whole", d.Secret(), p)
+	kind, name := d.Object()
+	if p := d.Problem(); p.Keys != nil || p.Message != "" || name != "s" || kind != routeconfig.KindSecret {
+		t.Errorf("none any more: the problem of %s is %+v, want the Secret as a whole", name, p)
 	}
 	become("the first again", k.good, k.tells, false)
 	if k.open(store).Source != d.Source {

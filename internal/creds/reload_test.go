@@ -49,7 +49,8 @@ func TestL7OnlyChangedSecretsAreRead(t *testing.T) {
 			want = "new"
 		}
 		if err != nil || s.Value("k").Reveal() != want {
-			t.Errorf("%s is %q (%v), want %q", g.Secret(), s.Value("k").Reveal(), err, want)
+			_, name := g.Object()
+			t.Errorf("%s is %q (%v), want %q", name, s.Value("k").Reveal(), err, want)
 		}
 	}
 	for _, row := range []struct {

@@ -6,11 +6,14 @@ import (
 	"maps"
 	"strings"
 	"sync"
+
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // Options are those of a Store.
 type Options struct {
-	// Tree holds the Secrets as they are mounted into a Pod, NAMESPACE/SECRET/KEY.
+	// Tree holds Secrets and ConfigMaps as they are mounted into a Pod, NAMESPACE/FOLDER/KEY:
+	// see routeconfig.Reference.Folder.
 	Tree fs.FS
 	// RequireAllowedHosts lets Secrets that do not say where they may be sent be sent
 	// nowhere.
@@ -21,7 +24,7 @@ type Options struct {
 	NamesByRoute bool
 }
 
-// Store reads Secrets from a tree of files. It is safe for concurrent use.
+// Store reads Secrets and ConfigMaps from a tree of files. It is safe for concurrent use.
 //
 // It returns one handle for equal arguments, so that last good values outlive a reload
 // of the document.
@@ -30,7 +33,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	sources map[string]Source
-	// folders are the sources of each NAMESPACE/SECRET.
+	// folders are the sources of each NAMESPACE/FOLDER.
 	folders map[string][]Source
 }
 
@@ -39,24 +42,24 @@ func NewStore(o Options) *Store {
 	return &Store{options: o, sources: map[string]Source{}, folders: map[string][]Source{}}
 }
 
-// derive returns the handle on what is made of a Secret, which is read at once where nobody
-// has one yet.
-func derive[T any](s *Store, namespace, secret string, k kind[T]) *Derived[T] {
-	dir := namespace + "/" + secret
+// derive returns the handle on what is made of an object, which is read at once where
+// nobody has one yet.
+func derive[T any](s *Store, namespace, name string, k kind[T]) *Derived[T] {
+	dir := namespace + "/" + (&routeconfig.Reference{Kind: k.of, Name: name}).Folder()
 	id := dir + "/" + k.name
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.sources[id].(*Derived[T]); ok {
 		return known
 	}
-	d := &Derived[T]{secret: secret, dir: dir, kind: k}
+	d := &Derived[T]{name: name, dir: dir, kind: k}
 	s.sources[id] = d
 	s.folders[dir] = append(s.folders[dir], d)
 	d.reload(&s.options)
 	return d
 }
 
-// Reload reads again what may have changed: paths within the tree, of which NAMESPACE/SECRET
+// Reload reads again what may have changed: paths within the tree, of which NAMESPACE/FOLDER
 // counts; a shorter one stands for everything below it, "." for all. It returns false where
 // a file has changed so lately that it may still be being written; the caller reloads the
 // same once more then.

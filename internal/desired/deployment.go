@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1api "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 const (
@@ -138,25 +140,31 @@ func serviceType(t v1alpha1.ServiceType) corev1api.ServiceType {
 	return corev1api.ServiceType(t)
 }
 
-// volumeName is made of a hash: a Secret's name may be longer than a volume's.
-func volumeName(secret string) string {
+// volumeName is made of a hash: an object's name may be longer than a volume's.
+func volumeName(kind routeconfig.Kind, name string) string {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(secret))
-	return fmt.Sprintf("secret-%016x", h.Sum64())
+	_, _ = h.Write([]byte(name))
+	return fmt.Sprintf("%s-%016x", strings.ToLower(kind.String()), h.Sum64())
 }
 
-// volumes mounts Secrets as optional ones: a missing Secret must not keep a proxy
-// from starting, but show as a missing credential of its backend.
+// volumes mounts Secrets and ConfigMaps as optional ones: a missing one must not keep a
+// proxy from starting, but show as what its backend, or the route, lacks.
 func volumes(in Input) []*corev1.VolumeApplyConfiguration {
 	list := []*corev1.VolumeApplyConfiguration{
 		corev1.Volume().WithName("document").
 			WithConfigMap(corev1.ConfigMapVolumeSource().WithName(Name(in.Route))),
 	}
 	for _, secret := range in.Compiled.Secrets() {
-		list = append(list, corev1.Volume().WithName(volumeName(secret)).
+		list = append(list, corev1.Volume().WithName(volumeName(routeconfig.KindSecret, secret)).
 			WithProjected(corev1.ProjectedVolumeSource().WithDefaultMode(secretMode(in)).
 				WithSources(corev1.VolumeProjection().
 					WithSecret(corev1.SecretProjection().WithName(secret).WithOptional(true)))))
+	}
+	for _, name := range in.Compiled.ConfigMaps() {
+		list = append(list, corev1.Volume().WithName(volumeName(routeconfig.KindConfigMap, name)).
+			WithProjected(corev1.ProjectedVolumeSource().WithDefaultMode(secretMode(in)).
+				WithSources(corev1.VolumeProjection().
+					WithConfigMap(corev1.ConfigMapProjection().WithName(name).WithOptional(true)))))
 	}
 	return list
 }
@@ -165,9 +173,15 @@ func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
 	list := []*corev1.VolumeMountApplyConfiguration{
 		corev1.VolumeMount().WithName("document").WithMountPath(documentFolder).WithReadOnly(true),
 	}
-	for _, secret := range in.Compiled.Secrets() {
-		list = append(list, corev1.VolumeMount().WithName(volumeName(secret)).
-			WithMountPath(credentialsFolder+"/"+in.Route.Namespace+"/"+secret).WithReadOnly(true))
+	list = append(list, mountsOf(in, routeconfig.KindSecret, in.Compiled.Secrets())...)
+	return append(list, mountsOf(in, routeconfig.KindConfigMap, in.Compiled.ConfigMaps())...)
+}
+
+func mountsOf(in Input, kind routeconfig.Kind, names []string) (list []*corev1.VolumeMountApplyConfiguration) {
+	for _, name := range names {
+		reference := routeconfig.Reference{Kind: kind, Name: name}
+		list = append(list, corev1.VolumeMount().WithName(volumeName(kind, name)).
+			WithMountPath(credentialsFolder+"/"+in.Route.Namespace+"/"+reference.Folder()).WithReadOnly(true))
 	}
 	return list
 }

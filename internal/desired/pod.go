@@ -21,7 +21,7 @@ func podSecurity(in Input) *corev1.PodSecurityContextApplyConfiguration {
 	return c.WithRunAsUser(user).WithRunAsGroup(user).WithFSGroup(user)
 }
 
-// secretMode lets the proxy read mounted Secrets: by its group, or, where no group of ours
+// secretMode lets the proxy read mounted Secrets and ConfigMaps: by its group, or, where no group of ours
 // is set, by everybody in the container, which is the proxy alone.
 func secretMode(in Input) int32 {
 	if in.Options.OmitUser {

@@ -143,8 +143,8 @@ func (r *route) report(now time.Time) stats.RouteReport {
 	return report
 }
 
-// missing lists the keys of Secrets that cannot be used now, and those that say that the
-// Secret may not be sent to its backend.
+// missing lists the keys of Secrets and ConfigMaps that cannot be used now, and those that
+// say that a Secret may not be sent to its backend.
 func (r *route) missing(now time.Time) []stats.MissingKey {
 	var list []stats.MissingKey
 	for _, d := range r.reads {
@@ -157,10 +157,15 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 			keys = []string{""}
 		}
 		for _, key := range keys {
-			list = append(list, stats.MissingKey{
-				Secret: d.Secret(), Key: key, Backend: d.backend, Message: problem.Message,
-				Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
-			})
+			m := stats.MissingKey{
+				Key: key, Backend: d.backend, Message: problem.Message, Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
+			}
+			if kind, name := d.Object(); kind == routeconfig.KindConfigMap {
+				m.ConfigMap = name
+			} else {
+				m.Secret = name
+			}
+			list = append(list, m)
 		}
 	}
 	for _, b := range r.backends {

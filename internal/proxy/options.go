@@ -15,7 +15,7 @@ import (
 
 // Options are those of a Proxy. Credentials, Dialer and Log are required.
 type Options struct {
-	// Credentials is the tree of mounted Secrets, NAMESPACE/SECRET/KEY.
+	// Credentials is the tree of mounted Secrets and ConfigMaps: see creds.Options.Tree.
 	Credentials fs.FS
 	// Dialer connects to backends and token endpoints.
 	Dialer *dial.Dialer
@@ -41,8 +41,8 @@ type Options struct {
 	// NamesByRoute is set where a route's author decides where names lead: what Secrets
 	// say of names is then worth nothing, and of addresses holds.
 	NamesByRoute bool
-	// RequireMounts refuses documents that read a Secret without a folder. An
-	// absent Secret has one, since it is mounted as optional: without it this is a
+	// RequireMounts refuses documents that read a Secret or a ConfigMap without a folder. An
+	// absent one has one, since it is mounted as optional: without it this is a
 	// Pod of an older template, which goes on as it was until it is replaced.
 	RequireMounts bool
 	// DrainDelay is how long calls are still accepted after the stop was asked for,

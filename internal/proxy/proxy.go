@@ -127,9 +127,9 @@ func (p *Proxy) mounted(document *routeconfig.Document) error {
 	}
 	for i := range document.Routes {
 		r := &document.Routes[i]
-		for _, secret := range r.Secrets() {
-			if _, err := fs.Stat(p.options.Credentials, r.Namespace+"/"+secret); err != nil {
-				return fmt.Errorf("load document: secret %q is not mounted into this pod", secret)
+		for _, reference := range r.References() {
+			if _, err := fs.Stat(p.options.Credentials, r.Namespace+"/"+reference.Folder()); err != nil {
+				return fmt.Errorf("load document: %s %q is not mounted into this pod", reference.Kind, reference.Name)
 			}
 		}
 	}

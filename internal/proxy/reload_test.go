@@ -116,7 +116,7 @@ func TestUnmountedSecretKeepsTheLastGoodDocument(t *testing.T) {
 			b.Credential = &routeconfig.Credential{Type: routeconfig.CredentialBearer, Secret: secret}
 		}))))
 	}
-	if err := p.Proxy.Load(with("later")); err == nil || !strings.Contains(err.Error(), `secret "later" is not mounted`) {
+	if err := p.Proxy.Load(with("later")); err == nil || !strings.Contains(err.Error(), `Secret "later" is not mounted`) {
 		t.Errorf("error is %v", err)
 	}
 	if r := p.Do("POST", "orders", "/", "{}"); r.Status != 200 {

@@ -28,9 +28,9 @@ type Target struct {
 type Want struct {
 	// Document is the hash of the route's document.
 	Document string
-	// Backends and Secrets are the names in the route's spec: a proxy may speak of no
-	// others. Where they are nil it may speak of any that are well-formed.
-	Backends, Secrets []string
+	// Backends, Secrets and ConfigMaps are the names in the route's spec: a proxy may speak
+	// of no others. Where they are nil it may speak of any that are well-formed.
+	Backends, Secrets, ConfigMaps []string
 }
 
 // Fetcher asks a proxy. It fails with a stats.VersionError where that answers in a version
@@ -69,7 +69,10 @@ func New(fetcher Fetcher, every time.Duration, moved func(types.NamespacedName))
 // proxies in common: each is asked once for all of them, and its report is divided.
 func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 	slices.SortFunc(targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
-	bounds := stats.RouteBounds{Namespace: route.Namespace, Name: route.Name, Backends: among(want.Backends), Secrets: among(want.Secrets)}
+	bounds := stats.RouteBounds{
+		Namespace: route.Namespace, Name: route.Name,
+		Backends: among(want.Backends), Secrets: among(want.Secrets), ConfigMaps: among(want.ConfigMaps),
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w, ok := p.routes[route]

@@ -139,21 +139,42 @@ func resolvedRefs(in Input) verdict {
 		lines = append(lines, missing(m))
 	}
 	if len(lines) == 0 {
-		return yes(v1alpha1.ReasonResolvedRefs, "The proxies hold every Secret that the spec names")
+		return yes(v1alpha1.ReasonResolvedRefs, "The proxies hold every Secret and ConfigMap that the spec names")
 	}
-	if !slices.ContainsFunc(in.Seen.Sum.Missing, func(m stats.MissingKey) bool { return m.Message == "" }) {
-		return no(v1alpha1.ReasonSecretUnusable, joined(lines, "; "))
+	return no(lacking(in.Seen.Sum.Missing), joined(lines, "; "))
+}
+
+// lacking is the reason that hurts most: what is missing comes before what cannot be used,
+// and Secrets before ConfigMaps, of which the last good one may still be in use.
+func lacking(list []stats.MissingKey) string {
+	reason := v1alpha1.ReasonConfigMapUnusable
+	for i := range list {
+		switch m := &list[i]; {
+		case m.ConfigMap == "" && m.Message == "":
+			return v1alpha1.ReasonSecretMissing
+		case m.Message == "":
+			reason = v1alpha1.ReasonConfigMapMissing
+		case m.ConfigMap == "" && reason != v1alpha1.ReasonConfigMapMissing:
+			reason = v1alpha1.ReasonSecretUnusable
+		}
 	}
-	return no(v1alpha1.ReasonSecretMissing, joined(lines, "; "))
+	return reason
 }
 
 func missing(m stats.MissingKey) string {
-	line := fmt.Sprintf("Secret %q is missing or empty", m.Secret)
+	object := fmt.Sprintf("Secret %q", m.Secret)
+	if m.ConfigMap != "" {
+		object = fmt.Sprintf("ConfigMap %q", m.ConfigMap)
+	}
+	line := object + " is missing or empty"
 	if m.Key != "" {
-		line = fmt.Sprintf("Secret %q lacks the key %q", m.Secret, m.Key)
+		line = fmt.Sprintf("%s lacks the key %q", object, m.Key)
 	}
 	if m.Message != "" {
-		line = fmt.Sprintf("Secret %q: %s", m.Secret, m.Message)
+		line = object + ": " + m.Message
+	}
+	if m.ConfigMap != "" && m.Stale {
+		line += "; what was there before stays in use"
 	}
 	if m.Backend != "" {
 		line += fmt.Sprintf(" for backend %q", m.Backend)

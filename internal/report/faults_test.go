@@ -36,6 +36,29 @@ func TestR12WhatIsWrongWithASecret(t *testing.T) {
 	}
 }
 
+// A ConfigMap that is missing, or broken, is told like a Secret, and no backend is ill for
+// it. What hurts most is the reason.
+func TestWhatIsWrongWithAConfigMap(t *testing.T) {
+	t.Parallel()
+	gone, broken := stats.MissingKey{ConfigMap: "c", Key: "k"}, stats.MissingKey{ConfigMap: "c", Key: "k", Message: "no schema", Stale: true}
+	bad, lost := stats.MissingKey{Secret: "s", Message: "unfit"}, stats.MissingKey{Secret: "s"}
+	for want, missing := range map[string][]stats.MissingKey{
+		`False ConfigMapMissing: ConfigMap "c" is missing or empty`:                                      {{ConfigMap: "c"}},
+		`False ConfigMapMissing: ConfigMap "c" lacks the key "k"`:                                        {gone, broken, bad},
+		`False ConfigMapUnusable: ConfigMap "c": no schema; what was there before stays in use`:          {broken},
+		`False SecretUnusable: ConfigMap "c": no schema; what was there before stays in use; Secret "s"`: {broken, bad},
+		`False SecretMissing: ConfigMap "c" lacks the key "k"; Secret "s" is missing or empty`:           {gone, lost},
+	} {
+		status := report.Status(input(func(in *report.Input) { in.Seen.Sum.Missing = missing }))
+		if got := told(status, "ResolvedRefs"); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if status.Backends[0].State == v1alpha1.BackendMissingCredential {
+			t.Errorf("%s: the backend lacks a credential", want)
+		}
+	}
+}
+
 // N2: why there was no credential is the message of the last failure.
 func TestN2LastFailureSaysWhy(t *testing.T) {
 	t.Parallel()

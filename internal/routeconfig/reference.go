@@ -1,9 +1,10 @@
 package routeconfig
 
-import "slices"
-
-// Reference is a Secret that a route reads, and the field of its spec that says so.
+// Reference is a Secret or a ConfigMap that a route reads, and the field of its spec that
+// says so.
 type Reference struct {
+	// Kind says which of the two it is.
+	Kind Kind
 	// Field is the path of the field. Items of lists are told by their names.
 	Field string
 	// Name is that of the Secret, in the route's namespace.
@@ -16,7 +17,7 @@ type Reference struct {
 	Backend string
 }
 
-// Use is what is made of a Secret.
+// Use is what is made of a Secret or a ConfigMap.
 type Use string
 
 // What Secrets are used for. A credential is a pair, or what stands in a field or in the
@@ -31,7 +32,7 @@ const (
 	UseQuery       Use = "query"
 )
 
-// References are all Secrets that the route reads, always in the same order. What proxies
+// References are all Secrets and ConfigMaps that the route reads, always in the same order. What proxies
 // mount, what a document may name, what a plan depends on and what can be missing follow
 // from this list alone: a new field of the spec is a new line here.
 func (r *Route) References() []Reference {
@@ -70,16 +71,6 @@ func (l *references) optional(r Reference) {
 }
 
 func keysOfPair() []string { return []string{"tls.crt", "tls.key"} }
-
-// Secrets returns the names of the Secrets that the route reads, sorted.
-func (r *Route) Secrets() []string {
-	var names []string
-	for _, reference := range r.References() {
-		names = append(names, reference.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
 
 // Reference is the Secret of the credential, whatever it is for.
 func (c *Credential) Reference() Reference {

@@ -45,7 +45,7 @@ func (r *Route) validate() error {
 		r.validateReceivers(),
 	}
 	for _, reference := range r.References() {
-		errs = append(errs, fileName(reference.Field, reference.Name))
+		errs = append(errs, reference.plain())
 	}
 	for i := range r.RateLimits {
 		errs = append(errs, r.RateLimits[i].validate())

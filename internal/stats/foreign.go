@@ -47,9 +47,9 @@ type Bounds []RouteBounds
 type RouteBounds struct {
 	// Namespace and Name are the route's.
 	Namespace, Name string
-	// Backends and Secrets are the names that the route's spec knows. Where they are nil
-	// nobody has told them: any well-formed ones, as many as a spec may have.
-	Backends, Secrets map[string]bool
+	// Backends, Secrets and ConfigMaps are the names that the route's spec knows. Where they
+	// are nil nobody has told them: any well-formed ones, as many as a spec may have.
+	Backends, Secrets, ConfigMaps map[string]bool
 }
 
 // backends is how many the route has, at most.
@@ -134,9 +134,9 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {
 		m := &r.Missing[i]
-		if known(b.Secrets, m.Secret) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
+		if b.names(m) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
 			missing.add(MissingKey{
-				Secret: m.Secret, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
+				Secret: m.Secret, ConfigMap: m.ConfigMap, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
 			})
 		}
 	}
@@ -166,7 +166,7 @@ func known(names map[string]bool, name string) bool {
 	})
 }
 
-// ofSecret reports whether a Secret can have the key; none means all of the Secret.
+// ofSecret reports whether a Secret or a ConfigMap can have the key; none means all of it.
 func ofSecret(key string) bool {
 	return len(key) <= maxKey && !strings.ContainsFunc(key, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)

@@ -30,4 +30,14 @@ func (m *missingKeys) add(key MissingKey) bool {
 	return true
 }
 
-func textOf(key *MissingKey) int { return len(key.Secret) + len(key.Key) + len(key.Backend) }
+func textOf(key *MissingKey) int {
+	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend)
+}
+
+// names reports whether the key is of one object, and of one that the route's spec names.
+func (b *RouteBounds) names(m *MissingKey) bool {
+	if m.ConfigMap != "" {
+		return m.Secret == "" && known(b.ConfigMaps, m.ConfigMap)
+	}
+	return known(b.Secrets, m.Secret)
+}

@@ -45,12 +45,14 @@ type RouteReport struct {
 	Backends []BackendReport        `json:"backends"`
 }
 
-// MissingKey is a key of a Secret that the route needs and the proxy lacks.
-// Backend is empty where the route itself needs it, for its callers.
+// MissingKey is a key of a Secret or of a ConfigMap that the route needs and the proxy
+// lacks: one of the two is named. Backend is empty where the route itself needs it, for
+// all calls.
 type MissingKey struct {
-	Secret  string `json:"secret"`
-	Key     string `json:"key"`
-	Backend string `json:"backend,omitempty"`
+	Secret    string `json:"secret,omitempty"`
+	ConfigMap string `json:"configMap,omitempty"`
+	Key       string `json:"key"`
+	Backend   string `json:"backend,omitempty"`
 	// Stale is true where the proxy goes on with the value that it had. Seconds is for
 	// how long the key has been missing.
 	Stale   bool  `json:"stale,omitempty"`
