@@ -1,7 +1,5 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/api/resource"
-
 // Listener says which calls a route takes, and where.
 type Listener struct {
 	// port is the port of the route's Service, 1 to 65535. Default: 8080. With
@@ -199,35 +197,4 @@ type RateLimitKey struct {
 	// one bucket.
 	// +optional
 	Header HeaderName `json:"header,omitempty"`
-}
-
-// Validation says which calls are well formed.
-type Validation struct {
-	// maxBodySize is the largest body taken, in bytes, up to 64Mi; a larger one is
-	// answered 413. Default: 1Mi.
-	// +optional
-	// +kubebuilder:default="1Mi"
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 && quantity(self).compareTo(quantity('64Mi')) <= 0",message="validation.maxBodySize must be between 0 and 64Mi, such as 512Ki; numbers without unit are bytes, in quotes"
-	// +kubebuilder:validation:XValidation:rule="!isQuantity(self) || !quantity(self).isGreaterThan(quantity('0')) || quantity(self).isGreaterThan(quantity('64Mi')) || [quantity(self).asApproximateFloat()].all(b, b - double(int(b + 0.0000005)) < 0.0000005)",message="validation.maxBodySize must be a whole number of bytes, and m is a thousandth: 10m is 0.01 bytes; write 10Mi"
-	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
-
-	// bodyTimeout is the time in which the body must arrive, else the call is
-	// answered 408. 1ms to 10m. Default: 30s.
-	// +optional
-	// +kubebuilder:default="30s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('10m')",message="validation.bodyTimeout must be between 1ms and 10m"
-	BodyTimeout Duration `json:"bodyTimeout,omitempty"`
-
-	// contentTypes are the media types that a body may have, without parameters;
-	// another one is answered 415. Default: any. At most 16.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:items:MaxLength=127
-	// +kubebuilder:validation:XValidation:rule="self.all(t, t.matches('^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$'))",message="validation.contentTypes must be media types such as application/json, without parameters"
-	ContentTypes []string `json:"contentTypes,omitempty"`
 }

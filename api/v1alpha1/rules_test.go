@@ -331,9 +331,8 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 	t.Parallel()
 	var rows []row
 	for field, spec := range map[string]string{
-		"authentication.jwt":    "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
-		"validation.jsonSchema": "validation: {jsonSchema: {}}\n" + one,
-		"validation.rules":      "validation: {rules: []}\n" + one,
+		"authentication.jwt": "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
+		"validation.rules":   "validation: {rules: []}\n" + one,
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}

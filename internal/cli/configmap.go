@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"fmt"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -37,4 +39,31 @@ func (r *reader) configMap(f Fault, object map[string]any) {
 	for key, value := range data {
 		r.out.mounted[f.Namespace+"/"+folder+"/"+key] = value
 	}
+}
+
+// judgeMounted judges what routes read of the ConfigMaps that are here.
+func (r *reader) judgeMounted() {
+	for i := range r.out.routes {
+		route := &r.out.routes[i]
+		for _, reference := range route.References() {
+			if reference.Use != routeconfig.UseJSONSchema || !r.here("ConfigMap", route.Namespace, reference.Name) {
+				continue
+			}
+			f, key := r.heads[i], reference.Keys[0]
+			f.Field = reference.Field
+			text, ok := r.out.mounted[route.Namespace+"/"+reference.Folder()+"/"+key]
+			if _, err := judge.Compile(string(text)); !ok {
+				f.Message = fmt.Sprintf("ConfigMap %q lacks the key %q", reference.Name, key)
+				r.fault(f)
+			} else if err != nil {
+				f.Message = fmt.Sprintf("ConfigMap %q: key %q: %v", reference.Name, key, err)
+				r.fault(f)
+			}
+		}
+	}
+}
+
+// here reports whether an object is among the manifests.
+func (r *reader) here(kind, namespace, name string) bool {
+	return r.seen[kind+" "+namespace+"/"+name] != ""
 }

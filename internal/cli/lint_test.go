@@ -57,11 +57,19 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 		"no YAML":          {"a: b: c", "f.yaml: not YAML or JSON: "},
 		"no kind":          {"a: b", "f.yaml: an object has no kind"},
 		"a broken Secret":  {good + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {k: '%%'}\n", "f.yaml: Secret default/s: not a Secret"},
-		"a long name":      {edit("name: orders", "name: "+strings.Repeat("o", 51)), "metadata.name must be at most 50"},
-		"nothing":          {"", "no FanoutRoute found"},
-		"JSON":             {`{"apiVersion":"fanout.dev/v1alpha1","kind":"FanoutRoute","metadata":{"name":"a"},"spec":{"backends":[]}}`, "f.yaml: FanoutRoute default/a: spec.backends: "},
-		"a list":           {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: fanout.dev/v1alpha1, kind: FanoutRoute, metadata: {name: a}, spec: {}}", "f.yaml: FanoutRoute default/a: spec.backends: "},
-		"other kinds":      {"apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---" + good, "1 routes, no faults\n"},
+		"a schema": {edit("spec:", "spec:\n  validation: {jsonSchema: {inline: \"{\\n  'type': 1}\"}}"),
+			"f.yaml: FanoutRoute shop/orders: spec.validation.jsonSchema.inline: Invalid value: line 2, column 3: it is no JSON"},
+		"a schema in a ConfigMap": {schemaIn(edit, `{"type": "object"}`, "schema.json"), "1 routes, no faults\n"},
+		"a broken ConfigMap": {schemaIn(edit, `{"type": "objekt"}`, "schema.json"),
+			`f.yaml: FanoutRoute shop/orders: spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas": key "schema.json": line 1, column 10: "/type" is no schema: `},
+		"a ConfigMap without the key": {schemaIn(edit, "true", "other.json"), `spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas" lacks the key "schema.json"`},
+		"a ConfigMap that is none":    {good + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {k: {a: b}}\n", "f.yaml: ConfigMap default/s: "},
+		"a key that stands twice":     {good + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {k: a}\nbinaryData: {k: YQ==}\n", "f.yaml: ConfigMap default/s: data[k]: "},
+		"a long name":                 {edit("name: orders", "name: "+strings.Repeat("o", 51)), "metadata.name must be at most 50"},
+		"nothing":                     {"", "no FanoutRoute found"},
+		"JSON":                        {`{"apiVersion":"fanout.dev/v1alpha1","kind":"FanoutRoute","metadata":{"name":"a"},"spec":{"backends":[]}}`, "f.yaml: FanoutRoute default/a: spec.backends: "},
+		"a list":                      {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: fanout.dev/v1alpha1, kind: FanoutRoute, metadata: {name: a}, spec: {}}", "f.yaml: FanoutRoute default/a: spec.backends: "},
+		"other kinds":                 {"apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---" + good, "1 routes, no faults\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +82,12 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// schemaIn is the route with a schema in a ConfigMap, which is there, too.
+func schemaIn(edit func(from, to string) string, schema, key string) string {
+	return edit("spec:", "spec:\n  validation: {jsonSchema: {configMapKeyRef: {name: schemas, key: schema.json}}}") +
+		"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: schemas, namespace: shop}\ndata:\n  " + key + ": '" + schema + "'\n"
 }
 
 func TestLintAsJSONAndFromStandardInput(t *testing.T) {

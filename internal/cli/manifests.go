@@ -73,6 +73,7 @@ type reader struct {
 	out     *manifests
 	seen    map[string]string // kind and name to file
 	named   int               // objects that a name was made for
+	heads   []Fault           // of out.routes, by index
 }
 
 // readManifests reads files, folders (all of their YAML and JSON, in the order of
@@ -83,6 +84,7 @@ func readManifests(s *schema.Schema, o compile.Options, stdin io.Reader, paths [
 	for _, path := range paths {
 		r.path(path)
 	}
+	r.judgeMounted()
 	if len(r.out.routes) == 0 && len(r.out.faults) == 0 {
 		r.fault(Fault{File: strings.Join(paths, " "), Message: "no FanoutRoute found"})
 	}
@@ -273,7 +275,7 @@ func (r *reader) route(f Fault, object map[string]any) {
 		r.refuse(f, errs)
 		return
 	}
-	r.out.routes = append(r.out.routes, *compiled)
+	r.out.routes, r.heads = append(r.out.routes, *compiled), append(r.heads, f)
 	for _, remark := range compile.Remarks(route, compiled) {
 		f.Message = remark.Reason + ": " + remark.Message
 		r.out.warnings = append(r.out.warnings, f)

@@ -9,6 +9,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
@@ -278,5 +279,22 @@ func TestQ9FractionsOfAByte(t *testing.T) {
 		if row.at == "" && len(errs) > 0 || row.at != "" && (len(errs) != 1 || errs[0].Field != row.at || !strings.Contains(errs[0].Detail, row.words)) {
 			t.Errorf("%s: %v, want %q of %q", row.size, errs, row.words, row.at)
 		}
+	}
+}
+
+// What is wrong with a schema stands at its field, by line and column, and none of it is
+// repeated; it is no part of what expressions may have together.
+func TestSchemasAreCompiled(t *testing.T) {
+	t.Parallel()
+	with := func(schema string) field.ErrorList {
+		_, errs := compile.Route(route(func(r *v1alpha1.FanoutRoute) { r.Spec.Validation.JSONSchema = &v1alpha1.JSONSchema{Inline: schema} }), compile.Options{})
+		return errs
+	}
+	if errs := with(`{"description": "` + strings.Repeat("x", compile.MaxExpressions) + `"}`); len(errs) > 0 {
+		t.Error(errs)
+	}
+	errs := with("{\n  \"type\": \"canary\"}")
+	if len(errs) != 1 || errs[0].Field != "spec.validation.jsonSchema.inline" || !strings.HasPrefix(errs[0].ErrorBody(), `Invalid value: line 2, column 11: "/type" is no schema: `) {
+		t.Errorf("got %v", errs)
 	}
 }

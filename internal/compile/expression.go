@@ -14,11 +14,13 @@ import (
 // greatest length takes up to half a second to compile, and so a route a few.
 const MaxExpressions = 32_768
 
-// Expression is one of a route's, and where it stands.
+// Expression is one of a route's, and where it stands. A JSON Schema is taken for one,
+// since it takes time to compile, too.
 type Expression struct {
 	Path   *field.Path
 	Source string
 	Want   expression.Want
+	Schema bool
 }
 
 // Checker compiles an expression as the proxy will. It returns what is wrong with it, nil
@@ -32,6 +34,9 @@ func NewChecker() (Checker, error) {
 		return nil, fmt.Errorf("set up compiler: %w", err)
 	}
 	return func(e Expression) *field.Error {
+		if e.Schema {
+			return checkSchema(&e)
+		}
 		if _, err := c.Compile(e.Source, e.Want); err != nil {
 			return field.Invalid(e.Path, e.Source, err.Error())
 		}
@@ -42,7 +47,7 @@ func NewChecker() (Checker, error) {
 // expression gathers one.
 func (c *compiler) expression(path *field.Path, source v1alpha1.Expression, want expression.Want) string {
 	if source != "" {
-		c.expressions = append(c.expressions, Expression{path, string(source), want})
+		c.expressions = append(c.expressions, Expression{Path: path, Source: string(source), Want: want})
 	}
 	return string(source)
 }
@@ -51,6 +56,9 @@ func (c *compiler) expression(path *field.Path, source v1alpha1.Expression, want
 func (c *compiler) sumExpressions() {
 	total, longest, length := 0, (*field.Path)(nil), 0
 	for _, e := range c.expressions {
+		if e.Schema {
+			continue // it has a bound of its own
+		}
 		n := utf8.RuneCountInString(e.Source)
 		total += n
 		if n > length {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/compile"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // readingAll is a route that names another Secret in each field that names one.
@@ -19,6 +20,7 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 	}
 	r.Spec.Listener.TLS = &v1alpha1.ListenerTLS{SecretName: "listener"}
 	r.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}}
+	r.Spec.Validation.JSONSchema = &v1alpha1.JSONSchema{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "schemas", Key: "order.json"}}
 	r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca", ClientCertificateSecretName: "me"}
 	r.Spec.Backends = append(r.Spec.Backends,
 		shown("two", v1alpha1.BackendAuthentication{Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "https://idp.example.com/", SecretName: "client"}}),
@@ -38,10 +40,10 @@ func TestEveryNameInTheSpecIsListed(t *testing.T) {
 	}
 	written, listed := map[string]string{}, map[string]string{}
 	namesIn("spec", reflect.ValueOf(in.Spec), written)
-	names := map[string]bool{}
+	names := map[routeconfig.Kind][]string{}
 	for _, reference := range out.References() {
 		listed[reference.Field] = reference.Name
-		names[reference.Name] = true
+		names[reference.Kind] = append(names[reference.Kind], reference.Name)
 		if backend, _, _ := strings.Cut(strings.TrimPrefix(reference.Field, "spec.backends["), "]"); strings.HasPrefix(reference.Field, "spec.backends[") && backend != reference.Backend {
 			t.Errorf("%s is of backend %q", reference.Field, reference.Backend)
 		}
@@ -49,8 +51,9 @@ func TestEveryNameInTheSpecIsListed(t *testing.T) {
 	if !maps.Equal(written, listed) {
 		t.Errorf("the spec names %v, the list %v", written, listed)
 	}
-	if len(names) != len(listed) || !slices.Equal(out.Secrets(), slices.Sorted(maps.Keys(names))) {
-		t.Errorf("secrets are %q", out.Secrets())
+	sorted := func(kind routeconfig.Kind) []string { return slices.Sorted(slices.Values(names[kind])) }
+	if !slices.Equal(out.Secrets(), sorted(routeconfig.KindSecret)) || !slices.Equal(out.ConfigMaps(), sorted(routeconfig.KindConfigMap)) {
+		t.Errorf("secrets are %q, ConfigMaps %q", out.Secrets(), out.ConfigMaps())
 	}
 	item := regexp.MustCompile(`\[[^]]*\]`)
 	covered := map[string]bool{}
@@ -117,10 +120,13 @@ func namesIn(path string, v reflect.Value, found map[string]string) {
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
 			at := path + "." + jsonName(f)
-			if !namesObject(f) {
-				namesIn(at, v.Field(i), found)
-			} else if v.Field(i).String() != "" {
-				found[at] = v.Field(i).String()
+			switch value := v.Field(i); {
+			case !namesObject(f):
+				namesIn(at, value, found)
+			case value.Kind() == reflect.Pointer && !value.IsNil():
+				found[at] = value.Elem().FieldByName("Name").String()
+			case value.Kind() == reflect.String && value.String() != "":
+				found[at] = value.String()
 			}
 		}
 	}

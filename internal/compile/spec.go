@@ -72,15 +72,6 @@ func (c *compiler) rateLimits() []routeconfig.RateLimit {
 	return out
 }
 
-func (c *compiler) validation() routeconfig.Validation {
-	v, path := &c.route.Spec.Validation, spec().Child("validation")
-	return routeconfig.Validation{
-		MaxBodySize:  c.size(path.Child("maxBodySize"), v.MaxBodySize),
-		BodyTimeout:  c.durationOr(path.Child("bodyTimeout"), v.BodyTimeout, "30s"),
-		ContentTypes: v.ContentTypes,
-	}
-}
-
 func (c *compiler) dispatch() routeconfig.Dispatch {
 	d, path := &c.route.Spec.Dispatch, spec().Child("dispatch")
 	out := routeconfig.Dispatch{

@@ -277,3 +277,25 @@ func equal(a, b corev1.ResourceList) bool {
 	}
 	return len(a) == len(b)
 }
+
+// A ConfigMap is mounted like a Secret, beside one of its name.
+func TestConfigMapsAreMountedAsOptional(t *testing.T) {
+	t.Parallel()
+	in := input(desired.Options{})
+	name := strings.Repeat("a", 253)
+	in.Compiled.Backends[0].TLS = &routeconfig.TLS{CASecret: name}
+	in.Compiled.Validation.JSONSchema = &routeconfig.JSONSchema{ConfigMap: &routeconfig.ConfigMapKey{Name: name, Key: "k"}}
+	spec := deployment(t, in).Spec.Template.Spec
+	at := slices.IndexFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Projected != nil && v.Projected.Sources[0].ConfigMap != nil })
+	if at < 0 {
+		t.Fatal("no ConfigMap is mounted")
+	}
+	volume, source := spec.Volumes[at], spec.Volumes[at].Projected.Sources[0].ConfigMap
+	if source.Name != name || source.Optional == nil || !*source.Optional || len(volume.Name) > 63 {
+		t.Errorf("the volume is %+v", volume)
+	}
+	want := corev1.VolumeMount{Name: volume.Name, MountPath: "/etc/fanout/credentials/shop/_" + name, ReadOnly: true}
+	if !slices.ContainsFunc(spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return reflect.DeepEqual(m, want) }) {
+		t.Error("the ConfigMap is not mounted where the proxy looks for it")
+	}
+}

@@ -46,16 +46,18 @@ type step func(guest *Guest, a *Admission) *Refusal
 // nothing: what costs little comes first, addresses are limited before keys are tried, and
 // no body is read of a caller who is not known.
 func (g *Gate) way() []step {
-	return []step{
+	steps := []step{
 		g.match,
 		g.breakLoop,
 		g.limitAddress,
 		g.identify,
 		g.limitField,
 		g.readBody,
-		g.tell,
-		g.prepareInput,
 	}
+	if g.schema != nil {
+		steps = append(steps, g.judgeBody)
+	}
+	return append(steps, g.tell, g.prepareInput)
 }
 
 // Admit reads a request and returns the call that it makes, or why it makes none: one of

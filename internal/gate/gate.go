@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -39,6 +40,7 @@ type Gate struct {
 	tells      []string // kinds of fields that tell a backend who calls
 	hidden     func(field string) bool
 	computes   bool
+	schema     func() (*judge.Schema, error) // nil for none
 	steps      []step
 }
 
@@ -72,6 +74,10 @@ func New(o Options) (*Gate, error) {
 		if kind := b.Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
 			g.tells = append(g.tells, kind)
 		}
+	}
+	var err error
+	if g.schema, err = schemaOf(o.Config, o.Store); err != nil {
+		return nil, fmt.Errorf("compile schema: %w", err)
 	}
 	g.steps = g.way()
 	return g, nil

@@ -107,6 +107,21 @@ func bodyTimeout(limit time.Duration) *Refusal {
 	return refuse(problem.BodyTimeout, http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within validation.bodyTimeout of %s", limit))
 }
 
+func encoded() *Refusal {
+	return refuse(problem.UnsupportedType, http.StatusUnsupportedMediaType, "validation of the route judges bodies without Content-Encoding alone").
+		with("Accept-Encoding", "identity")
+}
+
+func notJSON(detail string) *Refusal {
+	return refuse(problem.NotJSON, http.StatusBadRequest, "validation of the route asks for a body in JSON: "+detail)
+}
+
+// unjudged refuses while there is nothing to judge by: who asks for validation wants no
+// call without.
+func unjudged() *Refusal {
+	return later(problem.Unjudged, "what validation of the route refers to is missing, or broken: see its condition ResolvedRefs")
+}
+
 func brokenBody() *Refusal {
 	return refuse(problem.BrokenBody, http.StatusBadRequest, "the body cannot be read to its end")
 }

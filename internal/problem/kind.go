@@ -16,6 +16,9 @@ const (
 	BodyTooLarge
 	BodyTimeout
 	BrokenBody
+	NotJSON
+	InvalidBody
+	Unjudged
 	Overloaded
 	Stopping
 	NoBackend
@@ -39,6 +42,9 @@ func (k Kind) words() [2]string {
 		BodyTooLarge:     {"body-too-large", "Body too large"},
 		BodyTimeout:      {"body-timeout", "Body too slow"},
 		BrokenBody:       {"broken-body", "Broken body"},
+		NotJSON:          {"not-json", "Wrong syntax"},
+		InvalidBody:      {"invalid-body", "Body not valid"},
+		Unjudged:         {"unjudged", "Nothing to judge by"},
 		Overloaded:       {"overloaded", "Overloaded"},
 		Stopping:         {"stopping", "Stopping"},
 		NoBackend:        {"no-backend", "No backend"},

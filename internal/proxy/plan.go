@@ -70,7 +70,7 @@ func (p *plan) greets() bool {
 	return true
 }
 
-// dependency is a Secret that a route reads; backend is empty for its callers'.
+// dependency is a Secret or a ConfigMap that a route reads; backend is empty for its callers'.
 type dependency struct {
 	creds.Source
 
@@ -140,7 +140,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	}
 	r.part = part
 	for _, reference := range config.References() {
-		r.reads = append(r.reads, dependency{c.store.Source(config.Namespace, &reference), reference.Backend})
+		r.reads = append(r.reads, dependency{c.source(config.Namespace, &reference), reference.Backend})
 	}
 	r.credentials = gate.Credentials(config)
 	via := pseudonym(r.id)
@@ -164,6 +164,14 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	})
 	r.dispatcher = newDispatcher(r)
 	return r, nil
+}
+
+// source is the handle on what is made of an object that a route reads.
+func (c *compiler) source(namespace string, r *routeconfig.Reference) creds.Source {
+	if r.Use == routeconfig.UseJSONSchema {
+		return gate.Schema(c.store, namespace, routeconfig.ConfigMapKey{Name: r.Name, Key: r.Keys[0]})
+	}
+	return c.store.Source(namespace, r)
 }
 
 func (c *compiler) gate(r *route, via string) error {

@@ -30,6 +30,8 @@ const (
 	UseBasic       Use = "basic"
 	UseField       Use = "field"
 	UseQuery       Use = "query"
+	// UseJSONSchema is of a ConfigMap.
+	UseJSONSchema Use = "jsonSchema"
 )
 
 // References are all Secrets and ConfigMaps that the route reads, always in the same order. What proxies
@@ -41,6 +43,7 @@ func (r *Route) References() []Reference {
 		list.required(Reference{Field: "spec.authentication.apiKeys.secretName", Name: a.APIKeys.Secret, Use: UseCallers})
 	}
 	list.optional(Reference{Field: "spec.listener.tls.secretName", Name: r.Listener.TLSSecret, Keys: keysOfPair(), Use: UseKeyPair})
+	r.Validation.references(&list)
 	for b := range r.Receivers() {
 		list.backend(b)
 	}

@@ -56,6 +56,8 @@ type Validation struct {
 	MaxBodySize  int64    `json:"maxBodySize"`
 	BodyTimeout  Duration `json:"bodyTimeout"`
 	ContentTypes []string `json:"contentTypes,omitempty"`
+	// JSONSchema is what bodies are held against.
+	JSONSchema *JSONSchema `json:"jsonSchema,omitempty"`
 }
 
 // Dispatch says when a call is decided. Required are indices in Route.Backends.

@@ -44,6 +44,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CircuitBreakerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientIP"):
 		return &apiv1alpha1.ClientIPApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyReference"):
+		return &apiv1alpha1.ConfigMapKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Dispatch"):
 		return &apiv1alpha1.DispatchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DNSConfig"):
@@ -64,6 +66,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HostAliasApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImagePullSecret"):
 		return &apiv1alpha1.ImagePullSecretApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JSONSchema"):
+		return &apiv1alpha1.JSONSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LastFailure"):
 		return &apiv1alpha1.LastFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Latency"):

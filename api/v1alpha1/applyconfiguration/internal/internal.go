@@ -276,6 +276,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ConfigMapKeyReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.DNSConfig
   map:
     fields:
@@ -496,6 +505,15 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.JSONPointer
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.JSONSchema
+  map:
+    fields:
+    - name: configMapKeyRef
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ConfigMapKeyReference
+    - name: inline
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.LastFailure
   map:
     fields:
@@ -1055,6 +1073,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: jsonSchema
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.JSONSchema
     - name: maxBodySize
       type:
         scalar: string

@@ -21,6 +21,11 @@ type ValidationApplyConfiguration struct {
 	// contentTypes are the media types that a body may have, without parameters;
 	// another one is answered 415. Default: any. At most 16.
 	ContentTypes []string `json:"contentTypes,omitempty"`
+	// jsonSchema is what bodies are held against; one that it does not admit is answered
+	// 422, with the place of each fault, and one that is no JSON 400, whatever its media
+	// type. A call without a body passes where its method calls for none, such as GET.
+	// Default: none.
+	JSONSchema *JSONSchemaApplyConfiguration `json:"jsonSchema,omitempty"`
 }
 
 // ValidationApplyConfiguration constructs a declarative configuration of the Validation type for use with
@@ -52,5 +57,13 @@ func (b *ValidationApplyConfiguration) WithContentTypes(values ...string) *Valid
 	for i := range values {
 		b.ContentTypes = append(b.ContentTypes, values[i])
 	}
+	return b
+}
+
+// WithJSONSchema sets the JSONSchema field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the JSONSchema field is set to the value of the last call.
+func (b *ValidationApplyConfiguration) WithJSONSchema(value *JSONSchemaApplyConfiguration) *ValidationApplyConfiguration {
+	b.JSONSchema = value
 	return b
 }

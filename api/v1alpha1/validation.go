@@ -1,0 +1,61 @@
+package v1alpha1
+
+import "k8s.io/apimachinery/pkg/api/resource"
+
+// Validation says which calls are well formed.
+type Validation struct {
+	// maxBodySize is the largest body taken, in bytes, up to 64Mi; a larger one is
+	// answered 413. Default: 1Mi.
+	// +optional
+	// +kubebuilder:default="1Mi"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 && quantity(self).compareTo(quantity('64Mi')) <= 0",message="validation.maxBodySize must be between 0 and 64Mi, such as 512Ki; numbers without unit are bytes, in quotes"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(self) || !quantity(self).isGreaterThan(quantity('0')) || quantity(self).isGreaterThan(quantity('64Mi')) || [quantity(self).asApproximateFloat()].all(b, b - double(int(b + 0.0000005)) < 0.0000005)",message="validation.maxBodySize must be a whole number of bytes, and m is a thousandth: 10m is 0.01 bytes; write 10Mi"
+	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
+
+	// bodyTimeout is the time in which the body must arrive, else the call is
+	// answered 408. 1ms to 10m. Default: 30s.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('10m')",message="validation.bodyTimeout must be between 1ms and 10m"
+	BodyTimeout Duration `json:"bodyTimeout,omitempty"`
+
+	// contentTypes are the media types that a body may have, without parameters;
+	// another one is answered 415. Default: any. At most 16.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=127
+	// +kubebuilder:validation:XValidation:rule="self.all(t, t.matches('^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$'))",message="validation.contentTypes must be media types such as application/json, without parameters"
+	ContentTypes []string `json:"contentTypes,omitempty"`
+
+	// jsonSchema is what bodies are held against; one that it does not admit is answered
+	// 422, with the place of each fault, and one that is no JSON 400, whatever its media
+	// type. A call without a body passes where its method calls for none, such as GET.
+	// Default: none.
+	// +optional
+	JSONSchema *JSONSchema `json:"jsonSchema,omitempty"`
+}
+
+// JSONSchema is a JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12 (default), by its own
+// $schema, in JSON. It stands alone: nothing that it refers to is read from anywhere else.
+// Numbers are judged exactly, patterns are RE2. It is nested 128 deep at most.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.inline) != has(self.configMapKeyRef)",message="validation.jsonSchema must have exactly one of inline and configMapKeyRef"
+type JSONSchema struct {
+	// inline is the schema itself, of at most 65536 characters. What is wrong with it is
+	// told in Accepted, by line and column.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=65536
+	Inline string `json:"inline,omitempty"`
+
+	// configMapKeyRef is the schema in a ConfigMap, of at most 256 KiB. What is wrong with it
+	// is told in ResolvedRefs, and the last good one stays in use; while there is none, calls
+	// are answered 503.
+	// +optional
+	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
+}

@@ -1,0 +1,48 @@
+package compile
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/judge"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+func (c *compiler) validation() routeconfig.Validation {
+	v, path := &c.route.Spec.Validation, spec().Child("validation")
+	return routeconfig.Validation{
+		MaxBodySize:  c.size(path.Child("maxBodySize"), v.MaxBodySize),
+		BodyTimeout:  c.durationOr(path.Child("bodyTimeout"), v.BodyTimeout, "30s"),
+		ContentTypes: v.ContentTypes,
+		JSONSchema:   c.jsonSchema(path.Child("jsonSchema"), v.JSONSchema),
+	}
+}
+
+// jsonSchema gathers a schema that is part of the spec, to be compiled beside the
+// expressions: that takes as long.
+func (c *compiler) jsonSchema(path *field.Path, s *v1alpha1.JSONSchema) *routeconfig.JSONSchema {
+	if s == nil {
+		return nil
+	}
+	out := &routeconfig.JSONSchema{Text: s.Inline, ConfigMap: configMapKey(s.ConfigMapKeyRef)}
+	if s.Inline != "" {
+		c.expressions = append(c.expressions, Expression{Path: path.Child("inline"), Source: s.Inline, Schema: true})
+	}
+	return out
+}
+
+func configMapKey(r *v1alpha1.ConfigMapKeyReference) *routeconfig.ConfigMapKey {
+	if r == nil {
+		return nil
+	}
+	return &routeconfig.ConfigMapKey{Name: r.Name, Key: r.Key}
+}
+
+// checkSchema compiles a schema as the proxy will. What stands in it is not repeated: it
+// may be long.
+func checkSchema(e *Expression) *field.Error {
+	if _, err := judge.Compile(e.Source); err != nil {
+		return field.Invalid(e.Path, field.OmitValueType{}, err.Error())
+	}
+	return nil
+}
