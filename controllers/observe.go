@@ -32,12 +32,13 @@ type scope struct {
 	// conflict names an object that has a child's name and another owner.
 	conflict string
 
-	errors   field.ErrorList
-	hash     string // of the document
-	secrets  []string
+	errors  field.ErrorList
+	hash    string // of the document
+	secrets []string
 	// configMaps are those that the route reads, not its document.
 	configMaps []string
-	children desired.Children
+	rules      []string // of its validation
+	children   desired.Children
 	// waits is set while the expressions of a route are compiled anew of which the status
 	// says that it is accepted: its children stay as they are, its proxies are asked.
 	waits bool
@@ -93,7 +94,7 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 		return false, fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
 	s.hash, s.remarks = routeconfig.Hash(encoded), compile.Remarks(s.route, compiled)
-	s.secrets, s.configMaps = compiled.Secrets(), compiled.ConfigMaps()
+	s.secrets, s.configMaps, s.rules = compiled.Secrets(), compiled.ConfigMaps(), compiled.Validation.RuleNames()
 	s.children, err = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Document: encoded, Options: r.Proxies,
 	})

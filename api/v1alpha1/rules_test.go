@@ -332,7 +332,6 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 	var rows []row
 	for field, spec := range map[string]string{
 		"authentication.jwt": "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
-		"validation.rules":   "validation: {rules: []}\n" + one,
 	} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}

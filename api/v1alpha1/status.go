@@ -141,6 +141,29 @@ type FanoutRouteStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	Backends []BackendStatus `json:"backends,omitempty"`
+
+	// reported are rules that would refuse calls, were they enforced: those of validation with
+	// mode Report. Absent without such calls in the window of traffic. At most 16, in the
+	// order of their names.
+	// +optional
+	// +listType=map
+	// +listMapKey=rule
+	// +kubebuilder:validation:MaxItems=16
+	Reported []ReportedRule `json:"reported,omitempty"`
+}
+
+// ReportedRule is a rule that would refuse calls.
+type ReportedRule struct {
+	// rule is jsonSchema, or the name of one of validation.rules.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Rule string `json:"rule,omitempty"`
+
+	// rate is the number of such calls a second, such as 12.5/s.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Rate string `json:"rate,omitempty"`
 }
 
 // Traffic is the traffic of a route within a window.

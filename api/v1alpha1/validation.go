@@ -32,12 +32,57 @@ type Validation struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(t, t.matches('^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$'))",message="validation.contentTypes must be media types such as application/json, without parameters"
 	ContentTypes []string `json:"contentTypes,omitempty"`
 
+	// mode is Enforce (default), which refuses what jsonSchema and rules do not admit, or
+	// Report, which lets it pass and counts it in metrics and status.reported. The size, time
+	// and media type of bodies hold in both.
+	// +optional
+	Mode ValidationMode `json:"mode,omitempty"`
+
 	// jsonSchema is what bodies are held against; one that it does not admit is answered
 	// 422, with the place of each fault, and one that is no JSON 400, whatever its media
 	// type. A call without a body passes where its method calls for none, such as GET.
 	// Default: none.
 	// +optional
 	JSONSchema *JSONSchema `json:"jsonSchema,omitempty"`
+
+	// rules are what calls must meet, else they are answered 422 with the messages of those
+	// that they do not. They come after jsonSchema. At most 16.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Rules []ValidationRule `json:"rules,omitempty"`
+}
+
+// ValidationMode says what becomes of calls that are not valid.
+//
+// +kubebuilder:validation:Enum=Enforce;Report
+type ValidationMode string
+
+// What becomes of calls that are not valid.
+const (
+	ValidationEnforce ValidationMode = "Enforce"
+	ValidationReport  ValidationMode = "Report"
+)
+
+// ValidationRule is a condition on calls.
+type ValidationRule struct {
+	// name tells rules apart, in refusals, metrics and status.
+	// +required
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// expression yields true for a valid call. One that cannot be evaluated is not met.
+	// +required
+	Expression Expression `json:"expression,omitempty"`
+
+	// message is what the caller reads where the rule is not met.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Message string `json:"message,omitempty"`
 }
 
 // JSONSchema is a JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12 (default), by its own

@@ -21,6 +21,17 @@ func TestValidationRules(t *testing.T) {
 		bad("a ConfigMap without a key", validation("jsonSchema: {configMapKeyRef: {name: a}}"), "validation.jsonSchema.configMapKeyRef.key", "Required"),
 		bad("a ConfigMap without a name", validation("jsonSchema: {configMapKeyRef: {key: a}}"), "validation.jsonSchema.configMapKeyRef.name", "Required"),
 		bad("no name of a ConfigMap", validation("jsonSchema: {configMapKeyRef: {name: Order, key: a}}"), "validation.jsonSchema.configMapKeyRef.name"),
+		ok("a rule", validation(`rules: [{name: positive, expression: "request.body.amount > 0", message: amount must be positive}]`)),
+		bad("a rule without a name", validation("rules: [{expression: 'true', message: m}]"), "validation.rules[0].name", "Required"),
+		bad("a rule without an expression", validation("rules: [{name: a, message: m}]"), "validation.rules[0].expression", "Required"),
+		bad("a rule without a message", validation("rules: [{name: a, expression: 'true'}]"), "validation.rules[0].message", "Required"),
+		bad("a rule by a name that is ours", validation("rules: [{name: jsonSchema, expression: 'true', message: m}]"), "validation.rules[0].name"),
+		bad("a rule twice", validation("rules: [{name: a, expression: 'true', message: m}, {name: a, expression: 'true', message: m}]"), "validation.rules[1]", "Duplicate"),
+		ok("16 rules", validation("rules: "+list(16, "{name: r-N, expression: 'true', message: m}"))),
+		bad("17 rules", validation("rules: "+list(17, "{name: r-N, expression: 'true', message: m}")), "validation.rules", "16"),
+		bad("a message that is too long", validation("rules: [{name: a, expression: 'true', message: "+strings.Repeat("m", 257)+"}]"), "validation.rules[0].message", "256"),
+		ok("reporting", validation("mode: Report")),
+		bad("another mode", validation("mode: Warn"), "validation.mode", "Warn"),
 		bad("no key of a ConfigMap", validation("jsonSchema: {configMapKeyRef: {name: order, key: a/b}}"), "validation.jsonSchema.configMapKeyRef.key"),
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -15,7 +16,20 @@ func (c *compiler) validation() routeconfig.Validation {
 		BodyTimeout:  c.durationOr(path.Child("bodyTimeout"), v.BodyTimeout, "30s"),
 		ContentTypes: v.ContentTypes,
 		JSONSchema:   c.jsonSchema(path.Child("jsonSchema"), v.JSONSchema),
+		Rules:        c.rules(path.Child("rules"), v.Rules),
+		Report:       v.Mode == v1alpha1.ValidationReport,
 	}
+}
+
+func (c *compiler) rules(path *field.Path, list []v1alpha1.ValidationRule) []routeconfig.Rule {
+	var out []routeconfig.Rule
+	for i := range list {
+		r := &list[i]
+		out = append(out, routeconfig.Rule{
+			Name: r.Name, Message: r.Message, Expression: c.expression(path.Index(i).Child("expression"), r.Expression, expression.Bool),
+		})
+	}
+	return out
 }
 
 // jsonSchema gathers a schema that is part of the spec, to be compiled beside the

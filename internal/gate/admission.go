@@ -55,9 +55,13 @@ func (g *Gate) way() []step {
 		g.readBody,
 	}
 	if g.schema != nil {
-		steps = append(steps, g.judgeBody)
+		steps = append(steps, g.checkBody)
 	}
-	return append(steps, g.tell, g.prepareInput)
+	steps = append(steps, g.tell, g.prepareInput)
+	if len(g.rules) > 0 {
+		steps = append(steps, g.checkRules)
+	}
+	return steps
 }
 
 // Admit reads a request and returns the call that it makes, or why it makes none: one of
@@ -71,6 +75,7 @@ func (g *Gate) Admit(guest *Guest) (*Admission, *Refusal) {
 	for _, pass := range g.steps {
 		if refusal := pass(guest, a); refusal != nil {
 			refusal.Caller, refusal.Read = a.Call.Caller, a.read
+			a.CloseInput()
 			return nil, refusal
 		}
 	}

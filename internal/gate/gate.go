@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -26,6 +27,11 @@ type Options struct {
 	Via string
 	// Computes says that a backend has expressions, so that calls need an Input.
 	Computes bool
+	// Expressions compiles those of rules.
+	Expressions *expression.Compiler
+	// Tally is told of each call that a rule of the validation refuses, or would refuse. It
+	// may be nil.
+	Tally func(rule string)
 }
 
 // Gate is the way in to one route. It is safe for concurrent use.
@@ -41,6 +47,9 @@ type Gate struct {
 	hidden     func(field string) bool
 	computes   bool
 	schema     func() (*judge.Schema, error) // nil for none
+	rules      []rule
+	reports    bool // what schema and rules do not admit passes
+	tally      func(rule string)
 	steps      []step
 }
 
@@ -79,6 +88,10 @@ func New(o Options) (*Gate, error) {
 	if g.schema, err = schemaOf(o.Config, o.Store); err != nil {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}
+	if g.rules, err = newRules(o.Expressions, o.Config.Validation.Rules); err != nil {
+		return nil, err
+	}
+	g.computes, g.reports, g.tally = g.computes || len(g.rules) > 0, o.Config.Validation.Report, o.Tally
 	g.steps = g.way()
 	return g, nil
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// RuleSchema is what refusals call validation.jsonSchema.
-const RuleSchema = "jsonSchema"
-
 const (
 	// judgeFactor is how much longer it takes to judge a byte than to look at it.
 	judgeFactor = 16
@@ -49,7 +46,12 @@ func Schema(store *creds.Store, namespace string, at routeconfig.ConfigMapKey) *
 	return creds.Config(store, namespace, at, string(routeconfig.UseJSONSchema), judge.Compile)
 }
 
-// judgeBody holds the body against the schema. What is no JSON text is none that a schema
+// checkBody holds the body against the schema.
+func (g *Gate) checkBody(guest *Guest, a *Admission) *Refusal {
+	return g.judged(routeconfig.RuleSchema, g.judgeBody(guest, a))
+}
+
+// judgeBody says what is wrong with the body. What is no JSON text is none that a schema
 // can judge, whatever its Content-Type says, and so is an empty body where the method
 // calls for one. Who has one value in mind where the schema saw another is refused, too: an
 // object with a name that appears twice, or bytes in an encoding.
@@ -135,7 +137,7 @@ func undecoded(err error) *Refusal {
 func invalid(found []judge.Fault) *Refusal {
 	refusal := refuse(problem.InvalidBody, http.StatusUnprocessableEntity, "validation.jsonSchema of the route does not admit the body")
 	for _, f := range found {
-		refusal.Errors = append(refusal.Errors, problem.Error{Pointer: f.Pointer, Rule: RuleSchema, Keyword: f.Keyword})
+		refusal.Errors = append(refusal.Errors, problem.Error{Pointer: f.Pointer, Rule: routeconfig.RuleSchema, Keyword: f.Keyword})
 	}
 	return refusal
 }

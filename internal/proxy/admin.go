@@ -125,6 +125,7 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Name:      r.config.Name,
 		Part:      r.part,
 		Missing:   r.missing(now),
+		Reported:  r.reported(now),
 		Windows:   r.calls.Windows(now),
 	}
 	for _, b := range r.backends {

@@ -31,7 +31,9 @@ func TestDocumentedMetrics(t *testing.T) {
 			b.CircuitBreaker = &routeconfig.CircuitBreaker{
 				FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(time.Minute), OpenFor: testkit.Span(time.Hour), HalfOpenRequests: 1,
 			}
-		})), testkit.Shadow(testkit.Receiver("shadow", b.URL), "Outcome")))
+		})), testkit.Shadow(testkit.Receiver("shadow", b.URL), "Outcome"), func(r *routeconfig.Route) {
+		r.Validation.JSONSchema = &routeconfig.JSONSchema{Text: "true"}
+	}))
 	names := func(text string) []string {
 		set := map[string]bool{}
 		for _, name := range regexp.MustCompile(`\bfanout_[a-z_]+`).FindAllString(text, -1) {

@@ -46,6 +46,7 @@ type route struct {
 	dispatcher  *fanout.Dispatcher
 	combiner    *combine.Combiner
 	calls       *stats.Route
+	rules       []tallied
 	accessLog   accessLog
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
@@ -86,6 +87,7 @@ type kept struct {
 	answers  map[string]*stats.Backend
 	faults   map[string]*faults
 	results  map[string]*comparisons
+	tallies  map[string]*stats.Tally
 }
 
 func newKept() kept {
@@ -96,6 +98,7 @@ func newKept() kept {
 		answers:  map[string]*stats.Backend{},
 		faults:   map[string]*faults{},
 		results:  map[string]*comparisons{},
+		tallies:  map[string]*stats.Tally{},
 	}
 }
 
@@ -181,6 +184,7 @@ func (c *compiler) gate(r *route, via string) error {
 	}
 	r.gate, err = gate.New(gate.Options{
 		Config: r.config, Store: c.store, Limiters: limiters, Via: via, Computes: r.computes,
+		Expressions: c.expressions, Tally: c.tally(r),
 	})
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)

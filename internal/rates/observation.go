@@ -67,7 +67,7 @@ func reason(f *stats.Failure) stats.Failure {
 // moved reports whether a figure has moved far enough to be shown.
 func (o *Observation) moved(other *Observation) bool {
 	a, b := o.Sum.Windows[Window], other.Sum.Windows[Window]
-	if figuresMoved(callFigures(a), callFigures(b)) {
+	if figuresMoved(callFigures(a), callFigures(b)) || reportedMoved(o.Sum.Reported, other.Sum.Reported) {
 		return true
 	}
 	for i := range min(len(o.Sum.Backends), len(other.Sum.Backends)) {
@@ -77,6 +77,22 @@ func (o *Observation) moved(other *Observation) bool {
 		}
 	}
 	return false
+}
+
+// reportedMoved reports whether another rule would refuse calls, or more of them.
+func reportedMoved(now, shown []stats.RuleReport) bool {
+	rate := func(list []stats.RuleReport, rule string) float64 {
+		for i := range list {
+			if r := &list[i]; r.Rule == rule && r.Seconds > 0 {
+				return float64(r.Count) / r.Seconds
+			}
+		}
+		return 0
+	}
+	moved := func(of []stats.RuleReport) bool {
+		return slices.ContainsFunc(of, func(r stats.RuleReport) bool { return shareMoved(rate(now, r.Rule), rate(shown, r.Rule)) })
+	}
+	return moved(now) || moved(shown)
 }
 
 // quantiles are those that a status shows.

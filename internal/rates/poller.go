@@ -28,9 +28,9 @@ type Target struct {
 type Want struct {
 	// Document is the hash of the route's document.
 	Document string
-	// Backends, Secrets and ConfigMaps are the names in the route's spec: a proxy may speak
+	// Backends, Secrets, ConfigMaps and Rules are the names in the route's spec: a proxy may speak
 	// of no others. Where they are nil it may speak of any that are well-formed.
-	Backends, Secrets, ConfigMaps []string
+	Backends, Secrets, ConfigMaps, Rules []string
 }
 
 // Fetcher asks a proxy. It fails with a stats.VersionError where that answers in a version
@@ -71,7 +71,7 @@ func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 	slices.SortFunc(targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
 	bounds := stats.RouteBounds{
 		Namespace: route.Namespace, Name: route.Name,
-		Backends: among(want.Backends), Secrets: among(want.Secrets), ConfigMaps: among(want.ConfigMaps),
+		Backends: among(want.Backends), Secrets: among(want.Secrets), ConfigMaps: among(want.ConfigMaps), Rules: among(want.Rules),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -71,6 +71,7 @@ func Status(in Input) v1alpha1.FanoutRouteStatus {
 		URL:           in.URL,
 		Traffic:       traffic(in),
 		Backends:      backends(in),
+		Reported:      reported(in),
 	}
 	status.HealthyBackends = healthy(counted(in, status.Backends))
 	status.Conditions = conditions(in, status.Backends)

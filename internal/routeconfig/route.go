@@ -58,6 +58,10 @@ type Validation struct {
 	ContentTypes []string `json:"contentTypes,omitempty"`
 	// JSONSchema is what bodies are held against.
 	JSONSchema *JSONSchema `json:"jsonSchema,omitempty"`
+	// Rules are what calls must meet.
+	Rules []Rule `json:"rules,omitempty"`
+	// Report lets pass what JSONSchema and Rules do not admit, and counts it.
+	Report bool `json:"report,omitempty"`
 }
 
 // Dispatch says when a call is decided. Required are indices in Route.Backends.

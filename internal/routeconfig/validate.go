@@ -42,7 +42,7 @@ func (r *Route) validate() error {
 		r.Dispatch.validate(len(r.Backends)),
 		r.Response.validate(len(r.Backends)),
 		r.AccessLog.validate(),
-		r.Validation.JSONSchema.validate(),
+		r.Validation.validate(),
 		r.validateReceivers(),
 	}
 	for _, reference := range r.References() {

@@ -1,6 +1,41 @@
 package routeconfig
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
+
+// RuleSchema is what JSONSchema is called among rules. No rule of a spec has that name.
+const RuleSchema = "jsonSchema"
+
+// Rule is a condition on calls: an expression that yields true for a valid one.
+type Rule struct {
+	Name       string `json:"name"`
+	Expression string `json:"expression"`
+	Message    string `json:"message"`
+}
+
+// RuleNames are those of all that may refuse a call, in the order in which they are asked.
+func (v *Validation) RuleNames() (names []string) {
+	if v.JSONSchema != nil {
+		names = append(names, RuleSchema)
+	}
+	for i := range v.Rules {
+		names = append(names, v.Rules[i].Name)
+	}
+	return names
+}
+
+func (v *Validation) validate() error {
+	errs, seen := []error{v.JSONSchema.validate()}, map[string]bool{}
+	for _, name := range v.RuleNames() {
+		if name == "" || seen[name] {
+			errs = append(errs, fmt.Errorf("validation has the rule %q twice, or without a name", name))
+		}
+		seen[name] = true
+	}
+	return errors.Join(errs...)
+}
 
 // JSONSchema is a JSON Schema: its text, or where that stands.
 type JSONSchema struct {

@@ -47,9 +47,9 @@ type Bounds []RouteBounds
 type RouteBounds struct {
 	// Namespace and Name are the route's.
 	Namespace, Name string
-	// Backends, Secrets and ConfigMaps are the names that the route's spec knows. Where they
+	// Backends, Secrets, ConfigMaps and Rules are the names that the route's spec knows. Where they
 	// are nil nobody has told them: any well-formed ones, as many as a spec may have.
-	Backends, Secrets, ConfigMaps map[string]bool
+	Backends, Secrets, ConfigMaps, Rules map[string]bool
 }
 
 // backends is how many the route has, at most.
@@ -140,7 +140,7 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 			})
 		}
 	}
-	out.Missing = missing.list
+	out.Missing, out.Reported = missing.list, b.reported(r.Reported)
 	for _, w := range windows() {
 		if c, ok := r.Windows[w.name]; ok {
 			out.Windows[w.name] = CallsWindow{Seconds: w.seconds(c.Seconds), Calls: c.Calls.bounded(), Duration: c.Duration.bounded()}

@@ -11,6 +11,7 @@ const (
 	sizeWindows = 1200
 	sizeWords   = 300
 	sizeCount   = 16
+	sizeRule    = 48
 )
 
 // Kept returns what of a report a status shows: one window, and no words that counts are
@@ -61,6 +62,9 @@ func (r *RouteReport) Size() int {
 	n := sizeRoute + sizeWindows
 	for i := range r.Missing {
 		n += sizeMissing + textOf(&r.Missing[i]) + len(r.Missing[i].Message)
+	}
+	for i := range r.Reported {
+		n += sizeRule + len(r.Reported[i].Rule)
 	}
 	for _, w := range r.Windows {
 		n += sizeCount * cap(w.Duration.Counts)

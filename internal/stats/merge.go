@@ -28,6 +28,7 @@ func Merge(reports []RouteReport) RouteReport {
 		r := &reports[i]
 		m.all.Namespace, m.all.Name = r.Namespace, r.Name
 		m.addMissing(r.Missing)
+		m.all.Reported = addReported(m.all.Reported, r.Reported)
 		m.addWindows(r.Windows)
 		for j := range r.Backends {
 			m.addBackend(&r.Backends[j])

@@ -39,8 +39,10 @@ type RouteReport struct {
 	Name      string `json:"name"`
 	// Part is the hash of the route's part of the document: it moves with what the route
 	// itself is asked for, whatever other routes the document holds.
-	Part     string                 `json:"part,omitempty"`
-	Missing  []MissingKey           `json:"missing,omitempty"`
+	Part    string       `json:"part,omitempty"`
+	Missing []MissingKey `json:"missing,omitempty"`
+	// Reported are rules that would have refused calls, were they enforced.
+	Reported []RuleReport           `json:"reported,omitempty"`
 	Windows  map[string]CallsWindow `json:"windows"`
 	Backends []BackendReport        `json:"backends"`
 }

@@ -102,6 +102,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.QuorumApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimitKey"):
 		return &apiv1alpha1.RateLimitKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReportedRule"):
+		return &apiv1alpha1.ReportedRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Request"):
 		return &apiv1alpha1.RequestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequestBody"):
@@ -134,6 +136,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TrafficApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Validation"):
 		return &apiv1alpha1.ValidationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ValidationRule"):
+		return &apiv1alpha1.ValidationRuleApplyConfiguration{}
 
 	}
 	return nil

@@ -447,6 +447,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replicas
       type:
         scalar: numeric
+    - name: reported
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.ReportedRule
+          elementRelationship: associative
+          keys:
+          - rule
     - name: selector
       type:
         scalar: string
@@ -806,6 +814,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitScope
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ReportedRule
+  map:
+    fields:
+    - name: rate
+      type:
+        scalar: string
+    - name: rule
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Request
   map:
     fields:
@@ -1080,6 +1097,31 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: 1Mi
+    - name: mode
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ValidationMode
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.ValidationRule
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ValidationMode
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ValidationRule
+  map:
+    fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: io.k8s.api.core.v1.Affinity
   map:
     fields:

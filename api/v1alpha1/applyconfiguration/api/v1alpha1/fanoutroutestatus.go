@@ -39,6 +39,10 @@ type FanoutRouteStatusApplyConfiguration struct {
 	HealthyBackends *string `json:"healthyBackends,omitempty"`
 	// backends are those of the spec, in its order.
 	Backends []BackendStatusApplyConfiguration `json:"backends,omitempty"`
+	// reported are rules that would refuse calls, were they enforced: those of validation with
+	// mode Report. Absent without such calls in the window of traffic. At most 16, in the
+	// order of their names.
+	Reported []ReportedRuleApplyConfiguration `json:"reported,omitempty"`
 }
 
 // FanoutRouteStatusApplyConfiguration constructs a declarative configuration of the FanoutRouteStatus type for use with
@@ -133,6 +137,19 @@ func (b *FanoutRouteStatusApplyConfiguration) WithBackends(values ...*BackendSta
 			panic("nil value passed to WithBackends")
 		}
 		b.Backends = append(b.Backends, *values[i])
+	}
+	return b
+}
+
+// WithReported adds the given value to the Reported field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Reported field.
+func (b *FanoutRouteStatusApplyConfiguration) WithReported(values ...*ReportedRuleApplyConfiguration) *FanoutRouteStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReported")
+		}
+		b.Reported = append(b.Reported, *values[i])
 	}
 	return b
 }

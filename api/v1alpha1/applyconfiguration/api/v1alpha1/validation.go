@@ -21,11 +21,18 @@ type ValidationApplyConfiguration struct {
 	// contentTypes are the media types that a body may have, without parameters;
 	// another one is answered 415. Default: any. At most 16.
 	ContentTypes []string `json:"contentTypes,omitempty"`
+	// mode is Enforce (default), which refuses what jsonSchema and rules do not admit, or
+	// Report, which lets it pass and counts it in metrics and status.reported. The size, time
+	// and media type of bodies hold in both.
+	Mode *apiv1alpha1.ValidationMode `json:"mode,omitempty"`
 	// jsonSchema is what bodies are held against; one that it does not admit is answered
 	// 422, with the place of each fault, and one that is no JSON 400, whatever its media
 	// type. A call without a body passes where its method calls for none, such as GET.
 	// Default: none.
 	JSONSchema *JSONSchemaApplyConfiguration `json:"jsonSchema,omitempty"`
+	// rules are what calls must meet, else they are answered 422 with the messages of those
+	// that they do not. They come after jsonSchema. At most 16.
+	Rules []ValidationRuleApplyConfiguration `json:"rules,omitempty"`
 }
 
 // ValidationApplyConfiguration constructs a declarative configuration of the Validation type for use with
@@ -60,10 +67,31 @@ func (b *ValidationApplyConfiguration) WithContentTypes(values ...string) *Valid
 	return b
 }
 
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *ValidationApplyConfiguration) WithMode(value apiv1alpha1.ValidationMode) *ValidationApplyConfiguration {
+	b.Mode = &value
+	return b
+}
+
 // WithJSONSchema sets the JSONSchema field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the JSONSchema field is set to the value of the last call.
 func (b *ValidationApplyConfiguration) WithJSONSchema(value *JSONSchemaApplyConfiguration) *ValidationApplyConfiguration {
 	b.JSONSchema = value
+	return b
+}
+
+// WithRules adds the given value to the Rules field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Rules field.
+func (b *ValidationApplyConfiguration) WithRules(values ...*ValidationRuleApplyConfiguration) *ValidationApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRules")
+		}
+		b.Rules = append(b.Rules, *values[i])
+	}
 	return b
 }
