@@ -116,7 +116,7 @@ type APIKey struct {
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self != 'allowedHosts'",message="backends.authentication.apiKey.key must not be allowedHosts, which is reserved"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['allowedHosts', 'allowedTokenHosts'])",message="backends.authentication.apiKey.key must not be allowedHosts or allowedTokenHosts, which are reserved"
 	Key string `json:"key,omitempty"`
 
 	// header is the field that carries it.

@@ -304,6 +304,7 @@ func TestAuthenticationRules(t *testing.T) {
 		bad("a key in two places", authentication("type: APIKey, apiKey: {secretName: s, key: k, header: X-K, query: k}"), "exactly one of header and query"),
 		bad("a key in Host", authentication("type: APIKey, apiKey: {secretName: s, key: k, header: host}"), "backends.authentication.apiKey.header must not name Host"),
 		bad("the reserved key", authentication("type: APIKey, apiKey: {secretName: s, key: allowedHosts, header: X-K}"), "must not be allowedHosts"),
+		bad("the other reserved key", authentication("type: APIKey, apiKey: {secretName: s, key: allowedTokenHosts, header: X-K}"), "must not be allowedHosts or allowedTokenHosts"),
 		bad("a rule on the key's header", backend("authentication: {type: APIKey, apiKey: {secretName: s, key: k, header: X-K}}, request: {headers: {set: [{name: x-k, value: v}]}}"), "must not name the field of the backend's own API key"),
 		bad("a rule on Authorization", backend("authentication: {type: Basic, basic: {secretName: s}}, request: {headers: {set: [{name: authorization, value: v}]}}"), "backends.request.headers.set must not name Authorization"),
 	})

@@ -108,10 +108,15 @@ func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
 // Computes reports whether the backend has expressions.
 func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 
-// Forbidden says why the Secret of the credential may not be sent where every call would
-// send it. Both are empty where it may, and where there is none.
-func (b *Backend) Forbidden() (secret, why string) {
-	return b.credential.forbidden(b.outgoing.Host())
+// Forbidden says of each Secret that is shown why it may not be sent where every call would
+// send it; nothing where it may.
+func (b *Backend) Forbidden() (list []Refusal) {
+	for _, r := range []*Refusal{b.credential.forbidden(b.outgoing.Host()), b.state.pairForbidden()} {
+		if r != nil {
+			list = append(list, *r)
+		}
+	}
+	return list
 }
 
 // Reserve is the backend's part of fanout.Reserver. What a call passes before a byte is sent

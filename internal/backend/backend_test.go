@@ -3,6 +3,7 @@ package backend
 import (
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,9 +110,12 @@ func TestWhyThereIsNoCredential(t *testing.T) {
 		if r, refusal := b.Reserve(t.Context(), newCall("GET"), nil); refusal.Reason != row.reason || refusal.Detail != row.detail || (r == nil) != (row.detail != "") {
 			t.Errorf("%s: a call is told %v, %q; want %v, %q", name, refusal.Reason, refusal.Detail, row.reason, row.detail)
 		}
-		secret, why := b.Forbidden()
-		if why != row.status || (secret != "") != (why != "") {
-			t.Errorf("%s: the status says %q of %q, want %q", name, why, secret, row.status)
+		var want []Refusal
+		if row.status != "" {
+			want = []Refusal{{"key", "allowedHosts", row.status}}
+		}
+		if got := b.Forbidden(); !slices.Equal(got, want) {
+			t.Errorf("%s: the status says %v, want %v", name, got, want)
 		}
 	}
 }

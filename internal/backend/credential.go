@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/dial"
@@ -21,19 +20,19 @@ type credential struct {
 
 	values *creds.Derived[*creds.Snapshot]
 	tokens *creds.TokenSource
-	// receivers are the authorities that the Secret, or a token got with it, is sent to:
-	// that which is dialled, and the token endpoint.
-	receivers []*url.URL
+	// base and issuer have the authorities that the Secret, or a token got with it, is sent
+	// to: that which is dialled, and the token endpoint, nil for none.
+	base, issuer *url.URL
 }
 
 func newCredential(config *routeconfig.Credential, values *creds.Derived[*creds.Snapshot], tokens *creds.TokenSource, base *url.URL) *credential {
 	if config == nil {
 		return nil
 	}
-	c := &credential{Credential: *config, values: values, tokens: tokens, receivers: []*url.URL{base}}
+	c := &credential{Credential: *config, values: values, tokens: tokens, base: base}
 	c.Header = http.CanonicalHeaderKey(c.Header)
 	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
-		c.receivers = append(c.receivers, token)
+		c.issuer = token
 	}
 	return c
 }
@@ -73,38 +72,51 @@ func (c *credential) current(host string) (*creds.Snapshot, error) {
 
 // allowed asks for the Host too: behind one address it picks who gets the request.
 func (c *credential) allowed(secret *creds.Snapshot, host string) error {
-	for _, u := range c.receivers {
-		if fault := c.values.Forbids(secret, u.Hostname(), dial.Port(u)); fault != nil {
+	if fault := c.values.Forbids(secret, c.base.Hostname(), dial.Port(c.base)); fault != nil {
+		return fault
+	}
+	if c.issuer != nil {
+		if fault := c.values.ForbidsToken(secret, c.issuer.Hostname(), dial.Port(c.issuer)); fault != nil {
 			return fault
 		}
 	}
-	seen := &url.URL{Scheme: c.receivers[0].Scheme, Host: host}
+	seen := &url.URL{Scheme: c.base.Scheme, Host: host}
 	if host == "" || secret.Allows(seen.Hostname(), dial.Port(seen)) {
 		return nil
 	}
-	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrUnfit}
+	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrForbidden}
 }
 
-// forbidden says why the Secret may not be sent where every call would send it, under this
-// Host or the backend's own. Both are empty where it may, and where there is none.
-func (c *credential) forbidden(host string) (secret, why string) {
+// Refusal is why a Secret may not be sent where every call would send it. Key is the one of
+// the Secret that says so.
+type Refusal struct{ Secret, Key, Why string }
+
+// forbidden is nil where the Secret may be sent under this Host or the backend's own, and
+// where there is none.
+func (c *credential) forbidden(host string) *Refusal {
 	if c == nil {
-		return "", ""
+		return nil
 	}
 	s, err := c.values.Get()
 	if err != nil {
-		return "", "" // told as missing
+		return nil // told as missing
 	}
-	receivers := c.receivers
+	receivers := []*url.URL{c.base}
 	if host != "" {
-		receivers = append(slices.Clip(receivers), &url.URL{Scheme: receivers[0].Scheme, Host: host})
+		receivers = append(receivers, &url.URL{Scheme: c.base.Scheme, Host: host})
 	}
 	for _, u := range receivers {
 		if why := s.Forbids(u.Hostname(), dial.Port(u)); why != "" {
-			return c.Secret, why
+			return &Refusal{c.Secret, creds.AllowedHosts, why}
 		}
 	}
-	return "", ""
+	if c.issuer == nil {
+		return nil
+	}
+	if key, why := s.ForbidsToken(c.issuer.Hostname(), dial.Port(c.issuer)); why != "" {
+		return &Refusal{c.Secret, key, why}
+	}
+	return nil
 }
 
 // show adds the credential to one attempt, unless the very value that would be sent may not

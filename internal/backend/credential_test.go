@@ -104,7 +104,7 @@ func TestM4TheHostIsJudged(t *testing.T) {
 		}
 		c := &credential{
 			Credential: routeconfig.Credential{Type: routeconfig.CredentialAPIKey, Key: "key", Header: "X-Key"},
-			values:     group, receivers: []*url.URL{base},
+			values:     group, base: base,
 		}
 		attempt := &http.Request{Host: row.host, Header: http.Header{}, URL: &url.URL{}}
 		if _, err := c.show(t.Context(), attempt); (err == nil) != row.want || (attempt.Header.Get("X-Key") != "") != row.want || (c.ready(row.host) == nil) != row.want {

@@ -17,6 +17,7 @@ import (
 type State struct {
 	limits
 
+	base        *url.URL // whom connections are to
 	connections http.RoundTripper
 	multiplexed bool                             // several calls may share a connection
 	issuer      *carrier.Carrier                 // to the token endpoint; nil without one
@@ -42,8 +43,9 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		s.client = store.KeyPair(namespace, config.TLS.ClientCertificateSecret)
 	}
 	if base, err := url.Parse(config.URL); err == nil { // New says that it is wrong
+		s.base = base
 		c := carrier.New(carrier.Options{
-			Base: base, Dialer: dialer, Protocol: config.Protocol, Secure: carrier.Secure(config.TLS, s.authority, s.client), Late: late,
+			Base: base, Dialer: dialer, Protocol: config.Protocol, Secure: carrier.Secure(config.TLS, s.authority, s.pair()), Late: late,
 		})
 		s.connections, s.multiplexed = c, c.Multiplexed()
 	}

@@ -14,7 +14,7 @@ func Reason(err error, connected bool) fanout.Reason {
 	if _, ok := errors.AsType[*dial.ForbiddenError](err); ok {
 		return fanout.ForbiddenAddress
 	}
-	if errors.Is(err, creds.ErrMissing) {
+	if errors.Is(err, creds.ErrMissing) || errors.Is(err, creds.ErrForbidden) {
 		return fanout.Credential
 	}
 	if _, ok := errors.AsType[dial.HandshakeError](err); ok {

@@ -25,7 +25,8 @@ func (s Settings) offering(protocols ...string) Settings {
 
 // Secure returns the settings that a document and its Secrets make; without these, a public
 // authority is asked for. What is rotated holds from the next connection on.
-func Secure(config *routeconfig.TLS, authorities *creds.Derived[*x509.CertPool], client *creds.Derived[*tls.Certificate]) Settings {
+// Pair is asked for the certificate that the server is shown; nil for none.
+func Secure(config *routeconfig.TLS, authorities *creds.Derived[*x509.CertPool], pair func() (*tls.Certificate, error)) Settings {
 	name := ""
 	if config != nil {
 		name = config.ServerName
@@ -38,12 +39,12 @@ func Secure(config *routeconfig.TLS, authorities *creds.Derived[*x509.CertPool],
 				return nil, fmt.Errorf("read authorities: %w", err)
 			}
 		}
-		if client != nil {
-			pair, err := client.Get()
+		if pair != nil {
+			shown, err := pair()
 			if err != nil {
 				return nil, fmt.Errorf("read client certificate: %w", err)
 			}
-			out.Certificates = []tls.Certificate{*pair}
+			out.Certificates = []tls.Certificate{*shown}
 		}
 		return out, nil
 	}

@@ -36,6 +36,10 @@ func TestConnectionsAreSecuredBySecrets(t *testing.T) {
 		"shop/ca/ca.crt":    file("CERTIFICATE", pair.Certificate[0]),
 		"shop/pair/tls.crt": file("CERTIFICATE", pair.Certificate[0]),
 		"shop/pair/tls.key": file("PRIVATE KEY", key),
+
+		"shop/bound/tls.crt":      file("CERTIFICATE", pair.Certificate[0]),
+		"shop/bound/tls.key":      file("PRIVATE KEY", key),
+		"shop/bound/allowedHosts": {Data: []byte("other.example.org")},
 	}})
 	for _, row := range []struct {
 		name, authorities, client, server string
@@ -48,14 +52,15 @@ func TestConnectionsAreSecuredBySecrets(t *testing.T) {
 		{"the Secret of authorities is missing", "none", "pair", "", fanout.Credential},
 		{"it is shown no certificate", "ca", "", "", fanout.TLS},
 		{"the Secret of the certificate is missing", "ca", "none", "", fanout.Credential},
+		{"the certificate is for others to see", "ca", "bound", "", fanout.Credential},
 	} {
 		var authorities *creds.Derived[*x509.CertPool]
-		var client *creds.Derived[*tls.Certificate]
+		var client func() (*tls.Certificate, error)
 		if row.authorities != "" {
 			authorities = store.Authorities("shop", row.authorities)
 		}
 		if row.client != "" {
-			client = store.KeyPair("shop", row.client)
+			client = func() (*tls.Certificate, error) { return store.KeyPair("shop", row.client).Show("example.com", "443") }
 		}
 		secure := carrier.Secure(&routeconfig.TLS{ServerName: row.server}, authorities, client)
 		for _, protocol := range []string{routeconfig.ProtocolAuto, routeconfig.ProtocolHTTP1} {

@@ -6,7 +6,7 @@ func (d *Derived[T]) Snapshot() (*Snapshot, error) {
 	return d.current.Load().snapshot(), err
 }
 
-// Values returns all values but AllowedHosts, by key.
+// Values returns all values but the reserved ones, by key.
 func (s *Snapshot) Values() map[string]Value { return s.values }
 
 // NewValue wraps a secret; outside of tests they come from files alone.

@@ -11,7 +11,7 @@ import (
 type Fault struct {
 	// Text says it.
 	Text string
-	// Kind is ErrMissing, ErrUnfit, the cause for which a context has ended, or nil.
+	// Kind is ErrMissing, ErrUnfit, ErrForbidden, the cause for which a context has ended, or nil.
 	Kind error
 }
 
@@ -40,9 +40,45 @@ func (d *Derived[T]) fault() *Fault {
 // Forbids returns why the values of a snapshot may not be sent to an authority, or nil
 // where they may. The host is without brackets.
 func (d *Derived[T]) Forbids(s *Snapshot, host, port string) *Fault {
-	why := s.Forbids(host, port)
+	return d.forbidden(s.Forbids(host, port))
+}
+
+// ForbidsToken is Forbids for the authority of a token endpoint.
+func (d *Derived[T]) ForbidsToken(s *Snapshot, host, port string) *Fault {
+	_, why := s.ForbidsToken(host, port)
+	if fault := d.forbidden(why); fault != nil {
+		fault.Text += " (the token endpoint)"
+		return fault
+	}
+	return nil
+}
+
+func (d *Derived[T]) forbidden(why string) *Fault {
 	if why == "" {
 		return nil
 	}
-	return &Fault{fmt.Sprintf("%s %q: %s", d.kind.of, d.name, why), ErrUnfit}
+	return &Fault{fmt.Sprintf("%s %q: %s", d.kind.of, d.name, why), ErrForbidden}
+}
+
+// Refuses says why what was made of the Secret may not be shown to an authority; nothing
+// where it may, and where there is none.
+func (d *Derived[T]) Refuses(host, port string) string {
+	if m := d.current.Load(); m != nil {
+		return m.from.Forbids(host, port)
+	}
+	return ""
+}
+
+// Show returns what was made of the Secret, unless it may not be shown to an authority, or
+// there is none. The host is without brackets.
+func (d *Derived[T]) Show(host, port string) (T, error) {
+	var none T
+	m := d.current.Load()
+	if m == nil {
+		return none, d.fault()
+	}
+	if fault := d.Forbids(m.from, host, port); fault != nil {
+		return none, fault
+	}
+	return m.value, nil
 }

@@ -93,7 +93,7 @@ func (f *folder) empty() bool {
 	return !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), "..") })
 }
 
-// keys are all of the Secret but AllowedHosts; none where there is no folder.
+// keys are all of the Secret but the reserved ones; none where there is no folder.
 func (f *folder) keys() ([]string, error) {
 	entries, err := fs.ReadDir(f.tree, path.Join(f.dir, f.data))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +101,7 @@ func (f *folder) keys() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if name := e.Name(); !strings.HasPrefix(name, "..") && name != AllowedHosts {
+		if name := e.Name(); !strings.HasPrefix(name, "..") && !reserved(name) {
 			names = append(names, name)
 		}
 	}

@@ -9,9 +9,16 @@ import (
 	"github.com/fanout-operator/fanout/internal/dial"
 )
 
-// AllowedHosts is the reserved key of a Secret that names, one host[:port] a line,
-// where its other keys may be sent.
-const AllowedHosts = "allowedHosts"
+// The reserved keys of a Secret, of one host[:port] a line each. AllowedHosts names where
+// its other keys may be sent; AllowedTokenHosts does so for token endpoints, for which
+// without it AllowedHosts holds.
+const (
+	AllowedHosts      = "allowedHosts"
+	AllowedTokenHosts = "allowedTokenHosts"
+)
+
+// reserved reports whether a key is none of the values.
+func reserved(key string) bool { return key == AllowedHosts || key == AllowedTokenHosts }
 
 // Allows reports whether the values may be sent to an authority. A Secret without the
 // key AllowedHosts may be sent anywhere, unless its Store wants that key. The host is
@@ -21,31 +28,50 @@ func (s *Snapshot) Allows(host, port string) bool { return s.hosts.Allow(host, p
 // Forbids says why the values may not be sent to an authority, or nothing where they may.
 // It names the authority and no line of AllowedHosts but by its number.
 func (s *Snapshot) Forbids(host, port string) string {
-	if s.Allows(host, port) {
+	return forbids(AllowedHosts, s.hosts, host, port)
+}
+
+// ForbidsToken is Forbids for the authority of a token endpoint. Key is the one that says
+// so.
+func (s *Snapshot) ForbidsToken(host, port string) (key, why string) {
+	if s.tokenHosts != nil {
+		return AllowedTokenHosts, forbids(AllowedTokenHosts, s.tokenHosts, host, port)
+	}
+	return AllowedHosts, s.Forbids(host, port)
+}
+
+func forbids(key string, hosts *dial.Hosts, host, port string) string {
+	if hosts.Allow(host, port) {
 		return ""
 	}
-	text := fmt.Sprintf("%s does not cover %s", AllowedHosts, net.JoinHostPort(host, port))
-	if fault := s.hosts.Fault(); fault != "" {
+	text := fmt.Sprintf("%s does not cover %s", key, net.JoinHostPort(host, port))
+	if fault := hosts.Fault(); fault != "" {
 		text += "; " + fault
 	}
 	return text
 }
 
-// restrict reads the reserved key. One that is there but cannot be read allows nothing.
-// Where it is gone, values of before keep the hosts of before: who deletes a Secret does
-// not want it sent to more of them.
+// restrict reads the reserved keys. AllowedHosts is the one that may be required.
 func (s *Snapshot) restrict(files *folder, o *Options) {
-	content, err := files.read(AllowedHosts)
+	s.hosts = listed(files, AllowedHosts, s.hosts, o)
+	s.tokenHosts = listed(files, AllowedTokenHosts, s.tokenHosts, o)
+	if s.hosts == nil && o.RequireAllowedHosts {
+		s.hosts = dial.NoHosts("the Secret lacks that key, which is required here")
+	}
+}
+
+// listed reads a reserved key. One that is there but cannot be read allows nothing. Where it
+// is gone, values of before keep the hosts of before: who deletes a Secret does not want it
+// sent to more of them.
+func listed(files *folder, key string, before *dial.Hosts, o *Options) *dial.Hosts {
+	content, err := files.read(key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if o.RequireAllowedHosts && s.hosts == nil {
-			s.hosts = dial.NoHosts("the Secret lacks that key, which is required here")
-		}
+		return before
 	case err != nil:
-		s.hosts = dial.NoHosts("it cannot be read")
+		return dial.NoHosts("it cannot be read")
 	case o.NamesByRoute:
-		s.hosts = dial.ReadAddresses(content)
-	default:
-		s.hosts = dial.ReadHosts(content)
+		return dial.ReadAddresses(content)
 	}
+	return dial.ReadHosts(content)
 }

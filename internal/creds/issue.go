@@ -25,8 +25,7 @@ const unanswered = "token endpoint has not answered in time"
 // request sends the client's secret, and judges the very one that it sends: the Secret may
 // have changed since a call asked for a token, and renewals are nobody's call.
 func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, error) {
-	if fault := t.options.Client.Forbids(client, t.host, t.port); fault != nil {
-		fault.Text += " (the token endpoint)"
+	if fault := t.options.Client.ForbidsToken(client, t.host, t.port); fault != nil {
 		return token{}, fault
 	}
 	asked := time.Now()

@@ -10,6 +10,8 @@ import (
 type Snapshot struct {
 	values map[string]Value
 	hosts  *dial.Hosts // nil for all
+	// tokenHosts are those of token endpoints; nil where hosts are.
+	tokenHosts *dial.Hosts
 }
 
 // Value returns the value of a key.
@@ -19,7 +21,7 @@ func (s *Snapshot) Value(key string) Value { return s.values[key] }
 func itself(s *Snapshot) (*Snapshot, error) { return s, nil }
 
 func (s *Snapshot) equal(other *Snapshot) bool {
-	return maps.Equal(s.values, other.values) && s.hosts.Equal(other.hosts)
+	return maps.Equal(s.values, other.values) && s.hosts.Equal(other.hosts) && s.tokenHosts.Equal(other.tokenHosts)
 }
 
 func (s *Snapshot) lookUp(key string) (v Value, ok bool) {

@@ -114,3 +114,6 @@ var ErrMissing = errors.New("the secret or a key of it is missing or empty")
 
 // ErrUnfit is returned for a Secret whose values are there and cannot be used.
 var ErrUnfit = errors.New("the secret cannot be used")
+
+// ErrForbidden is returned for a Secret that may not be sent where it would be.
+var ErrForbidden = errors.New("the secret may not be sent there")

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -179,9 +178,8 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 }
 
 func forbidden(list []stats.MissingKey, b *receiver) []stats.MissingKey {
-	secret, why := b.Forbidden()
-	if why == "" {
-		return list
+	for _, r := range b.Forbidden() {
+		list = append(list, stats.MissingKey{Secret: r.Secret, Key: r.Key, Backend: b.name, Message: r.Why})
 	}
-	return append(list, stats.MissingKey{Secret: secret, Key: creds.AllowedHosts, Backend: b.name, Message: why})
+	return list
 }

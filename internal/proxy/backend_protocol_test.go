@@ -104,6 +104,35 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
+// A certificate is shown to the hosts that its Secret names, and to no other.
+func TestClientCertificatesAreBoundToHosts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"shown":%d}`, len(r.TLS.PeerCertificates))
+	}))
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "https://")
+	for hosts, allowed := range map[string]bool{host: true, "api.example.com": false} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(server), "allowedHosts": "nowhere.example.com"})
+		pair := newPair(t, "me")
+		pair["allowedHosts"] = hosts
+		secrets.Mount(testkit.Namespace, "me", pair)
+		p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", server.URL, func(b *routeconfig.Backend) {
+				b.TLS = &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"}
+			}))))
+		r := p.Do("POST", "orders", "/", "{}")
+		told := strings.Contains(p.Ask("/status").Body, `{"secret":"me","key":"allowedHosts","backend":"one","seconds":0,"message":"allowedHosts does not cover `+host+`"}`)
+		if allowed != strings.Contains(r.Body, `"shown":1`) || allowed == strings.Contains(r.Body, `"reason":"credential"`) || told == allowed {
+			t.Errorf("allowedHosts %s: %d %s, told %v", hosts, r.Status, r.Body, told)
+		}
+	}
+}
+
 // A backend that moves is followed, although its old address goes on answering and its
 // connections are always in use.
 func TestMovedBackendsAreFollowed(t *testing.T) {

@@ -376,3 +376,42 @@ func TestN2AllowedHostsOfOthersAreTold(t *testing.T) {
 		}
 	}
 }
+
+// A Secret with a key for token endpoints is sent to those, and the token to the backend.
+func TestAllowedTokenHosts(t *testing.T) {
+	t.Parallel()
+	s := newTokenServer(t, ``, nil)
+	b := testkit.NewBackend(t, nil)
+	idp, api := strings.TrimPrefix(s.URL, "http://"), strings.TrimPrefix(b.URL, "http://")
+	for name, row := range map[string]struct{ hosts, tokenHosts, want string }{
+		"one of each":        {api, idp, ""},
+		"the one for both":   {api + "\n" + idp, "", ""},
+		"the one alone":      {api, "", `"key":"allowedHosts","backend":"one","seconds":0,"message":"allowedHosts does not cover ` + idp + `"`},
+		"another endpoint":   {api, "idp.example.com", `"key":"allowedTokenHosts","backend":"one","seconds":0,"message":"allowedTokenHosts does not cover ` + idp + `"`},
+		"the other way":      {idp, api, `"key":"allowedHosts","backend":"one","seconds":0,"message":"allowedHosts does not cover ` + api + `"`},
+		"a scheme before it": {api, "https://" + idp, `allowedTokenHosts does not cover ` + idp + `; line 1 of it can never match: it has a scheme; write host or host:port"`},
+	} {
+		secrets := testkit.NewSecrets(t)
+		keys := map[string]string{"client_id": "id", "client_secret": "v", "allowedHosts": row.hosts}
+		if row.tokenHosts != "" {
+			keys["allowedTokenHosts"] = row.tokenHosts
+		}
+		secrets.Mount(testkit.Namespace, "client", keys)
+		p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", b.URL, credential(routeconfig.Credential{
+				Type: routeconfig.CredentialOAuth2, Secret: "client", TokenURL: s.URL + "/token",
+			})))))
+		asked, called := s.Count(), b.Count()
+		r := p.Do("POST", "orders", "/", "{}")
+		page := p.Ask("/status").Body
+		if row.want == "" {
+			if r.Status != 200 || strings.Contains(page, "allowed") {
+				t.Errorf("%s: %d %s, /status %s", name, r.Status, r.Body, page)
+			}
+			continue
+		}
+		if !strings.Contains(r.Header.Get("Fanout-Backends"), "reason=credential") || !strings.Contains(page, row.want) || s.Count() != asked || b.Count() != called {
+			t.Errorf("%s: %d, %d token requests, %d calls, /status %s", name, r.Status, s.Count()-asked, b.Count()-called, page)
+		}
+	}
+}
