@@ -2,15 +2,18 @@ package v1alpha1
 
 // AuthenticationType names a way to prove who the route is.
 //
-// +kubebuilder:validation:Enum=OAuth2;APIKey;Basic;Bearer
+// +kubebuilder:validation:Enum=OAuth2;APIKey;Basic;Bearer;StandardWebhooks;HMAC;AWSSigV4
 type AuthenticationType string
 
 // The ways to prove who the route is.
 const (
-	AuthenticationOAuth2 AuthenticationType = "OAuth2"
-	AuthenticationAPIKey AuthenticationType = "APIKey"
-	AuthenticationBasic  AuthenticationType = "Basic"
-	AuthenticationBearer AuthenticationType = "Bearer"
+	AuthenticationOAuth2           AuthenticationType = "OAuth2"
+	AuthenticationAPIKey           AuthenticationType = "APIKey"
+	AuthenticationBasic            AuthenticationType = "Basic"
+	AuthenticationBearer           AuthenticationType = "Bearer"
+	AuthenticationStandardWebhooks AuthenticationType = "StandardWebhooks"
+	AuthenticationHMAC             AuthenticationType = "HMAC"
+	AuthenticationAWSSigV4         AuthenticationType = "AWSSigV4"
 )
 
 // BackendAuthentication is how the route proves who it is. The credential
@@ -20,8 +23,11 @@ const (
 // +kubebuilder:validation:XValidation:rule="(self.type == 'APIKey') == has(self.apiKey)",message="backends.authentication.apiKey goes with type APIKey, and must be set there"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Basic') == has(self.basic)",message="backends.authentication.basic goes with type Basic, and must be set there"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'Bearer') == has(self.bearer)",message="backends.authentication.bearer goes with type Bearer, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'StandardWebhooks') == has(self.standardWebhooks)",message="backends.authentication.standardWebhooks goes with type StandardWebhooks, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'HMAC') == has(self.hmac)",message="backends.authentication.hmac goes with type HMAC, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'AWSSigV4') == has(self.awsSigV4)",message="backends.authentication.awsSigV4 goes with type AWSSigV4, and must be set there"
 type BackendAuthentication struct {
-	// type is OAuth2, APIKey, Basic or Bearer.
+	// type is OAuth2, APIKey, Basic, Bearer, StandardWebhooks, HMAC or AWSSigV4.
 	// +required
 	Type AuthenticationType `json:"type,omitempty"`
 
@@ -40,6 +46,18 @@ type BackendAuthentication struct {
 	// bearer goes with type Bearer.
 	// +optional
 	Bearer *SecretReference `json:"bearer,omitempty"`
+
+	// standardWebhooks goes with type StandardWebhooks.
+	// +optional
+	StandardWebhooks *StandardWebhooks `json:"standardWebhooks,omitempty"`
+
+	// hmac goes with type HMAC.
+	// +optional
+	HMAC *HMAC `json:"hmac,omitempty"`
+
+	// awsSigV4 goes with type AWSSigV4.
+	// +optional
+	AWSSigV4 *AWSSigV4 `json:"awsSigV4,omitempty"`
 }
 
 // SecretReference is a Secret in the route's namespace: with username and

@@ -56,7 +56,7 @@ func New(o Options) (*Backend, error) {
 	}
 	credential := newCredential(o.Config.Credential, o.State.secret, o.State.tokens, base)
 	rules, err := outgoing.New(outgoing.Options{
-		Config: o.Config, Base: base, Credentials: o.Credentials, Shown: credential.field(),
+		Config: o.Config, Base: base, Credentials: o.Credentials, Shown: o.Config.Credential.Fields(),
 		Combined: o.Combined, Via: o.Via, Expressions: o.Expressions, MaxBody: o.MaxBody,
 	})
 	if err != nil {
@@ -138,6 +138,7 @@ func (b *Backend) Reserve(ctx context.Context, call *fanout.Call, in *expression
 		return nil, refusal
 	}
 	request := b.outgoing.Make(call, &computed) // the request, for all attempts
+	b.credential.identify(&request)
 	return &reservation{stack: b.stack, work: work{request: request, ticket: ticket}}, fanout.Answer{}
 }
 

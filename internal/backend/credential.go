@@ -20,6 +20,7 @@ type credential struct {
 
 	values *creds.Derived[*creds.Snapshot]
 	tokens *creds.TokenSource
+	signer signer // nil for none
 	// base and issuer have the authorities that the Secret, or a token got with it, is sent
 	// to: that which is dialled, and the token endpoint, nil for none.
 	base, issuer *url.URL
@@ -31,21 +32,11 @@ func newCredential(config *routeconfig.Credential, values *creds.Derived[*creds.
 	}
 	c := &credential{Credential: *config, values: values, tokens: tokens, base: base}
 	c.Header = http.CanonicalHeaderKey(c.Header)
+	c.signer = newSigner(config)
 	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
 		c.issuer = token
 	}
 	return c
-}
-
-// field is that in which the credential is shown, or none.
-func (c *credential) field() string {
-	switch {
-	case c == nil:
-		return ""
-	case c.Type == routeconfig.CredentialAPIKey:
-		return c.Header
-	}
-	return authorization
 }
 
 const authorization = "Authorization"
@@ -120,9 +111,9 @@ func (c *credential) forbidden(host string) *Refusal {
 }
 
 // show adds the credential to one attempt, unless the very value that would be sent may not
-// go there. The token is that of OAuth 2.0, if any.
+// go there. The token is that of OAuth 2.0, if any. Signatures are made by sign.
 func (c *credential) show(ctx context.Context, attempt *http.Request) (token creds.Token, err error) {
-	if c == nil {
+	if c == nil || c.signer != nil {
 		return token, nil
 	}
 	if c.Type == routeconfig.CredentialOAuth2 {

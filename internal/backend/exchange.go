@@ -56,6 +56,9 @@ func (s *exchanger) ask(ctx context.Context, end context.CancelCauseFunc, w *wor
 	e.trace.GotConn = e.gotConn
 	e.request = w.request.HTTP(httptrace.WithClientTrace(ctx, &e.trace))
 	token, err := s.credential.show(ctx, &e.request)
+	if err == nil {
+		err = s.credential.sign(&e.request, w)
+	}
 	w.attempts.Add(1) // of those under way, too
 	if err != nil {
 		return reply{answer: explained(ctx, fanout.Credential, err), token: token, unsent: true}

@@ -18,6 +18,10 @@ func TestABackendReadsWhatIsListed(t *testing.T) {
 		"Basic":                {Type: routeconfig.CredentialBasic},
 		"Bearer":               {Type: routeconfig.CredentialBearer},
 		"a key in a field":     {Type: routeconfig.CredentialAPIKey, Key: "k", Header: "X-Key"},
+		"Standard Webhooks":    {Type: routeconfig.CredentialStandardWebhooks},
+		"an HMAC":              {Type: routeconfig.CredentialHMAC, Key: "k", Header: "X-Sig", HMAC: &routeconfig.HMAC{}},
+		"an HMAC of several":   {Type: routeconfig.CredentialHMAC, Key: "k", Header: "X-Sig", HMAC: &routeconfig.HMAC{Timestamp: &routeconfig.HMACTimestamp{}}},
+		"SigV4":                {Type: routeconfig.CredentialAWSSigV4, AWS: &routeconfig.AWS{}},
 		"a key in a parameter": {Type: routeconfig.CredentialAPIKey, Key: "k", Query: "key"},
 	} {
 		credential.Secret = "credential"

@@ -16,7 +16,6 @@ import (
 
 func (c *compiler) backend(i int) routeconfig.Backend {
 	b, path := &c.route.Spec.Backends[i], spec().Child("backends").Index(i)
-	c.settable(path.Child("request", "headers"), b)
 	out := routeconfig.Backend{
 		Name:                  string(b.Name),
 		URL:                   c.address(path, b),
@@ -33,6 +32,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		SuccessStatusCodes:    ints(b.SuccessStatusCodes),
 		Protocol:              string(cmp.Or(b.Protocol, v1alpha1.ProtocolAuto)),
 	}
+	c.settable(path.Child("request", "headers"), b, out.Credential)
 	if l := b.RateLimit; l != nil {
 		out.RateLimit = &routeconfig.RateLimit{
 			Name:     out.Name,
@@ -86,6 +86,9 @@ func (c *compiler) credential(path *field.Path, a *v1alpha1.BackendAuthenticatio
 		return &routeconfig.Credential{Type: routeconfig.CredentialBasic, Secret: string(a.Basic.SecretName)}
 	case a.Bearer != nil:
 		return &routeconfig.Credential{Type: routeconfig.CredentialBearer, Secret: string(a.Bearer.SecretName)}
+	}
+	if signing := signing(a); signing != nil {
+		return signing
 	}
 	c.refuse(path.Child("type"), string(a.Type), "must come with the member of its name")
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // HeaderNames reads names of fields, separated by commas.
@@ -53,11 +54,11 @@ func (c *compiler) credentialHeaders() []string {
 
 // settable refuses rules for fields that are set elsewhere, in any spelling that a receiver
 // may take for theirs: the schema knows their plain names alone.
-func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend) {
+func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend, shown *routeconfig.Credential) {
 	if b.Request.Headers == nil {
 		return
 	}
-	own, teller := shownField(b.Authentication), tellingField(b.Request.ClientAddress)
+	own, teller := ownFields(shown), tellingField(b.Request.ClientAddress)
 	for i, name := range b.Request.Headers.Remove {
 		if teller != "" && headers.Same(string(name), teller) {
 			c.refuse(path.Child("remove").Index(i), string(name), "must not name the field of request.clientAddress: set that to None, or leave this out")
@@ -68,7 +69,7 @@ func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend) {
 		if headers.Reserved(name) {
 			c.refuse(at, name, "must not name Host, Via, Fanout-* or a field of the connection, with _ read as -")
 		}
-		if own != "" && headers.Same(name, own) {
+		if slices.ContainsFunc(own, func(field string) bool { return headers.Same(name, field) }) {
 			c.refuse(at, name, "must not name the field of the backend's own credential, with _ read as -")
 		}
 		if teller != "" && headers.Same(name, teller) {
@@ -89,13 +90,8 @@ func tellingField(a v1alpha1.ClientAddress) string {
 	return ""
 }
 
-// shownField is the field in which a backend's credential is shown, or none.
-func shownField(a *v1alpha1.BackendAuthentication) string {
-	switch {
-	case a == nil:
-		return ""
-	case a.APIKey != nil:
-		return string(a.APIKey.Header)
-	}
-	return "Authorization"
+// ownFields are those of a backend's credential that no rule may set. A Webhook-Id is none:
+// a rule may know what the message is.
+func ownFields(c *routeconfig.Credential) []string {
+	return slices.DeleteFunc(c.Fields(), func(name string) bool { return name == routeconfig.FieldWebhookID })
 }

@@ -54,6 +54,13 @@ func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
 		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
 			Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "s", Key: "k", Header: "X-Key"}}
 	}
+	signed := func(a v1alpha1.BackendAuthentication) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) { r.Spec.Backends[0].Authentication = &a }
+	}
+	webhooks := signed(v1alpha1.BackendAuthentication{Type: "StandardWebhooks", StandardWebhooks: &v1alpha1.StandardWebhooks{SecretName: "s"}})
+	aws := signed(v1alpha1.BackendAuthentication{Type: "AWSSigV4", AWSSigV4: &v1alpha1.AWSSigV4{SecretName: "s", Region: "r", Service: "s"}})
+	slack := signed(v1alpha1.BackendAuthentication{Type: "HMAC", HMAC: &v1alpha1.HMAC{
+		SecretName: "s", Key: "k", Header: "X-Sig", Timestamp: &v1alpha1.HMACTimestamp{Header: "X-Time"}}})
 	forward := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
 		return func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Backends[0].Request.ForwardCredentials = []v1alpha1.HeaderName{"Cookie", name}
@@ -74,6 +81,15 @@ func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
 		"Fanout_Outcome":             {[]func(*v1alpha1.FanoutRoute){set("X-A", "Fanout_Outcome")}, "spec.backends[0].request.headers.set[1].name"},
 		"content_length":             {[]func(*v1alpha1.FanoutRoute){set("content_length")}, "spec.backends[0].request.headers.set[0].name"},
 		"the credential's field":     {[]func(*v1alpha1.FanoutRoute){set("x_key"), shown}, "spec.backends[0].request.headers.set[0].name"},
+		"the id of a webhook":        {[]func(*v1alpha1.FanoutRoute){set("webhook-id"), webhooks}, ""},
+		"the time of a webhook":      {[]func(*v1alpha1.FanoutRoute){set("webhook_timestamp"), webhooks}, "spec.backends[0].request.headers.set[0].name"},
+		"the signature of a webhook": {[]func(*v1alpha1.FanoutRoute){set("Webhook-Signature"), webhooks}, "spec.backends[0].request.headers.set[0].name"},
+		"the field of an HMAC":       {[]func(*v1alpha1.FanoutRoute){set("x-sig"), slack}, "spec.backends[0].request.headers.set[0].name"},
+		"the time of an HMAC":        {[]func(*v1alpha1.FanoutRoute){set("x_time"), slack}, "spec.backends[0].request.headers.set[0].name"},
+		"Authorization of an HMAC":   {[]func(*v1alpha1.FanoutRoute){set("Authorization"), slack}, ""},
+		"a session of AWS":           {[]func(*v1alpha1.FanoutRoute){set("x-amz-security-token"), aws}, "spec.backends[0].request.headers.set[0].name"},
+		"Authorization of AWS":       {[]func(*v1alpha1.FanoutRoute){set("authorization"), aws}, "spec.backends[0].request.headers.set[0].name"},
+		"another field of AWS":       {[]func(*v1alpha1.FanoutRoute){set("X-Amz-Target"), aws}, ""},
 		"another one with _":         {[]func(*v1alpha1.FanoutRoute){set("X_Key")}, ""},
 		"forwarding of X-Forwarded":  {[]func(*v1alpha1.FanoutRoute){forward("x-forwarded-for")}, "spec.backends[0].request.forwardCredentials[1]"},
 		"of Proxy-Authorization":     {[]func(*v1alpha1.FanoutRoute){forward("Proxy-Authorization")}, "spec.backends[0].request.forwardCredentials[1]"},

@@ -26,7 +26,10 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 		shown("two", v1alpha1.BackendAuthentication{Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "https://idp.example.com/", SecretName: "client"}}),
 		shown("three", v1alpha1.BackendAuthentication{Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "key", Key: "k", Header: "X-Key"}}),
 		shown("four", v1alpha1.BackendAuthentication{Type: "Basic", Basic: &v1alpha1.SecretReference{SecretName: "user"}}),
-		shown("five", v1alpha1.BackendAuthentication{Type: "Bearer", Bearer: &v1alpha1.SecretReference{SecretName: "token"}}))
+		shown("five", v1alpha1.BackendAuthentication{Type: "Bearer", Bearer: &v1alpha1.SecretReference{SecretName: "token"}}),
+		shown("six", v1alpha1.BackendAuthentication{Type: "StandardWebhooks", StandardWebhooks: &v1alpha1.StandardWebhooks{SecretName: "hooks"}}),
+		shown("seven", v1alpha1.BackendAuthentication{Type: "HMAC", HMAC: &v1alpha1.HMAC{SecretName: "signing", Key: "k", Header: "X-Signature"}}),
+		shown("eight", v1alpha1.BackendAuthentication{Type: "AWSSigV4", AWSSigV4: &v1alpha1.AWSSigV4{SecretName: "aws", Region: "r", Service: "s"}}))
 }
 
 // A field of the spec that names an object beside it is on the list of what a route reads:

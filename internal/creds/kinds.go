@@ -94,6 +94,14 @@ func (s *Store) Credential(namespace string, r *routeconfig.Reference) *Derived[
 		return s.Basic(namespace, r.Name)
 	case routeconfig.UseField:
 		return s.Field(namespace, r.Name, r.Keys[0])
+	case routeconfig.UseWebhook:
+		return s.Webhook(namespace, r.Name)
+	case routeconfig.UseSigningKey:
+		return s.SigningKey(namespace, r.Name, r.Keys[0])
+	case routeconfig.UseSigningKeys:
+		return s.SigningKeys(namespace, r.Name, r.Keys[0])
+	case routeconfig.UseAWS:
+		return s.AWS(namespace, r.Name)
 	default:
 		return s.Keys(namespace, r.Name, r.Keys...) // encoded, whatever they hold
 	}

@@ -89,6 +89,30 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 		return strings.Join(list, " ")
 	}
 	return map[string]kindTrial{
+		"Webhook": {
+			open: func(s *creds.Store) derived { return values(s.Webhook("shop", "s"), "secret") },
+			good: map[string]string{"secret": webhookKey('a')}, tells: webhookKey('a'),
+			other: map[string]string{"secret": webhookKey('a') + "\n" + webhookKey('b')}, tells2nd: webhookKey('a') + "\n" + webhookKey('b'),
+			bad: map[string]string{"secret": "whsec_short"}, key: "secret",
+		},
+		"SigningKey": {
+			open: func(s *creds.Store) derived { return values(s.SigningKey("shop", "s", "k"), "k") },
+			good: map[string]string{"k": "1"}, tells: "1", other: map[string]string{"k": "2 ü"}, tells2nd: "2 ü",
+			bad: map[string]string{"k": "a\nb"}, key: "k",
+		},
+		"SigningKeys": {
+			open: func(s *creds.Store) derived { return values(s.SigningKeys("shop", "s", "k"), "k") },
+			good: map[string]string{"k": "1\n2"}, tells: "1\n2", other: map[string]string{"k": "2"}, tells2nd: "2",
+			bad: map[string]string{"k": "1\n2\n3"}, key: "k",
+		},
+		"AWS": {
+			open: func(s *creds.Store) derived {
+				return values(s.AWS("shop", "s"), "aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+			},
+			good: map[string]string{"aws_access_key_id": "id", "aws_secret_access_key": "1"}, tells: "id 1 ",
+			other: map[string]string{"aws_access_key_id": "id", "aws_secret_access_key": "2", "aws_session_token": "t"}, tells2nd: "id 2 t",
+			bad: map[string]string{"aws_access_key_id": "id", "aws_secret_access_key": "3", "aws_session_token": "a\nb"}, key: "aws_session_token",
+		},
 		"Keys": {
 			open: func(s *creds.Store) derived { return values(s.Keys("shop", "s", "k", "l"), "k", "l") },
 			good: map[string]string{"k": "1", "l": "2"}, tells: "1 2", other: map[string]string{"k": "3", "l": "4"}, tells2nd: "3 4",

@@ -4,20 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // shown takes credentials that we show: all of the keys change together, or what was
 // good before stays. Half a pair would fail every call until its other half comes, and so
-// would what cannot be sent.
-func shown(keys []string, check func(key, value string) string) func(*folder, *Snapshot) (*Snapshot, *Problem) {
+// would what cannot be sent. Optional keys belong to the others where they are there.
+func shown(keys []string, check func(key, value string) string, optional ...string) func(*folder, *Snapshot) (*Snapshot, *Problem) {
 	return func(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 		s, problem := &Snapshot{values: map[string]Value{}}, &Problem{Stale: old != nil}
 		var missing []string
-		for _, key := range keys {
+		for i, key := range slices.Concat(keys, optional) {
 			content, fault := take(files, key, check)
 			switch {
 			case fault != "":
 				problem.add(key, fault)
+			case content == "" && i >= len(keys): // there is none
 			case content == "":
 				missing = append(missing, key)
 				problem.Keys = append(problem.Keys, key)

@@ -95,7 +95,7 @@ func TestM5OddSpellings(t *testing.T) {
 	}
 	delete(in, "X_source")
 	got := Compile(Options{
-		Combined: true, Via: "me", Remove: []string{"x-debug", "x-computed"}, Set: []Field{{"x-source", "ours"}, {"x_many", "ours"}}, Shown: "x-key",
+		Combined: true, Via: "me", Remove: []string{"x-debug", "x-computed"}, Set: []Field{{"x-source", "ours"}, {"x_many", "ours"}}, Shown: []string{"x-key"},
 	}).Apply(in, []Field{{"x-computed", "ours"}}, Received)
 	want := []string{"Accept-Encoding", "User-Agent", "Via", "X-Computed", "X-Request-Id", "X-Source", "X_many", "X_other_field"}
 	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) {

@@ -17,8 +17,8 @@ type Options struct {
 	Credentials *Credentials
 	// Forward are those of them that pass all the same.
 	Forward []string
-	// Shown is the field of the backend's own credential, which is put in after the rules.
-	Shown string
+	// Shown are the fields of the backend's own credential, which are put in after the rules.
+	Shown []string
 	// Remove and Set are the rules of the route, in this order.
 	Remove []string
 	Set    []Field
@@ -67,7 +67,7 @@ func Compile(o Options) *Rules {
 	for _, f := range o.Set {
 		r.set = append(r.set, field{http.CanonicalHeaderKey(f.Name), []string{f.Value}})
 	}
-	maps.Copy(r.withheld, folded(o.Remove, set(o.Set), []string{o.Shown}))
+	maps.Copy(r.withheld, folded(o.Remove, set(o.Set), o.Shown))
 	return r
 }
 

@@ -20,10 +20,10 @@ type Options struct {
 	Config *routeconfig.Backend
 	// Base is Config.URL.
 	Base *url.URL
-	// Credentials are the fields in which callers of the route send theirs, Shown is that of
-	// the backend's own, or empty.
+	// Credentials are the fields in which callers of the route send theirs, Shown are those
+	// of the backend's own.
 	Credentials *headers.Credentials
-	Shown       string
+	Shown       []string
 	// Combined says that the response is made of several bodies.
 	Combined bool
 	// Via is the route's pseudonym for the loop guard.

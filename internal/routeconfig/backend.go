@@ -42,31 +42,6 @@ func (b *Backend) Hash() (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-// The types of a credential.
-const (
-	CredentialOAuth2 = "oauth2"
-	CredentialAPIKey = "apiKey"
-	CredentialBasic  = "basic"
-	CredentialBearer = "bearer"
-)
-
-// Credential says how a backend is shown who calls: the name of a Secret and
-// what to make of it, never a secret value.
-type Credential struct {
-	Type   string `json:"type"`
-	Secret string `json:"secret"`
-	// Key, Header and Query are for CredentialAPIKey; one of the latter is set.
-	Key    string `json:"key,omitempty"`
-	Header string `json:"header,omitempty"`
-	Query  string `json:"query,omitempty"`
-	// The rest is for CredentialOAuth2. Post sends client_id and client_secret in
-	// the form instead of the Authorization header.
-	TokenURL   string      `json:"tokenURL,omitempty"`
-	Scopes     []string    `json:"scopes,omitempty"`
-	Post       bool        `json:"post,omitempty"`
-	Parameters []NameValue `json:"parameters,omitempty"`
-}
-
 // NameValue is a name with a value, or an expression that yields it.
 type NameValue struct {
 	Name       string `json:"name"`

@@ -20,8 +20,8 @@ type Reference struct {
 // Use is what is made of a Secret or a ConfigMap.
 type Use string
 
-// What Secrets are used for. A credential is a pair, or what stands in a field or in the
-// query of a request.
+// What Secrets are used for. A credential is a pair, what stands in a field or in the
+// query of a request, or what signs it.
 const (
 	UseAuthorities Use = "authorities"
 	UseKeyPair     Use = "keyPair"
@@ -30,6 +30,10 @@ const (
 	UseBasic       Use = "basic"
 	UseField       Use = "field"
 	UseQuery       Use = "query"
+	UseWebhook     Use = "webhook"
+	UseSigningKey  Use = "signingKey"
+	UseSigningKeys Use = "signingKeys"
+	UseAWS         Use = "aws"
 	// UseJSONSchema is of a ConfigMap.
 	UseJSONSchema Use = "jsonSchema"
 )
@@ -74,19 +78,3 @@ func (l *references) optional(r Reference) {
 }
 
 func keysOfPair() []string { return []string{"tls.crt", "tls.key"} }
-
-// Reference is the Secret of the credential, whatever it is for.
-func (c *Credential) Reference() Reference {
-	r := Reference{Name: c.Secret, Keys: []string{c.Key}, Use: UseField}
-	switch {
-	case c.Type == CredentialOAuth2:
-		r.Keys, r.Use = []string{"client_id", "client_secret"}, UseClient
-	case c.Type == CredentialBasic:
-		r.Keys, r.Use = []string{"username", "password"}, UseBasic
-	case c.Type == CredentialBearer:
-		r.Keys = []string{"token"}
-	case c.Header == "":
-		r.Use = UseQuery
-	}
-	return r
-}

@@ -161,26 +161,6 @@ func (c *CircuitBreaker) validate() error {
 	)
 }
 
-func (c *Credential) validate() error {
-	errs := []error{
-		oneOf("credential.type", c.Type, CredentialOAuth2, CredentialAPIKey, CredentialBasic, CredentialBearer),
-	}
-	if c.Type == CredentialAPIKey {
-		errs = append(errs, fileName("credential.key", c.Key))
-		if (c.Header == "") == (c.Query == "") {
-			errs = append(errs, errors.New("credential must have exactly one of header and query"))
-		}
-		if strings.ContainsFunc(c.Header, func(r rune) bool { return !inToken(r) }) {
-			errs = append(errs, fmt.Errorf("credential.header %q is no field name (RFC 9110, section 5.6.2)", c.Header))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func inToken(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-}
-
 // address checks a backend's URL.
 func address(raw string) error {
 	u, err := url.Parse(raw)

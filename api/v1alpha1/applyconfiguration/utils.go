@@ -22,6 +22,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.APIKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
 		return &apiv1alpha1.AutoscalingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AWSSigV4"):
+		return &apiv1alpha1.AWSSigV4ApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Backend"):
 		return &apiv1alpha1.BackendApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BackendAuthentication"):
@@ -62,6 +64,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HeaderValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hedge"):
 		return &apiv1alpha1.HedgeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HMAC"):
+		return &apiv1alpha1.HMACApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HMACTimestamp"):
+		return &apiv1alpha1.HMACTimestampApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HostAlias"):
 		return &apiv1alpha1.HostAliasApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImagePullSecret"):
@@ -128,6 +134,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServiceReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Shadow"):
 		return &apiv1alpha1.ShadowApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StandardWebhooks"):
+		return &apiv1alpha1.StandardWebhooksApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Stream"):
 		return &apiv1alpha1.StreamApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SuccessPolicy"):

@@ -38,6 +38,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.AWSSigV4
+  map:
+    fields:
+    - name: region
+      type:
+        scalar: string
+    - name: secretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: service
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLog
   map:
     fields:
@@ -132,15 +144,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: apiKey
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.APIKey
+    - name: awsSigV4
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.AWSSigV4
     - name: basic
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretReference
     - name: bearer
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretReference
+    - name: hmac
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HMAC
     - name: oauth2
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.OAuth2
+    - name: standardWebhooks
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.StandardWebhooks
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.AuthenticationType
@@ -462,6 +483,49 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Traffic
     - name: url
+      type:
+        scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.HMAC
+  map:
+    fields:
+    - name: algorithm
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HMACAlgorithm
+    - name: encoding
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HMACEncoding
+    - name: header
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
+    - name: key
+      type:
+        scalar: string
+    - name: prefix
+      type:
+        scalar: string
+    - name: secretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: timestamp
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HMACTimestamp
+- name: com.github.fanout-operator.fanout.api.v1alpha1.HMACAlgorithm
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.HMACEncoding
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.HMACTimestamp
+  map:
+    fields:
+    - name: header
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
+    - name: prefix
+      type:
+        scalar: string
+    - name: separator
+      type:
+        scalar: string
+    - name: signedPrefix
       type:
         scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
@@ -1038,6 +1102,12 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ShadowComparison
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.StandardWebhooks
+  map:
+    fields:
+    - name: secretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Stragglers
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Stream

@@ -12,7 +12,7 @@ import (
 // BackendAuthentication is how the route proves who it is. The credential
 // replaces whatever the caller sent in its place.
 type BackendAuthenticationApplyConfiguration struct {
-	// type is OAuth2, APIKey, Basic or Bearer.
+	// type is OAuth2, APIKey, Basic, Bearer, StandardWebhooks, HMAC or AWSSigV4.
 	Type *apiv1alpha1.AuthenticationType `json:"type,omitempty"`
 	// oauth2 goes with type OAuth2.
 	OAuth2 *OAuth2ApplyConfiguration `json:"oauth2,omitempty"`
@@ -22,6 +22,12 @@ type BackendAuthenticationApplyConfiguration struct {
 	Basic *SecretReferenceApplyConfiguration `json:"basic,omitempty"`
 	// bearer goes with type Bearer.
 	Bearer *SecretReferenceApplyConfiguration `json:"bearer,omitempty"`
+	// standardWebhooks goes with type StandardWebhooks.
+	StandardWebhooks *StandardWebhooksApplyConfiguration `json:"standardWebhooks,omitempty"`
+	// hmac goes with type HMAC.
+	HMAC *HMACApplyConfiguration `json:"hmac,omitempty"`
+	// awsSigV4 goes with type AWSSigV4.
+	AWSSigV4 *AWSSigV4ApplyConfiguration `json:"awsSigV4,omitempty"`
 }
 
 // BackendAuthenticationApplyConfiguration constructs a declarative configuration of the BackendAuthentication type for use with
@@ -67,5 +73,29 @@ func (b *BackendAuthenticationApplyConfiguration) WithBasic(value *SecretReferen
 // If called multiple times, the Bearer field is set to the value of the last call.
 func (b *BackendAuthenticationApplyConfiguration) WithBearer(value *SecretReferenceApplyConfiguration) *BackendAuthenticationApplyConfiguration {
 	b.Bearer = value
+	return b
+}
+
+// WithStandardWebhooks sets the StandardWebhooks field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StandardWebhooks field is set to the value of the last call.
+func (b *BackendAuthenticationApplyConfiguration) WithStandardWebhooks(value *StandardWebhooksApplyConfiguration) *BackendAuthenticationApplyConfiguration {
+	b.StandardWebhooks = value
+	return b
+}
+
+// WithHMAC sets the HMAC field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HMAC field is set to the value of the last call.
+func (b *BackendAuthenticationApplyConfiguration) WithHMAC(value *HMACApplyConfiguration) *BackendAuthenticationApplyConfiguration {
+	b.HMAC = value
+	return b
+}
+
+// WithAWSSigV4 sets the AWSSigV4 field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AWSSigV4 field is set to the value of the last call.
+func (b *BackendAuthenticationApplyConfiguration) WithAWSSigV4(value *AWSSigV4ApplyConfiguration) *BackendAuthenticationApplyConfiguration {
+	b.AWSSigV4 = value
 	return b
 }
