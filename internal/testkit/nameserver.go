@@ -9,7 +9,8 @@ import (
 )
 
 // NameServer listens on loopback until the end of the test, and returns a resolver that asks
-// it. answer completes the answer to a question, from one goroutine.
+// it. answer completes the answer to a question, from one goroutine. Lookups that are under
+// way at the end of the test end with it: nobody is there to answer them.
 func NameServer(t testing.TB, answer func(question dnsmessage.Question, m *dnsmessage.Message)) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -34,8 +35,13 @@ func NameServer(t testing.TB, answer func(question dnsmessage.Question, m *dnsme
 			}
 		}
 	}()
+	ended := t.Context()
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+		asking, err := (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+		if err == nil {
+			context.AfterFunc(ended, func() { _ = asking.Close() })
+		}
+		return asking, err
 	}}
 }
 
