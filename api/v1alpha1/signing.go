@@ -35,14 +35,14 @@ const (
 // HMAC signs the body of each request with a key that the receiver has, too (RFC 2104).
 //
 // +kubebuilder:validation:XValidation:rule="!(self.header.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade', 'trailer', 'via'])",message="backends.authentication.hmac.header must not name Host, Content-Length, Transfer-Encoding, Connection, TE, Upgrade, Trailer or Via"
-// +kubebuilder:validation:XValidation:rule="!has(self.timestamp) || !has(self.timestamp.header) || self.timestamp.header.lowerAscii() != self.header.lowerAscii()",message="backends.authentication.hmac.timestamp.header must not be hmac.header: without it the timestamp stands there"
+// +kubebuilder:validation:XValidation:rule="!has(self.time) || !has(self.time.header) || self.time.header.lowerAscii() != self.header.lowerAscii()",message="backends.authentication.hmac.time.header must not be hmac.header: without it the time stands there"
 type HMAC struct {
 	// secretName is the Secret's name.
 	// +required
 	SecretName SecretName `json:"secretName,omitempty"`
 
 	// key is the key within the Secret. Its value is the signing key, byte for byte, without
-	// one line end behind it. Where timestamp stands beside the signature, it may have two
+	// one line end behind it. Where time stands beside the signature, it may have two
 	// lines, each a key, and both sign.
 	// +required
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
@@ -69,14 +69,14 @@ type HMAC struct {
 	// +kubebuilder:validation:MaxLength=64
 	Prefix string `json:"prefix,omitempty"`
 
-	// timestamp has the time of the attempt signed before the body. Default: the body alone
+	// time has that of the attempt signed before the body. Default: the body alone
 	// is signed.
 	// +optional
-	Timestamp *HMACTimestamp `json:"timestamp,omitempty,omitzero"`
+	Time *HMACTime `json:"time,omitempty,omitzero"`
 }
 
-// HMACTimestamp is the time of an attempt, in seconds since 1970, and where it stands.
-type HMACTimestamp struct {
+// HMACTime is the time of an attempt, in seconds since 1970, and where it stands.
+type HMACTime struct {
 	// header is a field of its own that carries it. Default: the field of the signature, in
 	// which it is the first item of a list.
 	// +optional

@@ -78,7 +78,7 @@ func TestEachAttemptIsSigned(t *testing.T) {
 					t.Errorf("attempt %d: %s is %q, want %q", i, want.Name, got, want.Value)
 				}
 			}
-			if r.Header["Webhook_Timestamp"] != nil {
+			if r.Header[http.CanonicalHeaderKey("Webhook_Timestamp")] != nil {
 				t.Errorf("attempt %d has what its caller sent: %v", i, r.Header)
 			}
 			ids = append(ids, id)

@@ -60,7 +60,7 @@ func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
 	webhooks := signed(v1alpha1.BackendAuthentication{Type: "StandardWebhooks", StandardWebhooks: &v1alpha1.StandardWebhooks{SecretName: "s"}})
 	aws := signed(v1alpha1.BackendAuthentication{Type: "AWSSigV4", AWSSigV4: &v1alpha1.AWSSigV4{SecretName: "s", Region: "r", Service: "s"}})
 	slack := signed(v1alpha1.BackendAuthentication{Type: "HMAC", HMAC: &v1alpha1.HMAC{
-		SecretName: "s", Key: "k", Header: "X-Sig", Timestamp: &v1alpha1.HMACTimestamp{Header: "X-Time"}}})
+		SecretName: "s", Key: "k", Header: "X-Sig", Time: &v1alpha1.HMACTime{Header: "X-Time"}}})
 	forward := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
 		return func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Backends[0].Request.ForwardCredentials = []v1alpha1.HeaderName{"Cookie", name}

@@ -31,7 +31,7 @@ func digest(h *v1alpha1.HMAC) *routeconfig.HMAC {
 		Encoding:  string(cmp.Or(h.Encoding, v1alpha1.HMACHex)),
 		Prefix:    h.Prefix,
 	}
-	if t := h.Timestamp; t != nil {
+	if t := h.Time; t != nil {
 		out.Timestamp = &routeconfig.HMACTimestamp{
 			Header: string(t.Header), Prefix: t.Prefix, SignedPrefix: t.SignedPrefix, Separator: cmp.Or(t.Separator, "."),
 		}

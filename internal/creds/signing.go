@@ -6,14 +6,17 @@ import (
 	"strings"
 )
 
+// WebhookSecret is the key of a Secret with keys of Standard Webhooks.
+const WebhookSecret = "secret"
+
+// The keys of a Secret with a key of AWS, named as in the SDKs' own files.
 const (
-	// WebhookSecret is the key of a Secret with keys of Standard Webhooks.
-	WebhookSecret = "secret"
-	// The keys of a Secret with a key of AWS, named as in the SDKs' own files.
 	AWSKeyID        = "aws_access_key_id"
 	AWSSecretKey    = "aws_secret_access_key" //nolint:gosec // a name
 	AWSSessionToken = "aws_session_token"     //nolint:gosec // a name
+)
 
+const (
 	webhookPrefix = "whsec_"
 	// leastWebhookKey is the shortest key of Standard Webhooks, in bytes.
 	leastWebhookKey = 24

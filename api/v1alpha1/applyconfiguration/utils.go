@@ -66,8 +66,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HedgeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HMAC"):
 		return &apiv1alpha1.HMACApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("HMACTimestamp"):
-		return &apiv1alpha1.HMACTimestampApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HMACTime"):
+		return &apiv1alpha1.HMACTimeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HostAlias"):
 		return &apiv1alpha1.HostAliasApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImagePullSecret"):

@@ -506,14 +506,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
-    - name: timestamp
+    - name: time
       type:
-        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HMACTimestamp
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HMACTime
 - name: com.github.fanout-operator.fanout.api.v1alpha1.HMACAlgorithm
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.HMACEncoding
   scalar: string
-- name: com.github.fanout-operator.fanout.api.v1alpha1.HMACTimestamp
+- name: com.github.fanout-operator.fanout.api.v1alpha1.HMACTime
   map:
     fields:
     - name: header

@@ -14,7 +14,7 @@ type HMACApplyConfiguration struct {
 	// secretName is the Secret's name.
 	SecretName *apiv1alpha1.SecretName `json:"secretName,omitempty"`
 	// key is the key within the Secret. Its value is the signing key, byte for byte, without
-	// one line end behind it. Where timestamp stands beside the signature, it may have two
+	// one line end behind it. Where time stands beside the signature, it may have two
 	// lines, each a key, and both sign.
 	Key *string `json:"key,omitempty"`
 	// header is the field that carries the signature, such as X-Hub-Signature-256.
@@ -25,9 +25,9 @@ type HMACApplyConfiguration struct {
 	Encoding *apiv1alpha1.HMACEncoding `json:"encoding,omitempty"`
 	// prefix stands before the signature, such as sha256=. Default: nothing.
 	Prefix *string `json:"prefix,omitempty"`
-	// timestamp has the time of the attempt signed before the body. Default: the body alone
+	// time has that of the attempt signed before the body. Default: the body alone
 	// is signed.
-	Timestamp *HMACTimestampApplyConfiguration `json:"timestamp,omitempty"`
+	Time *HMACTimeApplyConfiguration `json:"time,omitempty"`
 }
 
 // HMACApplyConfiguration constructs a declarative configuration of the HMAC type for use with
@@ -84,10 +84,10 @@ func (b *HMACApplyConfiguration) WithPrefix(value string) *HMACApplyConfiguratio
 	return b
 }
 
-// WithTimestamp sets the Timestamp field in the declarative configuration to the given value
+// WithTime sets the Time field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Timestamp field is set to the value of the last call.
-func (b *HMACApplyConfiguration) WithTimestamp(value *HMACTimestampApplyConfiguration) *HMACApplyConfiguration {
-	b.Timestamp = value
+// If called multiple times, the Time field is set to the value of the last call.
+func (b *HMACApplyConfiguration) WithTime(value *HMACTimeApplyConfiguration) *HMACApplyConfiguration {
+	b.Time = value
 	return b
 }

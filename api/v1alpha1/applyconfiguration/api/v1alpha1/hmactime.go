@@ -6,11 +6,11 @@ import (
 	apiv1alpha1 "github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
-// HMACTimestampApplyConfiguration represents a declarative configuration of the HMACTimestamp type for use
+// HMACTimeApplyConfiguration represents a declarative configuration of the HMACTime type for use
 // with apply.
 //
-// HMACTimestamp is the time of an attempt, in seconds since 1970, and where it stands.
-type HMACTimestampApplyConfiguration struct {
+// HMACTime is the time of an attempt, in seconds since 1970, and where it stands.
+type HMACTimeApplyConfiguration struct {
 	// header is a field of its own that carries it. Default: the field of the signature, in
 	// which it is the first item of a list.
 	Header *apiv1alpha1.HeaderName `json:"header,omitempty"`
@@ -22,16 +22,16 @@ type HMACTimestampApplyConfiguration struct {
 	Separator *string `json:"separator,omitempty"`
 }
 
-// HMACTimestampApplyConfiguration constructs a declarative configuration of the HMACTimestamp type for use with
+// HMACTimeApplyConfiguration constructs a declarative configuration of the HMACTime type for use with
 // apply.
-func HMACTimestamp() *HMACTimestampApplyConfiguration {
-	return &HMACTimestampApplyConfiguration{}
+func HMACTime() *HMACTimeApplyConfiguration {
+	return &HMACTimeApplyConfiguration{}
 }
 
 // WithHeader sets the Header field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Header field is set to the value of the last call.
-func (b *HMACTimestampApplyConfiguration) WithHeader(value apiv1alpha1.HeaderName) *HMACTimestampApplyConfiguration {
+func (b *HMACTimeApplyConfiguration) WithHeader(value apiv1alpha1.HeaderName) *HMACTimeApplyConfiguration {
 	b.Header = &value
 	return b
 }
@@ -39,7 +39,7 @@ func (b *HMACTimestampApplyConfiguration) WithHeader(value apiv1alpha1.HeaderNam
 // WithPrefix sets the Prefix field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Prefix field is set to the value of the last call.
-func (b *HMACTimestampApplyConfiguration) WithPrefix(value string) *HMACTimestampApplyConfiguration {
+func (b *HMACTimeApplyConfiguration) WithPrefix(value string) *HMACTimeApplyConfiguration {
 	b.Prefix = &value
 	return b
 }
@@ -47,7 +47,7 @@ func (b *HMACTimestampApplyConfiguration) WithPrefix(value string) *HMACTimestam
 // WithSignedPrefix sets the SignedPrefix field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the SignedPrefix field is set to the value of the last call.
-func (b *HMACTimestampApplyConfiguration) WithSignedPrefix(value string) *HMACTimestampApplyConfiguration {
+func (b *HMACTimeApplyConfiguration) WithSignedPrefix(value string) *HMACTimeApplyConfiguration {
 	b.SignedPrefix = &value
 	return b
 }
@@ -55,7 +55,7 @@ func (b *HMACTimestampApplyConfiguration) WithSignedPrefix(value string) *HMACTi
 // WithSeparator sets the Separator field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Separator field is set to the value of the last call.
-func (b *HMACTimestampApplyConfiguration) WithSeparator(value string) *HMACTimestampApplyConfiguration {
+func (b *HMACTimeApplyConfiguration) WithSeparator(value string) *HMACTimeApplyConfiguration {
 	b.Separator = &value
 	return b
 }
