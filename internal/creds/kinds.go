@@ -80,6 +80,8 @@ func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
 		return s.KeyPair(namespace, r.Name)
 	case routeconfig.UseCallers:
 		return s.Callers(namespace, r.Name)
+	case routeconfig.UseUsers:
+		return s.Users(namespace, r.Name)
 	default:
 		return s.Credential(namespace, r)
 	}

@@ -88,6 +88,16 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 		}
 		return strings.Join(list, " ")
 	}
+	ada, bob := "ada:"+hashOf(t, "a", 4), "bob:"+hashOf(t, "b", 4)
+	users := func(u *creds.Users) string {
+		var list []string
+		for _, name := range []string{"ada", "bob"} {
+			if u.Judge(name, name[:1]) == creds.Right {
+				list = append(list, name)
+			}
+		}
+		return strings.Join(list, " ")
+	}
 	return map[string]kindTrial{
 		"Webhook": {
 			open: func(s *creds.Store) derived { return values(s.Webhook("shop", "s"), "secret") },
@@ -156,6 +166,11 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 			open: func(s *creds.Store) derived { return told(s.Callers("shop", "s"), callers) },
 			good: map[string]string{"till": "a\nb"}, tells: "a=till b=till", other: map[string]string{"till": "b", "web": "w"}, tells2nd: "b=till w=web",
 			bad: map[string]string{"till": strings.Repeat("x", 1<<20+1), "web": "w"}, key: "till", checked: "w=web",
+		},
+		"Users": {
+			open: func(s *creds.Store) derived { return told(s.Users("shop", "s"), users) },
+			good: map[string]string{"auth": ada + "\n" + bob}, tells: "ada bob", other: map[string]string{"auth": ada}, tells2nd: "ada",
+			bad: map[string]string{"auth": "ada:plain\n" + bob}, key: "auth", checked: "bob",
 		},
 	}
 }

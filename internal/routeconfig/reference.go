@@ -26,6 +26,7 @@ const (
 	UseAuthorities Use = "authorities"
 	UseKeyPair     Use = "keyPair"
 	UseCallers     Use = "callers"
+	UseUsers       Use = "users"
 	UseClient      Use = "client"
 	UseBasic       Use = "basic"
 	UseField       Use = "field"
