@@ -44,9 +44,7 @@ const (
 // from this list alone: a new field of the spec is a new line here.
 func (r *Route) References() []Reference {
 	var list references
-	if a := r.Authentication; a != nil && a.APIKeys != nil {
-		list.required(Reference{Field: "spec.authentication.apiKeys.secretName", Name: a.APIKeys.Secret, Use: UseCallers})
-	}
+	list.callers(r.Authentication)
 	list.optional(Reference{Field: "spec.listener.tls.secretName", Name: r.Listener.TLSSecret, Keys: keysOfPair(), Use: UseKeyPair})
 	r.Validation.references(&list)
 	for b := range r.Receivers() {

@@ -22,17 +22,6 @@ type Match struct {
 	Methods []string `json:"methods,omitempty"`
 }
 
-// Authentication says who may call.
-type Authentication struct {
-	APIKeys *CallerAPIKeys `json:"apiKeys,omitempty"`
-}
-
-// CallerAPIKeys admits callers by the keys in a Secret.
-type CallerAPIKeys struct {
-	Secret string `json:"secret"`
-	Header string `json:"header"`
-}
-
 // RateLimit is a bucket of Burst calls, refilled with Requests in each Per.
 type RateLimit struct {
 	Name     string   `json:"name"`

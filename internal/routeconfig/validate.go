@@ -43,6 +43,7 @@ func (r *Route) validate() error {
 		r.Response.validate(len(r.Backends)),
 		r.AccessLog.validate(),
 		r.Validation.validate(),
+		r.Authentication.validate(),
 		r.validateReceivers(),
 	}
 	for _, reference := range r.References() {
