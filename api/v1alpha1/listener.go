@@ -94,43 +94,6 @@ type ClientIP struct {
 	TrustedCIDRs []string `json:"trustedCIDRs,omitempty"`
 }
 
-// CallerAuthentication says who may call.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.apiKeys) || has(self.credentialHeaders)",message="authentication must not be empty: set authentication.apiKeys or authentication.credentialHeaders"
-type CallerAuthentication struct {
-	// apiKeys admits callers that send one of the keys in a Secret. Default: anyone may
-	// call.
-	// +optional
-	APIKeys *CallerAPIKeys `json:"apiKeys,omitempty"`
-
-	// credentialHeaders are fields that carry callers' credentials, in any case, beyond
-	// those that do by custom (X-API-Key, Authorization, Cookie and others, see the docs)
-	// and those of the operator's --credential-headers. They reach no backend whose
-	// request.forwardCredentials does not name them, and no expression. 1 to 16. Default:
-	// none.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=16
-	CredentialHeaders []HeaderName `json:"credentialHeaders,omitempty"`
-}
-
-// CallerAPIKeys admits callers that send one of the keys in a Secret; others are
-// answered 401. The header reaches no backend whose request.forwardCredentials does not
-// name it.
-type CallerAPIKeys struct {
-	// secretName is the Secret with the keys. Each of its keys is a caller's name
-	// as the access log shows it, each line of the value one valid API key: two
-	// lines while one is being rotated.
-	// +required
-	SecretName SecretName `json:"secretName,omitempty"`
-
-	// header is the field with the API key. Default: X-API-Key.
-	// +optional
-	// +kubebuilder:default=X-API-Key
-	Header HeaderName `json:"header,omitempty"`
-}
-
 // RateLimitScope says who counts together.
 //
 // +kubebuilder:validation:Enum=Replica

@@ -19,7 +19,7 @@ type NameValue struct {
 
 // Expression is one in CEL (https://cel.dev) over the call: request.method, path (raw),
 // host, query and headers (maps of strings, names of fields in lower case, credentials
-// left out), caller, clientIP, and body, which is read as JSON. Strings have lowerAscii,
+// left out), caller, claims (of its token), clientIP, and body, which is read as JSON. Strings have lowerAscii,
 // upperAscii and trim; optional fields are read by request.body.?a.orValue(b). At most
 // 4096 characters, and 32768 in all expressions of a route together; an evaluation that costs over 100000 is cut off, and the answer has
 // then failed with reason expression.

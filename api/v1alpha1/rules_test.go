@@ -207,7 +207,9 @@ func TestListenerRules(t *testing.T) {
 		ok("trusted networks", "listener: {clientIP: {trustedCIDRs: [10.0.0.0/8, 'fd00::/8']}}\n"+one),
 		bad("a trusted address", "listener: {clientIP: {trustedCIDRs: [10.0.0.1]}}\n"+one, "listener.clientIP.trustedCIDRs must be networks"),
 		ok("API keys", "authentication: {apiKeys: {secretName: callers}}\n"+one),
-		bad("authentication by nothing", "authentication: {}\n"+one, "set authentication.apiKeys or authentication.credentialHeaders"),
+		ok("passwords", "authentication: {basic: {secretName: users}}\n"+one),
+		bad("passwords of no Secret", "authentication: {basic: {}}\n"+one, "spec.authentication.basic.secretName"),
+		bad("authentication by nothing", "authentication: {}\n"+one, "authentication must not be empty: set authentication.apiKeys"),
 		ok("a limit by client", "rateLimits: [{name: a, requests: 1, key: {type: ClientIP}}]\n"+one),
 		ok("a limit by header", "rateLimits: [{name: a, requests: 1, key: {header: X-Tenant}}]\n"+one),
 		bad("a limit by no header", "rateLimits: [{name: a, requests: 1, key: {}}]\n"+one, "rateLimits.key.header goes with type Header"),
@@ -331,9 +333,7 @@ func TestProxyRules(t *testing.T) {
 func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 	t.Parallel()
 	var rows []row
-	for field, spec := range map[string]string{
-		"authentication.jwt": "authentication: {apiKeys: {secretName: a}, jwt: {}}\n" + one,
-	} {
+	for field, spec := range map[string]string{} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}
 	check(t, append(rows, bad("scope Route", "rateLimits: [{name: a, requests: 1, scope: Route}]\n"+one, "spec.rateLimits[0].scope")))

@@ -11,9 +11,10 @@ const (
 	// Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
 	// ConditionResolvedRefs: the proxies hold every key of a Secret or a ConfigMap that the
-	// spec names, can use it, and may send it, and the Services of backends exist. Reasons:
-	// ResolvedRefs, BackendNotFound, SecretMissing, ConfigMapMissing, SecretUnusable,
-	// ConfigMapUnusable, NoPods, Pending.
+	// spec names, can use it, and may send it, the keys of issuers are no older than 15
+	// minutes, and the Services of backends exist. Reasons: ResolvedRefs, BackendNotFound,
+	// SecretMissing, ConfigMapMissing, SecretUnusable, IssuerUnusable, ConfigMapUnusable,
+	// NoPods, Pending.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
@@ -59,6 +60,7 @@ const (
 	ReasonSecretMissing           = "SecretMissing"
 	ReasonBackendNotFound         = "BackendNotFound"
 	ReasonSecretUnusable          = "SecretUnusable"
+	ReasonIssuerUnusable          = "IssuerUnusable"
 	ReasonProgrammed              = "Programmed"
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"

@@ -42,6 +42,7 @@ func visitAll(t *testing.T, visit func(path string, s *schema)) {
 // nameless are fields of the CRD that are called names and name no object of a cluster.
 func nameless() []string {
 	return []string{
+		"spec/authentication/jwt/name",
 		"spec/backends/name",
 		"spec/backends/authentication/oauth2/parameters/name",
 		"spec/backends/request/headers/set/name",
@@ -195,7 +196,7 @@ kind: FanoutRoute
 metadata: {name: orders}
 spec:
   listener: {tls: {secretName: plain}}
-  authentication: {apiKeys: {secretName: plain}}
+  authentication: {apiKeys: {secretName: plain}, basic: {secretName: plain}, jwt: [{name: idp, issuer: "https://idp.example.com", caSecretName: plain, audiences: [a]}]}
   rateLimits: [{name: all, requests: 1}, {name: each, requests: 2, key: {type: ClientIP}}]
   backends:
   - name: one
@@ -240,6 +241,8 @@ func TestQ5KustomizePutsNamesIn(t *testing.T) {
 	for path, want := range map[string]string{
 		"spec/listener/tls/secretName":                        "eu-plain",
 		"spec/authentication/apiKeys/secretName":              "eu-plain",
+		"spec/authentication/basic/secretName":                "eu-plain",
+		"spec/authentication/jwt/idp/caSecretName":            "eu-plain",
 		"spec/backends/one/authentication/oauth2/secretName":  made,
 		"spec/backends/one/tls/caSecretName":                  "eu-plain",
 		"spec/backends/one/tls/clientCertificateSecretName":   made,

@@ -94,7 +94,7 @@ func TestLintAsJSONAndFromStandardInput(t *testing.T) {
 	t.Parallel()
 	out, _, err := command(t, good, "lint", "-f", "-", "-o", "json")
 	warning := `{"file":"-","kind":"FanoutRoute","namespace":"shop","name":"orders",` +
-		`"message":"AcceptedUnauthenticated: anyone may call, since spec.authentication.apiKeys is not set"}`
+		`"message":"AcceptedUnauthenticated: anyone may call, since spec.authentication names no way to know callers"}`
 	if err != nil || out != `{"routes":1,"faults":[],"warnings":[`+warning+"]}\n" {
 		t.Errorf("printed %q (%v)", out, err)
 	}

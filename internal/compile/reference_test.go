@@ -19,7 +19,10 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 		return v1alpha1.Backend{Name: name, URL: "https://b.example.com/", Authentication: &a}
 	}
 	r.Spec.Listener.TLS = &v1alpha1.ListenerTLS{SecretName: "listener"}
-	r.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}}
+	r.Spec.Authentication = &v1alpha1.CallerAuthentication{
+		APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}, Basic: &v1alpha1.CallerBasic{SecretName: "users"},
+		JWT: []v1alpha1.CallerJWT{{Name: "idp", Issuer: "https://idp.example.com", CASecretName: "idp-ca", Audiences: []string{"orders"}}},
+	}
 	r.Spec.Validation.JSONSchema = &v1alpha1.JSONSchema{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "schemas", Key: "order.json"}}
 	r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca", ClientCertificateSecretName: "me"}
 	r.Spec.Backends = append(r.Spec.Backends,

@@ -20,8 +20,8 @@ func Remarks(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route) []Remark 
 	for _, message := range narrow(route, compiled) {
 		list = append(list, Remark{v1alpha1.ReasonMemoryLimitTooSmall, message})
 	}
-	if a := route.Spec.Authentication; a == nil || a.APIKeys == nil {
-		list = append(list, Remark{v1alpha1.ReasonAcceptedUnauthenticated, "anyone may call, since spec.authentication.apiKeys is not set"})
+	if open(route.Spec.Authentication) {
+		list = append(list, Remark{v1alpha1.ReasonAcceptedUnauthenticated, "anyone may call, since spec.authentication names no way to know callers"})
 	}
 	return list
 }

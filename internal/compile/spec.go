@@ -40,17 +40,6 @@ func (c *compiler) listener() routeconfig.Listener {
 	return out
 }
 
-func (c *compiler) authentication() *routeconfig.Authentication {
-	a := c.route.Spec.Authentication
-	if a == nil || a.APIKeys == nil {
-		return nil
-	}
-	return &routeconfig.Authentication{APIKeys: &routeconfig.CallerAPIKeys{
-		Secret: string(a.APIKeys.SecretName),
-		Header: string(cmp.Or(a.APIKeys.Header, "X-API-Key")),
-	}}
-}
-
 func (c *compiler) rateLimits() []routeconfig.RateLimit {
 	var out []routeconfig.RateLimit
 	for i := range c.route.Spec.RateLimits {

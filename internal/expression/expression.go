@@ -76,6 +76,7 @@ func NewCompiler() (*Compiler, error) {
 		cel.Variable(varPath, cel.StringType),
 		cel.Variable(varHost, cel.StringType),
 		cel.Variable(varCaller, cel.StringType),
+		cel.Variable(varClaims, cel.DynType),
 		cel.Variable(varClientIP, cel.StringType),
 		cel.Variable(varQuery, cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable(varHeaders, cel.MapType(cel.StringType, cel.StringType)),
@@ -106,7 +107,7 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 		first := issues.Errors()[0]
 		message := first.Message
 		if strings.Contains(message, "undeclared reference to 'request'") {
-			message = "request has method, path, host, caller, clientIP, query, headers and body, and nothing else"
+			message = "request has method, path, host, caller, claims, clientIP, query, headers and body, and nothing else"
 		}
 		return nil, &Error{first.Location.Line(), first.Location.Column() + 1, message}
 	}

@@ -19,6 +19,7 @@ const (
 	varPath     = "request.path"
 	varHost     = "request.host"
 	varCaller   = "request.caller"
+	varClaims   = "request.claims"
 	varClientIP = "request.clientIP"
 	varQuery    = "request.query"
 	varHeaders  = "request.headers"
@@ -35,6 +36,9 @@ type Request struct {
 	Host        string
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
+	// Claims is what the caller's token says, a JSON object. Without one it reads as an empty
+	// map.
+	Claims []byte
 	// ClientIP is the client's address; where it is not valid, it reads as an empty string.
 	ClientIP netip.Addr
 	Header   http.Header
@@ -49,13 +53,13 @@ type Input struct {
 	request              *Request
 	meter                meter
 	query, headers, body ref.Val
-	clientIP             ref.Val
+	clientIP, claims     ref.Val
 }
 
 // NewInput returns the Input of a request, which must not change any more.
 func NewInput(r *Request, memory Memory) *Input {
 	return &Input{request: r, meter: meter{
-		memory: memory, scans: maxScans*len(r.Body) + 1<<16, most: maxKept*int64(len(r.Body)) + keptFree,
+		memory: memory, scans: maxScans*(len(r.Body)+len(r.Claims)) + 1<<16, most: maxKept*int64(len(r.Body)+len(r.Claims)) + keptFree,
 	}}
 }
 
@@ -79,6 +83,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return types.String(in.request.Host), true
 	case varCaller:
 		return types.String(in.request.Caller), true
+	case varClaims:
+		return in.meter.once(&in.claims, in.parseClaims), true
 	case varClientIP:
 		return in.address(), true
 	case varQuery:
@@ -158,13 +164,26 @@ func (in *Input) parseBody() ref.Val {
 	if len(in.request.Body) == 0 {
 		return types.NullValue
 	}
+	return in.parse("the body", in.request.Body)
+}
+
+// parseClaims is an empty map where there is no token.
+func (in *Input) parseClaims() ref.Val {
+	claims := in.request.Claims
+	if len(claims) == 0 {
+		claims = []byte("{}")
+	}
+	return in.parse("the token", claims)
+}
+
+func (in *Input) parse(what string, text []byte) ref.Val {
 	s := rawjson.Scanner{}
-	value, ok := s.Scan(in.request.Body)
+	value, ok := s.Scan(text)
 	switch {
 	case s.TooDeep:
-		return types.NewErr("the body is nested deeper than %d", rawjson.MaxDepth)
+		return types.NewErr("%s is nested deeper than %d", what, rawjson.MaxDepth)
 	case !ok:
-		return types.NewErr("the body is no JSON")
+		return types.NewErr("%s is no JSON", what)
 	}
 	if !in.meter.keep(keptSize(value)) {
 		return in.meter.err()

@@ -26,6 +26,9 @@ type Call struct {
 	Body []byte
 	// Caller is the authenticated caller's name, or empty.
 	Caller string
+	// Claims is what the caller's token says, a JSON object; empty without one. It is shared
+	// by calls, and read-only.
+	Claims []byte
 	// Client is the client's address; it is not valid where nobody knows.
 	Client netip.Addr
 	// XForwardedFor and Forwarded are the values of these fields for backends that are told

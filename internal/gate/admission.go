@@ -51,6 +51,7 @@ func (g *Gate) way() []step {
 		g.breakLoop,
 		g.limitAddress,
 		g.identify,
+		g.hideTokens,
 		g.limitField,
 		g.readBody,
 	}
@@ -112,19 +113,6 @@ func limit(limiters []*Limiter, guest *Guest) *Refusal {
 	return nil
 }
 
-// identify finds out who calls, where the route asks.
-func (g *Gate) identify(guest *Guest, a *Admission) *Refusal {
-	if g.keys == nil {
-		return nil
-	}
-	caller, ok := g.keys.identify(guest.Request.Header)
-	if !ok {
-		return unauthorized(g.keys.header)
-	}
-	a.Call.Caller = caller
-	return nil
-}
-
 // tell makes the fields that tell backends who calls.
 func (g *Gate) tell(guest *Guest, a *Admission) *Refusal {
 	for _, kind := range g.tells {
@@ -148,7 +136,7 @@ func (g *Gate) prepareInput(guest *Guest, a *Admission) *Refusal {
 	}
 	call := &a.Call
 	a.Input = expression.NewInput(&expression.Request{
-		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, ClientIP: call.Client,
+		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, Claims: call.Claims, ClientIP: call.Client,
 		Header: call.Header, Hidden: g.hidden, Body: call.Body,
 	}, guest.Memory)
 	return nil

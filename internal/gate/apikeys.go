@@ -1,31 +1,39 @@
 package gate
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// callerKeys identifies callers by the API keys in a Secret.
+// callerKeys knows callers by the API keys in a Secret.
 type callerKeys struct {
 	header  string
 	callers *creds.Derived[*creds.Callers]
+	unknown verdict
 }
 
 func newCallerKeys(namespace string, config *routeconfig.CallerAPIKeys, store *creds.Store) *callerKeys {
-	return &callerKeys{
-		header:  http.CanonicalHeaderKey(config.Header),
-		callers: store.Callers(namespace, config.Secret),
-	}
+	header := http.CanonicalHeaderKey(config.Header)
+	return &callerKeys{header: header, callers: store.Callers(namespace, config.Secret), unknown: verdict{
+		wants: "a valid API key in " + header, challenge: fmt.Sprintf("ApiKey realm=%q, header=%q", realm, header),
+	}}
 }
 
-// identify returns the name of the caller whose key the call carries.
-func (k *callerKeys) identify(h http.Header) (string, bool) {
-	sent := h[k.header]
+// realm is the one of all challenges (RFC 9110, section 11.5).
+const realm = "fanout"
+
+// examine implements proof.
+func (k *callerKeys) examine(guest *Guest) verdict {
+	sent := guest.Request.Header[k.header]
 	callers, err := k.callers.Get()
 	if err != nil || len(sent) != 1 || sent[0] == "" {
-		return "", false
+		return k.unknown
 	}
-	return callers.Name(sent[0])
+	if name, ok := callers.Name(sent[0]); ok {
+		return verdict{known: true, caller: name}
+	}
+	return k.unknown
 }

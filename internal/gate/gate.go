@@ -12,14 +12,20 @@ import (
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/judge"
+	"github.com/fanout-operator/fanout/internal/jwt"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // Options are those of a Gate.
 type Options struct {
 	Config *routeconfig.Route
-	// Store holds the callers' keys.
-	Store *creds.Store
+	// Store holds the callers' keys, and Hashing judges their passwords.
+	Store   *creds.Store
+	Hashing *Hashing
+	// Issuers are those of Config.Authentication.JWT, by index, and Digests tells their
+	// tokens apart. They outlive a reload that leaves an issuer as it is.
+	Issuers []*jwt.Issuer
+	Digests *jwt.Digests
 	// Limiters are those of Config.RateLimits, by index. They outlive a reload that
 	// leaves the limit as it is.
 	Limiters []*Limiter
@@ -40,7 +46,8 @@ type Gate struct {
 	trusted    []netip.Prefix
 	early      []*Limiter // by address or nothing: before authentication
 	late       []*Limiter
-	keys       *callerKeys
+	proofs     []proof
+	secrets    []string // parameters of the query that carry tokens
 	validation validation
 	via        string
 	tells      []string // kinds of fields that tell a backend who calls
@@ -76,8 +83,9 @@ func New(o Options) (*Gate, error) {
 			g.early = append(g.early, l)
 		}
 	}
-	if a := o.Config.Authentication; a != nil && a.APIKeys != nil {
-		g.keys = newCallerKeys(o.Config.Namespace, a.APIKeys, o.Store)
+	g.proofs = newProofs(&o)
+	if a := o.Config.Authentication; a != nil {
+		g.secrets = a.Queries()
 	}
 	for b := range o.Config.Receivers() {
 		if kind := b.Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
@@ -100,8 +108,8 @@ func New(o Options) (*Gate, error) {
 // among them: neither expressions nor records nor backends get them.
 func Credentials(config *routeconfig.Route) *headers.Credentials {
 	more := config.CredentialHeaders
-	if a := config.Authentication; a != nil && a.APIKeys != nil {
-		more = append(slices.Clip(more), a.APIKeys.Header)
+	if a := config.Authentication; a != nil {
+		more = append(slices.Clip(more), a.Headers()...)
 	}
 	return headers.NewCredentials(more)
 }

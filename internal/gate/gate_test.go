@@ -21,11 +21,12 @@ func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount(testkit.Namespace, "callers", map[string]string{
 		"till": "till-old\ntill-new\n", "web": "web-key", "allowedHosts": "example.com\n", "crlf": "crlf-key\r\n"})
+	secrets.Mount(testkit.Namespace, "users", map[string]string{"auth": line(t, "ada", "secret") + line(t, "bob", "a:b:")})
 	var limiters []*Limiter
 	for _, config := range route.RateLimits {
 		limiters = append(limiters, NewLimiter(config))
 	}
-	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x"})
+	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x", Hashing: NewHashing()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestMatching(t *testing.T) {
 			}
 			continue
 		}
-		if refusal == nil || refusal.Status != row.status || row.allow != "" && (refusal.Field != "Allow" || refusal.Value != row.allow) {
+		if refusal == nil || refusal.Status != row.status || row.allow != "" && (refusal.Field != "Allow" || refusal.Values[0] != row.allow) {
 			t.Errorf("%s %s: %+v, want %d %s", row.method, row.target, refusal, row.status, row.allow)
 		}
 	}
@@ -139,7 +140,7 @@ func TestCallersAreKnownByTheirKeys(t *testing.T) {
 			t.Errorf("key %q is caller %q (%+v), want %q", key, v.Caller, refusal, want)
 		}
 	}
-	if _, refusal, _ := admit(g, "GET", "/"); refusal == nil || refusal.Status != 401 || !strings.Contains(refusal.Value, "X-Api-Key") {
+	if _, refusal, _ := admit(g, "GET", "/"); refusal == nil || refusal.Status != 401 || !strings.Contains(refusal.Values[0], "X-Api-Key") {
 		t.Errorf("without a key: %+v, want 401 that names the field", refusal)
 	}
 	if _, refusal, _ := admit(g, "GET", "/", with("X-API-Key", "web-key"), with("X-API-Key", "till-old")); refusal == nil {

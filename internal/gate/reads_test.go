@@ -13,13 +13,29 @@ import (
 func TestTheGateReadsWhatIsListed(t *testing.T) {
 	t.Parallel()
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())})
-	config := routeconfig.Route{Namespace: "shop", Authentication: &routeconfig.Authentication{APIKeys: &routeconfig.CallerAPIKeys{Secret: "callers", Header: "X-API-Key"}}}
+	config := routeconfig.Route{Namespace: "shop", Authentication: &routeconfig.Authentication{
+		APIKeys: &routeconfig.CallerAPIKeys{Secret: "callers", Header: "X-API-Key"}, Basic: &routeconfig.CallerBasic{Secret: "users"},
+	}}
 	g, err := New(Options{Config: &config, Store: store, Via: "fanout-x"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	list := config.References()
-	if len(list) != 1 || store.Source("shop", &list[0]) != creds.Source(g.keys.callers) {
-		t.Errorf("the gate does not read what is listed: %+v", list)
+	var read []creds.Source
+	for _, p := range g.proofs {
+		switch p := p.(type) {
+		case *callerKeys:
+			read = append(read, p.callers)
+		case *passwords:
+			read = append(read, p.users)
+		}
+	}
+	if len(list) != len(g.proofs) || len(read) != len(list) {
+		t.Fatalf("%d proofs read %d of %d Secrets that are listed", len(g.proofs), len(read), len(list))
+	}
+	for i := range list {
+		if store.Source("shop", &list[i]) != read[i] {
+			t.Errorf("the gate does not read what is listed: %+v", list[i])
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // recordVersion is the first byte of a record. Whatever changes the rest changes it.
-const recordVersion = 1
+const recordVersion = 2
 
 // errRecord is returned for what Append has not written.
 var errRecord = errors.New("it is no record of a call")
@@ -43,6 +43,7 @@ func (a *Admission) Append(dst []byte) []byte {
 			dst = appendText(dst, value)
 		}
 	}
+	dst = append(binary.AppendUvarint(dst, uint64(len(c.Claims))), c.Claims...)
 	return append(binary.AppendUvarint(dst, uint64(len(c.Body))), c.Body...)
 }
 
@@ -55,7 +56,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// Decode returns the call of a record, whose bytes its body shares; it has no memory yet.
+// Decode returns the call of a record, whose bytes its body and claims share; it has no memory yet.
 // The error says that it is no record, or one of another version.
 func Decode(record []byte) (*fanout.Call, error) {
 	if len(record) == 0 || record[0] != recordVersion {
@@ -68,6 +69,7 @@ func Decode(record []byte) (*fanout.Call, error) {
 	c.Client = d.address()
 	c.HasQuery, c.Prefix = d.number(1) == 1, d.number(len(c.Path))
 	c.Header = d.header()
+	c.Claims = d.bytes()
 	c.Body = d.bytes()
 	if d.broken || len(d.rest) > 0 {
 		return nil, fmt.Errorf("decode call: %w", errRecord)

@@ -18,7 +18,7 @@ func whole() fanout.Call {
 	return fanout.Call{
 		Method: "POST", Path: "/orders/%2F\xff", Query: "a=\xfe&b", HasQuery: true, Prefix: 7, Host: "shop.example.com",
 		Header: http.Header{"Content-Type": {"text/plain"}, "X-Many": {"one", "", "\xe4"}}, Body: []byte("\x00body"),
-		Caller: "till", Client: netip.MustParseAddr("2001:db8::1"), XForwardedFor: "192.0.2.1", Forwarded: "for=192.0.2.1", RequestID: "r-1",
+		Caller: "till", Claims: []byte(`{"sub":"till"}`), Client: netip.MustParseAddr("2001:db8::1"), XForwardedFor: "192.0.2.1", Forwarded: "for=192.0.2.1", RequestID: "r-1",
 	}
 }
 
@@ -43,7 +43,7 @@ func TestRecordsHoldTheWholeCall(t *testing.T) {
 	if again := newAdmission(t, *got).Append([]byte("before")); !bytes.Equal(again, record) {
 		t.Errorf("equal calls have the records %q and %q", record, again)
 	}
-	bare := fanout.Call{Method: "GET", Path: "/", Header: http.Header{}, Body: []byte{}}
+	bare := fanout.Call{Method: "GET", Path: "/", Header: http.Header{}, Body: []byte{}, Claims: []byte{}}
 	if got, err := Decode(newAdmission(t, bare).Append(nil)); err != nil || !reflect.DeepEqual(*got, bare) {
 		t.Errorf("%+v became %+v (%v)", bare, got, err)
 	}

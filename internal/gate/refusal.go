@@ -15,8 +15,9 @@ import (
 type Refusal struct {
 	problem.Problem
 
-	// Field and Value are one more field of the response, if any.
-	Field, Value string
+	// Field is one more field of the response, if any, with a line for each of Values.
+	Field  string
+	Values []string
 	// Gone is set where the client has left and nobody reads a response.
 	Gone bool
 	// Caller is who was refused, where that was known by then; it is for the access log.
@@ -31,7 +32,7 @@ func refuse(kind problem.Kind, status int, detail string) *Refusal {
 
 // with adds the field that tells a client how to do better.
 func (r *Refusal) with(field, value string) *Refusal {
-	r.Field, r.Value = field, value
+	r.Field, r.Values = field, []string{value}
 	return r
 }
 
@@ -83,9 +84,14 @@ func loopDetected() *Refusal {
 	return refuse(problem.Loop, http.StatusLoopDetected, "the call has passed this route already: a backend leads back to it")
 }
 
-func unauthorized(header string) *Refusal {
-	return refuse(problem.Unauthenticated, http.StatusUnauthorized, "authentication.apiKeys of the route asks for a valid API key in "+header).
-		with("Www-Authenticate", fmt.Sprintf("ApiKey realm=%q, header=%q", "fanout", header))
+func unauthorized(wants string, challenges []string) *Refusal {
+	r := refuse(problem.Unauthenticated, http.StatusUnauthorized, "authentication of the route asks for "+wants)
+	r.Field, r.Values = "Www-Authenticate", challenges
+	return r
+}
+
+func callerUnjudged() *Refusal {
+	return later(problem.CallerUnjudged, "what the call shows of its caller could not be judged in time")
 }
 
 func rateLimited(name string, wait time.Duration) *Refusal {

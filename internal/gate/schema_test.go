@@ -85,7 +85,7 @@ func TestEncodedBodiesAreNotJudged(t *testing.T) {
 		if statusOf(refusal) != status {
 			t.Errorf("%q: %+v, want %d", coding, refusal, status)
 		}
-		if status != 0 && (refusal.Field != "Accept-Encoding" || refusal.Value != "identity") {
+		if status != 0 && (refusal.Field != "Accept-Encoding" || refusal.Values[0] != "identity") {
 			t.Errorf("%q: the client is not told what is admitted: %+v", coding, refusal)
 		}
 	}
@@ -125,7 +125,7 @@ func TestTheSchemaOfAConfigMap(t *testing.T) {
 			store.Reload([]string{"."})
 		}
 		_, refusal, _ := admit(g, "POST", "/", sending("{}"))
-		if statusOf(refusal) != row.status || statusOf(refusal) == 503 && refusal.Value != "1" {
+		if statusOf(refusal) != row.status || statusOf(refusal) == 503 && refusal.Values[0] != "1" {
 			t.Errorf("%s: %+v, want %d", row.schema, refusal, row.status)
 		}
 		if p := source.Problem(); p != nil && !strings.HasPrefix(p.Message, row.problem) || p == nil && row.problem != "" {

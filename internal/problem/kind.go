@@ -10,6 +10,7 @@ const (
 	MethodNotAllowed
 	Loop
 	Unauthenticated
+	CallerUnjudged
 	RateLimited
 	TooManyFields
 	UnsupportedType
@@ -36,6 +37,7 @@ func (k Kind) words() [2]string {
 		MethodNotAllowed: {"method-not-allowed", "Method not allowed"},
 		Loop:             {"loop", "Loop detected"},
 		Unauthenticated:  {"unauthenticated", "Not authenticated"},
+		CallerUnjudged:   {"caller-unjudged", "Caller not judged"},
 		RateLimited:      {"rate-limited", "Too many requests"},
 		TooManyFields:    {"too-many-fields", "Too many fields"},
 		UnsupportedType:  {"content-type", "Unsupported media type"},

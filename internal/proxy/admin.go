@@ -125,6 +125,7 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Part:      r.part,
 		Missing:   r.missing(now),
 		Reported:  r.reported(now),
+		Issuers:   r.reportIssuers(now),
 		Windows:   r.calls.Windows(now),
 	}
 	for _, b := range r.backends {
@@ -168,6 +169,7 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 			list = append(list, m)
 		}
 	}
+	list = r.lacksKeys(list, now)
 	for _, b := range r.backends {
 		list = forbidden(list, b)
 	}

@@ -75,6 +75,7 @@ func (p *Proxy) finish(ctx context.Context) (left int) {
 			for _, s := range current.kept.states {
 				s.Close()
 			}
+			current.kept.endIssuers(nil)
 		}
 	}()
 	timer := time.NewTimer(cutTime)

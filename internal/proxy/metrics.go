@@ -36,6 +36,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		r := current.routes[id]
 		m := metrics{out: out, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
 		m.route(r)
+		m.issuers(r)
 		m.rules(r)
 		for _, b := range r.backends {
 			m.answers(b.name, b.answers)

@@ -32,8 +32,10 @@ func TestDocumentedMetrics(t *testing.T) {
 				FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(time.Minute), OpenFor: testkit.Span(time.Hour), HalfOpenRequests: 1,
 			}
 		})), testkit.Shadow(testkit.Receiver("shadow", b.URL), "Outcome"), func(r *routeconfig.Route) {
+		newIssuing(t).trust(r)
 		r.Validation.JSONSchema = &routeconfig.JSONSchema{Text: "true"}
 	}))
+	testkit.Eventually(t, "keys are fetched", func() bool { return strings.Contains(p.Ask("/metrics").Body, "fanout_issuer_keys_age_seconds{") })
 	names := func(text string) []string {
 		set := map[string]bool{}
 		for _, name := range regexp.MustCompile(`\bfanout_[a-z_]+`).FindAllString(text, -1) {

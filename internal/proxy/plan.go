@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/headers"
+	"github.com/fanout-operator/fanout/internal/jwt"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -47,6 +48,7 @@ type route struct {
 	combiner    *combine.Combiner
 	calls       *stats.Route
 	rules       []tallied
+	issuers     []*jwt.Issuer
 	accessLog   accessLog
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
@@ -88,6 +90,7 @@ type kept struct {
 	faults   map[string]*faults
 	results  map[string]*comparisons
 	tallies  map[string]*stats.Tally
+	issuers  map[string]*jwt.Issuer
 }
 
 func newKept() kept {
@@ -99,6 +102,7 @@ func newKept() kept {
 		faults:   map[string]*faults{},
 		results:  map[string]*comparisons{},
 		tallies:  map[string]*stats.Tally{},
+		issuers:  map[string]*jwt.Issuer{},
 	}
 }
 
@@ -106,6 +110,8 @@ func newKept() kept {
 type compiler struct {
 	options      *Options
 	store        *creds.Store
+	hashing      *gate.Hashing
+	digests      *jwt.Digests
 	old          kept
 	fresh        kept
 	now          time.Time
@@ -182,9 +188,12 @@ func (c *compiler) gate(r *route, via string) error {
 	if err != nil {
 		return err
 	}
+	if r.issuers, err = c.issuers(r); err != nil {
+		return err
+	}
 	r.gate, err = gate.New(gate.Options{
-		Config: r.config, Store: c.store, Limiters: limiters, Via: via, Computes: r.computes,
-		Expressions: c.expressions, Tally: c.tally(r),
+		Config: r.config, Store: c.store, Hashing: c.hashing, Issuers: r.issuers, Digests: c.digests,
+		Limiters: limiters, Via: via, Computes: r.computes, Expressions: c.expressions, Tally: c.tally(r),
 	})
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)

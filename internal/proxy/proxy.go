@@ -16,6 +16,8 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/jwt"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -31,6 +33,8 @@ type Proxy struct {
 	compressors compressors
 	clients     *clients
 	memory      *memory.Budget
+	hashing     *gate.Hashing
+	digests     *jwt.Digests
 	// shadowMemory is on top of what calls have.
 	shadowMemory *memory.Budget
 
@@ -47,7 +51,7 @@ func New(o Options) *Proxy {
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
-		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(),
+		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(), hashing: gate.NewHashing(), digests: jwt.NewDigests(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
 	}
 	p.clients.queue = o.Queue
@@ -103,7 +107,7 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, shadowMemory: p.shadowMemory, fresh: newKept(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, hashing: p.hashing, digests: p.digests, shadowMemory: p.shadowMemory, fresh: newKept(), now: time.Now()}
 	if old != nil {
 		c.old = old.kept
 	}
@@ -116,6 +120,7 @@ func (p *Proxy) load(encoded []byte) error {
 		return fmt.Errorf("load document: %w", err)
 	}
 	p.become(fresh, opening)
+	fresh.kept.start()
 	p.retire(old, fresh)
 	p.options.Log.Info("document loaded", "document", hash, "routes", len(fresh.order))
 	return nil
@@ -150,6 +155,7 @@ func (p *Proxy) retire(old, fresh *plan) {
 			state.Close()
 		}
 	}
+	old.kept.endIssuers(fresh.kept.issuers)
 	busy := p.retired[:0]
 	for _, d := range p.retired {
 		if !d.Idle() {

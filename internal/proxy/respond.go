@@ -140,7 +140,7 @@ func (v *visit) answer(r *gate.Refusal) {
 	}
 	h := http.Header{"Content-Type": {problem.ContentType}}
 	if r.Field != "" {
-		h[r.Field] = []string{r.Value}
+		h[r.Field] = r.Values
 	}
 	v.unburden(r, h)
 	v.write(r.Status, h, r.Append(nil))

@@ -150,6 +150,10 @@ func lacking(list []stats.MissingKey) string {
 	reason := v1alpha1.ReasonConfigMapUnusable
 	for i := range list {
 		switch m := &list[i]; {
+		case m.Issuer != "":
+			if reason == v1alpha1.ReasonConfigMapUnusable {
+				reason = v1alpha1.ReasonIssuerUnusable
+			}
 		case m.ConfigMap == "" && m.Message == "":
 			return v1alpha1.ReasonSecretMissing
 		case m.Message == "":
@@ -162,6 +166,9 @@ func lacking(list []stats.MissingKey) string {
 }
 
 func missing(m stats.MissingKey) string {
+	if m.Issuer != "" {
+		return fmt.Sprintf("Issuer %q: %s", m.Issuer, m.Message)
+	}
 	object := fmt.Sprintf("Secret %q", m.Secret)
 	if m.ConfigMap != "" {
 		object = fmt.Sprintf("ConfigMap %q", m.ConfigMap)

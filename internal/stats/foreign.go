@@ -134,7 +134,9 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {
 		m := &r.Missing[i]
-		if b.names(m) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
+		if m.Issuer != "" && known(nil, m.Issuer) {
+			missing.add(MissingKey{Issuer: m.Issuer, Stale: m.Stale, Message: cut(m.Message, maxMessage)})
+		} else if b.names(m) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
 			missing.add(MissingKey{
 				Secret: m.Secret, ConfigMap: m.ConfigMap, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
 			})

@@ -40,7 +40,7 @@ func Merge(reports []RouteReport) RouteReport {
 
 func (m *merger) addMissing(missing []MissingKey) {
 	for _, key := range missing {
-		id := MissingKey{Secret: key.Secret, ConfigMap: key.ConfigMap, Key: key.Key, Backend: key.Backend}
+		id := MissingKey{Secret: key.Secret, ConfigMap: key.ConfigMap, Key: key.Key, Backend: key.Backend, Issuer: key.Issuer}
 		if at, known := m.listed[id]; known {
 			k := &m.missing.list[at]
 			k.Stale = k.Stale && key.Stale

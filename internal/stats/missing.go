@@ -31,7 +31,7 @@ func (m *missingKeys) add(key MissingKey) bool {
 }
 
 func textOf(key *MissingKey) int {
-	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend)
+	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend) + len(key.Issuer)
 }
 
 // names reports whether the key is of one object, and of one that the route's spec names.

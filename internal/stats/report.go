@@ -43,18 +43,31 @@ type RouteReport struct {
 	Missing []MissingKey `json:"missing,omitempty"`
 	// Reported are rules that would have refused calls, were they enforced.
 	Reported []RuleReport           `json:"reported,omitempty"`
+	Issuers  []IssuerReport         `json:"issuers,omitempty"`
 	Windows  map[string]CallsWindow `json:"windows"`
 	Backends []BackendReport        `json:"backends"`
 }
 
+// IssuerReport is an issuer of callers' tokens, with the keys that the proxy has of it.
+type IssuerReport struct {
+	Name string `json:"name"`
+	Keys int    `json:"keys"`
+	// Never is true where none were fetched yet. AgeSeconds is since when they were not.
+	Never      bool   `json:"never,omitempty"`
+	AgeSeconds int64  `json:"ageSeconds"`
+	Problem    string `json:"problem,omitempty"`
+}
+
 // MissingKey is a key of a Secret or of a ConfigMap that the route needs and the proxy
-// lacks: one of the two is named. Backend is empty where the route itself needs it, for
+// lacks, or an Issuer whose keys it lacks: one of the three is named. Backend is empty where the route itself needs it, for
 // all calls.
 type MissingKey struct {
 	Secret    string `json:"secret,omitempty"`
 	ConfigMap string `json:"configMap,omitempty"`
 	Key       string `json:"key"`
 	Backend   string `json:"backend,omitempty"`
+	// Issuer is the name of one; Key is empty then.
+	Issuer string `json:"issuer,omitempty"`
 	// Stale is true where the proxy goes on with the value that it had. Seconds is for
 	// how long the key has been missing.
 	Stale   bool  `json:"stale,omitempty"`

@@ -40,6 +40,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CallerAPIKeysApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CallerAuthentication"):
 		return &apiv1alpha1.CallerAuthenticationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CallerBasic"):
+		return &apiv1alpha1.CallerBasicApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CallerJWT"):
+		return &apiv1alpha1.CallerJWTApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CallRateLimit"):
 		return &apiv1alpha1.CallRateLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CircuitBreaker"):
@@ -124,6 +128,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RequestQueryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Required"):
 		return &apiv1alpha1.RequiredApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RequiredClaim"):
+		return &apiv1alpha1.RequiredClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Response"):
 		return &apiv1alpha1.ResponseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retry"):
@@ -140,6 +146,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.StreamApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SuccessPolicy"):
 		return &apiv1alpha1.SuccessPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TokenPlace"):
+		return &apiv1alpha1.TokenPlaceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Traffic"):
 		return &apiv1alpha1.TrafficApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Validation"):

@@ -62,6 +62,8 @@ var schemaYAML = typed.YAMLObject(`types:
       default: Sampled
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogType
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Algorithm
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AuthenticationType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Autoscaling
@@ -257,12 +259,73 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: apiKeys
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerAPIKeys
+    - name: basic
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerBasic
     - name: credentialHeaders
       type:
         list:
           elementType:
             namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
           elementRelationship: associative
+    - name: jwt
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerJWT
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.fanout-operator.fanout.api.v1alpha1.CallerBasic
+  map:
+    fields:
+    - name: secretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.CallerJWT
+  map:
+    fields:
+    - name: algorithms
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.Algorithm
+          elementRelationship: associative
+    - name: audiences
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: caSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: caller
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ClaimPath
+    - name: clockSkew
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+    - name: from
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.TokenPlace
+    - name: issuer
+      type:
+        scalar: string
+    - name: jwksURI
+      type:
+        scalar: string
+    - name: name
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
+    - name: requiredClaims
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.RequiredClaim
+          elementRelationship: associative
+          keys:
+          - claim
 - name: com.github.fanout-operator.fanout.api.v1alpha1.CircuitBreaker
   map:
     fields:
@@ -284,6 +347,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: window
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+- name: com.github.fanout-operator.fanout.api.v1alpha1.ClaimPath
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAddress
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ClientAuthentication
@@ -998,6 +1063,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
           elementRelationship: associative
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RequiredClaim
+  map:
+    fields:
+    - name: claim
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ClaimPath
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Response
   map:
     fields:
@@ -1132,6 +1209,18 @@ var schemaYAML = typed.YAMLObject(`types:
       default: All
 - name: com.github.fanout-operator.fanout.api.v1alpha1.SuccessPolicyType
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.TokenPlace
+  map:
+    fields:
+    - name: header
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
+    - name: prefix
+      type:
+        scalar: string
+    - name: query
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Traffic
   map:
     fields:

@@ -9,11 +9,18 @@ import (
 // CallerAuthenticationApplyConfiguration represents a declarative configuration of the CallerAuthentication type for use
 // with apply.
 //
-// CallerAuthentication says who may call.
+// CallerAuthentication says who may call: whoever one of the ways lets in. They are looked at
+// in the order in which they stand here, and the first that does names the caller; what is
+// shown for another and is invalid stops nobody. Whoever none lets in is answered 401.
 type CallerAuthenticationApplyConfiguration struct {
-	// apiKeys admits callers that send one of the keys in a Secret. Default: anyone may
-	// call.
+	// apiKeys admits callers that send one of the keys in a Secret. Without apiKeys and any
+	// other way anyone may call.
 	APIKeys *CallerAPIKeysApplyConfiguration `json:"apiKeys,omitempty"`
+	// basic admits callers by username and password (RFC 7617). Default: none.
+	Basic *CallerBasicApplyConfiguration `json:"basic,omitempty"`
+	// jwt admits callers by tokens (RFC 7519), of any of these issuers. At most 8. Default:
+	// none.
+	JWT []CallerJWTApplyConfiguration `json:"jwt,omitempty"`
 	// credentialHeaders are fields that carry callers' credentials, in any case, beyond
 	// those that do by custom (X-API-Key, Authorization, Cookie and others, see the docs)
 	// and those of the operator's --credential-headers. They reach no backend whose
@@ -33,6 +40,27 @@ func CallerAuthentication() *CallerAuthenticationApplyConfiguration {
 // If called multiple times, the APIKeys field is set to the value of the last call.
 func (b *CallerAuthenticationApplyConfiguration) WithAPIKeys(value *CallerAPIKeysApplyConfiguration) *CallerAuthenticationApplyConfiguration {
 	b.APIKeys = value
+	return b
+}
+
+// WithBasic sets the Basic field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Basic field is set to the value of the last call.
+func (b *CallerAuthenticationApplyConfiguration) WithBasic(value *CallerBasicApplyConfiguration) *CallerAuthenticationApplyConfiguration {
+	b.Basic = value
+	return b
+}
+
+// WithJWT adds the given value to the JWT field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the JWT field.
+func (b *CallerAuthenticationApplyConfiguration) WithJWT(values ...*CallerJWTApplyConfiguration) *CallerAuthenticationApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithJWT")
+		}
+		b.JWT = append(b.JWT, *values[i])
+	}
 	return b
 }
 
