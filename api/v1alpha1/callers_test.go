@@ -6,6 +6,17 @@ func jwt(fields string) string {
 	return "authentication: {jwt: [{name: idp, issuer: 'https://idp.example.com', " + fields + "}]}\n" + one
 }
 
+func TestAuthorizationRules(t *testing.T) {
+	t.Parallel()
+	check(t, []row{
+		ok("a rule", "authorization: {rules: [{expression: request.caller == 'ada', message: only Ada}]}\n"+one),
+		bad("no rule", "authorization: {}\n"+one, "spec.authorization.rules"),
+		bad("an empty list of rules", "authorization: {rules: []}\n"+one, "spec.authorization.rules"),
+		bad("a rule without a message", "authorization: {rules: [{expression: 'true'}]}\n"+one, "spec.authorization.rules[0].message"),
+		bad("a rule without an expression", "authorization: {rules: [{message: m}]}\n"+one, "spec.authorization.rules[0].expression"),
+	})
+}
+
 func TestTokenRules(t *testing.T) {
 	t.Parallel()
 	of := func(issuer, more string) string {

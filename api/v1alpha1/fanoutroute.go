@@ -73,6 +73,10 @@ type FanoutRouteSpec struct {
 	// +optional
 	Authentication *CallerAuthentication `json:"authentication,omitempty"`
 
+	// authorization says what callers may do. Default: everything.
+	// +optional
+	Authorization *Authorization `json:"authorization,omitempty"`
+
 	// rateLimits are limits on calls; each of them must admit a call, which is
 	// else answered 429 with Retry-After. At most 8.
 	// +optional

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -58,6 +59,21 @@ func (c *compiler) jwt(path *field.Path, j *v1alpha1.CallerJWT) routeconfig.Call
 	}
 	if strings.EqualFold(out.Header, "Authorization") {
 		out.Prefix = cmp.Or(out.Prefix, "Bearer")
+	}
+	return out
+}
+
+func (c *compiler) authorization() *routeconfig.Authorization {
+	a := c.route.Spec.Authorization
+	if a == nil {
+		return nil
+	}
+	out := &routeconfig.Authorization{}
+	for i := range a.Rules {
+		at := spec().Child("authorization", "rules").Index(i).Child("expression")
+		out.Rules = append(out.Rules, routeconfig.AuthorizationRule{
+			Expression: c.expression(at, a.Rules[i].Expression, expression.Bool), Message: a.Rules[i].Message,
+		})
 	}
 	return out
 }

@@ -46,6 +46,7 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 		Name:           route.Name,
 		Listener:       c.listener(),
 		Authentication: c.authentication(),
+		Authorization:  c.authorization(),
 		RateLimits:     c.rateLimits(),
 		Validation:     c.validation(),
 		Dispatch:       c.dispatch(),

@@ -41,6 +41,7 @@ const (
 type Program struct {
 	program  cel.Program
 	patterns map[string]*pattern // by their source
+	body     bool                // it reads request.body
 	steps    int                 // what an evaluation costs that goes through nothing
 }
 
@@ -133,7 +134,21 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if err != nil {
 		return nil, &Error{1, 1, err.Error()} // a literal that does not convert, for example
 	}
-	return &Program{program, patterns, steps(checked.NativeRep().Expr())}, nil
+	return &Program{program, patterns, reads(checked.NativeRep(), varBody), steps(checked.NativeRep().Expr())}, nil
+}
+
+// ReadsBody reports whether the expression reads the body of the call: all others can be
+// evaluated before it has come.
+func (p *Program) ReadsBody() bool { return p.body }
+
+// reads reports whether an expression reads a variable.
+func reads(a *ast.AST, variable string) bool {
+	for _, reference := range a.ReferenceMap() {
+		if reference.Name == variable {
+			return true
+		}
+	}
+	return false
 }
 
 // fits reports whether a type may become what is wanted.

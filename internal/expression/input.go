@@ -63,6 +63,13 @@ func NewInput(r *Request, memory Memory) *Input {
 	}}
 }
 
+// Receive adds the body, of a request that came without: nothing has read it yet.
+func (in *Input) Receive(body []byte) {
+	in.request.Body = body
+	in.meter.scans += maxScans * len(body)
+	in.meter.most += maxKept * int64(len(body))
+}
+
 // Close gives back the memory of what was found out about the request. Nothing is
 // evaluated any more.
 func (in *Input) Close() { in.meter.drop(in.meter.kept) }

@@ -53,12 +53,16 @@ func (g *Gate) way() []step {
 		g.identify,
 		g.hideTokens,
 		g.limitField,
+		g.openInput,
+		g.authorizeEarly,
 		g.readBody,
+		g.completeInput,
+		g.authorizeLate,
 	}
 	if g.schema != nil {
 		steps = append(steps, g.checkBody)
 	}
-	steps = append(steps, g.tell, g.prepareInput)
+	steps = append(steps, g.tell)
 	if len(g.rules) > 0 {
 		steps = append(steps, g.checkRules)
 	}
@@ -128,16 +132,24 @@ func (g *Gate) tell(guest *Guest, a *Admission) *Refusal {
 	return nil
 }
 
-// prepareInput lets expressions read the call. What they make of it is taken from its
-// memory as they do.
-func (g *Gate) prepareInput(guest *Guest, a *Admission) *Refusal {
-	if !g.computes {
+// openInput lets expressions read the call, but for its body. What they make of it is taken
+// from its memory as they do.
+func (g *Gate) openInput(guest *Guest, a *Admission) *Refusal {
+	if !g.computes && !g.permissions.any() {
 		return nil
 	}
 	call := &a.Call
 	a.Input = expression.NewInput(&expression.Request{
 		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, Claims: call.Claims, ClientIP: call.Client,
-		Header: call.Header, Hidden: g.hidden, Body: call.Body,
+		Header: call.Header, Hidden: g.hidden,
 	}, guest.Memory)
+	return nil
+}
+
+// completeInput lets them read the body, too.
+func (g *Gate) completeInput(_ *Guest, a *Admission) *Refusal {
+	if a.Input != nil {
+		a.Input.Receive(a.Call.Body)
+	}
 	return nil
 }

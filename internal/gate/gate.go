@@ -53,11 +53,13 @@ type Gate struct {
 	tells      []string // kinds of fields that tell a backend who calls
 	hidden     func(field string) bool
 	computes   bool
-	schema     func() (*judge.Schema, error) // nil for none
-	rules      []rule
-	reports    bool // what schema and rules do not admit passes
-	tally      func(rule string)
-	steps      []step
+	// permissions are those of the callers.
+	permissions permissions
+	schema      func() (*judge.Schema, error) // nil for none
+	rules       []rule
+	reports     bool // what schema and rules do not admit passes
+	tally       func(rule string)
+	steps       []step
 }
 
 // New compiles a Gate. The document is valid but for addresses of networks.
@@ -83,16 +85,15 @@ func New(o Options) (*Gate, error) {
 			g.early = append(g.early, l)
 		}
 	}
-	g.proofs = newProofs(&o)
-	if a := o.Config.Authentication; a != nil {
-		g.secrets = a.Queries()
-	}
 	for b := range o.Config.Receivers() {
 		if kind := b.Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
 			g.tells = append(g.tells, kind)
 		}
 	}
 	var err error
+	if err = g.knowCallers(&o); err != nil {
+		return nil, err
+	}
 	if g.schema, err = schemaOf(o.Config, o.Store); err != nil {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}

@@ -11,6 +11,7 @@ const (
 	Loop
 	Unauthenticated
 	CallerUnjudged
+	Forbidden
 	RateLimited
 	TooManyFields
 	UnsupportedType
@@ -38,6 +39,7 @@ func (k Kind) words() [2]string {
 		Loop:             {"loop", "Loop detected"},
 		Unauthenticated:  {"unauthenticated", "Not authenticated"},
 		CallerUnjudged:   {"caller-unjudged", "Caller not judged"},
+		Forbidden:        {"forbidden", "Not allowed"},
 		RateLimited:      {"rate-limited", "Too many requests"},
 		TooManyFields:    {"too-many-fields", "Too many fields"},
 		UnsupportedType:  {"content-type", "Unsupported media type"},

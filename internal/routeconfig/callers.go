@@ -55,6 +55,18 @@ type RequiredClaim struct {
 	Values []string `json:"values,omitempty"`
 }
 
+// Authorization says what callers may do.
+type Authorization struct {
+	Rules []AuthorizationRule `json:"rules"`
+}
+
+// AuthorizationRule is an expression that must be true of a call, and what is said where it
+// is not.
+type AuthorizationRule struct {
+	Expression string `json:"expression"`
+	Message    string `json:"message"`
+}
+
 // Algorithms are those that tokens may be signed by. None of them is symmetric.
 func Algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}

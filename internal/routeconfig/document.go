@@ -38,6 +38,7 @@ type Route struct {
 	Name           string          `json:"name"`
 	Listener       Listener        `json:"listener"`
 	Authentication *Authentication `json:"authentication,omitempty"`
+	Authorization  *Authorization  `json:"authorization,omitempty"`
 	// CredentialHeaders are fields that carry callers' credentials, beyond those that the
 	// proxy knows by itself.
 	CredentialHeaders []string    `json:"credentialHeaders,omitempty"`

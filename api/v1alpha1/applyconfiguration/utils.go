@@ -20,6 +20,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccessLogApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("APIKey"):
 		return &apiv1alpha1.APIKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Authorization"):
+		return &apiv1alpha1.AuthorizationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuthorizationRule"):
+		return &apiv1alpha1.AuthorizationRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
 		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AWSSigV4"):

@@ -66,6 +66,24 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AuthenticationType
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Authorization
+  map:
+    fields:
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.AuthorizationRule
+          elementRelationship: atomic
+- name: com.github.fanout-operator.fanout.api.v1alpha1.AuthorizationRule
+  map:
+    fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
+    - name: message
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Autoscaling
   map:
     fields:
@@ -462,6 +480,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: authentication
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerAuthentication
+    - name: authorization
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Authorization
     - name: backends
       type:
         list:

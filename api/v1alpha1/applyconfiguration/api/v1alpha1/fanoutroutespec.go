@@ -14,6 +14,8 @@ type FanoutRouteSpecApplyConfiguration struct {
 	// authentication says who may call. Without it anyone may, and Accepted says
 	// so with reason AcceptedUnauthenticated.
 	Authentication *CallerAuthenticationApplyConfiguration `json:"authentication,omitempty"`
+	// authorization says what callers may do. Default: everything.
+	Authorization *AuthorizationApplyConfiguration `json:"authorization,omitempty"`
 	// rateLimits are limits on calls; each of them must admit a call, which is
 	// else answered 429 with Retry-After. At most 8.
 	RateLimits []CallRateLimitApplyConfiguration `json:"rateLimits,omitempty"`
@@ -50,6 +52,14 @@ func (b *FanoutRouteSpecApplyConfiguration) WithListener(value *ListenerApplyCon
 // If called multiple times, the Authentication field is set to the value of the last call.
 func (b *FanoutRouteSpecApplyConfiguration) WithAuthentication(value *CallerAuthenticationApplyConfiguration) *FanoutRouteSpecApplyConfiguration {
 	b.Authentication = value
+	return b
+}
+
+// WithAuthorization sets the Authorization field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Authorization field is set to the value of the last call.
+func (b *FanoutRouteSpecApplyConfiguration) WithAuthorization(value *AuthorizationApplyConfiguration) *FanoutRouteSpecApplyConfiguration {
+	b.Authorization = value
 	return b
 }
 
