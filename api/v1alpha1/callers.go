@@ -4,7 +4,7 @@ package v1alpha1
 // in the order in which they stand here, and the first that does names the caller; what is
 // shown for another and is invalid stops nobody. Whoever none lets in is answered 401.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.apiKeys) || has(self.basic) || has(self.jwt) || has(self.credentialHeaders)",message="authentication must not be empty: set authentication.apiKeys, basic, jwt or credentialHeaders"
+// +kubebuilder:validation:XValidation:rule="has(self.apiKeys) || has(self.basic) || has(self.jwt) || has(self.clientCertificate) || has(self.credentialHeaders)",message="authentication must not be empty: set authentication.apiKeys, basic, jwt, clientCertificate or credentialHeaders"
 type CallerAuthentication struct {
 	// apiKeys admits callers that send one of the keys in a Secret. Without apiKeys and any
 	// other way anyone may call.
@@ -23,6 +23,11 @@ type CallerAuthentication struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	JWT []CallerJWT `json:"jwt,omitempty"`
+
+	// clientCertificate admits callers by the certificate of their connection, which wants
+	// listener.tls. Default: none is asked for.
+	// +optional
+	ClientCertificate *CallerCertificate `json:"clientCertificate,omitempty"`
 
 	// credentialHeaders are fields that carry callers' credentials, in any case, beyond
 	// those that do by custom (X-API-Key, Authorization, Cookie and others, see the docs)

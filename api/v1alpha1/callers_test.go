@@ -17,6 +17,21 @@ func TestAuthorizationRules(t *testing.T) {
 	})
 }
 
+func TestClientCertificateRules(t *testing.T) {
+	t.Parallel()
+	of := func(fields string) string {
+		return "listener: {tls: {secretName: s}}\nauthentication: {clientCertificate: {" + fields + "}}\n" + one
+	}
+	check(t, []row{
+		ok("certificates", of("caSecretName: ca")),
+		ok("certificates by name", of("caSecretName: ca, subjects: [{type: URI, value: 'spiffe://a/b'}, {type: DNS, value: a.b}, {type: CommonName, value: a b}]")),
+		bad("certificates without TLS", "authentication: {clientCertificate: {caSecretName: ca}}\n"+one, "authentication.clientCertificate needs listener.tls"),
+		bad("certificates of nobody", of("subjects: [{type: URI, value: a}]"), "caSecretName"),
+		bad("a name of another type", of("caSecretName: ca, subjects: [{type: Email, value: a}]"), "subjects"),
+		bad("no name", of("caSecretName: ca, subjects: []"), "subjects"),
+	})
+}
+
 func TestTokenRules(t *testing.T) {
 	t.Parallel()
 	of := func(issuer, more string) string {

@@ -61,6 +61,7 @@ type FanoutRouteList struct {
 // +kubebuilder:validation:XValidation:rule="!(self.response.type in ['First', 'Primary']) || self.backends.all(b, !has(b.shadow) || !has(b.shadow.compare) || b.shadow.compare != 'Body')",message="backends.shadow.compare Body cannot go with response.type First or Primary: their body is passed on while it comes"
 // +kubebuilder:validation:XValidation:rule="self.response.type != 'Primary' || self.dispatch.successPolicy.type != 'Any'",message="response.type Primary cannot go with dispatch.successPolicy.type Any: the primary would be required; use First"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.partialStatusCode) || self.dispatch.successPolicy.type in ['Required', 'BestEffort']",message="response.partialStatusCode applies only with dispatch.successPolicy.type Required or BestEffort"
+// +kubebuilder:validation:XValidation:rule="!has(self.authentication) || !has(self.authentication.clientCertificate) || has(self.listener.tls)",message="authentication.clientCertificate needs listener.tls: a plain connection shows no certificate"
 type FanoutRouteSpec struct {
 	// listener says which calls the route takes, and where. Default: every call,
 	// on port 8080 of its Service.

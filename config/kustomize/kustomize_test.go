@@ -196,7 +196,7 @@ kind: FanoutRoute
 metadata: {name: orders}
 spec:
   listener: {tls: {secretName: plain}}
-  authentication: {apiKeys: {secretName: plain}, basic: {secretName: plain}, jwt: [{name: idp, issuer: "https://idp.example.com", caSecretName: plain, audiences: [a]}]}
+  authentication: {apiKeys: {secretName: plain}, basic: {secretName: plain}, jwt: [{name: idp, issuer: "https://idp.example.com", caSecretName: plain, audiences: [a]}], clientCertificate: {caSecretName: plain}}
   rateLimits: [{name: all, requests: 1}, {name: each, requests: 2, key: {type: ClientIP}}]
   backends:
   - name: one
@@ -243,6 +243,7 @@ func TestQ5KustomizePutsNamesIn(t *testing.T) {
 		"spec/authentication/apiKeys/secretName":              "eu-plain",
 		"spec/authentication/basic/secretName":                "eu-plain",
 		"spec/authentication/jwt/idp/caSecretName":            "eu-plain",
+		"spec/authentication/clientCertificate/caSecretName":  "eu-plain",
 		"spec/backends/one/authentication/oauth2/secretName":  made,
 		"spec/backends/one/tls/caSecretName":                  "eu-plain",
 		"spec/backends/one/tls/clientCertificateSecretName":   made,

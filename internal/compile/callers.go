@@ -28,12 +28,18 @@ func (c *compiler) authentication() *routeconfig.Authentication {
 	for i := range a.JWT {
 		out.JWT = append(out.JWT, c.jwt(spec().Child("authentication", "jwt").Index(i), &a.JWT[i]))
 	}
+	if cert := a.ClientCertificate; cert != nil {
+		out.Certificate = &routeconfig.CallerCertificate{CASecret: string(cert.CASecretName)}
+		for _, s := range cert.Subjects {
+			out.Certificate.Subjects = append(out.Certificate.Subjects, routeconfig.Subject{Type: string(s.Type), Value: s.Value})
+		}
+	}
 	return out
 }
 
 // open reports whether there is no way by which callers are known, so that anyone may call.
 func open(a *v1alpha1.CallerAuthentication) bool {
-	return a == nil || a.APIKeys == nil && a.Basic == nil && len(a.JWT) == 0
+	return a == nil || a.APIKeys == nil && a.Basic == nil && len(a.JWT) == 0 && a.ClientCertificate == nil
 }
 
 func (c *compiler) jwt(path *field.Path, j *v1alpha1.CallerJWT) routeconfig.CallerJWT {

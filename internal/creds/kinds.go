@@ -55,6 +55,15 @@ func (s *Store) Authorities(namespace, secret string) *Derived[*x509.CertPool] {
 	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "authorities", take: shown([]string{authorities}, anything), make: pool, tells: authorities})
 }
 
+// ClientAuthorities returns the handle on ca.crt with those that let callers in: what is taken
+// away is gone, and what holds no certificate keeps the last good pool.
+func (s *Store) ClientAuthorities(namespace, secret string) *Derived[*x509.CertPool] {
+	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "clientAuthorities", take: lined(authorities, plainText), make: pool, tells: authorities})
+}
+
+// plainText is for a key whose lines are not judged one by one.
+func plainText(string) string { return "" }
+
 // KeyPair returns the handle on tls.crt and tls.key. A pair that does not fit together
 // keeps the last good one.
 func (s *Store) KeyPair(namespace, secret string) *Derived[*tls.Certificate] {
@@ -80,6 +89,8 @@ func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
 		return s.KeyPair(namespace, r.Name)
 	case routeconfig.UseCallers:
 		return s.Callers(namespace, r.Name)
+	case routeconfig.UseClientAuthorities:
+		return s.ClientAuthorities(namespace, r.Name)
 	case routeconfig.UseUsers:
 		return s.Users(namespace, r.Name)
 	default:

@@ -61,6 +61,8 @@ type kindTrial struct {
 	// checked is a kind that what is taken away is gone from: the bad value is bad for one
 	// key, and the rest of bad is told as this.
 	checked string
+	// revoked is one that is gone from when all of it is taken away, and is kept else.
+	revoked bool
 }
 
 func kindTrials(t *testing.T) map[string]kindTrial {
@@ -92,7 +94,11 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 	users := func(u *creds.Users) string {
 		var list []string
 		for _, name := range []string{"ada", "bob"} {
-			if u.Judge(name, name[:1]) == creds.Right {
+			verdict := u.Recall(name, u.Digest(name, name[:1]))
+			if verdict == creds.Unjudged {
+				verdict = u.Judge(name, name[:1])
+			}
+			if verdict == creds.Right {
 				list = append(list, name)
 			}
 		}
@@ -154,6 +160,11 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 			open: func(s *creds.Store) derived { return told(s.Authorities("shop", "s"), pool) },
 			good: map[string]string{"ca.crt": one["tls.crt"]}, tells: "one", other: map[string]string{"ca.crt": two["tls.crt"]}, tells2nd: "two",
 			bad: map[string]string{"ca.crt": "no PEM"}, key: "ca.crt",
+		},
+		"ClientAuthorities": {
+			open: func(s *creds.Store) derived { return told(s.ClientAuthorities("shop", "s"), pool) },
+			good: map[string]string{"ca.crt": one["tls.crt"]}, tells: "one", other: map[string]string{"ca.crt": two["tls.crt"]}, tells2nd: "two",
+			bad: map[string]string{"ca.crt": "no PEM"}, key: "ca.crt", revoked: true,
 		},
 		"KeyPair": {
 			open: func(s *creds.Store) derived {
@@ -229,7 +240,7 @@ func (k kindTrial) run(t *testing.T) {
 	}
 	become("another good one", k.other, k.tells2nd, false)
 	gone := k.tells2nd
-	if k.checked != "" {
+	if k.checked != "" || k.revoked {
 		gone = ""
 	}
 	become("none any more", map[string]string{}, gone, true)

@@ -22,6 +22,8 @@ type Guest struct {
 	ID string
 	// Client is who calls, see Gate.Client; it is not valid where nobody knows.
 	Client netip.Addr
+	// Shown is the certificates of the client's connection; nil where it has shown none.
+	Shown *Shown
 	// Memory is what the call is taken from. Whoever opened it closes it.
 	Memory *memory.Account
 }

@@ -38,6 +38,9 @@ func newProofs(o *Options) []proof {
 	if len(a.JWT) > 0 {
 		list = append(list, newTokens(a.JWT, o))
 	}
+	if a.Certificate != nil {
+		list = append(list, newCertificates(namespace, a.Certificate, o.Store))
+	}
 	return list
 }
 

@@ -14,7 +14,7 @@ func TestTheGateReadsWhatIsListed(t *testing.T) {
 	t.Parallel()
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())})
 	config := routeconfig.Route{Namespace: "shop", Authentication: &routeconfig.Authentication{
-		APIKeys: &routeconfig.CallerAPIKeys{Secret: "callers", Header: "X-API-Key"}, Basic: &routeconfig.CallerBasic{Secret: "users"},
+		APIKeys: &routeconfig.CallerAPIKeys{Secret: "callers", Header: "X-API-Key"}, Basic: &routeconfig.CallerBasic{Secret: "users"}, Certificate: &routeconfig.CallerCertificate{CASecret: "ca"},
 	}}
 	g, err := New(Options{Config: &config, Store: store, Via: "fanout-x"})
 	if err != nil {
@@ -28,6 +28,8 @@ func TestTheGateReadsWhatIsListed(t *testing.T) {
 			read = append(read, p.callers)
 		case *passwords:
 			read = append(read, p.users)
+		case *certificates:
+			read = append(read, p.authorities)
 		}
 	}
 	if len(list) != len(g.proofs) || len(read) != len(list) {

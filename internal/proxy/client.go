@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/bulk"
+	"github.com/fanout-operator/fanout/internal/gate"
 )
 
 // client is the connection of one client.
@@ -29,7 +30,10 @@ type client struct {
 	overflown bool
 	run       int // bytes that have come without a pause; for the goroutine that reads
 	greeted   sync.Once
-	end       *list.Element // its place among those that are answered for the last time
+	// certificates are what the client has shown, read with its first request.
+	showing      sync.Once
+	certificates *gate.Shown
+	end          *list.Element // its place among those that are answered for the last time
 	// calls are those under way whose requests have come.
 	calls atomic.Int32
 	// whole says that there is a request; waits is since when there is none, or a part of

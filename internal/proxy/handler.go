@@ -27,7 +27,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := &visit{proxy: h.proxy, route: route, client: clientOf(r), start: time.Now(), patience: writeTimeout}
-	v.Writer, v.Request, v.ID = w, r, requestID(r.Header)
+	v.Writer, v.Request, v.ID, v.Shown = w, r, requestID(r.Header), v.client.shown()
 	id := []string{v.ID}
 	r.Header["X-Request-Id"] = id // backends get it too
 	w.Header()["X-Request-Id"] = id

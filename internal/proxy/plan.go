@@ -155,7 +155,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	via := pseudonym(r.id)
 	if config.Listener.TLSSecret != "" {
 		r.certificate = c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)
-		r.secure = showing(r.certificate)
+		r.secure = showing(r.certificate, asks(config.Authentication))
 	}
 	if err := c.receivers(r, via); err != nil {
 		return nil, err

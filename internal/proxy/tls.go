@@ -9,14 +9,41 @@ import (
 	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/gate"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // errNoCertificate ends the handshakes of a route whose Secret has no pair yet.
 var errNoCertificate = errors.New("the route's certificate is missing")
 
+// asks is what a listener wants to see of its clients. What they show is verified with each
+// call, so that one who shows what is no good may still be admitted by something else, and an
+// authority that is taken away is gone at once.
+func asks(a *routeconfig.Authentication) tls.ClientAuthType {
+	if a == nil || a.Certificate == nil {
+		return tls.NoClientCert
+	}
+	return tls.RequestClientCert
+}
+
+// shown is what the client of a connection has shown, nil for nothing. The handshake is over.
+func (c *client) shown() *gate.Shown {
+	if c == nil {
+		return nil
+	}
+	c.showing.Do(func() {
+		if secured, ok := c.Conn.(*tls.Conn); ok {
+			if chain := secured.ConnectionState().PeerCertificates; len(chain) > 0 {
+				c.certificates = &gate.Shown{Chain: chain}
+			}
+		}
+	})
+	return c.certificates
+}
+
 // showing is the TLS of a listener that shows its clients what the Secret holds.
-func showing(certificate *creds.Derived[*tls.Certificate]) *tls.Config {
+func showing(certificate *creds.Derived[*tls.Certificate], asked tls.ClientAuthType) *tls.Config {
 	return &tls.Config{
+		ClientAuth: asked,
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -13,6 +13,8 @@ type Authentication struct {
 	APIKeys *CallerAPIKeys `json:"apiKeys,omitempty"`
 	Basic   *CallerBasic   `json:"basic,omitempty"`
 	JWT     []CallerJWT    `json:"jwt,omitempty"`
+	// Certificate is for listeners with TLS.
+	Certificate *CallerCertificate `json:"certificate,omitempty"`
 }
 
 // CallerAPIKeys admits callers by the keys in a Secret.
@@ -48,6 +50,26 @@ type CallerJWT struct {
 	Prefix string `json:"prefix,omitempty"`
 	Query  string `json:"query,omitempty"`
 }
+
+// CallerCertificate admits callers by certificates of the authorities in a Secret. Subjects
+// are all where empty.
+type CallerCertificate struct {
+	CASecret string    `json:"caSecret"`
+	Subjects []Subject `json:"subjects,omitempty"`
+}
+
+// Subject is a name of a certificate.
+type Subject struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+// The names of certificates.
+const (
+	SubjectURI        = "URI"
+	SubjectDNS        = "DNS"
+	SubjectCommonName = "CommonName"
+)
 
 // RequiredClaim is a path of a claim that must be there, with one of Values if there are any.
 type RequiredClaim struct {
@@ -100,8 +122,13 @@ func (a *Authentication) validate() error {
 		return nil
 	}
 	var errs []error
-	if a.APIKeys == nil && a.Basic == nil && len(a.JWT) == 0 {
+	if a.APIKeys == nil && a.Basic == nil && len(a.JWT) == 0 && a.Certificate == nil {
 		errs = append(errs, errors.New("authentication has no way to know callers"))
+	}
+	if a.Certificate != nil {
+		for _, s := range a.Certificate.Subjects {
+			errs = append(errs, oneOf("authentication.certificate.subjects.type", s.Type, SubjectURI, SubjectDNS, SubjectCommonName))
+		}
 	}
 	for i := range a.JWT {
 		if err := a.JWT[i].validate(); err != nil {
@@ -153,5 +180,8 @@ func (l *references) callers(a *Authentication) {
 	for i := range a.JWT {
 		j := &a.JWT[i]
 		l.optional(Reference{Field: at + "jwt[" + j.Name + "].caSecretName", Name: j.CASecret, Keys: []string{"ca.crt"}, Use: UseAuthorities})
+	}
+	if a.Certificate != nil {
+		l.required(Reference{Field: at + "clientCertificate.caSecretName", Name: a.Certificate.CASecret, Keys: []string{"ca.crt"}, Use: UseClientAuthorities})
 	}
 }

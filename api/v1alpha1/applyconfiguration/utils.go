@@ -46,10 +46,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CallerAuthenticationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CallerBasic"):
 		return &apiv1alpha1.CallerBasicApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CallerCertificate"):
+		return &apiv1alpha1.CallerCertificateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CallerJWT"):
 		return &apiv1alpha1.CallerJWTApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CallRateLimit"):
 		return &apiv1alpha1.CallRateLimitApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSubject"):
+		return &apiv1alpha1.CertificateSubjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CircuitBreaker"):
 		return &apiv1alpha1.CircuitBreakerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClientIP"):

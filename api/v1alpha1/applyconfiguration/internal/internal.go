@@ -280,6 +280,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: basic
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerBasic
+    - name: clientCertificate
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.CallerCertificate
     - name: credentialHeaders
       type:
         list:
@@ -300,6 +303,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.CallerCertificate
+  map:
+    fields:
+    - name: caSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: subjects
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.CertificateSubject
+          elementRelationship: atomic
 - name: com.github.fanout-operator.fanout.api.v1alpha1.CallerJWT
   map:
     fields:
@@ -344,6 +359,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - claim
+- name: com.github.fanout-operator.fanout.api.v1alpha1.CertificateSubject
+  map:
+    fields:
+    - name: type
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SubjectType
+    - name: value
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.CircuitBreaker
   map:
     fields:
@@ -1215,6 +1239,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
       default: 60s
+- name: com.github.fanout-operator.fanout.api.v1alpha1.SubjectType
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.SuccessPolicy
   map:
     fields:

@@ -21,6 +21,9 @@ type CallerAuthenticationApplyConfiguration struct {
 	// jwt admits callers by tokens (RFC 7519), of any of these issuers. At most 8. Default:
 	// none.
 	JWT []CallerJWTApplyConfiguration `json:"jwt,omitempty"`
+	// clientCertificate admits callers by the certificate of their connection, which wants
+	// listener.tls. Default: none is asked for.
+	ClientCertificate *CallerCertificateApplyConfiguration `json:"clientCertificate,omitempty"`
 	// credentialHeaders are fields that carry callers' credentials, in any case, beyond
 	// those that do by custom (X-API-Key, Authorization, Cookie and others, see the docs)
 	// and those of the operator's --credential-headers. They reach no backend whose
@@ -61,6 +64,14 @@ func (b *CallerAuthenticationApplyConfiguration) WithJWT(values ...*CallerJWTApp
 		}
 		b.JWT = append(b.JWT, *values[i])
 	}
+	return b
+}
+
+// WithClientCertificate sets the ClientCertificate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientCertificate field is set to the value of the last call.
+func (b *CallerAuthenticationApplyConfiguration) WithClientCertificate(value *CallerCertificateApplyConfiguration) *CallerAuthenticationApplyConfiguration {
+	b.ClientCertificate = value
 	return b
 }
 
