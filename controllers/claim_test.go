@@ -49,7 +49,7 @@ func claimant(l *ledger) *RouteReconciler {
 	return &RouteReconciler{
 		Client: l, Live: l, Recorder: events.NewFakeRecorder(1000), Proxies: desired.Options{Operator: "ours/one"},
 		Rates:    rates.New(rates.NewHTTPFetcher(), time.Second, func(types.NamespacedName) {}),
-		verdicts: newVerdicts(func(compile.Expression) *field.Error { return nil }, func(types.NamespacedName) {}),
+		verdicts: newVerdicts(func(compile.Expression) *field.Error { return nil }, func(types.NamespacedName) {}), configMaps: &configMaps{},
 	}
 }
 

@@ -51,6 +51,7 @@ func nameless() []string {
 		"spec/proxy/resources/claims/name", // of the Pod's own claims
 		"spec/proxy/template/dnsConfig/options/name",
 		"spec/rateLimits/name",
+		"spec/validation/rules/name",
 	}
 }
 
