@@ -112,7 +112,8 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 	if err == nil {
 		return fresh, problem
 	}
-	problem = &Problem{Keys: []string{d.kind.tells}, Message: err.Error(), Stale: old != nil}
+	problem = problem.unfit(d.kind.tells, err)
+	problem.Stale = old != nil
 	if old == nil {
 		return nil, problem
 	}

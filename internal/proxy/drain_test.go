@@ -103,7 +103,9 @@ func TestP3SlowReadersAreCutAtTheEndOfTheDrain(t *testing.T) {
 	big := testkit.NewBackend(t, testkit.Respond(200, "text/plain", strings.Repeat("x", 16<<20)))
 	for _, kind := range []string{"First", "Envelope"} {
 		p := proxytest.Serve(t, proxy.Options{DrainTimeout: 300 * time.Millisecond}, testkit.Route("orders", testkit.Receivers(
-			testkit.Receiver("one", big.URL, func(b *routeconfig.Backend) { b.MaxResponseSize = 32 << 20 })), response(kind)))
+			testkit.Receiver("one", big.URL, func(b *routeconfig.Backend) {
+				b.MaxResponseSize, b.Timeout = 32<<20, testkit.Span(time.Minute)
+			})), response(kind), func(r *routeconfig.Route) { r.Dispatch.Timeout = testkit.Span(time.Minute) }))
 		conn, err := net.Dial("tcp", p.Address("orders"))
 		if err != nil {
 			t.Fatal(err)
