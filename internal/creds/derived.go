@@ -117,9 +117,9 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 	if old == nil {
 		return nil, problem
 	}
-	kept := old.from.kept()
-	d.restrict(kept, files, o)   // whoever may get the last good one is said by the Secret as it is
-	fresh, _ = d.make(old, kept) // of values of which it could be made before
+	last := old.from.again()
+	d.restrict(last, files, o)   // whoever may get the last good one is said by the Secret as it is
+	fresh, _ = d.make(old, last) // of values of which it could be made before
 	return fresh, problem
 }
 

@@ -32,11 +32,11 @@ func (s *Snapshot) lookUp(key string) (v Value, ok bool) {
 	return v, ok
 }
 
-// kept is a copy, nil of nil.
-func (s *Snapshot) kept() *Snapshot {
+// again is a copy, nil of nil: what was good stays in use.
+func (s *Snapshot) again() *Snapshot {
 	if s == nil {
 		return nil
 	}
-	again := *s
-	return &again
+	copied := *s
+	return &copied
 }

@@ -29,7 +29,7 @@ func shown(keys []string, check func(key, value string) string, optional ...stri
 		}
 		if len(problem.Keys) > 0 {
 			problem.complete(files, missing)
-			return old.kept(), problem
+			return old.again(), problem
 		}
 		return s, nil
 	}
@@ -69,7 +69,7 @@ func (p *Problem) complete(files *folder, missing []string) {
 func checked(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 	names, err := files.keys()
 	if err != nil {
-		return old.kept(), &Problem{Stale: old != nil, Message: "the folder of the secret cannot be read"}
+		return old.again(), &Problem{Stale: old != nil, Message: "the folder of the secret cannot be read"}
 	}
 	s, problem := &Snapshot{values: map[string]Value{}}, &Problem{}
 	for _, name := range names {

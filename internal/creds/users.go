@@ -217,6 +217,6 @@ func lined(key string, faults func(content string) string) func(*folder, *Snapsh
 		}
 		problem.add(key, "cannot be read")
 		problem.Stale = old != nil
-		return old.kept(), problem
+		return old.again(), problem
 	}
 }

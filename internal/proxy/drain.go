@@ -72,10 +72,10 @@ func (p *Proxy) finish(ctx context.Context) (left int) {
 			d.Drain()
 		}
 		if current != nil {
-			for _, s := range current.kept.states {
+			for _, s := range current.lasting.states {
 				s.Close()
 			}
-			current.kept.endIssuers(nil)
+			current.lasting.endIssuers(nil)
 		}
 	}()
 	timer := time.NewTimer(cutTime)

@@ -35,15 +35,15 @@ func (c *compiler) issuers(r *route) ([]*jwt.Issuer, error) {
 }
 
 // start lets issuers fetch their keys.
-func (k *kept) start() {
-	for _, issuer := range k.issuers {
+func (l *lasting) start() {
+	for _, issuer := range l.issuers {
 		issuer.Start()
 	}
 }
 
 // endIssuers ends fetching for those that are not among the ones that stay.
-func (k *kept) endIssuers(stay map[string]*jwt.Issuer) {
-	for id, issuer := range k.issuers {
+func (l *lasting) endIssuers(stay map[string]*jwt.Issuer) {
+	for id, issuer := range l.issuers {
 		if stay[id] != issuer {
 			issuer.Close()
 		}

@@ -30,7 +30,7 @@ type plan struct {
 	// at is where the routes are.
 	at map[*server]*route
 	// kept is what the next plan takes over where it is equal.
-	kept kept
+	lasting lasting
 }
 
 // route is one compiled route.
@@ -80,9 +80,9 @@ type dependency struct {
 	backend string
 }
 
-// kept is the state behind a plan. States and limiters go by name and content of
-// their part of the document, statistics by name.
-type kept struct {
+// lasting is the state behind a plan, which outlives it. States and limiters go by name and
+// content of their part of the document, statistics by name.
+type lasting struct {
 	states   map[string]*backend.State
 	limiters map[string]*gate.Limiter
 	calls    map[string]*stats.Route
@@ -93,8 +93,8 @@ type kept struct {
 	issuers  map[string]*jwt.Issuer
 }
 
-func newKept() kept {
-	return kept{
+func newLasting() lasting {
+	return lasting{
 		states:   map[string]*backend.State{},
 		limiters: map[string]*gate.Limiter{},
 		calls:    map[string]*stats.Route{},
@@ -112,8 +112,8 @@ type compiler struct {
 	store        *creds.Store
 	hashing      *gate.Hashing
 	digests      *jwt.Digests
-	old          kept
-	fresh        kept
+	old          lasting
+	fresh        lasting
 	now          time.Time
 	shadowMemory *memory.Budget
 	// expressions compiles those of all routes.
@@ -134,7 +134,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 		p.routes[r.id] = r
 		p.order = append(p.order, r.id)
 	}
-	p.kept = c.fresh
+	p.lasting = c.fresh
 	return p, nil
 }
 

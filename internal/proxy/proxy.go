@@ -107,9 +107,9 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, hashing: p.hashing, digests: p.digests, shadowMemory: p.shadowMemory, fresh: newKept(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, hashing: p.hashing, digests: p.digests, shadowMemory: p.shadowMemory, fresh: newLasting(), now: time.Now()}
 	if old != nil {
-		c.old = old.kept
+		c.old = old.lasting
 	}
 	fresh, err := c.plan(document, hash)
 	if err != nil {
@@ -120,7 +120,7 @@ func (p *Proxy) load(encoded []byte) error {
 		return fmt.Errorf("load document: %w", err)
 	}
 	p.become(fresh, opening)
-	fresh.kept.start()
+	fresh.lasting.start()
 	p.retire(old, fresh)
 	p.options.Log.Info("document loaded", "document", hash, "routes", len(fresh.order))
 	return nil
@@ -150,12 +150,12 @@ func (p *Proxy) retire(old, fresh *plan) {
 	for _, r := range old.routes {
 		p.retired = append(p.retired, r.dispatcher)
 	}
-	for id, state := range old.kept.states {
-		if fresh.kept.states[id] != state {
+	for id, state := range old.lasting.states {
+		if fresh.lasting.states[id] != state {
 			state.Close()
 		}
 	}
-	old.kept.endIssuers(fresh.kept.issuers)
+	old.lasting.endIssuers(fresh.lasting.issuers)
 	busy := p.retired[:0]
 	for _, d := range p.retired {
 		if !d.Idle() {
