@@ -92,7 +92,6 @@ func (c *client) Read(b []byte) (int, error) {
 // such a head up to its own limit first, in pieces that it copies again and again, for 2 ms.
 // What comes meanwhile goes through b.
 func (c *client) overflow(b []byte) error {
-
 	c.overflown = true
 	_ = c.SetWriteDeadline(time.Now().Add(lingerTime))
 	_, _ = io.WriteString(c.Conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+

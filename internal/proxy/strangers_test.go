@@ -324,18 +324,24 @@ func TestK1OneAddressDoesNotShutOutOthers(t *testing.T) {
 	}
 }
 
-// K1: idle connections give way; those that are in use do not.
-func TestK1IdleConnectionsGiveWay(t *testing.T) {
-	t.Parallel()
-	_, l := scene(t, proxy.Options{MaxConnections: 16})
-	var idle []*stranger
-	for i := range 16 {
+// resting are connections of an address each, on which a call was answered.
+func resting(t *testing.T, l *from, n int) (idle []*stranger) {
+	t.Helper()
+	for i := range n {
 		s := l.dial(t, fmt.Sprintf("192.0.2.%d", i+1), get)
 		if status, _ := s.response(); status != 200 {
 			t.Fatalf("status %d", status)
 		}
 		idle = append(idle, s)
 	}
+	return idle
+}
+
+// K1: idle connections give way; those that are in use do not.
+func TestK1IdleConnectionsGiveWay(t *testing.T) {
+	t.Parallel()
+	_, l := scene(t, proxy.Options{MaxConnections: 16})
+	idle := resting(t, l, 16)
 	time.Sleep(50 * time.Millisecond) // until the last one is idle for the proxy, too
 	if status, _ := l.dial(t, "192.0.2.99", get).response(); status != 200 {
 		t.Errorf("a newcomer: status %d", status)
@@ -353,14 +359,7 @@ func TestK1IdleConnectionsGiveWay(t *testing.T) {
 func TestK1WhatWasRefusedGivesWayFirst(t *testing.T) {
 	t.Parallel()
 	_, l := scene(t, proxy.Options{MaxConnections: 16})
-	var idle []*stranger
-	for i := range 15 {
-		s := l.dial(t, fmt.Sprintf("192.0.2.%d", i+1), get)
-		if status, _ := s.response(); status != 200 {
-			t.Fatalf("status %d", status)
-		}
-		idle = append(idle, s)
-	}
+	idle := resting(t, l, 15)
 	refused := l.dial(t, "192.0.2.77", begun+strings.Repeat("X: 1\r\n", 400))
 	if r, err := http.ReadResponse(refused.reader, nil); err != nil || r.StatusCode != 431 {
 		t.Fatalf("a head of 400 fields: %v, %v", r, err)
