@@ -138,3 +138,12 @@ func TestPermissionsEndWithTheirCall(t *testing.T) {
 		t.Errorf("%+v, want a call that is gone", refusal)
 	}
 }
+
+// A rule that is none lets no plan be made: what it was to keep out would be let in.
+func TestRulesThatAreNoneAreRefused(t *testing.T) {
+	t.Parallel()
+	config := routeconfig.Route{Authorization: &routeconfig.Authorization{Rules: []routeconfig.AuthorizationRule{{Expression: "request.caller ==", Message: "no"}}}}
+	if _, err := New(Options{Config: &config, Expressions: mustCompiler(t)}); err == nil {
+		t.Error("a gate was made")
+	}
+}
