@@ -154,21 +154,6 @@ type ServiceReference struct {
 	Scheme Scheme `json:"scheme,omitempty"`
 }
 
-// BackendRateLimit is a limit on the requests that a proxy sends to a backend.
-type BackendRateLimit struct {
-	// requests is the number of requests in each span of per, 1 to 1000000; as many
-	// may go at once after a quiet time.
-	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=1000000
-	Requests int32 `json:"requests,omitempty"`
-
-	// per is the span of time for requests, 1ms to 24h. Default: 1s.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="backends.rateLimit.per must be between 1ms and 24h"
-	Per Duration `json:"per,omitempty"`
-}
-
 // Protocol is what a backend is spoken to in.
 //
 // +kubebuilder:validation:Enum=Auto;HTTP1;H2C

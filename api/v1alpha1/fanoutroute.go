@@ -62,6 +62,7 @@ type FanoutRouteList struct {
 // +kubebuilder:validation:XValidation:rule="self.response.type != 'Primary' || self.dispatch.successPolicy.type != 'Any'",message="response.type Primary cannot go with dispatch.successPolicy.type Any: the primary would be required; use First"
 // +kubebuilder:validation:XValidation:rule="!has(self.response.partialStatusCode) || self.dispatch.successPolicy.type in ['Required', 'BestEffort']",message="response.partialStatusCode applies only with dispatch.successPolicy.type Required or BestEffort"
 // +kubebuilder:validation:XValidation:rule="!has(self.authentication) || !has(self.authentication.clientCertificate) || has(self.listener.tls)",message="authentication.clientCertificate needs listener.tls: a plain connection shows no certificate"
+// +kubebuilder:validation:XValidation:rule="has(self.authentication) || !has(self.rateLimits) || self.rateLimits.all(l, !has(l.key) || !has(l.key.type) || l.key.type != 'Caller')",message="rateLimits.key.type Caller needs authentication: without it all callers are one"
 type FanoutRouteSpec struct {
 	// listener says which calls the route takes, and where. Default: every call,
 	// on port 8080 of its Service.

@@ -26,6 +26,7 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		Retry:                 c.retry(path.Child("retry"), b.Retry),
 		Hedge:                 c.hedge(path.Child("hedge"), b.Hedge),
 		CircuitBreaker:        c.circuitBreaker(path.Child("circuitBreaker"), b.CircuitBreaker),
+		RateLimit:             c.backendRateLimit(path.Child("rateLimit"), b),
 		MaxConcurrentRequests: int(value(b.MaxConcurrentRequests)),
 		MaxQueuedRequests:     int(value(b.MaxQueuedRequests)),
 		MaxResponseSize:       c.size(path.Child("maxResponseSize"), b.MaxResponseSize),
@@ -33,14 +34,6 @@ func (c *compiler) backend(i int) routeconfig.Backend {
 		Protocol:              string(cmp.Or(b.Protocol, v1alpha1.ProtocolAuto)),
 	}
 	c.settable(path.Child("request", "headers"), b, out.Credential)
-	if l := b.RateLimit; l != nil {
-		out.RateLimit = &routeconfig.RateLimit{
-			Name:     out.Name,
-			Requests: int(l.Requests),
-			Per:      c.durationOr(path.Child("rateLimit", "per"), l.Per, "1s"),
-			Burst:    int(l.Requests),
-		}
-	}
 	if b.TLS != nil {
 		out.TLS = &routeconfig.TLS{CASecret: string(b.TLS.CASecretName), ServerName: b.TLS.ServerName, ClientCertificateSecret: string(b.TLS.ClientCertificateSecretName)}
 	}

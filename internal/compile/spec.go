@@ -40,27 +40,6 @@ func (c *compiler) listener() routeconfig.Listener {
 	return out
 }
 
-func (c *compiler) rateLimits() []routeconfig.RateLimit {
-	var out []routeconfig.RateLimit
-	for i := range c.route.Spec.RateLimits {
-		l := &c.route.Spec.RateLimits[i]
-		limit := routeconfig.RateLimit{
-			Name:     string(l.Name),
-			Requests: int(l.Requests),
-			Per:      c.durationOr(spec().Child("rateLimits").Index(i).Child("per"), l.Per, "1s"),
-			Burst:    int(cmp.Or(value(l.Burst), l.Requests)),
-		}
-		if l.Key != nil {
-			limit.Key, limit.Header = routeconfig.KeyHeader, string(l.Key.Header)
-			if l.Key.Type == v1alpha1.KeyClientIP {
-				limit.Key = routeconfig.KeyClientIP
-			}
-		}
-		out = append(out, limit)
-	}
-	return out
-}
-
 func (c *compiler) dispatch() routeconfig.Dispatch {
 	d, path := &c.route.Spec.Dispatch, spec().Child("dispatch")
 	out := routeconfig.Dispatch{

@@ -35,6 +35,8 @@ const (
 	Text
 	// JSON is any value that JSON can hold.
 	JSON
+	// Key is Text, of a request whose body is not read yet.
+	Key
 )
 
 // Program is a compiled expression. It is safe for concurrent use.
@@ -118,6 +120,11 @@ func (c *Compiler) Compile(source string, want Want) (*Program, error) {
 	if err := refuse(checked.NativeRep(), c.functions); err != nil {
 		return nil, err
 	}
+	if want == Key {
+		if err := refuseBody(checked.NativeRep()); err != nil {
+			return nil, err
+		}
+	}
 	patterns, refused := patternsOf(checked.NativeRep())
 	if refused != nil {
 		return nil, refused
@@ -169,7 +176,9 @@ func fits(t *cel.Type, want Want) bool {
 
 // String returns the words of messages.
 func (w Want) String() string {
-	return [...]string{"a bool", "a string, a number, a bool or null", "a value of JSON"}[w]
+	return [...]string{"a bool", "a string, a number, a bool or null", "a value of JSON",
+		"a string, a number, a bool or null",
+	}[w]
 }
 
 // eval evaluates, before ctx ends. What it returns holds until the meter's end.

@@ -24,6 +24,16 @@ func refuse(a *ast.AST, known map[string]function) *Error {
 	return nil
 }
 
+// refuseBody refuses what reads the body.
+func refuseBody(a *ast.AST) error {
+	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.KindMatcher(ast.IdentKind)) {
+		if e.AsIdent() == varBody {
+			return errorAt(a, e, "request.body is not read yet when limits are checked")
+		}
+	}
+	return nil
+}
+
 // rewriter is the optimizer of CEL that rewrites calls.
 type rewriter struct{ functions map[string]function }
 

@@ -3,7 +3,6 @@ package gate
 import (
 	"net/http"
 	"net/netip"
-	"time"
 
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
@@ -106,19 +105,6 @@ func (g *Gate) breakLoop(guest *Guest, _ *Admission) *Refusal {
 	return nil
 }
 
-func (g *Gate) limitAddress(guest *Guest, _ *Admission) *Refusal { return limit(g.early, guest) }
-
-func (g *Gate) limitField(guest *Guest, _ *Admission) *Refusal { return limit(g.late, guest) }
-
-func limit(limiters []*Limiter, guest *Guest) *Refusal {
-	for _, l := range limiters {
-		if wait, ok := l.allow(time.Now(), l.key(guest.Request.Header, guest.Client)); !ok {
-			return rateLimited(l.config.Name, wait)
-		}
-	}
-	return nil
-}
-
 // tell makes the fields that tell backends who calls.
 func (g *Gate) tell(guest *Guest, a *Admission) *Refusal {
 	for _, kind := range g.tells {
@@ -140,12 +126,16 @@ func (g *Gate) openInput(guest *Guest, a *Admission) *Refusal {
 	if !g.computes && !g.permissions.any() {
 		return nil
 	}
-	call := &a.Call
-	a.Input = expression.NewInput(&expression.Request{
+	a.Input = expression.NewInput(g.seen(&a.Call), guest.Memory)
+	return nil
+}
+
+// seen is what expressions see of a call whose body is not read yet.
+func (g *Gate) seen(call *fanout.Call) *expression.Request {
+	return &expression.Request{
 		Method: call.Method, Path: call.Path, Query: call.Query, Host: call.Host, Caller: call.Caller, Claims: call.Claims, ClientIP: call.Client,
 		Header: call.Header, Hidden: g.hidden,
-	}, guest.Memory)
-	return nil
+	}
 }
 
 // completeInput lets them read the body, too.

@@ -44,8 +44,9 @@ type Options struct {
 type Gate struct {
 	matches    []match
 	trusted    []netip.Prefix
-	early      []*Limiter // by address or nothing: before authentication
-	late       []*Limiter
+	early      limits // by address or nothing: before authentication
+	late       limits
+	policy     []string // what the field RateLimit-Policy says; nil for none
 	proofs     []proof
 	secrets    []string // parameters of the query that carry tokens
 	validation validation
@@ -79,12 +80,13 @@ func New(o Options) (*Gate, error) {
 		g.trusted = append(g.trusted, p)
 	}
 	for _, l := range o.Limiters {
-		if l.config.Key == routeconfig.KeyHeader {
-			g.late = append(g.late, l)
+		if l.config.Key == routeconfig.KeyNone || l.config.Key == routeconfig.KeyClientIP {
+			g.early.add(l)
 		} else {
-			g.early = append(g.early, l)
+			g.late.add(l)
 		}
 	}
+	g.policy = policy(o.Limiters)
 	for b := range o.Config.Receivers() {
 		if kind := b.Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
 			g.tells = append(g.tells, kind)

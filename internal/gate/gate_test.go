@@ -24,7 +24,7 @@ func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
 	secrets.Mount(testkit.Namespace, "users", map[string]string{"auth": line(t, "ada", "secret") + line(t, "bob", "a:b:")})
 	var limiters []*Limiter
 	for _, config := range route.RateLimits {
-		limiters = append(limiters, NewLimiter(config))
+		limiters = append(limiters, NewLimiter(config, testKey(t, config.Expression)))
 	}
 	g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), Limiters: limiters, Via: "fanout-x", Hashing: NewHashing()})
 	if err != nil {

@@ -2,11 +2,13 @@ package gate
 
 import (
 	"hash/maphash"
-	"net/http"
-	"net/netip"
+	"math"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -28,6 +30,9 @@ type Limiter struct {
 	seeds    [2]maphash.Seed
 	shards   [shards]shard
 	overflow shard
+	key      *expression.Program // of KeyExpression
+	name     string              // as fields tell of the limit
+	limited  atomic.Uint64       // calls beyond it
 }
 
 // bucketKey stands for what tells calls apart: a client chooses that, at any length,
@@ -52,50 +57,66 @@ type shard struct {
 	full map[bucketKey]moment
 }
 
-// NewLimiter returns a Limiter with full buckets.
-func NewLimiter(config routeconfig.RateLimit) *Limiter {
+// NewLimiter returns a Limiter with full buckets. key is the program of KeyExpression.
+func NewLimiter(config routeconfig.RateLimit, key *expression.Program) *Limiter {
 	return &Limiter{
 		config:   config,
 		interval: max(time.Duration(config.Per)/time.Duration(config.Requests), 1),
 		start:    time.Now(),
 		seeds:    [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		key:      key,
+		name:     strconv.Quote(config.Name),
 	}
 }
 
-// key returns what tells this call from others.
-func (l *Limiter) key(h http.Header, client netip.Addr) bucketKey {
-	switch l.config.Key {
-	case routeconfig.KeyHeader:
-		return l.hash(h.Get(l.config.Header))
-	case routeconfig.KeyClientIP:
-		b := Network(client).As16()
-		return l.hash(string(b[:]))
-	}
-	return bucketKey{}
-}
+// Limited counts the calls that were beyond the limit, refused or not.
+func (l *Limiter) Limited() uint64 { return l.limited.Load() }
 
 func (l *Limiter) hash(value string) bucketKey {
 	return bucketKey{maphash.String(l.seeds[0], value), maphash.String(l.seeds[1], value)}
 }
 
+// standing is what a limit has left for a key, after a call.
+type standing struct {
+	left int           // calls that it would admit at once
+	wait time.Duration // to the next call, where it refused this one
+	full int64         // seconds until the bucket is full
+}
+
 // allow takes a call out of the key's bucket, or says how long to wait for one.
-func (l *Limiter) allow(now time.Time, key bucketKey) (wait time.Duration, ok bool) {
-	elapsed := max(now.Sub(l.start), 0)
-	at := moment{int64(elapsed / l.interval), elapsed % l.interval}
-	s := &l.shards[key[0]%shards]
-	s.mu.Lock()
-	full, known := s.full[key]
-	if !known && !s.makeRoom(at) {
-		s.mu.Unlock()
+func (l *Limiter) allow(now time.Time, key bucketKey) (s standing, ok bool) {
+	at := l.moment(now)
+	bucket := &l.shards[key[0]%shards]
+	bucket.mu.Lock()
+	full, known := bucket.full[key]
+	if !known && !bucket.makeRoom(at) {
+		bucket.mu.Unlock()
 		return l.allowOverflow(at)
 	}
-	defer s.mu.Unlock()
-	return l.take(s, at, key, full)
+	defer bucket.mu.Unlock()
+	return l.take(bucket, at, key, full)
+}
+
+// undo gives a call back to the key's bucket, since another limit has refused it. The
+// bucket of all keys without room is left as it is: whose call it was nobody knows.
+func (l *Limiter) undo(key bucketKey) {
+	bucket := &l.shards[key[0]%shards]
+	bucket.mu.Lock()
+	defer bucket.mu.Unlock()
+	if full, known := bucket.full[key]; known {
+		full.intervals--
+		bucket.full[key] = full
+	}
+}
+
+func (l *Limiter) moment(now time.Time) moment {
+	elapsed := max(now.Sub(l.start), 0)
+	return moment{int64(elapsed / l.interval), elapsed % l.interval}
 }
 
 // allowOverflow is the one bucket of all keys for which there is no room: they
 // limit each other, and refresh nobody else's limit.
-func (l *Limiter) allowOverflow(now moment) (wait time.Duration, ok bool) {
+func (l *Limiter) allowOverflow(now moment) (s standing, ok bool) {
 	l.overflow.mu.Lock()
 	defer l.overflow.mu.Unlock()
 	return l.take(&l.overflow, now, bucketKey{}, l.overflow.full[bucketKey{}])
@@ -103,19 +124,30 @@ func (l *Limiter) allowOverflow(now moment) (wait time.Duration, ok bool) {
 
 // take fills the bucket up by one interval, if that is no more than burst intervals
 // ahead of the clock.
-func (l *Limiter) take(s *shard, now moment, key bucketKey, full moment) (wait time.Duration, ok bool) {
+func (l *Limiter) take(s *shard, now moment, key bucketKey, full moment) (standing, bool) {
 	if now.after(full) {
 		full = now
 	}
 	full.intervals++
-	if latest := (moment{now.intervals + int64(l.config.Burst), now.rest}); full.after(latest) {
-		return time.Duration(full.intervals-latest.intervals)*l.interval + full.rest - latest.rest, false
+	latest := moment{now.intervals + int64(l.config.Burst), now.rest}
+	if full.after(latest) {
+		return standing{wait: time.Duration(full.intervals-latest.intervals)*l.interval + full.rest - latest.rest}, false
 	}
 	if s.full == nil {
 		s.full = map[bucketKey]moment{}
 	}
 	s.full[key] = full
-	return 0, true
+	return l.standing(now, full, latest), true
+}
+
+// standing counts what is between the bucket as it is and a full one.
+func (l *Limiter) standing(now, full, latest moment) standing {
+	left := latest.intervals - full.intervals
+	if full.rest > latest.rest {
+		left--
+	}
+	seconds := float64(full.intervals-now.intervals)*l.interval.Seconds() + (full.rest - now.rest).Seconds()
+	return standing{left: int(left), full: int64(math.Ceil(seconds))}
 }
 
 // makeRoom drops a few full buckets, which are as good as none. It never drops

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -16,18 +17,23 @@ func limit5(key, header string) routeconfig.RateLimit {
 	return routeconfig.RateLimit{Name: "l", Requests: 10, Per: testkit.Span(time.Second), Burst: 5, Key: key, Header: header}
 }
 
+func keyOf(l *Limiter, call *fanout.Call) bucketKey {
+	key, _, _ := (&counting{call: call}).key(l)
+	return key
+}
+
 func TestBucketRefillsEvenly(t *testing.T) {
 	t.Parallel()
-	l := NewLimiter(limit5("", ""))
+	l := NewLimiter(limit5("", ""), nil)
 	now := l.start
 	for i := range 5 {
 		if _, ok := l.allow(now, bucketKey{}); !ok {
 			t.Fatalf("call %d of a burst of 5 was refused", i)
 		}
 	}
-	wait, ok := l.allow(now, bucketKey{})
-	if ok || wait != 100*time.Millisecond {
-		t.Errorf("beyond the burst: %v after %v, want a wait of 100 ms", ok, wait)
+	s, ok := l.allow(now, bucketKey{})
+	if ok || s.wait != 100*time.Millisecond {
+		t.Errorf("beyond the burst: %v after %v, want a wait of 100 ms", ok, s.wait)
 	}
 	if _, ok := l.allow(now.Add(99*time.Millisecond), bucketKey{}); ok {
 		t.Error("admitted 1 ms early")
@@ -48,14 +54,16 @@ func TestBucketRefillsEvenly(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	byIP, byHeader := NewLimiter(limit5(routeconfig.KeyClientIP, "")), NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"))
+	byIP, byHeader := NewLimiter(limit5(routeconfig.KeyClientIP, ""), nil), NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"), nil)
 	same := func(a, b string) bool {
-		return byIP.key(nil, netip.MustParseAddr(a)) == byIP.key(nil, netip.MustParseAddr(b))
+		return keyOf(byIP, &fanout.Call{Client: netip.MustParseAddr(a)}) == keyOf(byIP, &fanout.Call{Client: netip.MustParseAddr(b)})
 	}
 	if !same("2001:db8::1", "2001:db8::ffff") || same("2001:db8::1", "2001:db8:0:1::1") || same("1.1.1.1", "1.1.1.2") {
 		t.Error("an IPv6 client does not count by its /64, or IPv4 clients count together")
 	}
-	tenant := func(values ...string) bucketKey { return byHeader.key(http.Header{"X-Tenant": values}, netip.Addr{}) }
+	tenant := func(values ...string) bucketKey {
+		return keyOf(byHeader, &fanout.Call{Header: http.Header{"X-Tenant": values}})
+	}
 	if tenant("a", "b") != tenant("a") || tenant("a") == tenant("b") || tenant() != tenant("") {
 		t.Error("the key is not the first value")
 	}
@@ -64,7 +72,7 @@ func TestKeys(t *testing.T) {
 // A flood of keys shares one bucket, and refreshes nobody's limit.
 func TestFloodOfKeys(t *testing.T) {
 	t.Parallel()
-	l := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"))
+	l := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"), nil)
 	now := l.start
 	for range 5 {
 		l.allow(now, l.hash("victim"))
@@ -95,12 +103,12 @@ func TestFloodOfKeys(t *testing.T) {
 // K2: of what a client sent as its key nothing is kept, however long it is.
 func TestK2LongKeysKeepNoMemory(t *testing.T) {
 	// Not parallel: other tests' memory would be measured too.
-	l := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"))
+	l := NewLimiter(limit5(routeconfig.KeyHeader, "X-Tenant"), nil)
 	const keys, size = 200, 60_000
 	before := heap()
 	for i := range keys {
 		value := fmt.Sprintf("%0*d", size, i)
-		l.allow(l.start, l.key(http.Header{"X-Tenant": {value}}, netip.Addr{}))
+		l.allow(l.start, keyOf(l, &fanout.Call{Header: http.Header{"X-Tenant": {value}}}))
 	}
 	if kept := heap() - before; kept > 2<<20 {
 		t.Errorf("%d keys of %d bytes keep %d bytes", keys, size, kept)
@@ -129,7 +137,7 @@ func TestK6EdgesOfLimits(t *testing.T) {
 		{1, time.Millisecond, 1}, {1, day, 1}, {1, day, 106_751}, {1, day, 106_752}, {1, day, 1_000_000},
 		{1_000_000, time.Millisecond, 1}, {1_000_000, time.Millisecond, 1_000_000}, {1_000_000, day, 1}, {999_999, day, 2},
 	} {
-		l := NewLimiter(routeconfig.RateLimit{Requests: row.requests, Per: testkit.Span(row.per), Burst: row.burst})
+		l := NewLimiter(routeconfig.RateLimit{Requests: row.requests, Per: testkit.Span(row.per), Burst: row.burst}, nil)
 		now, admitted := l.start.Add(365*day+7), 0
 		for admitted <= row.burst {
 			if _, ok := l.allow(now, bucketKey{}); !ok {
@@ -137,7 +145,8 @@ func TestK6EdgesOfLimits(t *testing.T) {
 			}
 			admitted++
 		}
-		wait, _ := l.allow(now, bucketKey{})
+		s, _ := l.allow(now, bucketKey{})
+		wait := s.wait
 		if admitted != row.burst || wait != l.interval {
 			t.Errorf("%+v: %d calls at once, then a wait of %v, want %d and %v", row, admitted, wait, row.burst, l.interval)
 		}

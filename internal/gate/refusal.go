@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -95,9 +94,8 @@ func callerUnjudged() *Refusal {
 }
 
 func rateLimited(name string, wait time.Duration) *Refusal {
-	seconds := max(int(math.Ceil(wait.Seconds())), 1)
 	return refuse(problem.RateLimited, http.StatusTooManyRequests, fmt.Sprintf("rateLimits %q of the route is exhausted", name)).
-		with("Retry-After", strconv.Itoa(seconds))
+		with("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10))
 }
 
 func unsupportedType(allowed []string) *Refusal {

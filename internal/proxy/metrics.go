@@ -65,6 +65,7 @@ func (m *metrics) route(r *route) {
 		m.counter("fanout_calls_total", "Calls by what became of them.", n, prometheus.Labels{"outcome": outcome})
 	}
 	m.gauge("fanout_calls_in_flight", "Calls under way, stragglers included.", float64(r.dispatcher.InFlight()), nil)
+	m.limits(r)
 	m.histogram("fanout_call_duration_seconds", "Time from a call's arrival to its response.", duration, nil)
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -39,6 +38,7 @@ type route struct {
 	config   *routeconfig.Route
 	part     string // hash of config
 	gate     *gate.Gate
+	limiters []*gate.Limiter // by the index of config.RateLimits
 	backends []*receiver
 	shadows  []*shadow
 	computes bool // one of them has expressions
@@ -184,8 +184,8 @@ func (c *compiler) source(namespace string, r *routeconfig.Reference) creds.Sour
 }
 
 func (c *compiler) gate(r *route, via string) error {
-	limiters, err := c.limiters(r.id, r.config.RateLimits)
-	if err != nil {
+	var err error
+	if r.limiters, err = c.limiters(r.id, r.config.RateLimits); err != nil {
 		return err
 	}
 	if r.issuers, err = c.issuers(r); err != nil {
@@ -193,25 +193,12 @@ func (c *compiler) gate(r *route, via string) error {
 	}
 	r.gate, err = gate.New(gate.Options{
 		Config: r.config, Store: c.store, Hashing: c.hashing, Issuers: r.issuers, Digests: c.digests,
-		Limiters: limiters, Via: via, Computes: r.computes, Expressions: c.expressions, Tally: c.tally(r),
+		Limiters: r.limiters, Via: via, Computes: r.computes, Expressions: c.expressions, Tally: c.tally(r),
 	})
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)
 	}
 	return nil
-}
-
-func (c *compiler) limiters(id string, configs []routeconfig.RateLimit) ([]*gate.Limiter, error) {
-	var limiters []*gate.Limiter
-	for _, config := range configs {
-		content, err := json.Marshal(config)
-		if err != nil {
-			return nil, fmt.Errorf("encode rate limit %q: %w", config.Name, err)
-		}
-		limiters = append(limiters, keep(c.old.limiters, c.fresh.limiters, id+"\n"+string(content),
-			func() *gate.Limiter { return gate.NewLimiter(config) }))
-	}
-	return limiters, nil
 }
 
 // keep takes what the last plan had, or makes it.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -151,8 +150,7 @@ func (v *visit) answer(r *gate.Refusal) {
 // write sends a response.
 func (v *visit) write(status int, fields http.Header, body []byte) {
 	v.status = status
-	h := v.Writer.Header()
-	maps.Copy(h, fields)
+	h := v.take(fields)
 	if bodyAllowed(status) && v.Request.Method != http.MethodHead {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	} else {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -57,8 +56,7 @@ func (v *visit) stream(response *combine.Response) {
 // copy writes head, body and trailer. The error wraps fanout.ErrClientClosed where the
 // client takes no more.
 func (v *visit) copy(response *combine.Response, answer *fanout.Answer) error {
-	h := v.Writer.Header()
-	maps.Copy(h, response.Header)
+	h := v.take(response.Header)
 	length := answer.Header["Content-Length"]
 	if len(length) == 1 {
 		h["Content-Length"] = length

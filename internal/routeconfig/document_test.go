@@ -61,6 +61,10 @@ func TestWhatAProxyCannotServeIsRefused(t *testing.T) {
 		}),
 		`tls.caSecretName "." is no plain name`:  first(func(b *routeconfig.Backend) { b.TLS = &routeconfig.TLS{CASecret: "."} }),
 		`rateLimit.burst is 0`:                   func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Requests: 1, Per: 1}} },
+		`rateLimits is 9`:                        func(r *routeconfig.Route) { r.RateLimits = make([]routeconfig.RateLimit, 9) },
+		`rateLimit.key is "cookie"`:              func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Key: "cookie"}} },
+		`rateLimit.expression goes with the key`: func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Key: "expression"}} },
+		`rateLimit.told cannot go with report`:   func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Report: true, Told: true}} },
 		`response.partialStatusCode is 300, not`: func(r *routeconfig.Route) { r.Response.PartialStatusCode = 300 },
 	} {
 		if _, err := routeconfig.Decode(document(t, modify)); err == nil || !strings.Contains(err.Error(), words) {

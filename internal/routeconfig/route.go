@@ -22,23 +22,6 @@ type Match struct {
 	Methods []string `json:"methods,omitempty"`
 }
 
-// RateLimit is a bucket of Burst calls, refilled with Requests in each Per.
-type RateLimit struct {
-	Name     string   `json:"name"`
-	Requests int      `json:"requests"`
-	Per      Duration `json:"per"`
-	Burst    int      `json:"burst"`
-	// Key is KeyNone, KeyHeader or KeyClientIP.
-	Key    string `json:"key,omitempty"`
-	Header string `json:"header,omitempty"`
-}
-
-// What tells callers apart in a rate limit.
-const (
-	KeyNone     = ""
-	KeyHeader   = "header"
-	KeyClientIP = "clientIP"
-)
 
 // Validation says which calls are well formed.
 type Validation struct {

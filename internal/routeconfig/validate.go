@@ -39,6 +39,7 @@ func (r *Route) validate() error {
 		between("listener.port", int64(r.Listener.Port), 1, 65535),
 		between("validation.maxBodySize", r.Validation.MaxBodySize, 0, 64<<20),
 		between("validation.bodyTimeout", int64(r.Validation.BodyTimeout), 1, maxSpan),
+		between("rateLimits", int64(len(r.RateLimits)), 0, MaxRateLimits),
 		r.Dispatch.validate(len(r.Backends)),
 		r.Response.validate(len(r.Backends)),
 		r.AccessLog.validate(),
@@ -57,15 +58,6 @@ func (r *Route) validate() error {
 
 // maxSpan is a day: the longest span that the schema admits anywhere.
 const maxSpan = int64(24 * 60 * 60 * 1e9)
-
-func (l *RateLimit) validate() error {
-	return errors.Join(
-		between("rateLimit.requests", int64(l.Requests), 1, 1_000_000),
-		between("rateLimit.burst", int64(l.Burst), 1, 1_000_000),
-		between("rateLimit.per", int64(l.Per), 1, maxSpan),
-		oneOf("rateLimit.key", l.Key, KeyNone, KeyHeader, KeyClientIP),
-	)
-}
 
 func (d *Dispatch) validate(backends int) error {
 	errs := []error{

@@ -246,9 +246,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: burst
       type:
         scalar: numeric
+    - name: fields
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitFields
     - name: key
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitKey
+    - name: mode
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitMode
     - name: name
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
@@ -975,9 +981,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: count
       type:
         scalar: numeric
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitFields
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitKey
   map:
     fields:
+    - name: expression
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Expression
     - name: header
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.HeaderName
@@ -985,6 +996,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitKeyType
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitKeyType
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitMode
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitScope
   scalar: string

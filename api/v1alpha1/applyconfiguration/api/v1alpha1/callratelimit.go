@@ -11,7 +11,8 @@ import (
 //
 // CallRateLimit is a limit on calls: a bucket of burst calls, refilled evenly.
 type CallRateLimitApplyConfiguration struct {
-	// name is shown in the response that refuses a call.
+	// name is shown in the response that refuses a call, and in the fields that tell of
+	// the limit.
 	Name *apiv1alpha1.BackendName `json:"name,omitempty"`
 	// requests is the number of calls admitted in each span of per, 1 to 1000000.
 	Requests *int32 `json:"requests,omitempty"`
@@ -24,6 +25,13 @@ type CallRateLimitApplyConfiguration struct {
 	Key *RateLimitKeyApplyConfiguration `json:"key,omitempty"`
 	// scope says who counts together: Replica (default), each proxy for itself.
 	Scope *apiv1alpha1.RateLimitScope `json:"scope,omitempty"`
+	// mode is Enforce (default), which refuses calls beyond the limit, or Report, which
+	// admits and counts them in fanout_rate_limited_calls_total.
+	Mode *apiv1alpha1.RateLimitMode `json:"mode,omitempty"`
+	// fields are those of responses that tell of the limit: RateLimit (default) for
+	// RateLimit and RateLimit-Policy, with what is left, or None. A limit in mode Report is
+	// never told of.
+	Fields *apiv1alpha1.RateLimitFields `json:"fields,omitempty"`
 }
 
 // CallRateLimitApplyConfiguration constructs a declarative configuration of the CallRateLimit type for use with
@@ -77,5 +85,21 @@ func (b *CallRateLimitApplyConfiguration) WithKey(value *RateLimitKeyApplyConfig
 // If called multiple times, the Scope field is set to the value of the last call.
 func (b *CallRateLimitApplyConfiguration) WithScope(value apiv1alpha1.RateLimitScope) *CallRateLimitApplyConfiguration {
 	b.Scope = &value
+	return b
+}
+
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *CallRateLimitApplyConfiguration) WithMode(value apiv1alpha1.RateLimitMode) *CallRateLimitApplyConfiguration {
+	b.Mode = &value
+	return b
+}
+
+// WithFields sets the Fields field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Fields field is set to the value of the last call.
+func (b *CallRateLimitApplyConfiguration) WithFields(value apiv1alpha1.RateLimitFields) *CallRateLimitApplyConfiguration {
+	b.Fields = &value
 	return b
 }

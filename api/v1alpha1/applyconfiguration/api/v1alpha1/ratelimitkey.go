@@ -12,12 +12,17 @@ import (
 // RateLimitKey is what tells callers apart. A proxy counts at most 65536 values
 // apart; those beyond share one bucket.
 type RateLimitKeyApplyConfiguration struct {
-	// type is Header (default) or ClientIP. An IPv6 client counts by its /64.
-	// Limits by ClientIP are checked before authentication, those by Header after.
+	// type is Header (default), ClientIP, Caller (the name of who calls, by
+	// spec.authentication) or Expression. An IPv6 client counts by its /64.
+	// Limits by ClientIP are checked before authentication, those by another key after.
 	Type *apiv1alpha1.RateLimitKeyType `json:"type,omitempty"`
 	// header is the field whose first value is the key. Calls without it share
 	// one bucket.
 	Header *apiv1alpha1.HeaderName `json:"header,omitempty"`
+	// expression yields the key, a string, a number or a bool, or null for a call that the
+	// limit is not for. It cannot read request.body, since limits come before that is
+	// read. Calls for which it fails share one bucket.
+	Expression *apiv1alpha1.Expression `json:"expression,omitempty"`
 }
 
 // RateLimitKeyApplyConfiguration constructs a declarative configuration of the RateLimitKey type for use with
@@ -39,5 +44,13 @@ func (b *RateLimitKeyApplyConfiguration) WithType(value apiv1alpha1.RateLimitKey
 // If called multiple times, the Header field is set to the value of the last call.
 func (b *RateLimitKeyApplyConfiguration) WithHeader(value apiv1alpha1.HeaderName) *RateLimitKeyApplyConfiguration {
 	b.Header = &value
+	return b
+}
+
+// WithExpression sets the Expression field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Expression field is set to the value of the last call.
+func (b *RateLimitKeyApplyConfiguration) WithExpression(value apiv1alpha1.Expression) *RateLimitKeyApplyConfiguration {
+	b.Expression = &value
 	return b
 }

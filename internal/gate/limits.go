@@ -1,0 +1,141 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+)
+
+// limits are those that are checked at one point of the way in. A call takes of all of them
+// or of none: one that is refused by the last leaves the others as they were.
+type limits struct {
+	enforced []*Limiter
+	reported []*Limiter // they refuse nothing
+	computed bool       // one of them has an expression for its key
+}
+
+func (l *limits) add(limiter *Limiter) {
+	if limiter.config.Report {
+		l.reported = append(l.reported, limiter)
+	} else {
+		l.enforced = append(l.enforced, limiter)
+	}
+	l.computed = l.computed || limiter.key != nil
+}
+
+func (g *Gate) limitAddress(guest *Guest, a *Admission) *Refusal { return g.limit(&g.early, guest, a) }
+
+func (g *Gate) limitField(guest *Guest, a *Admission) *Refusal { return g.limit(&g.late, guest, a) }
+
+func (g *Gate) limit(l *limits, guest *Guest, a *Admission) *Refusal {
+	if len(l.enforced)+len(l.reported) == 0 {
+		return nil
+	}
+	c := counting{now: time.Now(), call: &a.Call}
+	if l.computed {
+		c.ctx = guest.Request.Context()
+		c.input = expression.NewInput(g.seen(&a.Call), guest.Memory)
+		defer c.input.Close()
+	}
+	refusal := c.pass(l)
+	if c.told != nil {
+		g.tellLimits(guest.Writer.Header(), string(c.told))
+	}
+	return refusal
+}
+
+// counting is one call as it passes limits.
+type counting struct {
+	now   time.Time
+	call  *fanout.Call
+	ctx   context.Context   // of this one call, for its expressions
+	input *expression.Input // nil where no key is computed
+	taken [routeconfig.MaxRateLimits]taken
+	n     int // of taken
+	told  []byte
+}
+
+// taken is a call that a limit has counted.
+type taken struct {
+	limiter *Limiter
+	key     bucketKey
+}
+
+func (c *counting) pass(l *limits) *Refusal {
+	for _, limiter := range l.enforced {
+		s, ok, refusal := c.count(limiter)
+		if refusal == nil && !ok {
+			refusal = rateLimited(limiter.config.Name, s.wait)
+		}
+		if refusal != nil {
+			c.undo()
+			return refusal
+		}
+	}
+	for _, limiter := range l.reported {
+		if _, _, refusal := c.count(limiter); refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}
+
+// count takes the call from a limit, and notes what callers are told of it.
+func (c *counting) count(l *Limiter) (s standing, ok bool, refusal *Refusal) {
+	key, counts, refusal := c.key(l)
+	if refusal != nil || !counts {
+		return s, true, refusal
+	}
+	if s, ok = l.allow(c.now, key); ok {
+		c.taken[c.n] = taken{l, key}
+		c.n++
+	} else {
+		l.limited.Add(1)
+	}
+	if l.config.Told {
+		c.told = l.appendStanding(c.told, s, ok)
+	}
+	return s, ok, nil
+}
+
+func (c *counting) undo() {
+	for _, t := range c.taken[:c.n] {
+		t.limiter.undo(t.key)
+	}
+}
+
+// key returns what tells this call from others; counts is false where the limit is not for
+// it.
+func (c *counting) key(l *Limiter) (key bucketKey, counts bool, refusal *Refusal) {
+	switch l.config.Key {
+	case routeconfig.KeyHeader:
+		return l.hash(c.call.Header.Get(l.config.Header)), true, nil
+	case routeconfig.KeyClientIP:
+		b := Network(c.call.Client).As16()
+		return l.hash(string(b[:])), true, nil
+	case routeconfig.KeyCaller:
+		return l.hash(c.call.Caller), true, nil
+	case routeconfig.KeyExpression:
+		return c.compute(l)
+	}
+	return bucketKey{}, true, nil
+}
+
+// compute evaluates a key. Whoever makes it fail is limited all the same: all of them share
+// a bucket.
+func (c *counting) compute(l *Limiter) (key bucketKey, counts bool, refusal *Refusal) {
+	text, ok, err := l.key.Text(c.ctx, c.input)
+	switch {
+	case errors.Is(err, expression.ErrMemory):
+		return key, false, OutOfMemory()
+	case err != nil:
+		return bucketKey{}, true, nil
+	case !ok:
+		return key, false, nil
+	}
+	return l.hash(text), true, nil
+}
