@@ -69,7 +69,8 @@ type Backend struct {
 
 	// rateLimit is a limit on the requests that a proxy sends here, retries and hedges
 	// included. Beyond it a call's answer is rejected with reason rateLimited, a retry
-	// is not sent and the answer before it stands, and a hedge is not sent.
+	// is not sent and the answer before it stands, and a hedge is not sent; or calls and
+	// retries wait, see onLimit.
 	// +optional
 	RateLimit *BackendRateLimit `json:"rateLimit,omitempty"`
 

@@ -112,6 +112,17 @@ type RateLimitKey struct {
 	Expression Expression `json:"expression,omitempty"`
 }
 
+// OnLimit says what becomes of a request beyond a backend's limit.
+//
+// +kubebuilder:validation:Enum=Reject;Wait
+type OnLimit string
+
+// What becomes of a request beyond a backend's limit.
+const (
+	OnLimitReject OnLimit = "Reject"
+	OnLimitWait   OnLimit = "Wait"
+)
+
 // BackendRateLimit is a limit on the requests that a proxy sends to a backend.
 type BackendRateLimit struct {
 	// requests is the number of requests in each span of per, 1 to 1000000; as many
@@ -125,4 +136,11 @@ type BackendRateLimit struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="backends.rateLimit.per must be between 1ms and 24h"
 	Per Duration `json:"per,omitempty"`
+
+	// onLimit is Reject (default) or Wait: a call beyond the limit, and a retry, waits for
+	// its turn within the backend's timeout, first come, first served, and is rejected at
+	// once where that is later. It has its slot of maxConcurrentRequests meanwhile. Hedges
+	// never wait.
+	// +optional
+	OnLimit OnLimit `json:"onLimit,omitempty"`
 }

@@ -264,6 +264,8 @@ func TestBackendRules(t *testing.T) {
 		bad("a service path without slash", "backends: [{name: a, service: {name: a, port: 80, path: x}}]", "backends.service.path must begin with /"),
 		bad("a timeout of nothing", backend("timeout: 0s"), "backends.timeout must be between"),
 		bad("a response size of nothing", backend("maxResponseSize: '0'"), "backends.maxResponseSize must be between"),
+		ok("a limit that is waited for", backend("rateLimit: {requests: 1, onLimit: Wait}")),
+		bad("a limit that drops", backend("rateLimit: {requests: 1, onLimit: Drop}"), "spec.backends[0].rateLimit.onLimit"),
 		bad("a limit for no time", backend("rateLimit: {requests: 1, per: 0s}"), "backends.rateLimit.per must be between"),
 		bad("a retry of another failure", backend("retry: {retryOn: [tooLarge]}"), "spec.backends[0].retry.retryOn[0]"),
 		bad("an attempt of no time", backend("retry: {attemptTimeout: 0s}"), "backends.retry.attemptTimeout must be between"),

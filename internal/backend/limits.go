@@ -16,6 +16,8 @@ import (
 type limits struct {
 	breaker *breaker.Breaker
 	limiter *rate.Limiter       // nil for no limit
+	waits   bool                // for a token of the rate
+	timeout time.Duration       // of the backend
 	slots   *semaphore.Weighted // nil for no limit
 	places  int64               // in the queue for a slot
 	queued  atomic.Int64
@@ -23,11 +25,12 @@ type limits struct {
 
 func (l *limits) configure(config *routeconfig.Backend) {
 	l.breaker, l.places = breaker.New(config.CircuitBreaker), int64(config.MaxQueuedRequests)
+	l.timeout = time.Duration(config.Timeout)
 	if config.MaxConcurrentRequests > 0 {
 		l.slots = semaphore.NewWeighted(int64(config.MaxConcurrentRequests))
 	}
 	if limit := config.RateLimit; limit != nil {
-		l.limiter = rate.NewLimiter(perSecond(limit), limit.Burst)
+		l.limiter, l.waits = rate.NewLimiter(perSecond(limit), limit.Burst), limit.Wait
 	}
 }
 
@@ -67,6 +70,20 @@ func (l *limits) limited(now time.Time) time.Duration {
 	return max(time.Duration(lacking/float64(l.limiter.Limit())*float64(time.Second)), 1)
 }
 
+// token takes a token of the rate for one request that may wait for it as long as patience.
+// Where ok is false there is none, and wait says for how long.
+func (l *limits) token(now time.Time, patience time.Duration) (wait time.Duration, ok bool) {
+	wait = l.limited(now)
+	if wait == 0 || !l.waits || wait >= patience {
+		return wait, wait == 0
+	}
+	if wait = l.limiter.ReserveN(now, 1).DelayFrom(now); wait < patience {
+		return wait, true
+	}
+	l.unlimit() // others were faster
+	return wait, false
+}
+
 // unlimit gives a token back: nothing was sent. What rate calls canceling a reservation
 // returns nothing where others have reserved since.
 func (l *limits) unlimit() {
@@ -75,8 +92,11 @@ func (l *limits) unlimit() {
 	}
 }
 
-// admits reports whether there will be a token at a time, if nobody takes one before.
-func (l *limits) admits(at time.Time) bool { return l.limiter == nil || l.limiter.TokensAt(at) >= 1 }
+// admits reports whether there will be a token at a time, if nobody takes one before, or
+// whether that is waited for.
+func (l *limits) admits(at time.Time) bool {
+	return l.limiter == nil || l.waits || l.limiter.TokensAt(at) >= 1
+}
 
 // spare takes what one request more takes beside the first one, if there is room.
 func (l *limits) spare(now time.Time) bool {

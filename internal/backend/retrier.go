@@ -67,7 +67,7 @@ func (s *retrier) repeats(ctx context.Context, w *work, r *reply) bool {
 	if !again || !sleep(ctx, wait) {
 		return false
 	}
-	return r.unsent || w.ticket.limited(time.Now()) == 0
+	return r.unsent || w.ticket.again(ctx, w.deadline)
 }
 
 // again says whether the request is repeated, and after which wait.

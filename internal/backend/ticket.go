@@ -15,7 +15,8 @@ type ticket struct {
 
 	permit breaker.Permit
 	place  place
-	heard  bool // the breaker knows what the call says of its backend
+	due    time.Time // of the token, where it has to be waited for
+	heard  bool      // the breaker knows what the call says of its backend
 }
 
 // admit takes what the backend limits, or says what was lacking.
@@ -30,16 +31,22 @@ func (l *limits) admit() (t ticket, refusal fanout.Answer, ok bool) {
 		t.end(now, breaker.Unheard)
 		return t, overloaded(), false
 	}
-	if wait := l.limited(now); wait > 0 {
+	if wait, ok = l.token(now, l.timeout); !ok {
 		t.end(now, breaker.Unheard)
 		return t, rejected(fanout.RateLimited, wait), false
+	}
+	if wait > 0 {
+		t.due = now.Add(wait)
 	}
 	return t, fanout.Answer{}, true
 }
 
-// wait waits for the slot that a place in the queue is for. It returns false when ctx ends
-// first.
+// wait waits for the token, and for the slot that a place in the queue is for. It returns
+// false when ctx ends first.
 func (t *ticket) wait(ctx context.Context) bool {
+	if !t.due.IsZero() && !sleep(ctx, time.Until(t.due)) {
+		return false
+	}
 	if t.place != inQueue {
 		return true
 	}
@@ -48,6 +55,19 @@ func (t *ticket) wait(ctx context.Context) bool {
 	}
 	t.queued.Add(-1)
 	t.place = inSlot
+	return true
+}
+
+// again takes a token for one request more, and waits for it where the limit says so.
+func (t *ticket) again(ctx context.Context, deadline time.Time) bool {
+	wait, ok := t.token(time.Now(), time.Until(deadline))
+	if !ok {
+		return false
+	}
+	if wait > 0 && !sleep(ctx, wait) {
+		t.unlimit()
+		return false
+	}
 	return true
 }
 

@@ -54,5 +54,6 @@ func (c *compiler) backendRateLimit(path *field.Path, b *v1alpha1.Backend) *rout
 		Requests: int(l.Requests),
 		Per:      c.durationOr(path.Child("per"), l.Per, "1s"),
 		Burst:    int(l.Requests),
+		Wait:     l.OnLimit == v1alpha1.OnLimitWait,
 	}
 }

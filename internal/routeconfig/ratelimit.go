@@ -18,6 +18,8 @@ type RateLimit struct {
 	Expression string `json:"expression,omitempty"`
 	// Report admits what is beyond the limit, and counts it.
 	Report bool `json:"report,omitempty"`
+	// Wait lets requests beyond a backend's limit wait, within its timeout.
+	Wait bool `json:"wait,omitempty"`
 	// Told says that responses have the fields that tell of the limit.
 	Told bool `json:"told,omitempty"`
 }

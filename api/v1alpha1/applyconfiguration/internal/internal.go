@@ -190,6 +190,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.BackendRateLimit
   map:
     fields:
+    - name: onLimit
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.OnLimit
     - name: per
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
@@ -815,6 +818,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tokenURL
       type:
         scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.OnLimit
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.PathMatch
   map:
     fields:

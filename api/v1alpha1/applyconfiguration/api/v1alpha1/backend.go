@@ -44,7 +44,8 @@ type BackendApplyConfiguration struct {
 	CircuitBreaker *CircuitBreakerApplyConfiguration `json:"circuitBreaker,omitempty"`
 	// rateLimit is a limit on the requests that a proxy sends here, retries and hedges
 	// included. Beyond it a call's answer is rejected with reason rateLimited, a retry
-	// is not sent and the answer before it stands, and a hedge is not sent.
+	// is not sent and the answer before it stands, and a hedge is not sent; or calls and
+	// retries wait, see onLimit.
 	RateLimit *BackendRateLimitApplyConfiguration `json:"rateLimit,omitempty"`
 	// maxConcurrentRequests is the number of requests that a proxy has under way here
 	// at once, hedges included, 1 to 65536; a call keeps its slot while it waits for a

@@ -16,6 +16,11 @@ type BackendRateLimitApplyConfiguration struct {
 	Requests *int32 `json:"requests,omitempty"`
 	// per is the span of time for requests, 1ms to 24h. Default: 1s.
 	Per *apiv1alpha1.Duration `json:"per,omitempty"`
+	// onLimit is Reject (default) or Wait: a call beyond the limit, and a retry, waits for
+	// its turn within the backend's timeout, first come, first served, and is rejected at
+	// once where that is later. It has its slot of maxConcurrentRequests meanwhile. Hedges
+	// never wait.
+	OnLimit *apiv1alpha1.OnLimit `json:"onLimit,omitempty"`
 }
 
 // BackendRateLimitApplyConfiguration constructs a declarative configuration of the BackendRateLimit type for use with
@@ -37,5 +42,13 @@ func (b *BackendRateLimitApplyConfiguration) WithRequests(value int32) *BackendR
 // If called multiple times, the Per field is set to the value of the last call.
 func (b *BackendRateLimitApplyConfiguration) WithPer(value apiv1alpha1.Duration) *BackendRateLimitApplyConfiguration {
 	b.Per = &value
+	return b
+}
+
+// WithOnLimit sets the OnLimit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnLimit field is set to the value of the last call.
+func (b *BackendRateLimitApplyConfiguration) WithOnLimit(value apiv1alpha1.OnLimit) *BackendRateLimitApplyConfiguration {
+	b.OnLimit = &value
 	return b
 }
