@@ -87,6 +87,11 @@ type FanoutRouteSpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	RateLimits []CallRateLimit `json:"rateLimits,omitempty"`
 
+	// rateLimitStore is where limits with scope Route are counted. Default: that of the
+	// operator's --rate-limit-store.
+	// +optional
+	RateLimitStore *RateLimitStore `json:"rateLimitStore,omitempty"`
+
 	// validation says which calls are well formed.
 	// +optional
 	// +kubebuilder:default={}

@@ -2,11 +2,28 @@ package v1alpha1
 
 // RateLimitScope says who counts together.
 //
-// +kubebuilder:validation:Enum=Replica
+// +kubebuilder:validation:Enum=Replica;Route
 type RateLimitScope string
 
-// ScopeReplica makes each proxy count for itself.
-const ScopeReplica RateLimitScope = "Replica"
+// Who counts together.
+const (
+	// ScopeReplica makes each proxy count for itself.
+	ScopeReplica RateLimitScope = "Replica"
+	// ScopeRoute makes all proxies of the route count together, in its store.
+	ScopeRoute RateLimitScope = "Route"
+)
+
+// OnStoreFailure says what becomes of calls while the store of a limit does not answer.
+//
+// +kubebuilder:validation:Enum=Allow;Deny;LocalShare
+type OnStoreFailure string
+
+// What becomes of calls while the store of a limit does not answer.
+const (
+	OnStoreFailureAllow      OnStoreFailure = "Allow"
+	OnStoreFailureDeny       OnStoreFailure = "Deny"
+	OnStoreFailureLocalShare OnStoreFailure = "LocalShare"
+)
 
 // RateLimitMode says what becomes of a call beyond a limit.
 //
@@ -31,6 +48,9 @@ const (
 )
 
 // CallRateLimit is a limit on calls: a bucket of burst calls, refilled evenly.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.per) || duration(self.per) <= duration('24h') || (has(self.scope) && self.scope == 'Route')",message="rateLimits.per over 24h needs scope Route: what a proxy counts ends with it"
+// +kubebuilder:validation:XValidation:rule="!has(self.onStoreFailure) || (has(self.scope) && self.scope == 'Route')",message="rateLimits.onStoreFailure applies only with scope Route"
 type CallRateLimit struct {
 	// name is shown in the response that refuses a call, and in the fields that tell of
 	// the limit.
@@ -43,9 +63,10 @@ type CallRateLimit struct {
 	// +kubebuilder:validation:Maximum=1000000
 	Requests int32 `json:"requests,omitempty"`
 
-	// per is the span of time for requests, 1ms to 24h. Default: 1s.
+	// per is the span of time for requests, 1ms to 24h, with scope Route up to 744h: a
+	// quota of a month. Default: 1s.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="rateLimits.per must be between 1ms and 24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('744h')",message="rateLimits.per must be between 1ms and 744h"
 	Per Duration `json:"per,omitempty"`
 
 	// burst is the number of calls admitted at once after a quiet time. Default:
@@ -59,9 +80,16 @@ type CallRateLimit struct {
 	// +optional
 	Key *RateLimitKey `json:"key,omitempty"`
 
-	// scope says who counts together: Replica (default), each proxy for itself.
+	// scope says who counts together: Replica (default), each proxy for itself, or Route,
+	// all proxies of the route in spec.rateLimitStore.
 	// +optional
 	Scope RateLimitScope `json:"scope,omitempty"`
+
+	// onStoreFailure says what becomes of calls while the store does not answer: Allow
+	// admits them, Deny answers 503, LocalShare (default) has each proxy count for itself
+	// up to the limit divided by the number of proxies.
+	// +optional
+	OnStoreFailure OnStoreFailure `json:"onStoreFailure,omitempty"`
 
 	// mode is Enforce (default), which refuses calls beyond the limit, or Report, which
 	// admits and counts them in fanout_rate_limited_calls_total.

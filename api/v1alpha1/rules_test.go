@@ -36,6 +36,7 @@ func backend(fields string) string {
 func shadowed(fields string) string {
 	return "backends: [{name: a, url: 'https://a.example.com/'}, {name: b, url: 'https://b.example.com/', shadow: {" + fields + "}}]\n"
 }
+func store(fields string) string          { return "rateLimitStore: {type: Redis, redis: {" + fields + "}}\n" }
 func authentication(fields string) string { return backend("authentication: {" + fields + "}") }
 func newClient(t *testing.T, o client.Options) client.Client {
 	t.Helper()
@@ -217,6 +218,24 @@ func TestListenerRules(t *testing.T) {
 		ok("a limit by an expression", "rateLimits: [{name: a, requests: 1, fields: None, key: {type: Expression, expression: request.query.a}}]\n"+one),
 		bad("a limit by no expression", "rateLimits: [{name: a, requests: 1, key: {type: Expression}}]\n"+one, "rateLimits.key.expression goes with type Expression"),
 		bad("an expression for another key", "rateLimits: [{name: a, requests: 1, key: {type: ClientIP, expression: request.path}}]\n"+one, "rateLimits.key.expression goes with type Expression"),
+		ok("a quota of a month", "rateLimits: [{name: a, requests: 100000, per: 720h, scope: Route, onStoreFailure: Deny}]\n"+store("addresses: ['redis:6379'], secretName: s, tls: {}")+one),
+		ok("a limit in the operator's store", "rateLimits: [{name: a, requests: 1, scope: Route}]\n"+one),
+		ok("sentinels", store("addresses: ['a:1', '[fd00::1]:2'], topology: Sentinel, masterName: m, database: 3")+one),
+		ok("a cluster", store("addresses: ['a:1', 'b:2'], topology: Cluster, keyPrefix: 'a:'")+one),
+		bad("a quota of a proxy", "rateLimits: [{name: a, requests: 1, per: 25h}]\n"+one, "rateLimits.per over 24h needs scope Route"),
+		bad("a quota of a year", "rateLimits: [{name: a, requests: 1, per: 745h, scope: Route}]\n"+one, "rateLimits.per must be between 1ms and 744h"),
+		bad("a failure of no store", "rateLimits: [{name: a, requests: 1, onStoreFailure: Allow}]\n"+one, "rateLimits.onStoreFailure applies only with scope Route"),
+		bad("a store without redis", "rateLimitStore: {type: Redis}\n"+one, "rateLimitStore.redis goes with type Redis"),
+		bad("another store", "rateLimitStore: {type: Memcached}\n"+one, "spec.rateLimitStore.type"),
+		bad("a store that takes its time", "rateLimitStore: {type: Redis, redis: {addresses: ['a:1']}, timeout: 2s}\n"+one, "rateLimitStore.timeout must be between 1ms and 1s"),
+		bad("two servers", store("addresses: ['a:1', 'b:2']")+one, "rateLimitStore.redis.addresses must be one with topology Standalone"),
+		bad("sentinels without a name", store("addresses: ['a:1'], topology: Sentinel")+one, "rateLimitStore.redis.masterName goes with topology Sentinel"),
+		bad("a name without sentinels", store("addresses: ['a:1'], masterName: m")+one, "rateLimitStore.redis.masterName goes with topology Sentinel"),
+		bad("a database of a cluster", store("addresses: ['a:1'], topology: Cluster, database: 0")+one, "rateLimitStore.redis.database cannot go with topology Cluster"),
+		bad("a server without port", store("addresses: [redis]")+one, "spec.rateLimitStore.redis.addresses[0]"),
+		bad("a server with a user", store("addresses: ['u:p@redis:1']")+one, "spec.rateLimitStore.redis.addresses[0]"),
+		bad("no server", store("addresses: []")+one, "spec.rateLimitStore.redis.addresses"),
+		bad("a prefix with a hash tag", store("addresses: ['a:1'], keyPrefix: '{a}'")+one, "spec.rateLimitStore.redis.keyPrefix"),
 		bad("a limit in no mode", "rateLimits: [{name: a, requests: 1, mode: Warn}]\n"+one, "spec.rateLimits[0].mode"),
 		bad("a limit by no header", "rateLimits: [{name: a, requests: 1, key: {}}]\n"+one, "rateLimits.key.header goes with type Header"),
 		bad("a limit for no time", "rateLimits: [{name: a, requests: 1, per: 0s}]\n"+one, "rateLimits.per must be between"),
@@ -344,7 +363,7 @@ func TestFieldsOfLaterVersionsAreRefused(t *testing.T) {
 	for field, spec := range map[string]string{} {
 		rows = append(rows, bad(field, spec, "unknown field", field))
 	}
-	check(t, append(rows, bad("scope Route", "rateLimits: [{name: a, requests: 1, scope: Route}]\n"+one, "spec.rateLimits[0].scope")))
+	check(t, rows)
 }
 
 func TestRouteNamesLeaveRoomForChildren(t *testing.T) {

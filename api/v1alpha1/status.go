@@ -32,6 +32,11 @@ const (
 	// supplier's failure is no failure of a deployment. Reasons: BackendsHealthy,
 	// BackendsFailing, NoTraffic.
 	ConditionBackendsHealthy = "BackendsHealthy"
+	// ConditionRateLimitStoreReachable: the store of limits with scope Route answers all
+	// proxies in time. Where there is such a limit alone, and no part of Ready:
+	// onStoreFailure holds meanwhile. Reasons: RateLimitStoreReachable,
+	// RateLimitStoreUnreachable, Pending.
+	ConditionRateLimitStoreReachable = "RateLimitStoreReachable"
 	// ConditionSidecarsInjected: every Pod that is labelled for the route has its
 	// sidecar. With proxy.mode Sidecar alone, and no part of Ready: the Pods work
 	// as they did before. Reasons: SidecarsInjected, SidecarsMissing.
@@ -73,6 +78,8 @@ const (
 	ReasonBackendsFailing         = "BackendsFailing"
 	ReasonNoTraffic               = "NoTraffic"
 	ReasonNoPods                  = "NoPods"
+	ReasonStoreReachable          = "RateLimitStoreReachable"
+	ReasonStoreUnreachable        = "RateLimitStoreUnreachable"
 	ReasonSidecarsInjected        = "SidecarsInjected"
 	ReasonSidecarsMissing         = "SidecarsMissing"
 	ReasonReconciled              = "Reconciled"

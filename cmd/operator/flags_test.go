@@ -51,6 +51,9 @@ func TestExitCodes(t *testing.T) {
 		"no span":             {[]string{"--poll-interval=5"}, 1, "for flag -poll-interval"},
 		"no network":          {[]string{"--deny-cidr=10.0.0.1"}, 1, "for flag -deny-cidr: parse network"},
 		"no field":            {[]string{"--credential-headers=X Y"}, 1, "for flag -credential-headers"},
+		"no store":            {[]string{"--rate-limit-store={}"}, 1, "for flag -rate-limit-store: read store of rate limits: type must be Redis"},
+		"a store too many":    {[]string{`--rate-limit-store={"type":"Redis","redis":{"addresses":["a:1"],"cluster":true}}`}, 1, `unknown field "cluster"`},
+		"a store without end": {[]string{`--rate-limit-store={"type":"Redis","redis":{"addresses":["a"]}}`}, 1, `"a" is no host:port`},
 		"no name of a Secret": {[]string{"--proxy-image-pull-secret=A"}, 1, "for flag -proxy-image-pull-secret: is no name of a Secret"},
 		"no cluster":          {[]string{"--metrics-address=0", "--health-address=0"}, 1, "fanout-operator: find cluster: "},
 	} {
@@ -84,6 +87,7 @@ func TestFlags(t *testing.T) {
 		"--deny-cidr=10.0.0.0/8", "--require-allowed-hosts", "--deny-cidr=fd00::/8",
 		"--leader-elect", "--leader-election-namespace=system", "--allow-cross-namespace", "--watch-secrets", "--injector=inject",
 		"--proxy-image=example.com/fanout:1", "--workers=9", "--poll-interval=1m", "--metrics-address=0", "--health-address=:1",
+		`--rate-limit-store={"type":"Redis","redis":{"addresses":["redis.infra.svc:6379"],"secretName":"redis"},"timeout":"20ms"}`,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +95,7 @@ func TestFlags(t *testing.T) {
 	for name, pair := range map[string][2][]string{
 		"namespaces":        {s.namespaces, {"a", "b", "c"}},
 		"credential fields": {s.credentialHeaders, {"X-Key", "x-token", "X-More"}},
+		"store":             {s.rateLimitStore.Redis.Addresses, {"redis.infra.svc:6379"}},
 		"proxies' flags":    {s.proxies.Args, {"--deny-cidr=10.0.0.0/8", "--require-allowed-hosts", "--deny-cidr=fd00::/8"}},
 		"texts":             {{s.leaderNamespace, s.injector, s.proxies.Image, s.metricsAddress, s.healthProbe}, {"system", "inject", "example.com/fanout:1", "0", ":1"}},
 	} {

@@ -64,6 +64,7 @@ type settings struct {
 	pollInterval                time.Duration
 	crossNamespace              bool
 	credentialHeaders           []string
+	rateLimitStore              *v1alpha1.RateLimitStore
 	proxies                     desired.Options
 	injector                    string
 	watchSecrets                bool
@@ -86,6 +87,10 @@ func parse(args []string) (*settings, error) {
 	flags.Func("credential-headers", "comma-separated `list` of fields that carry callers' credentials, beyond those that do by custom; repeatable", func(value string) error {
 		names, err := compile.HeaderNames(value)
 		s.credentialHeaders = append(s.credentialHeaders, names...)
+		return err // shown with the flag's name
+	})
+	flags.Func("rate-limit-store", "where limits with scope Route are counted whose route names no store: `JSON` as that of spec.rateLimitStore; its Secrets are those of the route's namespace", func(value string) (err error) {
+		s.rateLimitStore, err = compile.ReadStore(value)
 		return err // shown with the flag's name
 	})
 	flags.StringVar(&s.proxies.Image, "proxy-image", "", "`image` of the proxies; that of the operator's own Pod by default")
@@ -202,7 +207,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Live:     mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorder("fanout-operator"),
 		Rates:    poller,
-		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace, CredentialHeaders: s.credentialHeaders},
+		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace, CredentialHeaders: s.credentialHeaders, RateLimitStore: s.rateLimitStore},
 		Proxies:  s.proxies,
 
 		WatchSecrets: s.watchSecrets, Namespaces: s.namespaces,

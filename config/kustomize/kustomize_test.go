@@ -50,6 +50,8 @@ func nameless() []string {
 		"spec/backends/tls/serverName",
 		"spec/proxy/resources/claims/name", // of the Pod's own claims
 		"spec/proxy/template/dnsConfig/options/name",
+		"spec/rateLimitStore/redis/masterName",
+		"spec/rateLimitStore/redis/tls/serverName",
 		"spec/rateLimits/name",
 		"spec/validation/rules/name",
 	}

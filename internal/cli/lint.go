@@ -18,13 +18,15 @@ func newLint() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	paths := manifestFlags(cmd)
+	options := compile.Options{}
+	storeFlag(cmd, &options)
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := schema.New()
 		if err != nil {
 			return err
 		}
-		m := readManifests(s, compile.Options{}, cmd.InOrStdin(), *paths)
+		m := readManifests(s, options, cmd.InOrStdin(), *paths)
 		if err := writeFaults(cmd.OutOrStdout(), *output, m); err != nil {
 			return err
 		}

@@ -71,6 +71,7 @@ func newRun() *cobra.Command {
 		r.compile.CredentialHeaders = append(r.compile.CredentialHeaders, names...)
 		return err // shown with the flag's name
 	})
+	storeFlag(cmd, &r.compile)
 	flags.BoolVar(&r.watch, "watch", false, "take over changed files; a bad edit keeps the last good state")
 	flags.IntVar(&r.sample, "access-log-sample", 1, "log one in so many complete calls of routes without proxy.accessLog; others always")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.run(cmd) }

@@ -25,6 +25,8 @@ type Options struct {
 	// CredentialHeaders are fields that carry credentials of callers, for all routes, in
 	// addition to those that do by custom.
 	CredentialHeaders []string
+	// RateLimitStore is that of routes that name none. Default: none.
+	RateLimitStore *v1alpha1.RateLimitStore
 }
 
 // Route compiles a route. Where the list has errors there is no document. It takes as
@@ -48,6 +50,7 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 		Authentication: c.authentication(),
 		Authorization:  c.authorization(),
 		RateLimits:     c.rateLimits(),
+		RateLimitStore: c.store(),
 		Validation:     c.validation(),
 		Dispatch:       c.dispatch(),
 		Response:       c.response(),

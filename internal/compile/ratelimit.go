@@ -21,6 +21,9 @@ func (c *compiler) rateLimits() []routeconfig.RateLimit {
 			Burst:    int(cmp.Or(value(l.Burst), l.Requests)),
 			Report:   l.Mode == v1alpha1.RateLimitReport,
 		}
+		if l.Scope == v1alpha1.ScopeRoute {
+			limit.Shared, limit.OnStoreFailure = true, string(cmp.Or(l.OnStoreFailure, v1alpha1.OnStoreFailureLocalShare))
+		}
 		limit.Told = !limit.Report && l.Fields != v1alpha1.RateLimitFieldsNone
 		if l.Key != nil {
 			limit.Key, limit.Header = keyType(l.Key.Type), string(l.Key.Header)

@@ -25,6 +25,11 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 		ClientCertificate: &v1alpha1.CallerCertificate{CASecretName: "clients-ca"},
 	}
 	r.Spec.Validation.JSONSchema = &v1alpha1.JSONSchema{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "schemas", Key: "order.json"}}
+	r.Spec.RateLimits = []v1alpha1.CallRateLimit{{Name: "all", Requests: 1, Scope: v1alpha1.ScopeRoute}}
+	r.Spec.RateLimitStore = &v1alpha1.RateLimitStore{Type: v1alpha1.StoreRedis, Redis: &v1alpha1.RedisStore{
+		Addresses: []string{"redis.example.com:6379"}, SecretName: "store",
+		TLS: &v1alpha1.RedisTLS{CASecretName: "store-ca", ClientCertificateSecretName: "store-me"},
+	}}
 	r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca", ClientCertificateSecretName: "me"}
 	r.Spec.Backends = append(r.Spec.Backends,
 		shown("two", v1alpha1.BackendAuthentication{Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "https://idp.example.com/", SecretName: "client"}}),

@@ -89,6 +89,8 @@ func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
 		return s.KeyPair(namespace, r.Name)
 	case routeconfig.UseCallers:
 		return s.Callers(namespace, r.Name)
+	case routeconfig.UseAccount:
+		return s.Account(namespace, r.Name)
 	case routeconfig.UseClientAuthorities:
 		return s.ClientAuthorities(namespace, r.Name)
 	case routeconfig.UseUsers:

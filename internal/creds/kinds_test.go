@@ -149,6 +149,14 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 			good: map[string]string{"client_id": "u", "client_secret": "1"}, tells: "u 1", other: map[string]string{"client_id": "v", "client_secret": "2"}, tells2nd: "v 2",
 			bad: map[string]string{"client_id": "w", "client_secret": "a\x01"}, key: "client_secret",
 		},
+		"Account": {
+			open: func(s *creds.Store) derived {
+				return values(s.Account("shop", "s"), "username", "password", "sentinelUsername", "sentinelPassword")
+			},
+			good: map[string]string{"password": "1\nä"}, tells: " 1\nä  ",
+			other: map[string]string{"username": "u", "password": "2", "sentinelUsername": "w", "sentinelPassword": "3"}, tells2nd: "u 2 w 3",
+			bad: map[string]string{"username": "v", "sentinelPassword": "4"}, key: "password",
+		},
 		"Credential": {
 			open: func(s *creds.Store) derived {
 				return values(s.Credential("shop", &routeconfig.Reference{Name: "s", Keys: []string{"k"}, Use: routeconfig.UseQuery}), "k")

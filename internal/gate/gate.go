@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/jwt"
+	"github.com/fanout-operator/fanout/internal/quota"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	// Limiters are those of Config.RateLimits, by index. They outlive a reload that
 	// leaves the limit as it is.
 	Limiters []*Limiter
+	// Quota counts for all proxies of the route; nil where no limit is shared.
+	Quota *quota.Route
 	// Via is the route's pseudonym for the loop guard.
 	Via string
 	// Computes says that a backend has expressions, so that calls need an Input.
@@ -46,6 +49,7 @@ type Gate struct {
 	trusted    []netip.Prefix
 	early      limits // by address or nothing: before authentication
 	late       limits
+	quota      *quota.Route
 	policy     []string // what the field RateLimit-Policy says; nil for none
 	proofs     []proof
 	secrets    []string // parameters of the query that carry tokens
@@ -86,7 +90,7 @@ func New(o Options) (*Gate, error) {
 			g.late.add(l)
 		}
 	}
-	g.policy = policy(o.Limiters)
+	g.policy, g.quota = policy(o.Limiters), o.Quota
 	for b := range o.Config.Receivers() {
 		if kind := b.Request.ClientAddress; kind != "" && !slices.Contains(g.tells, kind) {
 			g.tells = append(g.tells, kind)

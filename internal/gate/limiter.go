@@ -32,7 +32,10 @@ type Limiter struct {
 	overflow shard
 	key      *expression.Program // of KeyExpression
 	name     string              // as fields tell of the limit
-	limited  atomic.Uint64       // calls beyond it
+	limited  *atomic.Uint64      // calls beyond it
+	unknown  atomic.Uint64       // calls for which its store had no answer
+	mu       sync.Mutex
+	local    *share // for when its store does not answer
 }
 
 // bucketKey stands for what tells calls apart: a client chooses that, at any length,
@@ -66,6 +69,7 @@ func NewLimiter(config routeconfig.RateLimit, key *expression.Program) *Limiter 
 		seeds:    [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		key:      key,
 		name:     strconv.Quote(config.Name),
+		limited:  new(atomic.Uint64),
 	}
 }
 

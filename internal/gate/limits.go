@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/quota"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -14,14 +15,18 @@ import (
 // or of none: one that is refused by the last leaves the others as they were.
 type limits struct {
 	enforced []*Limiter
+	shared   []*Limiter // they ask the store, enforced or not
 	reported []*Limiter // they refuse nothing
 	computed bool       // one of them has an expression for its key
 }
 
 func (l *limits) add(limiter *Limiter) {
-	if limiter.config.Report {
+	switch {
+	case limiter.config.Shared:
+		l.shared = append(l.shared, limiter)
+	case limiter.config.Report:
 		l.reported = append(l.reported, limiter)
-	} else {
+	default:
 		l.enforced = append(l.enforced, limiter)
 	}
 	l.computed = l.computed || limiter.key != nil
@@ -32,16 +37,15 @@ func (g *Gate) limitAddress(guest *Guest, a *Admission) *Refusal { return g.limi
 func (g *Gate) limitField(guest *Guest, a *Admission) *Refusal { return g.limit(&g.late, guest, a) }
 
 func (g *Gate) limit(l *limits, guest *Guest, a *Admission) *Refusal {
-	if len(l.enforced)+len(l.reported) == 0 {
+	if len(l.enforced)+len(l.shared)+len(l.reported) == 0 {
 		return nil
 	}
-	c := counting{now: time.Now(), call: &a.Call}
+	c := counting{now: time.Now(), call: &a.Call, ctx: guest.Request.Context()}
 	if l.computed {
-		c.ctx = guest.Request.Context()
 		c.input = expression.NewInput(g.seen(&a.Call), guest.Memory)
 		defer c.input.Close()
 	}
-	refusal := c.pass(l)
+	refusal := c.pass(l, g.quota)
 	if c.told != nil {
 		g.tellLimits(guest.Writer.Header(), string(c.told))
 	}
@@ -52,7 +56,7 @@ func (g *Gate) limit(l *limits, guest *Guest, a *Admission) *Refusal {
 type counting struct {
 	now   time.Time
 	call  *fanout.Call
-	ctx   context.Context   // of this one call, for its expressions
+	ctx   context.Context   // of this one call
 	input *expression.Input // nil where no key is computed
 	taken [routeconfig.MaxRateLimits]taken
 	n     int // of taken
@@ -65,13 +69,20 @@ type taken struct {
 	key     bucketKey
 }
 
-func (c *counting) pass(l *limits) *Refusal {
+// pass asks the store last: what is refused here costs no round trip.
+func (c *counting) pass(l *limits, route *quota.Route) *Refusal {
 	for _, limiter := range l.enforced {
 		s, ok, refusal := c.count(limiter)
 		if refusal == nil && !ok {
 			refusal = rateLimited(limiter.config.Name, s.wait)
 		}
 		if refusal != nil {
+			c.undo()
+			return refusal
+		}
+	}
+	if len(l.shared) > 0 {
+		if refusal := c.passShared(l.shared, route); refusal != nil {
 			c.undo()
 			return refusal
 		}
@@ -128,14 +139,34 @@ func (c *counting) key(l *Limiter) (key bucketKey, counts bool, refusal *Refusal
 // compute evaluates a key. Whoever makes it fail is limited all the same: all of them share
 // a bucket.
 func (c *counting) compute(l *Limiter) (key bucketKey, counts bool, refusal *Refusal) {
+	text, found, refusal := c.evaluate(l)
+	switch {
+	case refusal != nil || found == uncounted:
+		return key, false, refusal
+	case found == failed:
+		return bucketKey{}, true, nil
+	}
+	return l.hash(text), true, nil
+}
+
+// finding is what an expression has made of a key.
+type finding uint8
+
+const (
+	computed finding = iota
+	failed
+	uncounted // the limit is not for the call
+)
+
+func (c *counting) evaluate(l *Limiter) (text string, found finding, refusal *Refusal) {
 	text, ok, err := l.key.Text(c.ctx, c.input)
 	switch {
 	case errors.Is(err, expression.ErrMemory):
-		return key, false, OutOfMemory()
+		return "", failed, OutOfMemory()
 	case err != nil:
-		return bucketKey{}, true, nil
+		return "", failed, nil
 	case !ok:
-		return key, false, nil
+		return "", uncounted, nil
 	}
-	return l.hash(text), true, nil
+	return text, computed, nil
 }

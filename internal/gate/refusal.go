@@ -98,6 +98,18 @@ func rateLimited(name string, wait time.Duration) *Refusal {
 		with("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10))
 }
 
+// limitUnknown refuses a call where the limit has to hold, and nobody can say whether it does.
+func limitUnknown(name string) *Refusal {
+	return later(problem.LimitUnknown, fmt.Sprintf("the store of rateLimits %q of the route does not answer", name))
+}
+
+// left answers nobody: the client has gone.
+func left() *Refusal {
+	refusal := brokenBody()
+	refusal.Gone = true
+	return refusal
+}
+
 func unsupportedType(allowed []string) *Refusal {
 	list := strings.Join(allowed, ", ")
 	return refuse(problem.UnsupportedType, http.StatusUnsupportedMediaType, "validation.contentTypes of the route admits "+list).with("Accept", list)

@@ -13,6 +13,7 @@ const (
 	CallerUnjudged
 	Forbidden
 	RateLimited
+	LimitUnknown
 	TooManyFields
 	UnsupportedType
 	BodyTooLarge
@@ -41,6 +42,7 @@ func (k Kind) words() [2]string {
 		CallerUnjudged:   {"caller-unjudged", "Caller not judged"},
 		Forbidden:        {"forbidden", "Not allowed"},
 		RateLimited:      {"rate-limited", "Too many requests"},
+		LimitUnknown:     {"limit-unknown", "Rate limit unknown"},
 		TooManyFields:    {"too-many-fields", "Too many fields"},
 		UnsupportedType:  {"content-type", "Unsupported media type"},
 		BodyTooLarge:     {"body-too-large", "Body too large"},

@@ -127,6 +127,7 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Reported:  r.reported(now),
 		Issuers:   r.reportIssuers(now),
 		Windows:   r.calls.Windows(now),
+		Store:     r.storeReport(),
 	}
 	for _, b := range r.backends {
 		of := b.answers.Report(now, b.name)

@@ -71,11 +71,13 @@ func (p *Proxy) finish(ctx context.Context) (left int) {
 		for _, d := range dispatchers {
 			d.Drain()
 		}
+		defer p.closing.Wait()
 		if current != nil {
 			for _, s := range current.lasting.states {
 				s.Close()
 			}
 			current.lasting.endIssuers(nil)
+			p.closeStores(&current.lasting, nil)
 		}
 	}()
 	timer := time.NewTimer(cutTime)

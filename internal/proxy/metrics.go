@@ -66,6 +66,7 @@ func (m *metrics) route(r *route) {
 	}
 	m.gauge("fanout_calls_in_flight", "Calls under way, stragglers included.", float64(r.dispatcher.InFlight()), nil)
 	m.limits(r)
+	m.store(r)
 	m.histogram("fanout_call_duration_seconds", "Time from a call's arrival to its response.", duration, nil)
 }
 

@@ -31,7 +31,7 @@ func TestDocumentedMetrics(t *testing.T) {
 			b.CircuitBreaker = &routeconfig.CircuitBreaker{
 				FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(time.Minute), OpenFor: testkit.Span(time.Hour), HalfOpenRequests: 1,
 			}
-		})), testkit.Shadow(testkit.Receiver("shadow", b.URL), "Outcome"), limitsOf(routeconfig.RateLimit{Name: "few", Requests: 9}), func(r *routeconfig.Route) {
+		})), testkit.Shadow(testkit.Receiver("shadow", b.URL), "Outcome"), limitsOf(routeconfig.RateLimit{Name: "few", Requests: 9}), storedAt("127.0.0.1:1"), func(r *routeconfig.Route) {
 		newIssuing(t).trust(r)
 		r.Validation.JSONSchema = &routeconfig.JSONSchema{Text: "true"}
 	}))

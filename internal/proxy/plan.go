@@ -17,6 +17,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/jwt"
 	"github.com/fanout-operator/fanout/internal/memory"
+	"github.com/fanout-operator/fanout/internal/quota"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -39,6 +40,7 @@ type route struct {
 	part     string // hash of config
 	gate     *gate.Gate
 	limiters []*gate.Limiter // by the index of config.RateLimits
+	shared   *quota.Route    // of those that are counted with other proxies; nil for none
 	backends []*receiver
 	shadows  []*shadow
 	computes bool // one of them has expressions
@@ -85,6 +87,7 @@ type dependency struct {
 type lasting struct {
 	states   map[string]*backend.State
 	limiters map[string]*gate.Limiter
+	stores   map[string]*quota.Store
 	calls    map[string]*stats.Route
 	answers  map[string]*stats.Backend
 	faults   map[string]*faults
@@ -97,6 +100,7 @@ func newLasting() lasting {
 	return lasting{
 		states:   map[string]*backend.State{},
 		limiters: map[string]*gate.Limiter{},
+		stores:   map[string]*quota.Store{},
 		calls:    map[string]*stats.Route{},
 		answers:  map[string]*stats.Backend{},
 		faults:   map[string]*faults{},
@@ -191,9 +195,12 @@ func (c *compiler) gate(r *route, via string) error {
 	if r.issuers, err = c.issuers(r); err != nil {
 		return err
 	}
+	if err = c.share(r); err != nil {
+		return err
+	}
 	r.gate, err = gate.New(gate.Options{
 		Config: r.config, Store: c.store, Hashing: c.hashing, Issuers: r.issuers, Digests: c.digests,
-		Limiters: r.limiters, Via: via, Computes: r.computes, Expressions: c.expressions, Tally: c.tally(r),
+		Limiters: r.limiters, Quota: r.shared, Via: via, Computes: r.computes, Expressions: c.expressions, Tally: c.tally(r),
 	})
 	if err != nil {
 		return fmt.Errorf("compile gate: %w", err)

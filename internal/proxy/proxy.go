@@ -42,6 +42,7 @@ type Proxy struct {
 	servers map[string]*server   // by route
 	leaving map[*server]struct{} // of routes that went elsewhere, or are no more
 	retired []*fanout.Dispatcher // of older plans, not idle yet
+	closing sync.WaitGroup       // stores of older plans
 	closed  bool
 }
 
@@ -113,10 +114,12 @@ func (p *Proxy) load(encoded []byte) error {
 	}
 	fresh, err := c.plan(document, hash)
 	if err != nil {
+		p.closeStores(&c.fresh, &c.old)
 		return fmt.Errorf("load document: %w", err)
 	}
 	opening, err := p.open(fresh)
 	if err != nil {
+		p.closeStores(&c.fresh, &c.old)
 		return fmt.Errorf("load document: %w", err)
 	}
 	p.become(fresh, opening)
@@ -144,12 +147,14 @@ func (p *Proxy) mounted(document *routeconfig.Document) error {
 // retire gives up what the new plan has not taken over.
 func (p *Proxy) retire(old, fresh *plan) {
 	p.forget(fresh)
+	fresh.forgetShared()
 	if old == nil {
 		return
 	}
 	for _, r := range old.routes {
 		p.retired = append(p.retired, r.dispatcher)
 	}
+	p.closeStores(&old.lasting, &fresh.lasting)
 	for id, state := range old.lasting.states {
 		if fresh.lasting.states[id] != state {
 			state.Close()

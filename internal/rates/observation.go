@@ -41,9 +41,18 @@ type Observation struct {
 // Window is that of a status.
 const Window = stats.Window5m
 
-// changed reports whether it differs who serves what, or what is missing.
+// changed reports whether it differs who serves what, what is missing, or whether the store
+// of rate limits answers.
 func (o *Observation) changed(other *Observation) bool {
-	return !slices.Equal(o.Proxies, other.Proxies) || !slices.Equal(o.Sum.Missing, other.Sum.Missing)
+	return !slices.Equal(o.Proxies, other.Proxies) || !slices.Equal(o.Sum.Missing, other.Sum.Missing) || store(o) != store(other)
+}
+
+// store is what the proxies say of the store of rate limits.
+func store(o *Observation) (s stats.StoreReport) {
+	if o.Sum.Store != nil {
+		s = *o.Sum.Store
+	}
+	return s
 }
 
 // standsOtherwise reports whether a backend's state differs, or why it failed.

@@ -42,6 +42,12 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 	} else {
 		meta.RemoveStatusCondition(&list, v1alpha1.ConditionSidecarsInjected)
 	}
+	store := verdict{}
+	if shares(in) {
+		store = storeReachable(in)
+	} else {
+		meta.RemoveStatusCondition(&list, v1alpha1.ConditionRateLimitStoreReachable)
+	}
 	for _, c := range []struct {
 		kind string
 		v    verdict
@@ -51,6 +57,7 @@ func conditions(in Input, states []v1alpha1.BackendStatus) []metav1.Condition {
 		{v1alpha1.ConditionProgrammed, programmed},
 		{v1alpha1.ConditionReady, ready},
 		{v1alpha1.ConditionBackendsHealthy, backendsHealthy(in, counted(in, states))},
+		{v1alpha1.ConditionRateLimitStoreReachable, store},
 		{v1alpha1.ConditionSidecarsInjected, injected},
 		{v1alpha1.ConditionReconciling, reconciling},
 		{v1alpha1.ConditionStalled, stalled},

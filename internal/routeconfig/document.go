@@ -43,8 +43,10 @@ type Route struct {
 	// proxy knows by itself.
 	CredentialHeaders []string    `json:"credentialHeaders,omitempty"`
 	RateLimits        []RateLimit `json:"rateLimits,omitempty"`
-	Validation        Validation  `json:"validation"`
-	Dispatch          Dispatch    `json:"dispatch"`
+	// RateLimitStore is nil where no limit is shared.
+	RateLimitStore *RateLimitStore `json:"rateLimitStore,omitempty"`
+	Validation     Validation      `json:"validation"`
+	Dispatch       Dispatch        `json:"dispatch"`
 	// Backends are those whose answers count.
 	Backends []Backend `json:"backends"`
 	// Shadows are sent calls, too. No index in a document means one of them.

@@ -33,6 +33,14 @@ func TestDecodedDocumentsEncodeToTheSameBytes(t *testing.T) {
 	}
 }
 
+func storeless(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Shared: true}} }
+
+func stored(modify func(*routeconfig.RateLimitStore)) func(*routeconfig.Route) {
+	s := &routeconfig.RateLimitStore{Addresses: []string{"redis:1"}, Topology: routeconfig.TopologyStandalone, Timeout: 1, Proxies: 1}
+	modify(s)
+	return func(r *routeconfig.Route) { r.RateLimitStore = s }
+}
+
 func TestWhatAProxyCannotServeIsRefused(t *testing.T) {
 	t.Parallel()
 	first := func(modify func(*routeconfig.Backend)) func(*routeconfig.Route) {
@@ -59,8 +67,22 @@ func TestWhatAProxyCannotServeIsRefused(t *testing.T) {
 		`exactly one of header and query`: first(func(b *routeconfig.Backend) {
 			b.Credential = &routeconfig.Credential{Type: "apiKey", Secret: "x", Key: "k"}
 		}),
-		`tls.caSecretName "." is no plain name`:  first(func(b *routeconfig.Backend) { b.TLS = &routeconfig.TLS{CASecret: "."} }),
-		`rateLimit.burst is 0`:                   func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Requests: 1, Per: 1}} },
+		`tls.caSecretName "." is no plain name`:      first(func(b *routeconfig.Backend) { b.TLS = &routeconfig.TLS{CASecret: "."} }),
+		`rateLimit.burst is 0`:                       func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Requests: 1, Per: 1}} },
+		"rateLimitStore is missing, and a rateLimit": storeless,
+		`rateLimit.onStoreFailure is ""`:             storeless,
+		`rateLimitStore.topology is "Ring"`:          stored(func(s *routeconfig.RateLimitStore) { s.Topology = "Ring" }),
+		"rateLimitStore.addresses is 0":              stored(func(s *routeconfig.RateLimitStore) { s.Addresses = nil }),
+		`"redis" is no host:port`:                    stored(func(s *routeconfig.RateLimitStore) { s.Addresses = []string{"redis"} }),
+		"rateLimitStore.database is 16":              stored(func(s *routeconfig.RateLimitStore) { s.Database = 16 }),
+		"rateLimitStore.timeout is 0":                stored(func(s *routeconfig.RateLimitStore) { s.Timeout = 0 }),
+		"rateLimitStore.proxies is 0":                stored(func(s *routeconfig.RateLimitStore) { s.Proxies = 0 }),
+		"rateLimitStore.master goes with":            stored(func(s *routeconfig.RateLimitStore) { s.Master = "m" }),
+		`redis.secretName "a/b" is no plain name`:    stored(func(s *routeconfig.RateLimitStore) { s.Secret = "a/b" }),
+		"rateLimit.per is 2678400000000001": func(r *routeconfig.Route) {
+			r.RateLimits = []routeconfig.RateLimit{{Shared: true, Per: 31*24*3600e9 + 1}}
+		},
+		"rateLimit.per is 86400000000001":        func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Per: 24*3600e9 + 1}} },
 		`rateLimits is 9`:                        func(r *routeconfig.Route) { r.RateLimits = make([]routeconfig.RateLimit, 9) },
 		`rateLimit.key is "cookie"`:              func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Key: "cookie"}} },
 		`rateLimit.expression goes with the key`: func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Key: "expression"}} },

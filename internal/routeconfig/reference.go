@@ -23,6 +23,7 @@ type Use string
 // What Secrets are used for. A credential is a pair, what stands in a field or in the
 // query of a request, or what signs it.
 const (
+	UseAccount     Use = "account"
 	UseAuthorities Use = "authorities"
 	UseKeyPair     Use = "keyPair"
 	UseCallers     Use = "callers"
@@ -49,6 +50,7 @@ func (r *Route) References() []Reference {
 	list.callers(r.Authentication)
 	list.optional(Reference{Field: "spec.listener.tls.secretName", Name: r.Listener.TLSSecret, Keys: keysOfPair(), Use: UseKeyPair})
 	r.Validation.references(&list)
+	list.store(r.RateLimitStore)
 	for b := range r.Receivers() {
 		list.backend(b)
 	}

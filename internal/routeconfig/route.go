@@ -22,7 +22,6 @@ type Match struct {
 	Methods []string `json:"methods,omitempty"`
 }
 
-
 // Validation says which calls are well formed.
 type Validation struct {
 	MaxBodySize  int64    `json:"maxBodySize"`

@@ -46,6 +46,7 @@ func (r *Route) validate() error {
 		r.Validation.validate(),
 		r.Authentication.validate(),
 		r.validateReceivers(),
+		r.validateStore(),
 	}
 	for _, reference := range r.References() {
 		errs = append(errs, reference.plain())

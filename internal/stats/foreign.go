@@ -143,6 +143,9 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 		}
 	}
 	out.Missing, out.Reported = missing.list, b.reported(r.Reported)
+	if r.Store != nil {
+		out.Store = &StoreReport{Answers: r.Store.Answers, Fault: cut(r.Store.Fault, maxMessage)}
+	}
 	for _, w := range windows() {
 		if c, ok := r.Windows[w.name]; ok {
 			out.Windows[w.name] = CallsWindow{Seconds: w.seconds(c.Seconds), Calls: c.Calls.bounded(), Duration: c.Duration.bounded()}

@@ -20,7 +20,7 @@ type merger struct {
 // Merge adds up the reports of one route by several proxies. Backends stand in the
 // order of the first report that names them; the youngest failure stays, and the worst
 // circuit. Missing keys are those that any proxy lacks, as many
-// as one report may name. The reports are left as they
+// as one report may name, and the store is one that does not answer, if any proxy's does not. The reports are left as they
 // are, and the work grows with their length alone.
 func Merge(reports []RouteReport) RouteReport {
 	m := merger{missing: missingKeys{limit: maxMissing}, listed: map[MissingKey]int{}, backends: map[string]int{}}
@@ -29,6 +29,7 @@ func Merge(reports []RouteReport) RouteReport {
 		m.all.Namespace, m.all.Name = r.Namespace, r.Name
 		m.addMissing(r.Missing)
 		m.all.Reported = addReported(m.all.Reported, r.Reported)
+		m.addStore(r.Store)
 		m.addWindows(r.Windows)
 		for j := range r.Backends {
 			m.addBackend(&r.Backends[j])
@@ -36,6 +37,13 @@ func Merge(reports []RouteReport) RouteReport {
 	}
 	m.all.Missing = m.missing.list
 	return m.all
+}
+
+// addStore keeps what the first proxy says whose store does not answer.
+func (m *merger) addStore(s *StoreReport) {
+	if s != nil && (m.all.Store == nil || m.all.Store.Answers && !s.Answers) {
+		m.all.Store = s
+	}
 }
 
 func (m *merger) addMissing(missing []MissingKey) {

@@ -46,6 +46,14 @@ type RouteReport struct {
 	Issuers  []IssuerReport         `json:"issuers,omitempty"`
 	Windows  map[string]CallsWindow `json:"windows"`
 	Backends []BackendReport        `json:"backends"`
+	// Store is that of shared rate limits; nil where there is none.
+	Store *StoreReport `json:"store,omitempty"`
+}
+
+// StoreReport says whether the store of shared rate limits answers, and why not.
+type StoreReport struct {
+	Answers bool   `json:"answers"`
+	Fault   string `json:"fault,omitempty"`
 }
 
 // IssuerReport is an issuer of callers' tokens, with the keys that the proxy has of it.

@@ -78,6 +78,7 @@ func TestTheFormOfAReport(t *testing.T) {
 		Issuers:  []stats.IssuerReport{{Name: "idp", Keys: 2, Never: true, AgeSeconds: 9, Problem: "why"}},
 		Windows: map[string]stats.CallsWindow{stats.Window5m: {Seconds: 300, Duration: window,
 			Calls: stats.Calls{Complete: 1, Partial: 2, Failed: 3, ClientClosed: 4, Refused: 5}}},
+		Store: &stats.StoreReport{Answers: true, Fault: "why"},
 		Backends: []stats.BackendReport{{
 			Name: "one", Circuit: stats.CircuitHalfOpen, Shadow: true, Compared: map[stats.Comparison]uint64{stats.Incomparable: 1},
 			LastFailure: &stats.Failure{Reason: "status", Status: 503, Refused: true, Message: "why", Time: time.Unix(0, 0).UTC(), AgeSeconds: 1.5},

@@ -120,6 +120,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.QuorumApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimitKey"):
 		return &apiv1alpha1.RateLimitKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RateLimitStore"):
+		return &apiv1alpha1.RateLimitStoreApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RedisStore"):
+		return &apiv1alpha1.RedisStoreApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RedisTLS"):
+		return &apiv1alpha1.RedisTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReportedRule"):
 		return &apiv1alpha1.ReportedRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Request"):

@@ -261,6 +261,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
+    - name: onStoreFailure
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.OnStoreFailure
     - name: per
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
@@ -536,6 +539,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Proxy
       default: {}
+    - name: rateLimitStore
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitStore
     - name: rateLimits
       type:
         list:
@@ -820,6 +826,8 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.OnLimit
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.OnStoreFailure
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.PathMatch
   map:
     fields:
@@ -1005,6 +1013,61 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitMode
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitScope
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitStore
+  map:
+    fields:
+    - name: redis
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RedisStore
+    - name: timeout
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+    - name: type
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitStoreType
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitStoreType
+  scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RedisStore
+  map:
+    fields:
+    - name: addresses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: database
+      type:
+        scalar: numeric
+    - name: keyPrefix
+      type:
+        scalar: string
+    - name: masterName
+      type:
+        scalar: string
+    - name: secretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: tls
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RedisTLS
+    - name: topology
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RedisTopology
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RedisTLS
+  map:
+    fields:
+    - name: caSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: clientCertificateSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: serverName
+      type:
+        scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.RedisTopology
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ReportedRule
   map:

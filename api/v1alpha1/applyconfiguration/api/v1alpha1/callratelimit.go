@@ -16,15 +16,21 @@ type CallRateLimitApplyConfiguration struct {
 	Name *apiv1alpha1.BackendName `json:"name,omitempty"`
 	// requests is the number of calls admitted in each span of per, 1 to 1000000.
 	Requests *int32 `json:"requests,omitempty"`
-	// per is the span of time for requests, 1ms to 24h. Default: 1s.
+	// per is the span of time for requests, 1ms to 24h, with scope Route up to 744h: a
+	// quota of a month. Default: 1s.
 	Per *apiv1alpha1.Duration `json:"per,omitempty"`
 	// burst is the number of calls admitted at once after a quiet time. Default:
 	// the value of requests.
 	Burst *int32 `json:"burst,omitempty"`
 	// key gives each of its values a bucket of its own. Default: one for all.
 	Key *RateLimitKeyApplyConfiguration `json:"key,omitempty"`
-	// scope says who counts together: Replica (default), each proxy for itself.
+	// scope says who counts together: Replica (default), each proxy for itself, or Route,
+	// all proxies of the route in spec.rateLimitStore.
 	Scope *apiv1alpha1.RateLimitScope `json:"scope,omitempty"`
+	// onStoreFailure says what becomes of calls while the store does not answer: Allow
+	// admits them, Deny answers 503, LocalShare (default) has each proxy count for itself
+	// up to the limit divided by the number of proxies.
+	OnStoreFailure *apiv1alpha1.OnStoreFailure `json:"onStoreFailure,omitempty"`
 	// mode is Enforce (default), which refuses calls beyond the limit, or Report, which
 	// admits and counts them in fanout_rate_limited_calls_total.
 	Mode *apiv1alpha1.RateLimitMode `json:"mode,omitempty"`
@@ -85,6 +91,14 @@ func (b *CallRateLimitApplyConfiguration) WithKey(value *RateLimitKeyApplyConfig
 // If called multiple times, the Scope field is set to the value of the last call.
 func (b *CallRateLimitApplyConfiguration) WithScope(value apiv1alpha1.RateLimitScope) *CallRateLimitApplyConfiguration {
 	b.Scope = &value
+	return b
+}
+
+// WithOnStoreFailure sets the OnStoreFailure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnStoreFailure field is set to the value of the last call.
+func (b *CallRateLimitApplyConfiguration) WithOnStoreFailure(value apiv1alpha1.OnStoreFailure) *CallRateLimitApplyConfiguration {
+	b.OnStoreFailure = &value
 	return b
 }
 

@@ -19,6 +19,9 @@ type FanoutRouteSpecApplyConfiguration struct {
 	// rateLimits are limits on calls; each of them must admit a call, which is
 	// else answered 429 with Retry-After. At most 8.
 	RateLimits []CallRateLimitApplyConfiguration `json:"rateLimits,omitempty"`
+	// rateLimitStore is where limits with scope Route are counted. Default: that of the
+	// operator's --rate-limit-store.
+	RateLimitStore *RateLimitStoreApplyConfiguration `json:"rateLimitStore,omitempty"`
 	// validation says which calls are well formed.
 	Validation *ValidationApplyConfiguration `json:"validation,omitempty"`
 	// dispatch says when a call is decided, and what becomes of backends that
@@ -73,6 +76,14 @@ func (b *FanoutRouteSpecApplyConfiguration) WithRateLimits(values ...*CallRateLi
 		}
 		b.RateLimits = append(b.RateLimits, *values[i])
 	}
+	return b
+}
+
+// WithRateLimitStore sets the RateLimitStore field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RateLimitStore field is set to the value of the last call.
+func (b *FanoutRouteSpecApplyConfiguration) WithRateLimitStore(value *RateLimitStoreApplyConfiguration) *FanoutRouteSpecApplyConfiguration {
+	b.RateLimitStore = value
 	return b
 }
 

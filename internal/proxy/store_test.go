@@ -1,0 +1,79 @@
+package proxy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
+)
+
+// storedAt has the limits of a route counted in a store.
+func storedAt(address string) func(*routeconfig.Route) {
+	return func(r *routeconfig.Route) {
+		r.RateLimitStore = &routeconfig.RateLimitStore{
+			Addresses: []string{address}, Topology: routeconfig.TopologyStandalone, Prefix: "fanout:", Timeout: testkit.Span(time.Second), Proxies: 2,
+		}
+		for i := range r.RateLimits {
+			r.RateLimits[i].Shared, r.RateLimits[i].OnStoreFailure = true, routeconfig.StoreFailureLocalShare
+		}
+	}
+}
+
+// Case G3: two replicas enforce the limit, once; while the store is down each has its share,
+// as declared, and everybody is told.
+func TestG3ReplicasShareALimit(t *testing.T) {
+	t.Parallel()
+	redis, b := testkit.NewRedis(t), testkit.NewBackend(t, testkit.Respond(200, "application/json", "{}"))
+	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL+"/")),
+		limitsOf(routeconfig.RateLimit{Name: "few", Requests: 10, Told: true}), storedAt(redis.Address))
+	proxies := []*proxytest.Proxy{proxytest.Serve(t, proxy.Options{}, route), proxytest.Serve(t, proxy.Options{}, route)}
+	for _, p := range proxies {
+		testkit.Eventually(t, "the store answers", func() bool { return strings.Contains(p.Ask("/status").Body, `"store":{"answers":true}`) })
+	}
+	admitted := func(calls int) (n int) {
+		for i := range calls {
+			if r := proxies[i%2].Do("GET", "orders", "/", ""); r.Status == 200 {
+				n++
+			} else if r.Status != 429 || r.Header.Get("Retry-After") == "" || !strings.HasPrefix(r.Header.Get("RateLimit"), `"few";r=0;t=`) {
+				t.Errorf("call %d: %d %v", i, r.Status, r.Header)
+			}
+		}
+		return n
+	}
+	if n := admitted(30); n != 10 {
+		t.Errorf("%d calls admitted, want 10", n)
+	}
+	route.Dispatch.MaxInFlight = 9 // a reload keeps the connection
+	proxies[0].Load(route)
+	if n := admitted(2); n != 0 {
+		t.Errorf("%d calls admitted after a reload", n)
+	}
+	redis.Kill()
+	if n := admitted(30); n != 10 {
+		t.Errorf("%d calls admitted without the store, want the half of 10 each", n)
+	}
+	metrics := proxies[0].Ask("/metrics").Body
+	for _, want := range []string{
+		`fanout_rate_limit_store_up{namespace="shop",route="orders"} 0`,
+		`fanout_rate_limit_unknown_total{action="LocalShare",limit="few",namespace="shop",route="orders"} 15`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics have no %s", want)
+		}
+	}
+	if status := proxies[0].Ask("/status").Body; !strings.Contains(status, `"store":{"answers":false,"fault":"it`) {
+		t.Errorf("/status: %s", status)
+	}
+	redis.Start()
+	for _, p := range proxies {
+		testkit.Eventually(t, "the store is found again", func() bool {
+			return strings.Contains(p.Ask("/metrics").Body, `store_up{namespace="shop",route="orders"} 1`)
+		})
+	}
+	route.RateLimits, route.RateLimitStore = nil, nil // the connection is closed, see TestMain
+	proxies[0].Load(route)
+}
