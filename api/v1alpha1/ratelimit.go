@@ -151,7 +151,10 @@ const (
 	OnLimitWait   OnLimit = "Wait"
 )
 
-// BackendRateLimit is a limit on the requests that a proxy sends to a backend.
+// BackendRateLimit is a limit on the requests that are sent to a backend.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.per) || duration(self.per) <= duration('24h') || (has(self.scope) && self.scope == 'Route')",message="backends.rateLimit.per over 24h needs scope Route: what a proxy counts ends with it"
+// +kubebuilder:validation:XValidation:rule="!has(self.onStoreFailure) || (has(self.scope) && self.scope == 'Route')",message="backends.rateLimit.onStoreFailure applies only with scope Route"
 type BackendRateLimit struct {
 	// requests is the number of requests in each span of per, 1 to 1000000; as many
 	// may go at once after a quiet time.
@@ -160,9 +163,10 @@ type BackendRateLimit struct {
 	// +kubebuilder:validation:Maximum=1000000
 	Requests int32 `json:"requests,omitempty"`
 
-	// per is the span of time for requests, 1ms to 24h. Default: 1s.
+	// per is the span of time for requests, 1ms to 24h, with scope Route up to 744h.
+	// Default: 1s.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="backends.rateLimit.per must be between 1ms and 24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1ms') && duration(self) <= duration('744h')",message="backends.rateLimit.per must be between 1ms and 744h"
 	Per Duration `json:"per,omitempty"`
 
 	// onLimit is Reject (default) or Wait: a call beyond the limit, and a retry, waits for
@@ -171,4 +175,15 @@ type BackendRateLimit struct {
 	// never wait.
 	// +optional
 	OnLimit OnLimit `json:"onLimit,omitempty"`
+
+	// scope says who counts together: Replica (default), each proxy for itself, or Route,
+	// all proxies of the route in spec.rateLimitStore.
+	// +optional
+	Scope RateLimitScope `json:"scope,omitempty"`
+
+	// onStoreFailure says what becomes of requests while the store does not answer: Allow
+	// sends them, Deny rejects them, LocalShare (default) has each proxy count for itself
+	// up to the limit divided by the number of proxies.
+	// +optional
+	OnStoreFailure OnStoreFailure `json:"onStoreFailure,omitempty"`
 }

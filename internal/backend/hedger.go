@@ -65,7 +65,7 @@ func (s *hedger) race(ctx context.Context, w *work, after time.Duration) reply {
 			}
 			w.ticket.release()
 		case <-timer.C:
-			if s.mayHedge(w) {
+			if s.mayHedge(ctx, w) {
 				t.start(ctx)
 				w.hedges++
 				s.hedges.sent.Add(1)
@@ -82,13 +82,17 @@ func (s *hedger) race(ctx context.Context, w *work, after time.Duration) reply {
 
 // mayHedge takes what a hedge takes: a token of the limit, a slot until one of the
 // exchanges has ended, and its part of the budget.
-func (s *hedger) mayHedge(w *work) bool {
+func (s *hedger) mayHedge(ctx context.Context, w *work) bool {
 	now := time.Now()
-	if !w.ticket.stands() || !w.ticket.spare(now) {
+	if !w.ticket.stands() {
+		return false
+	}
+	from, ok := w.ticket.spare(ctx, now)
+	if !ok {
 		return false
 	}
 	if !s.hedges.budget.spend(now) {
-		w.ticket.unlimit()
+		w.ticket.unlimit(from)
 		w.ticket.release()
 		return false
 	}

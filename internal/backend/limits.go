@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 // requests in a time. They are safe for concurrent use.
 type limits struct {
 	breaker *breaker.Breaker
-	limiter *rate.Limiter       // nil for no limit
+	limiter *rate.Limiter       // nil for no limit; where that is shared, this proxy's share
+	shared  *shared             // nil where the limit is this proxy's own
 	waits   bool                // for a token of the rate
 	timeout time.Duration       // of the backend
 	slots   *semaphore.Weighted // nil for no limit
@@ -61,6 +63,15 @@ func (l *limits) enter() place {
 	return inQueue
 }
 
+// held is where a token of the rate was taken.
+type held uint8
+
+const (
+	nowhere held = iota // no token is taken, nor needed
+	here
+	inStore
+)
+
 // limited takes a token of the rate for one request, or says how long there is none.
 func (l *limits) limited(now time.Time) time.Duration {
 	if l.limiter == nil || l.limiter.AllowN(now, 1) {
@@ -72,7 +83,16 @@ func (l *limits) limited(now time.Time) time.Duration {
 
 // token takes a token of the rate for one request that may wait for it as long as patience.
 // Where ok is false there is none, and wait says for how long.
-func (l *limits) token(now time.Time, patience time.Duration) (wait time.Duration, ok bool) {
+func (l *limits) token(ctx context.Context, now time.Time, patience time.Duration) (from held, wait time.Duration, ok bool) {
+	if l.shared != nil {
+		return l.sharedToken(ctx, now, patience)
+	}
+	wait, ok = l.own(now, patience)
+	return here, wait, ok
+}
+
+// own is token of the limiter of this proxy.
+func (l *limits) own(now time.Time, patience time.Duration) (wait time.Duration, ok bool) {
 	wait = l.limited(now)
 	if wait == 0 || !l.waits || wait >= patience {
 		return wait, wait == 0
@@ -80,34 +100,37 @@ func (l *limits) token(now time.Time, patience time.Duration) (wait time.Duratio
 	if wait = l.limiter.ReserveN(now, 1).DelayFrom(now); wait < patience {
 		return wait, true
 	}
-	l.unlimit() // others were faster
+	l.unlimit(here) // others were faster
 	return wait, false
 }
 
 // unlimit gives a token back: nothing was sent. What rate calls canceling a reservation
 // returns nothing where others have reserved since.
-func (l *limits) unlimit() {
-	if l.limiter != nil {
+func (l *limits) unlimit(from held) {
+	switch {
+	case from == inStore:
+		l.shared.route.Return(l.shared.bucket)
+	case from == here && l.limiter != nil:
 		l.limiter.AllowN(time.Now(), -1)
 	}
 }
 
 // admits reports whether there will be a token at a time, if nobody takes one before, or
-// whether that is waited for.
+// whether that is waited for. What others take of a shared limit is not known before.
 func (l *limits) admits(at time.Time) bool {
-	return l.limiter == nil || l.waits || l.limiter.TokensAt(at) >= 1
+	return l.limiter == nil || l.waits || l.shared != nil || l.limiter.TokensAt(at) >= 1
 }
 
-// spare takes what one request more takes beside the first one, if there is room.
-func (l *limits) spare(now time.Time) bool {
+// spare takes what one request more takes beside the first one, if there is room. It does
+// not wait for a turn.
+func (l *limits) spare(ctx context.Context, now time.Time) (from held, ok bool) {
 	if l.slots != nil && !l.slots.TryAcquire(1) {
-		return false
+		return nowhere, false
 	}
-	if l.limited(now) > 0 {
+	if from, _, ok = l.token(ctx, now, 0); !ok {
 		l.release()
-		return false
 	}
-	return true
+	return from, ok
 }
 
 // release gives the slot of a request back.

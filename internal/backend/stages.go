@@ -26,13 +26,16 @@ func (s *deadline) ask(ctx context.Context, end context.CancelCauseFunc, w *work
 	return s.next.ask(ctx, end, w)
 }
 
-// queue waits for the slot of a call.
+// queue waits for the slot of a call, and for its turn.
 type queue struct{ next stage }
 
 // ask implements stage.
 func (s *queue) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
-	if w.ticket.wait(ctx) {
+	switch wait, ok := w.ticket.settle(ctx); {
+	case ok && w.ticket.wait(ctx):
 		return s.next.ask(ctx, end, w)
+	case !ok && ctx.Err() == nil:
+		return reply{answer: rejected(fanout.RateLimited, wait), verdict: breaker.Unmade}
 	}
 	if context.Cause(ctx) == errLate { //nolint:errorlint // our own cause, never wrapped
 		return reply{answer: overloaded(), verdict: breaker.Unmade} // the queue took all the time that the backend has

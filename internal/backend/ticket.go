@@ -15,11 +15,14 @@ type ticket struct {
 
 	permit breaker.Permit
 	place  place
+	held   held      // where the token of the rate is from
+	open   bool      // it is to be taken yet, where it is counted with other proxies
 	due    time.Time // of the token, where it has to be waited for
 	heard  bool      // the breaker knows what the call says of its backend
 }
 
-// admit takes what the backend limits, or says what was lacking.
+// admit takes what the backend limits, or says what was lacking. What is counted with other
+// proxies stays open, so that it is taken for all backends of a call at once.
 func (l *limits) admit() (t ticket, refusal fanout.Answer, ok bool) {
 	now := time.Now()
 	t.limits = l
@@ -31,14 +34,23 @@ func (l *limits) admit() (t ticket, refusal fanout.Answer, ok bool) {
 		t.end(now, breaker.Unheard)
 		return t, overloaded(), false
 	}
-	if wait, ok = l.token(now, l.timeout); !ok {
+	if t.open = l.shared != nil; t.open {
+		return t, fanout.Answer{}, true
+	}
+	if wait, ok = l.own(now, l.timeout); !ok {
 		t.end(now, breaker.Unheard)
 		return t, rejected(fanout.RateLimited, wait), false
 	}
+	t.hold(now, here, wait)
+	return t, fanout.Answer{}, true
+}
+
+// hold notes a token, and how long it has to be waited for.
+func (t *ticket) hold(now time.Time, from held, wait time.Duration) {
+	t.held, t.open = from, false
 	if wait > 0 {
 		t.due = now.Add(wait)
 	}
-	return t, fanout.Answer{}, true
 }
 
 // wait waits for the token, and for the slot that a place in the queue is for. It returns
@@ -60,12 +72,12 @@ func (t *ticket) wait(ctx context.Context) bool {
 
 // again takes a token for one request more, and waits for it where the limit says so.
 func (t *ticket) again(ctx context.Context, deadline time.Time) bool {
-	wait, ok := t.token(time.Now(), time.Until(deadline))
+	from, wait, ok := t.token(ctx, time.Now(), time.Until(deadline))
 	if !ok {
 		return false
 	}
 	if wait > 0 && !sleep(ctx, wait) {
-		t.unlimit()
+		t.unlimit(from)
 		return false
 	}
 	return true
@@ -85,7 +97,7 @@ func (t *ticket) hear(now time.Time, v breaker.Verdict) {
 // was never made leaves its token of the rate to the next one.
 func (t *ticket) end(now time.Time, v breaker.Verdict) {
 	if v == breaker.Unmade {
-		t.unlimit()
+		t.unlimit(t.held)
 	}
 	switch {
 	case !t.heard:

@@ -111,6 +111,8 @@ func (s *scripts) Reserve(_ context.Context, i int, call *fanout.Call) (fanout.R
 	return reservation{one, call.Safe()}, fanout.Answer{}
 }
 
+func (*scripts) Settle(context.Context, func(int, fanout.Answer)) {}
+
 func (*scripts) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
 	return nil, fanout.Answer{Outcome: fanout.Skipped}
 }

@@ -21,9 +21,7 @@ func (c *compiler) rateLimits() []routeconfig.RateLimit {
 			Burst:    int(cmp.Or(value(l.Burst), l.Requests)),
 			Report:   l.Mode == v1alpha1.RateLimitReport,
 		}
-		if l.Scope == v1alpha1.ScopeRoute {
-			limit.Shared, limit.OnStoreFailure = true, string(cmp.Or(l.OnStoreFailure, v1alpha1.OnStoreFailureLocalShare))
-		}
+		limit.Shared, limit.OnStoreFailure = counted(l.Scope, l.OnStoreFailure)
 		limit.Told = !limit.Report && l.Fields != v1alpha1.RateLimitFieldsNone
 		if l.Key != nil {
 			limit.Key, limit.Header = keyType(l.Key.Type), string(l.Key.Header)
@@ -32,6 +30,15 @@ func (c *compiler) rateLimits() []routeconfig.RateLimit {
 		out = append(out, limit)
 	}
 	return out
+}
+
+// counted says whether a limit is counted with other proxies, and what it does without the
+// store.
+func counted(scope v1alpha1.RateLimitScope, fallback v1alpha1.OnStoreFailure) (shared bool, onStoreFailure string) {
+	if scope != v1alpha1.ScopeRoute {
+		return false, ""
+	}
+	return true, string(cmp.Or(fallback, v1alpha1.OnStoreFailureLocalShare))
 }
 
 func keyType(t v1alpha1.RateLimitKeyType) string {
@@ -52,11 +59,13 @@ func (c *compiler) backendRateLimit(path *field.Path, b *v1alpha1.Backend) *rout
 	if l == nil {
 		return nil
 	}
-	return &routeconfig.RateLimit{
+	out := &routeconfig.RateLimit{
 		Name:     string(b.Name),
 		Requests: int(l.Requests),
 		Per:      c.durationOr(path.Child("per"), l.Per, "1s"),
 		Burst:    int(l.Requests),
 		Wait:     l.OnLimit == v1alpha1.OnLimitWait,
 	}
+	out.Shared, out.OnStoreFailure = counted(l.Scope, l.OnStoreFailure)
+	return out
 }

@@ -50,6 +50,11 @@ func (c *compiler) shared() *field.Path {
 			return spec().Child("rateLimits").Index(i).Child("scope")
 		}
 	}
+	for i := range c.route.Spec.Backends {
+		if l := c.route.Spec.Backends[i].RateLimit; l != nil && l.Scope == v1alpha1.ScopeRoute {
+			return spec().Child("backends").Index(i).Child("rateLimit", "scope")
+		}
+	}
 	return nil
 }
 

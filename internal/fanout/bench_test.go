@@ -15,6 +15,9 @@ func (instant) Reserve(context.Context, int, *fanout.Call) (fanout.Reservation, 
 	return instant{}, fanout.Answer{}
 }
 
+// Settle implements fanout.Reserver.
+func (instant) Settle(context.Context, func(int, fanout.Answer)) {}
+
 // ReserveShadow implements fanout.Reserver.
 func (instant) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reservation, fanout.Answer) {
 	return instant{}, fanout.Answer{}

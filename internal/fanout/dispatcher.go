@@ -75,6 +75,9 @@ type Options struct {
 	// Computes says that backends evaluate expressions while they reserve: Timeout bounds
 	// that, too. Without them nothing takes time before something is sent.
 	Computes bool
+	// Shares says that backends have limits that are counted together with other proxies.
+	// Reserver.Settle takes time then, which Timeout bounds.
+	Shares bool
 	// Shadows are sent calls, too; their answers go to ShadowObserver.
 	Shadows        []Shadow
 	ShadowObserver ShadowObserver

@@ -127,6 +127,7 @@ func randomBackends(r *rand.Rand) []*scripted {
 		switch after := time.Duration(1+delays[i]) * ms; r.IntN(10) {
 		case 0:
 			backends[i] = refuses(fanout.RateLimited)
+			backends[i].late = r.IntN(2) == 0
 		case 9:
 			backends[i] = &scripted{refuses: true, answer: fanout.Answer{Outcome: skipped}}
 		case 1, 2, 3:
@@ -152,7 +153,7 @@ func TestDecisionsFollowTheModel(t *testing.T) {
 			backends := randomBackends(r)
 			p := randomPolicy(r, len(backends))
 			timeout := time.Duration(r.IntN(45))*ms + ms/2
-			d, seen := newDispatcher(fanout.Options{Policy: p, Timeout: timeout, Stragglers: fanout.Stragglers(1 + r.IntN(2))}, backends...)
+			d, seen := newDispatcher(fanout.Options{Policy: p, Timeout: timeout, Stragglers: fanout.Stragglers(1 + r.IntN(2)), Shares: true}, backends...)
 			start := time.Now()
 			result, err := d.Dispatch(t.Context(), post)
 			if err != nil {

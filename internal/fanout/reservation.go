@@ -9,6 +9,11 @@ type Reserver interface {
 	// reservation is nil and the answer says why: it is Skipped where the call is not for
 	// the backend, and Failed or Canceled where ctx ended, by its cause, as with Do.
 	Reserve(ctx context.Context, backend int, call *Call) (Reservation, Answer)
+	// Settle is called once, with Options.Shares, after Reserve of all backends: it takes, for
+	// all of them at once, what is counted together with other proxies. It tells refuse why a
+	// backend may not be asked after all, and has canceled that reservation. ctx is that of
+	// Reserve; where it ends first, nothing is told.
+	Settle(ctx context.Context, refuse func(backend int, why Answer))
 	// ReserveShadow is Reserve of a shadow. The call is another one for each: its Memory is
 	// the shadow's own.
 	ReserveShadow(ctx context.Context, shadow int, call *Call) (Reservation, Answer)

@@ -18,9 +18,11 @@ type scripted struct {
 	after   time.Duration
 	answer  fanout.Answer
 	refuses bool
+	late    bool // refuses only when all are asked to settle
 	deaf    bool // goes on after its context has ended
 	ponders bool // comes to no end with reserving
 	writes  bool // by a method that is not safe
+	settles time.Duration
 
 	asked, returned atomic.Int32
 	ended           atomic.Pointer[ending]
@@ -52,7 +54,7 @@ func (s *scripted) reserve(ctx context.Context) (fanout.Reservation, fanout.Answ
 		<-ctx.Done()
 		return nil, cutOff(ctx)
 	}
-	if s.refuses {
+	if s.refuses && !s.late {
 		return nil, s.answer
 	}
 	return s, fanout.Answer{}
@@ -145,6 +147,21 @@ type reserver struct{ *dispatcher }
 // Reserve implements fanout.Reserver.
 func (r reserver) Reserve(ctx context.Context, backend int, _ *fanout.Call) (fanout.Reservation, fanout.Answer) {
 	return r.backends[backend].reserve(ctx)
+}
+
+// Settle implements fanout.Reserver.
+func (r reserver) Settle(ctx context.Context, refuse func(int, fanout.Answer)) {
+	for i, b := range r.backends {
+		limited, cancel := context.WithTimeout(ctx, b.settles)
+		<-limited.Done()
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if b.refuses && b.late {
+			refuse(i, b.answer)
+		}
+	}
 }
 
 // ReserveShadow implements fanout.Reserver.

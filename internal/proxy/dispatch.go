@@ -23,6 +23,7 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 		Checker:     r,
 		Observer:    r,
 		Computes:    r.computes,
+		Shares:      slices.ContainsFunc(r.config.Backends, sharesLimit),
 
 		ShadowObserver: r,
 	}
@@ -37,7 +38,14 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 
 // Reserve implements fanout.Reserver.
 func (v *visit) Reserve(ctx context.Context, i int, call *fanout.Call) (fanout.Reservation, fanout.Answer) {
-	return v.route.backends[i].Reserve(ctx, call, v.admission.Input)
+	reservation, refusal := v.route.backends[i].Reserve(ctx, call, v.admission.Input)
+	v.settlement.Add(i, reservation)
+	return reservation, refusal
+}
+
+// Settle implements fanout.Reserver.
+func (v *visit) Settle(ctx context.Context, refuse func(int, fanout.Answer)) {
+	v.settlement.Settle(ctx, refuse)
 }
 
 // ReserveShadow implements fanout.Reserver. A path that cannot be sent to a shadow is no

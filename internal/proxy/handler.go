@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
 )
@@ -64,11 +65,13 @@ type visit struct {
 	client    *client // nil where the proxy does not listen itself
 	start     time.Time
 	admission *gate.Admission // nil where the request made no call
-	caller    string          // who calls, as far as the gate knows
-	result    *fanout.Result  // nil where the call was refused
-	outcome   fanout.CallOutcome
-	status    int
-	bytes     int
+	// settlement is what its backends have to take together.
+	settlement backend.Settlement
+	caller     string         // who calls, as far as the gate knows
+	result     *fanout.Result // nil where the call was refused
+	outcome    fanout.CallOutcome
+	status     int
+	bytes      int
 	// run are those that were streamed since the last pause.
 	run int
 	// patience is how long the client may take for a piece of the response.

@@ -88,6 +88,10 @@ func (m *metrics) backend(name string, b *backend.Backend) {
 		m.counter("fanout_hedges_won_total", "Hedges whose answer stood.", won, label)
 		m.counter("fanout_hedges_wasted_total", "Hedges whose answer did not.", wasted, label)
 	}
+	if n, action, ok := b.Unknown(); ok {
+		m.counter("fanout_backend_rate_limit_unknown_total", "Requests for which the store of a backend's limit had no answer, by what the limit did then.", n,
+			prometheus.Labels{"backend": name, "action": action})
+	}
 }
 
 func (m *metrics) comparisons(s *shadow) {

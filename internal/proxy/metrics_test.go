@@ -27,6 +27,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	b := testkit.NewBackend(t, nil)
 	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
 		testkit.Receiver("one", b.URL, func(b *routeconfig.Backend) {
+			b.RateLimit = &routeconfig.RateLimit{Name: "one", Requests: 9, Per: testkit.Span(time.Second), Burst: 9, Shared: true, OnStoreFailure: routeconfig.StoreFailureAllow}
 			b.Hedge = &routeconfig.Hedge{Delay: testkit.Span(time.Second), Max: 1, BudgetPercent: 10}
 			b.CircuitBreaker = &routeconfig.CircuitBreaker{
 				FailurePercent: 50, MinimumRequests: 2, Window: testkit.Span(time.Minute), OpenFor: testkit.Span(time.Hour), HalfOpenRequests: 1,

@@ -40,7 +40,8 @@ type route struct {
 	part     string // hash of config
 	gate     *gate.Gate
 	limiters []*gate.Limiter // by the index of config.RateLimits
-	shared   *quota.Route    // of those that are counted with other proxies; nil for none
+	shared   *quota.Route    // of limits that are counted with other proxies; nil for none
+	store    string          // which store that is at
 	backends []*receiver
 	shadows  []*shadow
 	computes bool // one of them has expressions
@@ -161,6 +162,9 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		r.certificate = c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)
 		r.secure = showing(r.certificate, asks(config.Authentication))
 	}
+	if err := c.share(r); err != nil {
+		return nil, err
+	}
 	if err := c.receivers(r, via); err != nil {
 		return nil, err
 	}
@@ -193,9 +197,6 @@ func (c *compiler) gate(r *route, via string) error {
 		return err
 	}
 	if r.issuers, err = c.issuers(r); err != nil {
-		return err
-	}
-	if err = c.share(r); err != nil {
 		return err
 	}
 	r.gate, err = gate.New(gate.Options{

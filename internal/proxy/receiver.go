@@ -49,8 +49,16 @@ func (c *compiler) receiver(r *route, config *routeconfig.Backend, via string, i
 		return nil, fmt.Errorf("hash backend: %w", err)
 	}
 	id := r.id + "\n" + config.Name
-	state := keep(c.old.states, c.fresh.states, id+"\n"+hash, func() *backend.State {
-		return backend.NewState(r.config.Namespace, config, c.store, c.options.Dialer)
+	known := id + "\n" + hash
+	if sharesLimit(*config) {
+		known += "\n" + r.store
+	}
+	state := keep(c.old.states, c.fresh.states, known, func() *backend.State {
+		s := backend.NewState(r.config.Namespace, config, c.store, c.options.Dialer)
+		if sharesLimit(*config) {
+			s.Share(config, r.shared)
+		}
+		return s
 	})
 	b, err := backend.New(backend.Options{
 		Config:      config,

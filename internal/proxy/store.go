@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fanout-operator/fanout/internal/quota"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -23,12 +24,16 @@ func (c *compiler) share(r *route) error {
 	if err != nil {
 		return fmt.Errorf("encode store of rate limits: %w", err)
 	}
-	store := keep(c.old.stores, c.fresh.stores, r.config.Namespace+"\n"+string(content), func() *quota.Store {
+	r.store = r.config.Namespace + "\n" + string(content)
+	store := keep(c.old.stores, c.fresh.stores, r.store, func() *quota.Store {
 		return quota.New(quota.Options{Config: config, Namespace: r.config.Namespace, Credentials: c.store, Dialer: c.options.Dialer})
 	})
 	r.shared = store.Route(r.config.Namespace, r.config.Name, config.Proxies)
 	return nil
 }
+
+// sharesLimit reports whether the requests to a backend are counted with other proxies.
+func sharesLimit(b routeconfig.Backend) bool { return b.RateLimit != nil && b.RateLimit.Shared }
 
 // closeStores ends the stores of a plan that another one, nil for none, does not have.
 func (p *Proxy) closeStores(of, other *lasting) {

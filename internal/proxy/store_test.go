@@ -77,3 +77,56 @@ func TestG3ReplicasShareALimit(t *testing.T) {
 	route.RateLimits, route.RateLimitStore = nil, nil // the connection is closed, see TestMain
 	proxies[0].Load(route)
 }
+
+// Two replicas hold the limit of a backend together, retries included, and a call that cannot
+// succeed takes nothing.
+func TestReplicasShareTheLimitOfABackend(t *testing.T) {
+	t.Parallel()
+	redis, b := testkit.NewRedis(t), testkit.NewBackend(t, testkit.Respond(200, "application/json", "{}"))
+	few := func(r *routeconfig.Route) {
+		storedAt(redis.Address)(r)
+		r.Backends[0].RateLimit = &routeconfig.RateLimit{
+			Name: "few", Requests: 6, Per: testkit.Span(time.Hour), Burst: 6, Shared: true, OnStoreFailure: routeconfig.StoreFailureDeny,
+		}
+		r.Dispatch.Policy = routeconfig.PolicyAny
+	}
+	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("few", b.URL+"/few"), testkit.Receiver("free", b.URL+"/free")), few)
+	proxies := []*proxytest.Proxy{proxytest.Serve(t, proxy.Options{}, route), proxytest.Serve(t, proxy.Options{}, route)}
+	for _, p := range proxies {
+		testkit.Eventually(t, "the store answers", func() bool { return strings.Contains(p.Ask("/status").Body, `"store":{"answers":true}`) })
+	}
+	rejected := func(calls int) (n int) {
+		for i := range calls {
+			r := proxies[i%2].Do("GET", "orders", "/", "")
+			if r.Status != 200 {
+				t.Errorf("call %d: %d %s", i, r.Status, r.Body)
+			}
+			if strings.Contains(r.Header.Get("Fanout-Backends"), "few;outcome=rejected;reason=rateLimited") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := rejected(10); n != 4 {
+		t.Errorf("%d of 10 calls rejected, want 4", n)
+	}
+	redis.Kill()
+	rejected(2)
+	if n := rejected(4); n != 4 {
+		t.Errorf("%d of 4 calls rejected without the store, want all", n)
+	}
+	if want := `fanout_backend_rate_limit_unknown_total{action="Deny",backend="few",namespace="shop",route="orders"} 3`; !strings.Contains(proxies[0].Ask("/metrics").Body, want) {
+		t.Errorf("metrics have no %s", want)
+	}
+	redis.Start()
+	for i, p := range proxies { // the store has forgotten all, and a part of the route is as it was
+		testkit.Eventually(t, "the store is found again", func() bool { return strings.Contains(p.Ask("/status").Body, `"store":{"answers":true}`) })
+		route.Dispatch.MaxInFlight = 9 + i
+		p.Load(route)
+	}
+	if n := rejected(10); n != 4 {
+		t.Errorf("%d of 10 calls rejected by a store that has forgotten, want 4", n)
+	}
+	route.RateLimitStore, route.Backends[0].RateLimit = nil, nil
+	proxies[0].Load(route)
+}

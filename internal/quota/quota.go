@@ -22,6 +22,9 @@ type Charge struct {
 	Interval float64
 	// Burst is how many calls a full bucket admits at once.
 	Burst int
+	// Patience is how long the call would wait for its turn: it is taken of an empty bucket
+	// then, too, ahead of time. Whole microseconds count.
+	Patience time.Duration
 
 	how string
 }
@@ -39,7 +42,8 @@ type Verdict struct {
 	Admitted bool
 	// Left is how many calls it would admit at once.
 	Left int
-	// Wait is the time to the turn of this call, Full until the bucket is full.
+	// Wait is the time to the turn of this call, admitted or not, Full until the bucket is
+	// full.
 	Wait, Full time.Duration
 }
 
@@ -77,13 +81,17 @@ func (r *Route) Store() *Store { return r.store }
 // Take takes a call of some buckets, in one round trip, and writes what they say to it. The
 // error is ErrUnavailable, or that of the context.
 func (r *Route) Take(ctx context.Context, charges []Charge, into []Verdict) error {
-	keys, args := make([]string, len(charges)), make([]string, 0, 3*len(charges))
+	keys, args := make([]string, len(charges)), make([]string, 0, arguments*len(charges))
 	for i := range charges {
 		keys[i] = r.key(charges[i].Bucket)
 		args = charges[i].append(args)
 	}
 	return r.store.take(ctx, keys, args, into)
 }
+
+// Return gives a call back to its bucket, since nothing came of it. It does not wait for the
+// store: what that does not take at once, or does not answer, stays taken.
+func (r *Route) Return(bucket string) { r.store.giveBack(r.key(bucket)) }
 
 // key has the route for its hash tag, so that a cluster keeps all its buckets in one place.
 // Names of namespaces and routes hold no brace.

@@ -125,6 +125,27 @@ func TestCallsAreTakenOfAllBucketsOrOfNone(t *testing.T) {
 	}
 }
 
+// Who waits takes calls of an empty bucket ahead of time, one after another, and what is given
+// back is the next one's.
+func TestCallsAreTakenAheadOfTime(t *testing.T) {
+	t.Parallel()
+	r := route(connected(t, settings(testkit.NewRedis(t).Address)))
+	patient := Charge{Bucket: "few", Interval: Even(1, time.Minute), Burst: 2, Patience: 3 * time.Minute}
+	patient.Alone()
+	for i, want := range []time.Duration{0, 0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute} {
+		v := takes(t, r, patient)[0]
+		if v.Admitted != (i < 5) || v.Wait > want || v.Wait < want-30*time.Second {
+			t.Errorf("call %d: %+v, want a wait of %v", i, v, want)
+		}
+	}
+	r.Return("few")
+	r.Return("none")
+	soon(t, func() bool { return takes(t, r, patient)[0].Admitted }, func() string { return "the call is not given back" })
+	if v := takes(t, r, patient)[0]; v.Admitted {
+		t.Errorf("another call was given back, too: %+v", v)
+	}
+}
+
 // A bucket is refilled by time, also where the interval is less than the clock knows.
 func TestBucketsAreRefilled(t *testing.T) {
 	t.Parallel()

@@ -11,16 +11,17 @@ import (
 // of it are used, and when that was so, in microseconds: as one moment a double would lose
 // what intervals of less than a microsecond add. It lives until it is full again.
 //
-// ARGV has three for each key: microseconds between two calls at the even rate, the burst,
-// and whether it is taken together with others (t) or alone (a). The reply has four integers
+// ARGV has four for each key: microseconds between two calls at the even rate, the burst,
+// whether it is taken together with others (t) or alone (a), and the microseconds that the
+// call would wait for its turn. The reply has four integers
 // for each key: whether it admits, what is left, and the microseconds to the call's turn and
 // until the bucket is full.
 const take = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local used, turn, together = {}, {}, true
+local used, turn, admits, together = {}, {}, {}, true
 for i = 1, #KEYS do
-  local interval, burst = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+  local interval, burst = tonumber(ARGV[4 * i - 3]), tonumber(ARGV[4 * i - 2])
   local level, kept = 0, redis.call('GET', KEYS[i])
   if kept then
     local before, at = struct.unpack('>dd', kept)
@@ -28,17 +29,18 @@ for i = 1, #KEYS do
   end
   used[i] = level
   turn[i] = math.max(0, (level + 1 - burst) * interval)
-  if turn[i] > 0 and ARGV[3 * i] == 't' then together = false end
+  admits[i] = turn[i] <= tonumber(ARGV[4 * i])
+  if not admits[i] and ARGV[4 * i - 1] == 't' then together = false end
 end
 local reply = {}
 for i = 1, #KEYS do
-  local interval, burst = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
-  if turn[i] == 0 and (together or ARGV[3 * i] ~= 't') then
+  local interval, burst = tonumber(ARGV[4 * i - 3]), tonumber(ARGV[4 * i - 2])
+  if admits[i] and (together or ARGV[4 * i - 1] ~= 't') then
     used[i] = used[i] + 1
     local life = string.format('%.0f', math.ceil(used[i] * interval / 1000) + 1)
     redis.call('SET', KEYS[i], struct.pack('>dd', used[i], now), 'PX', life)
   end
-  reply[4 * i - 3] = turn[i] == 0 and 1 or 0
+  reply[4 * i - 3] = admits[i] and 1 or 0
   reply[4 * i - 2] = math.max(0, math.floor(burst - used[i]))
   reply[4 * i - 1] = math.ceil(turn[i])
   reply[4 * i] = math.ceil(used[i] * interval)
@@ -54,10 +56,21 @@ redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZCARD', KEYS[1])`
 
-// scripts are sent by their hash, and as they are where the server does not know them yet.
-type scripts struct{ take, beat *rueidis.Lua }
+// back gives one call back to a bucket, which is as full as it was before, or full.
+const back = `
+local kept = redis.call('GET', KEYS[1])
+if kept then
+  local before, at = struct.unpack('>dd', kept)
+  redis.call('SET', KEYS[1], struct.pack('>dd', math.max(0, before - 1), at), 'KEEPTTL')
+end
+return 1`
 
-func newScripts() scripts { return scripts{rueidis.NewLuaScript(take), rueidis.NewLuaScript(beat)} }
+// scripts are sent by their hash, and as they are where the server does not know them yet.
+type scripts struct{ take, back, beat *rueidis.Lua }
+
+func newScripts() scripts {
+	return scripts{rueidis.NewLuaScript(take), rueidis.NewLuaScript(back), rueidis.NewLuaScript(beat)}
+}
 
 // How a charge is taken.
 const (
@@ -65,12 +78,15 @@ const (
 	alone    = "a"
 )
 
-// fields of a verdict on the wire.
-const fields = 4
+// arguments of a charge, and fields of a verdict, on the wire.
+const (
+	arguments = 4
+	fields    = 4
+)
 
 func (c *Charge) append(args []string) []string {
 	interval := strconv.FormatFloat(c.Interval, 'g', -1, 64)
-	return append(args, interval, strconv.Itoa(c.Burst), c.how)
+	return append(args, interval, strconv.Itoa(c.Burst), c.how, strconv.FormatInt(c.Patience.Microseconds(), 10))
 }
 
 // verdicts reads a reply.

@@ -24,6 +24,8 @@ const (
 	beatLasts = 16 * time.Second
 	// A store that does not answer is asked again after a pause that doubles.
 	firstPause, longestPause = 20 * time.Millisecond, time.Second
+	// maxReturned is how many calls may wait to be given back.
+	maxReturned = 1024
 	// connectTime bounds the making of a client: a new connection takes longer than a call
 	// may wait.
 	connectTime = 2 * time.Second
@@ -52,8 +54,9 @@ type Store struct {
 	fault    atomic.Pointer[string] // nil where it answers
 	failures atomic.Uint64
 	kick     chan struct{}
+	returned chan string // keys of buckets
 	stop     context.CancelFunc
-	done     chan struct{}
+	running  sync.WaitGroup
 
 	mu     sync.Mutex
 	routes map[string]*Route
@@ -65,11 +68,12 @@ func New(o Options) *Store {
 	unheard := "it has not been reached yet"
 	s := &Store{
 		options: o, prefix: o.Config.Prefix, budget: time.Duration(o.Config.Timeout), scripts: newScripts(), name: unique(), begun: time.Now(),
-		kick: make(chan struct{}, 1), stop: stop, done: make(chan struct{}), routes: map[string]*Route{},
+		kick: make(chan struct{}, 1), returned: make(chan string, maxReturned), stop: stop, routes: map[string]*Route{},
 	}
 	s.maker = newConnector(ctx, &o)
 	s.fault.Store(&unheard)
-	go s.run(ctx)
+	s.running.Go(func() { s.run(ctx) })
+	s.running.Go(func() { s.takeBack(ctx) })
 	return s
 }
 
@@ -83,7 +87,10 @@ func unique() string {
 // Close gives up the connections, and returns when nothing of the store runs any more.
 func (s *Store) Close() {
 	s.stop()
-	<-s.done
+	s.running.Wait()
+	if client := s.client.Load(); client != nil {
+		(*client).Close()
+	}
 }
 
 // Route is what the proxies of a route count together; assumed is how many there are where
@@ -138,6 +145,37 @@ func (s *Store) take(ctx context.Context, keys, args []string, into []Verdict) e
 	return ErrUnavailable
 }
 
+// giveBack has a call given back to a bucket, if there is room for that.
+func (s *Store) giveBack(key string) {
+	select {
+	case s.returned <- key:
+	default:
+	}
+}
+
+// takeBack gives calls back, one after another.
+func (s *Store) takeBack(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case key := <-s.returned:
+			if s.fault.Load() == nil {
+				s.backOnce(ctx, key)
+			}
+		}
+	}
+}
+
+func (s *Store) backOnce(ctx context.Context, key string) {
+	limited, cancel := context.WithTimeout(ctx, s.budget)
+	defer cancel()
+	if err := s.scripts.back.Exec(limited, *s.client.Load(), []string{key}, nil).Error(); err != nil && ctx.Err() == nil {
+		s.failures.Add(1)
+		s.fail(err)
+	}
+}
+
 // fail has the store left alone until it answers again.
 func (s *Store) fail(err error) {
 	fault := explain(err, s.budget)
@@ -150,8 +188,6 @@ func (s *Store) fail(err error) {
 
 // run keeps the connection, and tells the store that this proxy is there.
 func (s *Store) run(ctx context.Context) {
-	defer close(s.done)
-	defer s.disconnect()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	pause := firstPause
@@ -208,12 +244,6 @@ func (s *Store) connect() error {
 	}
 	s.client.Store(&client)
 	return nil
-}
-
-func (s *Store) disconnect() {
-	if client := s.client.Load(); client != nil {
-		(*client).Close()
-	}
 }
 
 func (s *Store) all() []*Route {

@@ -38,8 +38,13 @@ const (
 	StoreFailureLocalShare = "LocalShare"
 )
 
-// shares reports whether a limit on calls is counted in the store.
+// shares reports whether a limit is counted in the store.
 func (r *Route) shares() bool {
+	for b := range r.Receivers() {
+		if b.RateLimit != nil && b.RateLimit.Shared {
+			return true
+		}
+	}
 	return slices.ContainsFunc(r.RateLimits, func(l RateLimit) bool { return l.Shared })
 }
 
@@ -47,7 +52,7 @@ func (r *Route) validateStore() error {
 	s := r.RateLimitStore
 	if s == nil {
 		if r.shares() {
-			return errors.New("rateLimitStore is missing, and a rateLimit is shared")
+			return errors.New("rateLimitStore is missing, and a rate limit is shared")
 		}
 		return nil
 	}

@@ -85,7 +85,7 @@ func TestImports(t *testing.T) {
 		"internal/proxy":       "internal/backend internal/bulk internal/combine internal/creds internal/dial internal/expression internal/fanout internal/gate internal/headers internal/jwt internal/memory internal/problem internal/quota internal/rawjson internal/routeconfig internal/stats",
 		"internal/gate":        "internal/body internal/creds internal/expression internal/fanout internal/headers internal/judge internal/jwt internal/memory internal/problem internal/quota internal/rawjson internal/routeconfig",
 		"internal/quota":       "internal/carrier internal/creds internal/dial internal/routeconfig",
-		"internal/backend":     "internal/body internal/breaker internal/carrier internal/creds internal/dial internal/expression internal/fanout internal/h1 internal/h2 internal/headers internal/memory internal/outgoing internal/routeconfig internal/sign internal/stats",
+		"internal/backend":     "internal/body internal/breaker internal/carrier internal/creds internal/dial internal/expression internal/fanout internal/h1 internal/h2 internal/headers internal/memory internal/outgoing internal/quota internal/routeconfig internal/sign internal/stats",
 		"internal/breaker":     "internal/fanout internal/routeconfig internal/stats",
 		"internal/carrier":     "internal/creds internal/dial internal/fanout internal/h1 internal/h2 internal/routeconfig",
 		"internal/sign":        "internal/headers internal/routeconfig",

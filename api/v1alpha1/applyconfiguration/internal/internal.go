@@ -193,12 +193,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: onLimit
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.OnLimit
+    - name: onStoreFailure
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.OnStoreFailure
     - name: per
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
     - name: requests
       type:
         scalar: numeric
+    - name: scope
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.RateLimitScope
 - name: com.github.fanout-operator.fanout.api.v1alpha1.BackendState
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.BackendStatus

@@ -9,18 +9,26 @@ import (
 // BackendRateLimitApplyConfiguration represents a declarative configuration of the BackendRateLimit type for use
 // with apply.
 //
-// BackendRateLimit is a limit on the requests that a proxy sends to a backend.
+// BackendRateLimit is a limit on the requests that are sent to a backend.
 type BackendRateLimitApplyConfiguration struct {
 	// requests is the number of requests in each span of per, 1 to 1000000; as many
 	// may go at once after a quiet time.
 	Requests *int32 `json:"requests,omitempty"`
-	// per is the span of time for requests, 1ms to 24h. Default: 1s.
+	// per is the span of time for requests, 1ms to 24h, with scope Route up to 744h.
+	// Default: 1s.
 	Per *apiv1alpha1.Duration `json:"per,omitempty"`
 	// onLimit is Reject (default) or Wait: a call beyond the limit, and a retry, waits for
 	// its turn within the backend's timeout, first come, first served, and is rejected at
 	// once where that is later. It has its slot of maxConcurrentRequests meanwhile. Hedges
 	// never wait.
 	OnLimit *apiv1alpha1.OnLimit `json:"onLimit,omitempty"`
+	// scope says who counts together: Replica (default), each proxy for itself, or Route,
+	// all proxies of the route in spec.rateLimitStore.
+	Scope *apiv1alpha1.RateLimitScope `json:"scope,omitempty"`
+	// onStoreFailure says what becomes of requests while the store does not answer: Allow
+	// sends them, Deny rejects them, LocalShare (default) has each proxy count for itself
+	// up to the limit divided by the number of proxies.
+	OnStoreFailure *apiv1alpha1.OnStoreFailure `json:"onStoreFailure,omitempty"`
 }
 
 // BackendRateLimitApplyConfiguration constructs a declarative configuration of the BackendRateLimit type for use with
@@ -50,5 +58,21 @@ func (b *BackendRateLimitApplyConfiguration) WithPer(value apiv1alpha1.Duration)
 // If called multiple times, the OnLimit field is set to the value of the last call.
 func (b *BackendRateLimitApplyConfiguration) WithOnLimit(value apiv1alpha1.OnLimit) *BackendRateLimitApplyConfiguration {
 	b.OnLimit = &value
+	return b
+}
+
+// WithScope sets the Scope field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scope field is set to the value of the last call.
+func (b *BackendRateLimitApplyConfiguration) WithScope(value apiv1alpha1.RateLimitScope) *BackendRateLimitApplyConfiguration {
+	b.Scope = &value
+	return b
+}
+
+// WithOnStoreFailure sets the OnStoreFailure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnStoreFailure field is set to the value of the last call.
+func (b *BackendRateLimitApplyConfiguration) WithOnStoreFailure(value apiv1alpha1.OnStoreFailure) *BackendRateLimitApplyConfiguration {
+	b.OnStoreFailure = &value
 	return b
 }
