@@ -94,6 +94,7 @@ func TestBackendsOfACallSettleAtOnce(t *testing.T) {
 	other, _ := counted(t, route, 2, routeconfig.Backend{}, exchangeScript{status: 200})
 	other.state.shared.bucket = "backends/other"
 	free, _ := newBackend(t, routeconfig.Backend{}, exchangeScript{status: 200})
+	settled(t, free) // which takes nothing that is shared
 	r, _ := settled(t, full, free, other)
 	for i := range r {
 		if r[i] == nil || do(t.Context(), r[i], newCall("GET"), nil).Outcome != fanout.Succeeded {
@@ -156,8 +157,9 @@ func TestEveryRequestIsCountedInTheStore(t *testing.T) {
 	often := &routeconfig.Retry{Attempts: 5, Methods: routeconfig.RetryAll, BudgetPercent: 100, RetryOn: []string{"503"}}
 	repeated, seen := counted(t, route, 3, routeconfig.Backend{Retry: often}, exchangeScript{status: 503})
 	repeated.state.shared.bucket = "backends/repeated"
-	if a := ask(t, repeated, newCall("GET")); a.Status != 503 || len(seen.at) != 3 {
-		t.Errorf("%d requests, then %+v, want 3", len(seen.at), a)
+	begun := time.Now()
+	if a := ask(t, repeated, newCall("GET")); a.Status != 503 || len(seen.at) != 3 || time.Since(begun) > 8*time.Second {
+		t.Errorf("%d requests, then %+v after %v, want 3 and no wait", len(seen.at), a, time.Since(begun))
 	}
 	once := &routeconfig.Retry{Attempts: 1, Methods: routeconfig.RetryAll}
 	hedge := &routeconfig.Hedge{Delay: testkit.Span(time.Millisecond), Max: 3, BudgetPercent: 100}

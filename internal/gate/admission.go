@@ -47,19 +47,15 @@ type step func(guest *Guest, a *Admission) *Refusal
 // nothing: what costs little comes first, addresses are limited before keys are tried, and
 // no body is read of a caller who is not known.
 func (g *Gate) way() []step {
-	steps := []step{
-		g.match,
-		g.breakLoop,
-		g.limitAddress,
-		g.identify,
-		g.hideTokens,
-		g.limitField,
-		g.openInput,
-		g.authorizeEarly,
-		g.readBody,
-		g.completeInput,
-		g.authorizeLate,
+	steps := []step{g.match, g.breakLoop}
+	if g.early.any() {
+		steps = append(steps, g.limitAddress)
 	}
+	steps = append(steps, g.identify, g.hideTokens)
+	if g.late.any() {
+		steps = append(steps, g.limitField)
+	}
+	steps = append(steps, g.openInput, g.authorizeEarly, g.readBody, g.completeInput, g.authorizeLate)
 	if g.schema != nil {
 		steps = append(steps, g.checkBody)
 	}

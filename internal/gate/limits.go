@@ -32,14 +32,13 @@ func (l *limits) add(limiter *Limiter) {
 	l.computed = l.computed || limiter.key != nil
 }
 
+func (l *limits) any() bool { return len(l.enforced)+len(l.shared)+len(l.reported) > 0 }
+
 func (g *Gate) limitAddress(guest *Guest, a *Admission) *Refusal { return g.limit(&g.early, guest, a) }
 
 func (g *Gate) limitField(guest *Guest, a *Admission) *Refusal { return g.limit(&g.late, guest, a) }
 
 func (g *Gate) limit(l *limits, guest *Guest, a *Admission) *Refusal {
-	if len(l.enforced)+len(l.shared)+len(l.reported) == 0 {
-		return nil
-	}
 	c := counting{now: time.Now(), call: &a.Call, ctx: guest.Request.Context()}
 	if l.computed {
 		c.input = expression.NewInput(g.seen(&a.Call), guest.Memory)

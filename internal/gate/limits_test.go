@@ -130,20 +130,39 @@ func TestCallsCountByWhatAnExpressionYields(t *testing.T) {
 	}
 }
 
+func TestCallsCountByTheClaimsOfTheirTokens(t *testing.T) {
+	t.Parallel()
+	g, signer := believing(t, func(r *routeconfig.Route) {
+		r.RateLimits = []routeconfig.RateLimit{few("by-plan", 1, keyed(routeconfig.KeyExpression, "request.claims.plan"))}
+	})
+	of := func(plan string) func(*http.Request) {
+		said := claims("a")
+		said["plan"] = plan
+		return with("Authorization", "Bearer "+signer.Sign(said))
+	}
+	if got := slices.Concat(times(2, g, of("free")), times(1, g, of("gold"))); !slices.Equal(got, []int{0, 429, 0}) {
+		t.Errorf("two calls by one plan, then another: %v", got)
+	}
+}
+
 func TestAKeyWithoutMemoryIsOverloaded(t *testing.T) {
 	t.Parallel()
-	g := limited(t, few("by-plan", 1, keyed(routeconfig.KeyExpression, "request.query.plan")))
-	r := httptest.NewRequest("GET", "/?plan=gold", nil)
-	r.Header.Set("X-Api-Key", "web-key")
-	budget := &memory.Budget{Limit: 1}
-	account := budget.Open(netip.Addr{})
-	defer account.Close()
-	_, refusal := g.Admit(&Guest{Writer: httptest.NewRecorder(), Request: r, Client: g.Client(r), Memory: account})
-	if refusal == nil || refusal.Status != http.StatusServiceUnavailable {
-		t.Errorf("without memory for the key: %+v", refusal)
-	}
-	if used := budget.Used(); used != 0 {
-		t.Errorf("%d bytes are kept", used)
+	for name, modify := range map[string]func(*routeconfig.RateLimit){
+		"Enforce": func(*routeconfig.RateLimit) {}, "Report": reporting, "Route": shared(routeconfig.StoreFailureAllow),
+	} {
+		g := sharing(t, "127.0.0.1:1", true, few("by-plan", 1, keyed(routeconfig.KeyExpression, "request.query.plan"), modify))
+		r := httptest.NewRequest("GET", "/?plan=gold", nil)
+		r.Header.Set("X-Api-Key", "web-key")
+		budget := &memory.Budget{Limit: 1}
+		account := budget.Open(netip.Addr{})
+		_, refusal := g.Admit(&Guest{Writer: httptest.NewRecorder(), Request: r, Client: g.Client(r), Memory: account})
+		if refusal == nil || refusal.Status != http.StatusServiceUnavailable {
+			t.Errorf("%s without memory for the key: %+v", name, refusal)
+		}
+		account.Close()
+		if used := budget.Used(); used != 0 {
+			t.Errorf("%s: %d bytes are kept", name, used)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,5 +142,15 @@ func TestWhoLeavesAsksNoStore(t *testing.T) {
 	}
 	if l := g.early.shared[0]; l.Unknown() != 0 {
 		t.Error("a client that left is held against the store")
+	}
+}
+
+func TestCallsWithoutASharedLimitAskNoStore(t *testing.T) {
+	t.Parallel()
+	redis := testkit.NewRedis(t)
+	g := sharing(t, redis.Address, false, few("a", 1, keyed(routeconfig.KeyExpression, "null"), shared(routeconfig.StoreFailureDeny)))
+	redis.Signal(syscall.SIGSTOP) // whoever asks it is not answered
+	if got := times(2, g, with("X-API-Key", "web-key")); !slices.Equal(got, []int{0, 0}) || g.quota.Store().Failures() != 0 {
+		t.Errorf("%v, and %d questions without an answer", got, g.quota.Store().Failures())
 	}
 }

@@ -37,6 +37,9 @@ func believing(t *testing.T, modify ...func(*routeconfig.Route)) (*Gate, *testki
 		m(&route)
 	}
 	o := Options{Config: &route, Store: creds.NewStore(creds.Options{}), Via: "fanout-x", Hashing: NewHashing(), Digests: jwt.NewDigests()}
+	for _, config := range route.RateLimits {
+		o.Limiters = append(o.Limiters, NewLimiter(config, testKey(t, config.Expression)))
+	}
 	for i := range route.Authentication.JWT {
 		issuer := jwt.New(jwt.Options{Config: &route.Authentication.JWT[i], Dialer: dial.New(dial.Options{AllowLoopback: true}), Log: slog.New(slog.DiscardHandler)})
 		issuer.Start()

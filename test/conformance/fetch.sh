@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what the judges need into the user's cache, at the commits that were tried, and
-# slowhttptest, nginx, h2o and Node from Debian's packages, and SDKs and receivers of signatures from npm. Only the files that are used are checked out.
+# slowhttptest, nginx, h2o, Redis and Node from Debian's packages, and SDKs and receivers of signatures from npm. Only the files that are used are checked out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 suites=${XDG_CACHE_HOME:-$HOME/.cache}/fanout/suites
@@ -26,6 +26,7 @@ install() { # COMMAND PACKAGE
 install slowhttptest slowhttptest
 install nginx nginx-light
 install h2o h2o
+install redis-server redis-server
 install node nodejs
 command -v npm > /dev/null || install npm npm
 [ -d "$suites/sdk/node_modules" ] || { echo "== fetching SDKs"; mkdir -p "$suites/sdk"; npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$suites/sdk" openai@6.49.0 @anthropic-ai/sdk@1.14.0; }
