@@ -69,56 +69,6 @@ type SecretReference struct {
 	SecretName SecretName `json:"secretName,omitempty"`
 }
 
-// ClientAuthentication is how a client shows its secret to the token endpoint.
-//
-// +kubebuilder:validation:Enum=Basic;Post
-type ClientAuthentication string
-
-// How a client shows its secret (RFC 6749, section 2.3.1).
-const (
-	ClientAuthenticationBasic ClientAuthentication = "Basic"
-	ClientAuthenticationPost  ClientAuthentication = "Post"
-)
-
-// OAuth2 is the client credentials grant (RFC 6749, section 4.4). One token
-// serves all calls of a proxy, and is renewed before it ends. A call that is answered 401
-// is sent once more with another token, unless one was fetched for that within a pause of
-// 1 to 30 s.
-type OAuth2 struct {
-	// tokenURL is the token endpoint: https, or http on loopback or within the
-	// cluster (.svc).
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && !self.contains('#') && (self.matches('^https://[A-Za-z0-9.:_\\\\[\\\\]-]+(/[!-~]*)?$') || self.matches('^http://(localhost|127[.][0-9.]+|\\\\[::1\\\\]|[a-z0-9.-]+[.]svc)(:[0-9]+)?(/[!-~]*)?$'))",message="backends.authentication.oauth2.tokenURL must be https:// with a host, without user and fragment; http:// only for loopback and .svc hosts"
-	TokenURL string `json:"tokenURL,omitempty"`
-
-	// secretName is the Secret with client_id and client_secret.
-	// +required
-	SecretName SecretName `json:"secretName,omitempty"`
-
-	// scopes are asked for. At most 32.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:items:MaxLength=256
-	// +kubebuilder:validation:items:Pattern=`^[!#-\[\]-~]+$`
-	Scopes []string `json:"scopes,omitempty"`
-
-	// clientAuthentication is how the client shows its secret: Basic (default) in
-	// the Authorization header, Post in the form.
-	// +optional
-	ClientAuthentication ClientAuthentication `json:"clientAuthentication,omitempty"`
-
-	// parameters are added to the token request, such as audience. At most 16.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="self.all(p, !(p.name in ['grant_type', 'client_id', 'client_secret', 'scope']))",message="backends.authentication.oauth2.parameters must not name grant_type, client_id, client_secret or scope"
-	Parameters []NameValue `json:"parameters,omitempty"`
-}
-
 // APIKey is a secret value in a header or in the query.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.header) != has(self.query)",message="backends.authentication.apiKey must have exactly one of header and query"

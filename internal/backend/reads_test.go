@@ -14,6 +14,10 @@ import (
 func TestABackendReadsWhatIsListed(t *testing.T) {
 	t.Parallel()
 	for name, credential := range map[string]routeconfig.Credential{
+		"a client that signs": {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/", Assertion: "a"},
+		"a certified client": {
+			Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/", TokenTLS: &routeconfig.TLS{CASecret: "idp-ca", ClientCertificateSecret: "idp-me"},
+		},
 		"OAuth 2.0":            {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/"},
 		"Basic":                {Type: routeconfig.CredentialBasic},
 		"Bearer":               {Type: routeconfig.CredentialBearer},
@@ -32,6 +36,9 @@ func TestABackendReadsWhatIsListed(t *testing.T) {
 		s := NewState("shop", &config, store, dial.New(dial.Options{}))
 		t.Cleanup(s.Close)
 		held := map[creds.Source]bool{s.authority: true, s.client: true, s.secret: true}
+		if credential.TokenTLS != nil {
+			held[s.issuer.authority], held[s.issuer.client] = true, true
+		}
 		route := routeconfig.Route{Backends: []routeconfig.Backend{config}}
 		for _, reference := range route.References() {
 			source := store.Source("shop", &reference)

@@ -20,7 +20,7 @@ type State struct {
 	base        *url.URL // whom connections are to
 	connections http.RoundTripper
 	multiplexed bool                             // several calls may share a connection
-	issuer      *carrier.Carrier                 // to the token endpoint; nil without one
+	issuer      issuer                           // of tokens
 	authority   *creds.Derived[*x509.CertPool]   // nil for the public ones
 	client      *creds.Derived[*tls.Certificate] // nil for none
 	secret      *creds.Derived[*creds.Snapshot]  // the credential's; nil without one
@@ -55,26 +55,9 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	}
 	s.secret = store.Credential(namespace, new(c.Reference()))
 	if c.Type == routeconfig.CredentialOAuth2 {
-		s.issuer = carrier.NewIssuer(c.TokenURL, dialer, late)
-		s.tokens = creds.NewTokenSource(creds.TokenOptions{
-			TokenURL:   c.TokenURL,
-			Scopes:     c.Scopes,
-			Post:       c.Post,
-			Parameters: parameters(c.Parameters),
-			Client:     s.secret,
-			Transport:  repeated{s.issuer},
-			Explain:    carrier.Explain,
-		})
+		s.tokens = s.issue(namespace, c, store, dialer)
 	}
 	return s
-}
-
-func parameters(list []routeconfig.NameValue) url.Values {
-	values := url.Values{}
-	for _, p := range list {
-		values.Set(p.Name, p.Value)
-	}
-	return values
 }
 
 // Close gives up idle connections. Those in use are closed when they have been
@@ -83,7 +66,5 @@ func (s *State) Close() {
 	if c, ok := s.connections.(*carrier.Carrier); ok {
 		c.Close()
 	}
-	if s.issuer != nil {
-		s.issuer.Close()
-	}
+	s.issuer.close()
 }

@@ -63,13 +63,13 @@ func New(o Options) *Carrier {
 	return c
 }
 
-// NewIssuer returns that to a token endpoint, whose certificate is of a public authority.
-func NewIssuer(address string, dialer *dial.Dialer, late func(cause error) bool) *Carrier {
+// NewIssuer returns that to a token endpoint.
+func NewIssuer(address string, dialer *dial.Dialer, secure Settings, late func(cause error) bool) *Carrier {
 	base, err := url.Parse(address)
 	if err != nil {
 		base = &url.URL{} // the first request says that it is wrong
 	}
-	return New(Options{Base: base, Dialer: dialer, Protocol: routeconfig.ProtocolAuto, Secure: Secure(nil, nil, nil), Late: late})
+	return New(Options{Base: base, Dialer: dialer, Protocol: routeconfig.ProtocolAuto, Secure: secure, Late: late})
 }
 
 // Multiplexed reports whether several requests may share a connection.

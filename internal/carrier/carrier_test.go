@@ -32,7 +32,7 @@ func TestK7LookupsOutliveAWallClockThatIsSet(t *testing.T) {
 // P8, for token endpoints: they are asked over the same connections as backends.
 func TestP8TokenEndpointsAreAskedAlike(t *testing.T) {
 	t.Parallel()
-	issuer := NewIssuer("https://tokens.example.com/token", dial.New(dial.Options{}), nil)
+	issuer := NewIssuer("https://tokens.example.com/token", dial.New(dial.Options{}), Secure(nil, nil, nil), nil)
 	defer issuer.Close()
 	if pool, ok := (*issuer.current.Load()).(*negotiated); !ok {
 		t.Errorf("asked by %T", pool)

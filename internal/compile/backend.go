@@ -87,26 +87,6 @@ func (c *compiler) credential(path *field.Path, a *v1alpha1.BackendAuthenticatio
 	return nil
 }
 
-func (c *compiler) oauth2(path *field.Path, o *v1alpha1.OAuth2) *routeconfig.Credential {
-	c.checkURL(path.Child("tokenURL"), o.TokenURL)
-	return &routeconfig.Credential{
-		Type:       routeconfig.CredentialOAuth2,
-		Secret:     string(o.SecretName),
-		TokenURL:   o.TokenURL,
-		Scopes:     o.Scopes,
-		Post:       o.ClientAuthentication == v1alpha1.ClientAuthenticationPost,
-		Parameters: pairs(o.Parameters),
-	}
-}
-
-func pairs(list []v1alpha1.NameValue) []routeconfig.NameValue {
-	var out []routeconfig.NameValue
-	for _, p := range list {
-		out = append(out, routeconfig.NameValue{Name: p.Name, Value: p.Value})
-	}
-	return out
-}
-
 func (c *compiler) request(path *field.Path, r *v1alpha1.Request) routeconfig.Request {
 	out := routeconfig.Request{
 		Method:             string(r.Method),

@@ -32,7 +32,10 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 	}}
 	r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca", ClientCertificateSecretName: "me"}
 	r.Spec.Backends = append(r.Spec.Backends,
-		shown("two", v1alpha1.BackendAuthentication{Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{TokenURL: "https://idp.example.com/", SecretName: "client"}}),
+		shown("two", v1alpha1.BackendAuthentication{Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{
+			TokenURL: "https://idp.example.com/", SecretName: "client", ClientAuthentication: "TLSClientAuth",
+			TLS: &v1alpha1.TokenTLS{CASecretName: "token-ca", ClientCertificateSecretName: "token-me"},
+		}}),
 		shown("three", v1alpha1.BackendAuthentication{Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "key", Key: "k", Header: "X-Key"}}),
 		shown("four", v1alpha1.BackendAuthentication{Type: "Basic", Basic: &v1alpha1.SecretReference{SecretName: "user"}}),
 		shown("five", v1alpha1.BackendAuthentication{Type: "Bearer", Bearer: &v1alpha1.SecretReference{SecretName: "token"}}),

@@ -60,6 +60,19 @@ func (d *Derived[T]) forbidden(why string) *Fault {
 	return &Fault{fmt.Sprintf("%s %q: %s", d.kind.of, d.name, why), ErrForbidden}
 }
 
+// ShowToken is Show for the authority of a token endpoint.
+func (d *Derived[T]) ShowToken(host, port string) (T, error) {
+	return d.show(d.ForbidsToken, host, port)
+}
+
+// RefusesToken is Refuses for the authority of a token endpoint. Key is the one that says so.
+func (d *Derived[T]) RefusesToken(host, port string) (key, why string) {
+	if m := d.current.Load(); m != nil {
+		return m.from.ForbidsToken(host, port)
+	}
+	return "", ""
+}
+
 // Refuses says why what was made of the Secret may not be shown to an authority; nothing
 // where it may, and where there is none.
 func (d *Derived[T]) Refuses(host, port string) string {
@@ -71,13 +84,14 @@ func (d *Derived[T]) Refuses(host, port string) string {
 
 // Show returns what was made of the Secret, unless it may not be shown to an authority, or
 // there is none. The host is without brackets.
-func (d *Derived[T]) Show(host, port string) (T, error) {
-	var none T
+func (d *Derived[T]) Show(host, port string) (T, error) { return d.show(d.Forbids, host, port) }
+
+func (d *Derived[T]) show(forbids func(s *Snapshot, host, port string) *Fault, host, port string) (none T, err error) {
 	m := d.current.Load()
 	if m == nil {
 		return none, d.fault()
 	}
-	if fault := d.Forbids(m.from, host, port); fault != nil {
+	if fault := forbids(m.from, host, port); fault != nil {
 		return none, fault
 	}
 	return m.value, nil

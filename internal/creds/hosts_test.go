@@ -128,6 +128,12 @@ func TestPairsAreBoundToHosts(t *testing.T) {
 	secrets := testkit.NewSecrets(t)
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 	client := store.KeyPair("shop", "s")
+	if _, err := client.ShowToken("api.example.com", "443"); !errors.Is(err, creds.ErrMissing) {
+		t.Errorf("without its Secret, to a token endpoint: %v", err)
+	}
+	if _, why := client.RefusesToken("api.example.com", "443"); why != "" {
+		t.Errorf("without its Secret, refused %q", why)
+	}
 	if _, err := client.Show("api.example.com", "443"); !errors.Is(err, creds.ErrMissing) || client.Refuses("api.example.com", "443") != "" {
 		t.Errorf("without its Secret: %v, refused %q", err, client.Refuses("api.example.com", "443"))
 	}
@@ -141,6 +147,15 @@ func TestPairsAreBoundToHosts(t *testing.T) {
 	const want = `Secret "s": allowedHosts does not cover evil.example.com:443`
 	if shown, err := client.Show("evil.example.com", "443"); shown != nil || !errors.Is(err, creds.ErrForbidden) || err.Error() != want {
 		t.Errorf("where it may not be: %v, want %s", err, want)
+	}
+	if shown, err := client.ShowToken("api.example.com", "443"); shown == nil || err != nil {
+		t.Errorf("to a token endpoint where it may be: %v", err)
+	}
+	if shown, err := client.ShowToken("evil.example.com", "443"); shown != nil || err == nil || err.Error() != want+" (the token endpoint)" {
+		t.Errorf("to a token endpoint where it may not be: %v", err)
+	}
+	if key, why := client.RefusesToken("evil.example.com", "443"); key != "allowedHosts" || why != "allowedHosts does not cover evil.example.com:443" {
+		t.Errorf("refused to a token endpoint by %s: %q", key, why)
 	}
 	if why := client.Refuses("evil.example.com", "443"); why != "allowedHosts does not cover evil.example.com:443" {
 		t.Errorf("refused: %q", why)

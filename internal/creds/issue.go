@@ -55,10 +55,9 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 	if len(t.options.Scopes) > 0 {
 		form.Set("scope", strings.Join(t.options.Scopes, " "))
 	}
-	id, secret := client.Value(clientID).secret, client.Value(clientSecret).secret
-	if t.options.Post {
-		form.Set("client_id", id)
-		form.Set("client_secret", secret)
+	basic, err := t.prove(form, client)
+	if err != nil {
+		return 0, nil, err // put into words of ours
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.options.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -66,8 +65,8 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json, */*;q=0.5")
-	if !t.options.Post { // each is form-encoded first (RFC 6749, section 2.3.1)
-		request.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
+	if basic { // each is form-encoded first (RFC 6749, section 2.3.1)
+		request.SetBasicAuth(url.QueryEscape(client.Value(clientID).secret), url.QueryEscape(client.Value(clientSecret).secret))
 	}
 	response, err := t.client.Do(request)
 	if err != nil {
@@ -79,6 +78,26 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	return response.StatusCode, body, err
+}
+
+// prove puts into a form what proves who asks, or says that it belongs into the header.
+func (t *TokenSource) prove(form url.Values, client *Snapshot) (basic bool, err error) {
+	switch {
+	case t.options.Assertion != "":
+		signed, err := assertion(client, t.options.Assertion, time.Now())
+		if err != nil {
+			return false, err
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", signed)
+	case t.options.Certified: // in the handshake
+	case t.options.Post:
+		form.Set("client_secret", client.Value(clientSecret).secret)
+	default:
+		return true, nil
+	}
+	form.Set("client_id", client.Value(clientID).secret)
+	return false, nil
 }
 
 // unreached says why there was no answer. What the error says is dropped: it may hold

@@ -105,6 +105,10 @@ func (s *Store) Credential(namespace string, r *routeconfig.Reference) *Derived[
 	switch r.Use {
 	case routeconfig.UseClient:
 		return s.Client(namespace, r.Name)
+	case routeconfig.UseClientKey:
+		return s.ClientKey(namespace, r.Name)
+	case routeconfig.UseClientID:
+		return s.ClientID(namespace, r.Name)
 	case routeconfig.UseBasic:
 		return s.Basic(namespace, r.Name)
 	case routeconfig.UseField:

@@ -111,6 +111,20 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 			other: map[string]string{"secret": webhookKey('a') + "\n" + webhookKey('b')}, tells2nd: webhookKey('a') + "\n" + webhookKey('b'),
 			bad: map[string]string{"secret": "whsec_short"}, key: "secret",
 		},
+		"ClientID": {
+			open: func(s *creds.Store) derived { return values(s.ClientID("shop", "s"), "client_id") },
+			good: map[string]string{"client_id": "u"}, tells: "u", other: map[string]string{"client_id": "v", "client_secret": ""}, tells2nd: "v",
+			bad: map[string]string{"client_id": "a\x01"}, key: "client_id",
+		},
+		"ClientKey": {
+			open: func(s *creds.Store) derived {
+				return values(s.ClientKey("shop", "s"), "client_id", "private_key", "key_id")
+			},
+			good: map[string]string{"client_id": "u", "private_key": one["tls.key"]}, tells: "u " + strings.TrimSuffix(one["tls.key"], "\n") + " ",
+			other:    map[string]string{"client_id": "u", "private_key": two["tls.key"], "key_id": "k"},
+			tells2nd: "u " + strings.TrimSuffix(two["tls.key"], "\n") + " k",
+			bad:      map[string]string{"client_id": "v", "private_key": two["tls.crt"]}, key: "private_key",
+		},
 		"SigningKey": {
 			open: func(s *creds.Store) derived { return values(s.SigningKey("shop", "s", "k"), "k") },
 			good: map[string]string{"k": "1"}, tells: "1", other: map[string]string{"k": "2 ü"}, tells2nd: "2 ü",

@@ -37,9 +37,13 @@ type TokenOptions struct {
 	TokenURL string
 	Scopes   []string
 	// Post sends the client's secret in the form and not in the header.
-	Post       bool
+	Post bool
+	// Assertion is the audience of a JWT that the client signs instead; empty for none.
+	Assertion string
+	// Certified says that a certificate proves who asks: client_id alone is sent.
+	Certified  bool
 	Parameters url.Values
-	// Client is the Secret with client_id and client_secret.
+	// Client is the Secret with client_id and what proves it.
 	Client *Derived[*Snapshot]
 	// Transport makes the token request; redirects are not followed.
 	Transport http.RoundTripper

@@ -32,9 +32,16 @@ type Credential struct {
 	AWS  *AWS  `json:"aws,omitempty"`
 	// The rest is for CredentialOAuth2. Post sends client_id and client_secret in
 	// the form instead of the Authorization header.
-	TokenURL   string      `json:"tokenURL,omitempty"`
-	Scopes     []string    `json:"scopes,omitempty"`
-	Post       bool        `json:"post,omitempty"`
+	TokenURL string   `json:"tokenURL,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"`
+	Post     bool     `json:"post,omitempty"`
+	// Assertion is the audience of a JWT that the client signs in place of showing a secret;
+	// empty for none.
+	Assertion string `json:"assertion,omitempty"`
+	// TokenTLS is that of the token endpoint. A client that shows a certificate there shows no
+	// secret.
+	TokenTLS *TLS `json:"tokenTLS,omitempty"`
+	// Parameters may have several values of one name.
 	Parameters []NameValue `json:"parameters,omitempty"`
 }
 
@@ -79,6 +86,10 @@ func (h *HMAC) SeveralKeys() bool { return h != nil && h.Timestamp != nil && h.T
 func (c *Credential) Reference() Reference {
 	r := Reference{Name: c.Secret, Keys: []string{c.Key}, Use: UseField}
 	switch {
+	case c.Type == CredentialOAuth2 && c.Assertion != "":
+		r.Keys, r.Use = []string{"client_id", "private_key"}, UseClientKey
+	case c.Certified():
+		r.Keys, r.Use = []string{"client_id"}, UseClientID
 	case c.Type == CredentialOAuth2:
 		r.Keys, r.Use = []string{"client_id", "client_secret"}, UseClient
 	case c.Type == CredentialBasic:
@@ -97,6 +108,11 @@ func (c *Credential) Reference() Reference {
 		r.Use = UseQuery
 	}
 	return r
+}
+
+// Certified reports whether a certificate proves to the token endpoint who asks.
+func (c *Credential) Certified() bool {
+	return c.Type == CredentialOAuth2 && c.TokenTLS != nil && c.TokenTLS.ClientCertificateSecret != ""
 }
 
 // The fields of Standard Webhooks and of AWS Signature Version 4, by their canonical names.
@@ -142,6 +158,10 @@ func (c *Credential) validate() error {
 		errs = append(errs, fileName("credential.key", c.Key), fieldName("credential.header", c.Header), c.HMAC.validate())
 		if c.Header == "" {
 			errs = append(errs, errors.New("credential.header is empty"))
+		}
+	case CredentialOAuth2:
+		if c.TokenTLS != nil && !strings.HasPrefix(c.TokenURL, "https:") {
+			errs = append(errs, errors.New("credential.tokenTLS goes with an https tokenURL"))
 		}
 	case CredentialAWSSigV4:
 		if c.AWS == nil || c.AWS.Region == "" || c.AWS.Service == "" {

@@ -31,6 +31,8 @@ const (
 	// UseClientAuthorities are those that let callers in.
 	UseClientAuthorities Use = "clientAuthorities"
 	UseClient            Use = "client"
+	UseClientKey         Use = "clientKey"
+	UseClientID          Use = "clientID"
 	UseBasic             Use = "basic"
 	UseField             Use = "field"
 	UseQuery             Use = "query"
@@ -69,7 +71,18 @@ func (l *references) backend(b *Backend) {
 		r := c.Reference()
 		r.Field, r.Backend = at+"authentication."+c.Type+".secretName", b.Name
 		l.required(r)
+		l.issuer(b, c.TokenTLS)
 	}
+}
+
+// issuer is what a token endpoint is believed by, and shown.
+func (l *references) issuer(b *Backend, t *TLS) {
+	if t == nil {
+		return
+	}
+	at := "spec.backends[" + b.Name + "].authentication.oauth2.tls."
+	l.optional(Reference{Field: at + "caSecretName", Name: t.CASecret, Keys: []string{"ca.crt"}, Use: UseAuthorities, Backend: b.Name})
+	l.optional(Reference{Field: at + "clientCertificateSecretName", Name: t.ClientCertificateSecret, Keys: keysOfPair(), Use: UseKeyPair, Backend: b.Name})
 }
 
 func (l *references) required(r Reference) { *l = append(*l, r) }

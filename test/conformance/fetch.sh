@@ -31,3 +31,4 @@ install node nodejs
 command -v npm > /dev/null || install npm npm
 [ -d "$suites/sdk/node_modules" ] || { echo "== fetching SDKs"; mkdir -p "$suites/sdk"; npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$suites/sdk" openai@6.49.0 @anthropic-ai/sdk@1.14.0; }
 [ -d "$suites/signing/node_modules" ] || { echo "== fetching receivers of signatures"; mkdir -p "$suites/signing"; npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$suites/signing" standardwebhooks@1.1.1 svix@2.5.0 stripe@23.1.0 @smithy/signature-v4@5.7.5 @aws-crypto/sha256-js@5.2.0; }
+[ -d "$suites/oidc/node_modules" ] || { echo "== fetching oidc-provider"; mkdir -p "$suites/oidc"; npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$suites/oidc" oidc-provider@9.13.3; }

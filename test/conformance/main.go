@@ -1,6 +1,6 @@
 // Conformance lets others judge the proxy: h2spec, the requests of http-desync-guardian
 // and Http11Probe, JSONTestSuite, JSON-Schema-Test-Suite, slowhttptest and toxiproxy, servers of HTTP/2 as its backends, and SDKs as its clients,
-// libraries of receivers of what it signs, and a Redis that counts for its limits, each
+// libraries of receivers of what it signs, a Redis that counts for its limits, and a token endpoint, each
 // beside bare net/http where that means something. It writes docs/conformance.md, and fails where the proxy does what it must
 // not. `make conformance` fetches what it needs.
 package main
@@ -37,10 +37,28 @@ func main() {
 	}
 }
 
+// judges are all of them, in the order of the page.
+func judges() []judge {
+	return []judge{
+		{"h2spec", h2},
+		{"desync", desync},
+		{"probe", probe},
+		{"json", jsonSuite},
+		{"schema", schemas},
+		{"slow", slow},
+		{"faults", faults},
+		{"peers", peers},
+		{"sdk", sdk},
+		{"signing", signing},
+		{"shared", shared},
+		{"tokens", tokens},
+	}
+}
+
 func run(suites, out, only string) (wrong []string, err error) {
 	var page strings.Builder
 	page.WriteString("# Foreign judges\n\nWritten by `make conformance`. The bare server is net/http's, with the proxy's own limits.\n")
-	for _, j := range []judge{{"h2spec", h2}, {"desync", desync}, {"probe", probe}, {"json", jsonSuite}, {"schema", schemas}, {"slow", slow}, {"faults", faults}, {"peers", peers}, {"sdk", sdk}, {"signing", signing}, {"shared", shared}} {
+	for _, j := range judges() {
 		if only != "" && only != j.name {
 			continue
 		}

@@ -807,6 +807,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.OAuth2
   map:
     fields:
+    - name: assertionAudience
+      type:
+        scalar: string
+    - name: audience
+      type:
+        scalar: string
     - name: clientAuthentication
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ClientAuthentication
@@ -818,6 +824,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: resources
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: scopes
       type:
         list:
@@ -827,6 +839,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: tls
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.TokenTLS
     - name: tokenURL
       type:
         scalar: string
@@ -1355,6 +1370,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: query
       type:
         scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.TokenTLS
+  map:
+    fields:
+    - name: caSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: clientCertificateSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Traffic
   map:
     fields:

@@ -17,14 +17,27 @@ type OAuth2ApplyConfiguration struct {
 	// tokenURL is the token endpoint: https, or http on loopback or within the
 	// cluster (.svc).
 	TokenURL *string `json:"tokenURL,omitempty"`
-	// secretName is the Secret with client_id and client_secret.
+	// secretName is the Secret with client_id and, by clientAuthentication, client_secret,
+	// private_key (in PEM; with key_id where the endpoint asks for one) or nothing more.
 	SecretName *apiv1alpha1.SecretName `json:"secretName,omitempty"`
 	// scopes are asked for. At most 32.
 	Scopes []string `json:"scopes,omitempty"`
-	// clientAuthentication is how the client shows its secret: Basic (default) in
-	// the Authorization header, Post in the form.
+	// audience is whom the token is for, as some endpoints ask. Default: nobody named.
+	Audience *string `json:"audience,omitempty"`
+	// resources are where the token is to be used (RFC 8707), each an absolute URI without
+	// fragment. At most 8.
+	Resources []string `json:"resources,omitempty"`
+	// clientAuthentication is how the client proves who it is: Basic (default) shows its
+	// secret in the Authorization header, Post in the form; PrivateKeyJWT signs a JWT that is
+	// good for a minute and one request, by the algorithm of its key (RS256, ES256, ES384,
+	// ES512 or EdDSA); TLSClientAuth shows the certificate of tls.
 	ClientAuthentication *apiv1alpha1.ClientAuthentication `json:"clientAuthentication,omitempty"`
-	// parameters are added to the token request, such as audience. At most 16.
+	// assertionAudience is the audience of the JWT of PrivateKeyJWT. Default: tokenURL.
+	AssertionAudience *string `json:"assertionAudience,omitempty"`
+	// tls says how the endpoint proves who it is, and the client. Default: a certificate of a
+	// public authority for its host, and none.
+	TLS *TokenTLSApplyConfiguration `json:"tls,omitempty"`
+	// parameters are added to the token request. At most 16.
 	Parameters []NameValueApplyConfiguration `json:"parameters,omitempty"`
 }
 
@@ -60,11 +73,45 @@ func (b *OAuth2ApplyConfiguration) WithScopes(values ...string) *OAuth2ApplyConf
 	return b
 }
 
+// WithAudience sets the Audience field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Audience field is set to the value of the last call.
+func (b *OAuth2ApplyConfiguration) WithAudience(value string) *OAuth2ApplyConfiguration {
+	b.Audience = &value
+	return b
+}
+
+// WithResources adds the given value to the Resources field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Resources field.
+func (b *OAuth2ApplyConfiguration) WithResources(values ...string) *OAuth2ApplyConfiguration {
+	for i := range values {
+		b.Resources = append(b.Resources, values[i])
+	}
+	return b
+}
+
 // WithClientAuthentication sets the ClientAuthentication field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClientAuthentication field is set to the value of the last call.
 func (b *OAuth2ApplyConfiguration) WithClientAuthentication(value apiv1alpha1.ClientAuthentication) *OAuth2ApplyConfiguration {
 	b.ClientAuthentication = &value
+	return b
+}
+
+// WithAssertionAudience sets the AssertionAudience field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AssertionAudience field is set to the value of the last call.
+func (b *OAuth2ApplyConfiguration) WithAssertionAudience(value string) *OAuth2ApplyConfiguration {
+	b.AssertionAudience = &value
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *OAuth2ApplyConfiguration) WithTLS(value *TokenTLSApplyConfiguration) *OAuth2ApplyConfiguration {
+	b.TLS = value
 	return b
 }
 

@@ -1,0 +1,159 @@
+package creds
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // RS256 and ES256
+	_ "crypto/sha512" // ES384 and ES512
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	clientKey   = "private_key"
+	clientKeyID = "key_id"
+	// assertionLife is how long a client's assertion is good for; it is used at once.
+	assertionLife = time.Minute
+	// leastRSA is the shortest modulus that JWS allows, in bits (RFC 7518, section 3.3).
+	leastRSA = 2048
+)
+
+// ClientKey returns the handle on client_id and private_key, and on key_id where there is
+// one: a client that signs what proves it (RFC 7523). What is no key keeps the last good ones.
+func (s *Store) ClientKey(namespace, secret string) *Derived[*Snapshot] {
+	take := shown([]string{clientID, clientKey}, clientField, clientKeyID)
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "clientKey", take: take, make: itself})
+}
+
+// ClientID returns the handle on client_id, of a client that a certificate proves (RFC 8705).
+func (s *Store) ClientID(namespace, secret string) *Derived[*Snapshot] {
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "clientID", take: shown([]string{clientID}, each(plain)), make: itself})
+}
+
+func clientField(key, value string) string {
+	if key != clientKey {
+		return plain(value)
+	}
+	if _, err := readSigner(value); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// errNoKey says what is wanted, and nothing of what there is.
+var errNoKey = errors.New("is no private key in PEM: RSA of 2048 bits or more, EC (P-256, P-384, P-521) or Ed25519")
+
+// jwsSigner makes signatures by one algorithm of JWS (RFC 7518, RFC 8037).
+type jwsSigner struct {
+	algorithm string
+	key       crypto.Signer
+	hash      crypto.Hash // 0 where the algorithm takes the message itself
+	size      int         // of one number of an EC signature, in bytes
+}
+
+func readSigner(text string) (*jwsSigner, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errNoKey
+	}
+	switch key := parsedKey(block.Bytes).(type) {
+	case *rsa.PrivateKey:
+		if key.N.BitLen() >= leastRSA {
+			return &jwsSigner{algorithm: "RS256", key: key, hash: crypto.SHA256}, nil
+		}
+	case *ecdsa.PrivateKey:
+		switch key.Curve {
+		case elliptic.P256():
+			return &jwsSigner{"ES256", key, crypto.SHA256, 32}, nil
+		case elliptic.P384():
+			return &jwsSigner{"ES384", key, crypto.SHA384, 48}, nil
+		case elliptic.P521():
+			return &jwsSigner{"ES512", key, crypto.SHA512, 66}, nil
+		}
+	case ed25519.PrivateKey:
+		return &jwsSigner{algorithm: "EdDSA", key: key}, nil
+	}
+	return nil, errNoKey
+}
+
+// parsedKey is what is in a block of PEM, in any of the forms that keys have; nil for none.
+func parsedKey(der []byte) any {
+	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key
+	}
+	return nil
+}
+
+// assertion is a JWT by which a client says who it is (RFC 7523, section 3), signed by its
+// key. Each has an id of its own: it is good for one request.
+func assertion(client *Snapshot, audience string, now time.Time) (string, error) {
+	signer, err := readSigner(client.Value(clientKey).secret)
+	if err != nil {
+		return "", err
+	}
+	id := client.Value(clientID).secret
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		Type      string `json:"typ"`
+		KeyID     string `json:"kid,omitempty"`
+	}{signer.algorithm, "JWT", client.Value(clientKeyID).secret})
+	if err != nil {
+		return "", fmt.Errorf("encode header: %w", err)
+	}
+	claims, err := json.Marshal(struct {
+		Issuer   string `json:"iss"`
+		Subject  string `json:"sub"`
+		Audience string `json:"aud"`
+		ID       string `json:"jti"`
+		IssuedAt int64  `json:"iat"`
+		Expires  int64  `json:"exp"`
+	}{id, id, audience, rand.Text(), now.Unix(), now.Add(assertionLife).Unix()})
+	if err != nil {
+		return "", fmt.Errorf("encode claims: %w", err)
+	}
+	signed := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(claims)
+	signature, err := signer.sign([]byte(signed))
+	if err != nil {
+		return "", err
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+func (s *jwsSigner) sign(message []byte) ([]byte, error) {
+	digest := message
+	if s.hash != 0 {
+		h := s.hash.New()
+		h.Write(message)
+		digest = h.Sum(nil)
+	}
+	if key, ok := s.key.(*ecdsa.PrivateKey); ok { // two numbers, each of one size (RFC 7518, section 3.4)
+		r, t, err := ecdsa.Sign(rand.Reader, key, digest)
+		if err != nil {
+			return nil, fmt.Errorf("sign: %w", err)
+		}
+		out := make([]byte, 2*s.size)
+		r.FillBytes(out[:s.size])
+		t.FillBytes(out[s.size:])
+		return out, nil
+	}
+	signature, err := s.key.Sign(rand.Reader, digest, s.hash)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return signature, nil
+}
