@@ -2,6 +2,7 @@ package backend
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -157,6 +158,9 @@ func TestSignaturesStandInTheirFields(t *testing.T) {
 		b, sent, mount := signing(t, routeconfig.Backend{Credential: &row.credential}, exchangeScript{status: 200})
 		if _, refusal := b.Reserve(t.Context(), newCall("POST"), nil); refusal.Reason != fanout.Credential {
 			t.Errorf("%s: without its Secret %+v", name, refusal)
+		}
+		if err := b.credential.sign(&http.Request{}, &work{call: newCall("POST")}); !errors.Is(err, creds.ErrMissing) {
+			t.Errorf("%s: an attempt without its Secret: %v", name, err)
 		}
 		mount(row.keys)
 		if a := ask(t, b, newCall("POST", row.theirs...)); a.Outcome != fanout.Succeeded {
