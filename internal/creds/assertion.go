@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -61,11 +62,7 @@ type jwsSigner struct {
 }
 
 func readSigner(text string) (*jwsSigner, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errNoKey
-	}
-	switch key := parsedKey(block.Bytes).(type) {
+	switch key := parsedKey(keyBlock(text)).(type) {
 	case *rsa.PrivateKey:
 		if key.N.BitLen() >= leastRSA {
 			return &jwsSigner{algorithm: "RS256", key: key, hash: crypto.SHA256}, nil
@@ -83,6 +80,20 @@ func readSigner(text string) (*jwsSigner, error) {
 		return &jwsSigner{algorithm: "EdDSA", key: key}, nil
 	}
 	return nil, errNoKey
+}
+
+// keyBlock is what the first key in a text has between its lines of PEM; nil for none. OpenSSL
+// writes the parameters of a curve before the key, and others a certificate.
+func keyBlock(text string) []byte {
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil
+		}
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return block.Bytes
+		}
+	}
 }
 
 // parsedKey is what is in a block of PEM, in any of the forms that keys have; nil for none.

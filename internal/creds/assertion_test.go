@@ -131,12 +131,13 @@ func TestClientsThatSign(t *testing.T) {
 		key, algorithm, id string
 		verify             func(message, signature []byte) bool
 	}{
-		"RSA":                 {inPEM(t, modulus, "PRIVATE KEY"), "RS256", "k1", ofRSA},
-		"RSA in PKCS #1":      {inPEM(t, modulus, "RSA PRIVATE KEY"), "RS256", "", ofRSA},
-		"P-256":               {inPEM(t, p256, "PRIVATE KEY"), "ES256", "k1", ofEC(p256, sum256)},
-		"P-256 as OpenSSL is": {inPEM(t, p256, "EC PRIVATE KEY"), "ES256", "", ofEC(p256, sum256)},
-		"P-384":               {inPEM(t, p384, "PRIVATE KEY"), "ES384", "", ofEC(p384, sum384)},
-		"P-521":               {inPEM(t, p521, "PRIVATE KEY"), "ES512", "", ofEC(p521, sum512)},
+		"RSA":                  {inPEM(t, modulus, "PRIVATE KEY"), "RS256", "k1", ofRSA},
+		"RSA in PKCS #1":       {inPEM(t, modulus, "RSA PRIVATE KEY"), "RS256", "", ofRSA},
+		"P-256":                {inPEM(t, p256, "PRIVATE KEY"), "ES256", "k1", ofEC(p256, sum256)},
+		"P-256 as OpenSSL is":  {inPEM(t, p256, "EC PRIVATE KEY"), "ES256", "", ofEC(p256, sum256)},
+		"P-256 with its curve": {"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" + inPEM(t, p256, "EC PRIVATE KEY"), "ES256", "", ofEC(p256, sum256)},
+		"P-384":                {inPEM(t, p384, "PRIVATE KEY"), "ES384", "", ofEC(p384, sum384)},
+		"P-521":                {inPEM(t, p521, "PRIVATE KEY"), "ES512", "", ofEC(p521, sum512)},
 		"Ed25519": {inPEM(t, edwards, "PRIVATE KEY"), "EdDSA", "k1", func(message, signature []byte) bool {
 			return ed25519.Verify(public, message, signature)
 		}},
