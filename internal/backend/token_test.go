@@ -83,3 +83,21 @@ func TestTokensAreShown(t *testing.T) {
 		})
 	}
 }
+
+// What the endpoint would be shown in the handshake, and is not there, is told by its name.
+func TestTokensWithoutTheCertificate(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me"})
+	server := httptest.NewTLSServer(&desk{})
+	t.Cleanup(server.Close)
+	b := reachWith(t, server.URL, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), func(c *routeconfig.Backend) {
+		c.Credential = &routeconfig.Credential{
+			Type: routeconfig.CredentialOAuth2, Secret: "client", TokenURL: server.URL + "/token", TokenTLS: &routeconfig.TLS{ClientCertificateSecret: "pair"},
+		}
+	})
+	const want = `Secret "pair" is missing or empty`
+	if a := ask(t, b, newCall("POST")); a.Outcome != fanout.Failed || a.Reason != fanout.Credential || a.Detail != want {
+		t.Errorf("%v, %v, %q; want %q", a.Outcome, a.Reason, a.Detail, want)
+	}
+}

@@ -106,6 +106,9 @@ func (t *TokenSource) unreached(ctx context.Context, err error) *Fault {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &Fault{Text: unanswered}
 	}
+	if fault, ok := errors.AsType[*Fault](err); ok { // of the certificate that the endpoint is shown
+		return fault
+	}
 	text := "token endpoint cannot be asked"
 	if t.options.Explain != nil {
 		text += ": " + t.options.Explain(err)
