@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -118,15 +117,11 @@ func assertion(client *Snapshot, audience string, now time.Time) (string, error)
 		return "", err
 	}
 	id := client.Value(clientID).secret
-	header, err := json.Marshal(struct {
+	signed := segment(struct {
 		Algorithm string `json:"alg"`
 		Type      string `json:"typ"`
 		KeyID     string `json:"kid,omitempty"`
-	}{signer.algorithm, "JWT", client.Value(clientKeyID).secret})
-	if err != nil {
-		return "", fmt.Errorf("encode header: %w", err)
-	}
-	claims, err := json.Marshal(struct {
+	}{signer.algorithm, "JWT", client.Value(clientKeyID).secret}) + "." + segment(struct {
 		Issuer   string `json:"iss"`
 		Subject  string `json:"sub"`
 		Audience string `json:"aud"`
@@ -134,15 +129,14 @@ func assertion(client *Snapshot, audience string, now time.Time) (string, error)
 		IssuedAt int64  `json:"iat"`
 		Expires  int64  `json:"exp"`
 	}{id, id, audience, rand.Text(), now.Unix(), now.Add(assertionLife).Unix()})
-	if err != nil {
-		return "", fmt.Errorf("encode claims: %w", err)
-	}
-	signed := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	signature, err := signer.sign([]byte(signed))
-	if err != nil {
-		return "", err
-	}
-	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), err
+}
+
+// segment is a part of a JWS, of texts and numbers alone, for which JSON always has a form.
+func segment(part any) string {
+	encoded, _ := json.Marshal(part)
+	return base64.RawURLEncoding.EncodeToString(encoded)
 }
 
 func (s *jwsSigner) sign(message []byte) ([]byte, error) {
@@ -152,19 +146,15 @@ func (s *jwsSigner) sign(message []byte) ([]byte, error) {
 		h.Write(message)
 		digest = h.Sum(nil)
 	}
-	if key, ok := s.key.(*ecdsa.PrivateKey); ok { // two numbers, each of one size (RFC 7518, section 3.4)
-		r, t, err := ecdsa.Sign(rand.Reader, key, digest)
-		if err != nil {
-			return nil, fmt.Errorf("sign: %w", err)
-		}
-		out := make([]byte, 2*s.size)
+	key, ok := s.key.(*ecdsa.PrivateKey)
+	if !ok {
+		return s.key.Sign(rand.Reader, digest, s.hash)
+	}
+	r, t, err := ecdsa.Sign(rand.Reader, key, digest)
+	out := make([]byte, 2*s.size)
+	if err == nil { // two numbers, each of one size (RFC 7518, section 3.4)
 		r.FillBytes(out[:s.size])
 		t.FillBytes(out[s.size:])
-		return out, nil
 	}
-	signature, err := s.key.Sign(rand.Reader, digest, s.hash)
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	return signature, nil
+	return out, err
 }

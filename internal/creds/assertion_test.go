@@ -205,6 +205,16 @@ func TestKeysThatCannotSign(t *testing.T) {
 	}
 }
 
+// A client without a key asks for nothing.
+func TestNoTokenWithoutTheKey(t *testing.T) {
+	t.Parallel()
+	endpoint := &asked{}
+	source, _ := fromIssuer(t, nil, func(o *creds.TokenOptions) { o.Transport, o.Assertion = endpoint, "https://idp.example.com/" })
+	if token, _, err := tokenOf(t, source); token != "" || err == nil || len(endpoint.forms) != 0 {
+		t.Errorf("%q, %v, asked by %v", token, err, endpoint.forms)
+	}
+}
+
 // Of a client that a certificate proves the id alone is sent, and of one in the form both.
 func TestClientsInTheForm(t *testing.T) {
 	t.Parallel()
