@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -29,7 +30,12 @@ func TestMemoryBudget(t *testing.T) {
 	}
 	p := proxytest.Serve(t, proxy.Options{MemoryBudget: 2 * budget, MaxConnections: 64}, testkit.Route("orders", testkit.Receivers(
 		testkit.Receiver("one", testkit.NewBackend(t, hold).URL), testkit.Receiver("two", testkit.NewBackend(t, nil).URL),
-	), testkit.Shadow(testkit.Receiver("shadow", testkit.NewBackend(t, hold).URL), "Body"), policy("BestEffort", 0), func(r *routeconfig.Route) { r.Dispatch.Stragglers = routeconfig.StragglersFinish }))
+	), testkit.Shadow(testkit.Receiver("shadow", testkit.NewBackend(t, hold).URL), "Body"), policy("BestEffort", 0), func(r *routeconfig.Route) {
+		r.Dispatch.Stragglers, r.Dispatch.Timeout = routeconfig.StragglersFinish, testkit.Span(time.Minute)
+		for b := range r.Receivers() {
+			b.Timeout = testkit.Span(time.Minute) // nothing is given back before the release
+		}
+	}))
 	defer once.Do(func() { close(release) })
 	used := func() int64 { return gauge(t, p, "fanout_body_memory_bytes") }
 	var calls sync.WaitGroup
