@@ -10,8 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways in which a kubeconfig may log in
-	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -19,40 +19,11 @@ import (
 
 // cluster is one that can be asked.
 type cluster struct {
-	client *kubernetes.Clientset
+	config  *rest.Config
+	client  *kubernetes.Clientset
+	objects client.Client
 	// namespace is that of the context, or the one that a flag names.
 	namespace string
-}
-
-// cluster is the one that flags and kubeconfig name, as kubectl finds it; nil where they name
-// none.
-func (o *statOptions) cluster() (*cluster, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.context}
-	overrides.Context.Namespace = o.namespace
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
-	raw, err := loader.RawConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read kubeconfig: %w", err)
-	}
-	if raw.CurrentContext == "" && o.context == "" && o.kubeconfig == "" {
-		return nil, nil
-	}
-	config, err := loader.ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read kubeconfig: %w", err)
-	}
-	namespace, _, err := loader.Namespace()
-	if err != nil {
-		return nil, fmt.Errorf("read kubeconfig: %w", err)
-	}
-	config.QPS = -1 // podsAtOnce bounds what is under way: Pods must not time out in our own queue
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to cluster: %w", err)
-	}
-	return &cluster{client, namespace}, nil
 }
 
 // routes adds up what the Pods of routes say. They are asked through the API server, since

@@ -18,9 +18,9 @@ import (
 )
 
 // serveCluster is an API server that lists Pods, given as NAMESPACE/NAME, of routes "orders",
-// and passes on what their proxies say; a nil one says nothing. The kubeconfig's current
+// and passes on what their proxies say; a nil one says nothing. It serves more paths, too. The kubeconfig's current
 // context is of namespace shop.
-func serveCluster(t *testing.T, proxies map[string]http.HandlerFunc) (kubeconfig string) {
+func serveCluster(t *testing.T, proxies map[string]http.HandlerFunc, more ...map[string]http.HandlerFunc) (kubeconfig string) {
 	t.Helper()
 	mux := http.NewServeMux()
 	list := corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
@@ -28,7 +28,14 @@ func serveCluster(t *testing.T, proxies map[string]http.HandlerFunc) (kubeconfig
 		namespace, name, _ := strings.Cut(id, "/")
 		list.Items = append(list.Items, corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name, Labels: map[string]string{v1alpha1.RouteLabel: "orders"}}})
-		mux.HandleFunc(fmt.Sprintf("GET /api/v1/namespaces/%s/pods/http:%s:9091/proxy/status", namespace, name), proxy)
+		if proxy != nil {
+			mux.HandleFunc(fmt.Sprintf("GET /api/v1/namespaces/%s/pods/http:%s:9091/proxy/status", namespace, name), proxy)
+		}
+	}
+	for _, paths := range more {
+		for path, handler := range paths {
+			mux.HandleFunc(path, handler)
+		}
 	}
 	pods := func(w http.ResponseWriter, r *http.Request) {
 		some := corev1.PodList{TypeMeta: list.TypeMeta}
@@ -85,7 +92,7 @@ func TestL2ClusterIsAddedUpFromWhatPodsMaySay(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*statTimeout)
 	defer cancel()
-	c, err := (&statOptions{kubeconfig: serveCluster(t, proxies)}).cluster()
+	c, err := (&access{kubeconfig: serveCluster(t, proxies)}).cluster()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,9 @@ func (f Fault) String() string {
 
 // manifests are what the files hold.
 type manifests struct {
-	routes  []routeconfig.Route
+	routes []routeconfig.Route
+	// sources are the routes as they are written, by the index of routes.
+	sources []*v1alpha1.FanoutRoute
 	mounted map[string][]byte // of Secrets and ConfigMaps, as in creds.Options.Tree
 	faults  []Fault
 	// notes are what a reader should know and need not mend.
@@ -275,7 +277,7 @@ func (r *reader) route(f Fault, object map[string]any) {
 		r.refuse(f, errs)
 		return
 	}
-	r.out.routes, r.heads = append(r.out.routes, *compiled), append(r.heads, f)
+	r.out.routes, r.out.sources, r.heads = append(r.out.routes, *compiled), append(r.out.sources, route), append(r.heads, f)
 	for _, remark := range compile.Remarks(route, compiled) {
 		f.Message = remark.Reason + ": " + remark.Message
 		r.out.warnings = append(r.out.warnings, f)

@@ -17,16 +17,20 @@ var ErrReported = errors.New("reported")
 // New returns the command fanoutctl, which is kubectl-fanout too.
 func New(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "fanoutctl",
-		Short:         "Run, check and watch FanoutRoutes",
-		Long:          "fanoutctl runs FanoutRoutes without a cluster, checks manifests as the API server would, and shows the success rate of each backend.",
+		Use:   "fanoutctl",
+		Short: "Run, check and watch FanoutRoutes",
+		Long: "fanoutctl runs FanoutRoutes without a cluster, checks manifests as the API server would, says what an apply would change, and finds " +
+			"out why a route does not do what it should.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newRun(), newLint(), newStat(), newVersion())
+	root.AddCommand(
+		newRun(), newLint(), newRender(), newDiff(),
+		newGet(), newStatus(), newStat(), newTry(), newLogs(), newCheck(), newVersion(),
+	)
 	return root
 }
 

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,12 +21,17 @@ const (
 	// statTimeout and statLimit bound what one proxy may take of us.
 	statTimeout = 5 * time.Second
 	statLimit   = 8 << 20
+	// leastInterval is how often proxies are asked with --watch at most.
+	leastInterval = 500 * time.Millisecond
 )
 
 // statOptions are the flags of fanoutctl stat.
 type statOptions struct {
-	admin, context, kubeconfig, namespace, output, window string
-	everywhere                                            bool
+	access
+
+	admin, output, window string
+	watch                 bool
+	every                 time.Duration
 }
 
 // wanted are the routes to show; an empty name or namespace is that of any.
@@ -42,13 +49,11 @@ func newStat() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.admin, "admin", "", "URL of a standalone proxy's admin port (default "+defaultAdmin+" where there is no current context)")
-	flags.StringVar(&o.context, "context", "", "context of the kubeconfig")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the routes; that of the context by default, all of a standalone proxy")
-	flags.BoolVarP(&o.everywhere, "all-namespaces", "A", false, "routes of all namespaces")
+	o.bindAll(cmd)
 	flags.StringVarP(&o.output, "output", "o", "table", "table or json")
 	flags.StringVar(&o.window, "window", stats.Window5m, "1m, 5m or 1h")
-	cmd.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "show it again every --interval until you end it; a terminal is redrawn")
+	flags.DurationVar(&o.every, "interval", 2*time.Second, "how often with --watch, 500ms or more")
 	cmd.MarkFlagsMutuallyExclusive("admin", "context")
 	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -64,6 +69,49 @@ func (o *statOptions) run(cmd *cobra.Command, only string) error {
 	if o.output != "json" && o.output != "table" {
 		return fmt.Errorf("output %q is neither table nor json", o.output)
 	}
+	if o.every < leastInterval {
+		return fmt.Errorf("--interval %v is less than %v", o.every, leastInterval)
+	}
+	if o.watch {
+		return o.again(cmd, only)
+	}
+	return o.once(cmd, only)
+}
+
+// again shows statistics until somebody ends it. What cannot be asked now may be later.
+func (o *statOptions) again(cmd *cobra.Command, only string) error {
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd.SetContext(ctx)
+	screen := isTerminal(cmd.OutOrStdout())
+	ticker := time.NewTicker(o.every)
+	defer ticker.Stop()
+	for {
+		if screen {
+			_, _ = fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J") // home, and clear
+		}
+		if err := o.once(cmd, only); err != nil && ctx.Err() == nil {
+			cmd.PrintErrln("fanoutctl:", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// isTerminal reports whether what is written is looked at as it comes.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (o *statOptions) once(cmd *cobra.Command, only string) error {
 	w, err := o.wanted(only)
 	if err != nil {
 		return err
@@ -83,24 +131,7 @@ func (o *statOptions) run(cmd *cobra.Command, only string) error {
 	if o.output == "table" {
 		return writeTable(cmd.OutOrStdout(), routes, o.window)
 	}
-	encoder := json.NewEncoder(cmd.OutOrStdout())
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(append([]stats.RouteReport{}, routes...)); err != nil {
-		return fmt.Errorf("write statistics: %w", err)
-	}
-	return nil
-}
-
-// wanted is what flags and argument say.
-func (o *statOptions) wanted(only string) (wanted, error) {
-	namespace, name, both := strings.Cut(only, "/")
-	if !both {
-		return wanted{o.namespace, only}, nil
-	}
-	if o.everywhere || o.namespace != "" && o.namespace != namespace {
-		return wanted{}, fmt.Errorf("%q names a namespace, and so does a flag: leave one of them out", only)
-	}
-	return wanted{namespace, name}, nil
+	return writeJSON(cmd.OutOrStdout(), append([]stats.RouteReport{}, routes...))
 }
 
 // routes are those of a cluster or of a standalone proxy. The note is what is missing in them.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -140,5 +142,35 @@ func TestR7Version(t *testing.T) {
 		if got := buildOf(info).String(); !strings.HasPrefix(got, want) {
 			t.Errorf("it says %q, want %q", got, want)
 		}
+	}
+}
+
+// With --watch it is shown again and again, whatever fails in between, until it is ended.
+func TestStatWatches(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	ctx, end := context.WithCancel(t.Context())
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch asked++; asked {
+		case 2:
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		case 3:
+			end()
+		}
+		failing("shop/orders")(w, r)
+	}))
+	t.Cleanup(s.Close)
+	stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
+	root := New(strings.NewReader(""), stdout, stderr)
+	root.SetArgs([]string{"stat", "--admin", s.URL, "--watch", "--interval", "500ms"})
+	if err := root.ExecuteContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(stdout.String(), "ROUTE"); n < 1 || n > 2 || asked != 3 || !strings.Contains(stderr.String(), "502 Bad Gateway") || strings.Contains(stdout.String(), "\x1b") {
+		t.Errorf("asked %d times: %q %q", asked, stdout, stderr)
+	}
+	if _, _, err := command(t, "", "stat", "--watch", "--interval", "1ms"); err == nil || err.Error() != "--interval 1ms is less than 500ms" {
+		t.Errorf("too often: %v", err)
 	}
 }

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// completeTimeout bounds how long a shell waits for names.
+const completeTimeout = 3 * time.Second
+
+// complete has a command complete the names of routes from the cluster. Without one, or
+// without the rights, there are none.
+func (a *access) complete(cmd *cobra.Command) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+		defer cancel()
+		return a.names(ctx, prefix), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func (a *access) names(ctx context.Context, prefix string) (names []string) {
+	c, err := a.required()
+	if err != nil {
+		return nil
+	}
+	w, err := a.in(c, "")
+	if err != nil {
+		return nil
+	}
+	routes, err := c.list(ctx, w)
+	if err != nil {
+		return nil
+	}
+	for i := range routes {
+		name := routes[i].Name
+		if a.everywhere {
+			name = routes[i].Namespace + "/" + name
+		}
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fanout-operator/fanout/api/v1alpha1"
+)
+
+// maxLine bounds a line of a log, in bytes. What is longer is cut into several.
+const maxLine = 1 << 20
+
+// logsOptions are the flags of fanoutctl logs.
+type logsOptions struct {
+	access
+
+	follow bool
+	tail   int64
+	since  time.Duration
+}
+
+func newLogs() *cobra.Command {
+	o := &logsOptions{}
+	cmd := &cobra.Command{
+		Use:   "logs NAME | NAMESPACE/NAME",
+		Short: "Show the logs of a route's proxies",
+		Long:  "Shows the logs of all proxies of a route, sidecars included, each line after the name of its Pod. It takes the right to get pods/log.",
+		Args:  cobra.ExactArgs(1),
+	}
+	o.bind(cmd)
+	o.complete(cmd)
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.follow, "follow", "f", false, "go on until you end it, with those Pods that are there now")
+	flags.Int64Var(&o.tail, "tail", -1, "show so many of the last lines of each Pod; -1 is all")
+	flags.DurationVar(&o.since, "since", 0, "show lines that are no older; 0 is all")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) }
+	return cmd
+}
+
+func (o *logsOptions) run(cmd *cobra.Command, name string) error {
+	c, err := o.required()
+	if err != nil {
+		return err
+	}
+	w, err := o.in(c, name)
+	if err != nil {
+		return err
+	}
+	pods, err := c.client.CoreV1().Pods(w.namespace).List(cmd.Context(), metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel + "=" + w.name})
+	if err != nil {
+		return explained(err, "list the Pods of the route")
+	}
+	if len(pods.Items) == 0 {
+		return fmt.Errorf("no Pod of namespace %q is of a route %q: see fanoutctl status", w.namespace, w.name)
+	}
+	asked := &corev1.PodLogOptions{Container: v1alpha1.ProxyName, Follow: o.follow}
+	if o.tail >= 0 {
+		asked.TailLines = &o.tail
+	}
+	if o.since > 0 {
+		asked.SinceSeconds = new(max(int64(o.since.Seconds()), 1))
+	}
+	out := &lines{out: cmd.OutOrStdout()}
+	errs := make([]error, len(pods.Items))
+	var reading sync.WaitGroup
+	for i := range pods.Items {
+		pod := pods.Items[i].Name
+		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.namespace, pod, asked, out) })
+	}
+	reading.Wait()
+	return errors.Join(errs...)
+}
+
+// log writes the log of one proxy, line by line, to its end.
+func (c *cluster) log(ctx context.Context, namespace, pod string, asked *corev1.PodLogOptions, out *lines) error {
+	body, err := c.client.CoreV1().Pods(namespace).GetLogs(pod, asked).Stream(ctx)
+	if err != nil {
+		return explained(err, "read the log of Pod "+pod)
+	}
+	defer func() { _ = body.Close() }() // read to its end, or given up
+	reader := bufio.NewReaderSize(body, maxLine)
+	for {
+		line, _, err := reader.ReadLine()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the log of Pod %s: %w", pod, err)
+		}
+		if err := out.write(pod, line); err != nil {
+			return err
+		}
+	}
+}
+
+// lines keeps lines of several Pods apart.
+type lines struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (l *lines) write(pod string, line []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := fmt.Fprintf(l.out, "%s %s\n", pod, line); err != nil {
+		return fmt.Errorf("write log: %w", err)
+	}
+	return nil
+}

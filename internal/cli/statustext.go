@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+func (f *walked) write(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "%s\n", strings.TrimSuffix(fmt.Sprintf("FanoutRoute %s/%s, generation %d, age %s, %s", f.Namespace, f.Name, f.Generation, f.Age, f.URL), ", "))
+	section(w, len(f.Conditions), "CONDITION\tSTATUS\tREASON\tMESSAGE")
+	for _, c := range f.Conditions {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Type, c.Status, c.Reason, c.Message)
+	}
+	section(w, len(f.Backends), "BACKEND\tSTATE\tSUCCESS\tRATE\tP99\tLAST FAILURE")
+	for i := range f.Backends {
+		b := &f.Backends[i]
+		p99, failure := "", ""
+		if b.Latency != nil {
+			p99 = b.Latency.P99
+		}
+		if b.LastFailure != nil {
+			failure = b.LastFailure.Message
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.State, b.SuccessRate, b.RequestRate, p99, failure)
+	}
+	section(w, len(f.Pods), "POD\tSTATE\tRESTARTS\tDOCUMENT\tLACKS")
+	for _, p := range f.Pods {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", p.Name, p.State, p.Restarts, p.Document, p.trouble())
+	}
+	section(w, len(f.Events), "EVENT\tTYPE\tREASON\tMESSAGE")
+	for _, e := range f.Events {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Age, e.Type, e.Reason, e.Message)
+	}
+	section(w, len(f.Untold), "Not known:")
+	for _, u := range f.Untold {
+		_, _ = fmt.Fprintf(w, "- %s\n", u)
+	}
+	section(w, len(f.Next), "What to do next:")
+	for _, n := range f.Next {
+		_, _ = fmt.Fprintf(w, "- %s\n", n)
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write status: %w", err)
+	}
+	return nil
+}
+
+// section begins one, if there is anything in it.
+func section(w io.Writer, rows int, title string) {
+	if rows > 0 {
+		_, _ = fmt.Fprintf(w, "\n%s\n", title)
+	}
+}
+
+// trouble is what a proxy lacks, or why it says nothing.
+func (p *podState) trouble() string {
+	list := []string{}
+	for _, m := range p.Missing {
+		list = append(list, missingKey(&m))
+	}
+	if p.Refused != "" {
+		list = append(list, "refuses the newest document: "+p.Refused)
+	}
+	if p.Silent != "" {
+		list = append(list, p.Silent)
+	}
+	return strings.Join(list, "; ")
+}
+
+func missingKey(m *stats.MissingKey) string {
+	of := fmt.Sprintf("keys of issuer %q", m.Issuer)
+	switch {
+	case m.Secret != "":
+		of = fmt.Sprintf("Secret %q", m.Secret)
+	case m.ConfigMap != "":
+		of = fmt.Sprintf("ConfigMap %q", m.ConfigMap)
+	}
+	if m.Key == "" {
+		return of
+	}
+	return fmt.Sprintf("key %q of %s", m.Key, of)
+}

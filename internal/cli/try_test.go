@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
+)
+
+// serveRoute is a route that says of its backends what a test wants, and what it was asked.
+func serveRoute(t *testing.T, status int, backends, body string) (url string, asked *string) {
+	t.Helper()
+	asked = new("")
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, _ := io.ReadAll(r.Body)
+		*asked = r.Method + " " + r.URL.String() + " " + r.Header.Get("X-Api-Key") + " " + r.Header.Get("Content-Type") + " " + string(got)
+		if backends != "" {
+			w.Header().Set("Fanout-Outcome", "partial")
+			w.Header().Set("Fanout-Backends", backends)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, asked
+}
+
+func TestTryDrawsACall(t *testing.T) {
+	t.Parallel()
+	const backends = "one;outcome=succeeded;status=200;ms=100000;attempts=1, two;outcome=failed;reason=status;status=503;ms=50000;attempts=3, " +
+		"three;outcome=rejected;reason=circuitOpen;ms=0;attempts=0, four;outcome=pending;ms=1;attempts=1"
+	url, asked := serveRoute(t, 207, backends, `{"a":1}`)
+	out, errOut, err := command(t, "", "try", "--url", url+"/orders?x=1", "-k", "-d", "@"+write(t, "body", `{"id":7}`), "-H", "X-API-Key: k: y")
+	if err != nil {
+		t.Fatalf("%v %s", err, errOut)
+	}
+	testkit.Golden(t, filepath.Join("testdata", "try.txt"), ageless(out))
+	if want := `POST /orders?x=1 k: y application/json {"id":7}`; *asked != want {
+		t.Errorf("asked %q, want %q", *asked, want)
+	}
+	out, _, err = command(t, "body", "try", "--url", url, "-k", "-X", "PUT", "-d", "@-", "-o", "json")
+	got := seen{}
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || got.Status != 207 || len(got.Backends) != 4 || got.Backends[1] != (seenBackend{"two", "failed", "status", 503, 50000, 3}) || got.Body != `{"a":1}` {
+		t.Errorf("as JSON: %v %+v", err, got)
+	}
+	if !strings.HasPrefix(*asked, "PUT / ") || !strings.HasSuffix(*asked, " body") {
+		t.Errorf("asked %q", *asked)
+	}
+}
+
+func TestTryFails(t *testing.T) {
+	t.Parallel()
+	refused, _ := serveRoute(t, 401, "", "no")
+	binary, _ := serveRoute(t, 200, "one;outcome=succeeded;ms=1;attempts=1", "\xff\xfe")
+	for name, row := range map[string]struct {
+		args      []string
+		out, want string
+	}{
+		"a refusal":               {[]string{"--url", refused, "-k"}, "Nothing is told of backends", "reported"},
+		"what is no text":         {[]string{"--url", binary, "-k"}, "(2 bytes that are no text)", ""},
+		"a certificate":           {[]string{"--url", binary}, "", "certificate"},
+		"nobody":                  {nil, "", "name either a route or a --url"},
+		"both":                    {[]string{"orders", "--url", binary}, "", "name either a route or a --url"},
+		"an address that is none": {[]string{"--url", "http://a b/"}, "", "make the call"},
+		"a field":                 {[]string{"--url", binary, "-H", "x"}, "", `--header "x" is not NAME: VALUE`},
+		"a file":                  {[]string{"--url", binary, "-d", "@/none"}, "", "read --data"},
+		"authorities":             {[]string{"--url", binary, "--cacert", "/none"}, "", "read --cacert"},
+		"no authorities":          {[]string{"--url", binary, "--cacert", write(t, "ca", "x")}, "", "has no certificate in PEM"},
+		"an output":               {[]string{"--url", binary, "-o", "yaml"}, "", `output "yaml" is neither text nor json`},
+		"no ready Pod":            {[]string{"void/orders", "--kubeconfig", kubeconfig}, "", `get route void/orders`},
+	} {
+		out, _, err := command(t, "", append([]string{"try"}, row.args...)...)
+		if !strings.Contains(out, row.out) || (row.want == "") != (err == nil) {
+			t.Errorf("%s: %v %q", name, err, out)
+		}
+		if err != nil && !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v, want %s", name, err, row.want)
+		}
+		if row.want == "reported" && !errors.Is(err, ErrReported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
