@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,9 +41,7 @@ func TestTokensForACertificate(t *testing.T) {
 	} {
 		secrets := testkit.NewSecrets(t)
 		pair := newPair(t, "me")
-		for key, hosts := range row.bound {
-			pair[key] = hosts
-		}
+		maps.Copy(pair, row.bound)
 		secrets.Mount(testkit.Namespace, "me", pair)
 		secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(endpoint)})
 		secrets.Mount(testkit.Namespace, "client", map[string]string{"client_id": "id", "client_secret": "hidden"})
