@@ -49,6 +49,7 @@ func TestExitCodes(t *testing.T) {
 		"an unknown flag":     {[]string{"--bogus"}, 1, "fanout-operator: parse flags: flag provided but not defined: -bogus"},
 		"no number":           {[]string{"--workers=many"}, 1, `fanout-operator: parse flags: invalid value "many" for flag -workers`},
 		"no span":             {[]string{"--poll-interval=5"}, 1, "for flag -poll-interval"},
+		"no bucket":           {[]string{"--latency-buckets=1"}, 1, "for flag -latency-buckets: parse bound of a bucket"},
 		"no network":          {[]string{"--deny-cidr=10.0.0.1"}, 1, "for flag -deny-cidr: parse network"},
 		"no field":            {[]string{"--credential-headers=X Y"}, 1, "for flag -credential-headers"},
 		"no store":            {[]string{"--rate-limit-store={}"}, 1, "for flag -rate-limit-store: read store of rate limits: type must be Redis"},
@@ -84,7 +85,7 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	s, err := parse([]string{
 		"--namespaces=a,b", "--namespaces=c", "--credential-headers=X-Key,x-token", "--credential-headers", "X-More",
-		"--deny-cidr=10.0.0.0/8", "--require-allowed-hosts", "--deny-cidr=fd00::/8",
+		"--deny-cidr=10.0.0.0/8", "--require-allowed-hosts", "--deny-cidr=fd00::/8", "--latency-buckets=1ms,1s",
 		"--leader-elect", "--leader-election-namespace=system", "--allow-cross-namespace", "--watch-secrets", "--injector=inject",
 		"--proxy-image=example.com/fanout:1", "--workers=9", "--poll-interval=1m", "--metrics-address=0", "--health-address=:1",
 		`--rate-limit-store={"type":"Redis","redis":{"addresses":["redis.infra.svc:6379"],"secretName":"redis"},"timeout":"20ms"}`,
@@ -96,7 +97,7 @@ func TestFlags(t *testing.T) {
 		"namespaces":        {s.namespaces, {"a", "b", "c"}},
 		"credential fields": {s.credentialHeaders, {"X-Key", "x-token", "X-More"}},
 		"store":             {s.rateLimitStore.Redis.Addresses, {"redis.infra.svc:6379"}},
-		"proxies' flags":    {s.proxies.Args, {"--deny-cidr=10.0.0.0/8", "--require-allowed-hosts", "--deny-cidr=fd00::/8"}},
+		"proxies' flags":    {s.proxies.Args, {"--deny-cidr=10.0.0.0/8", "--require-allowed-hosts", "--deny-cidr=fd00::/8", "--latency-buckets=1ms,1s"}},
 		"texts":             {{s.leaderNamespace, s.injector, s.proxies.Image, s.metricsAddress, s.healthProbe}, {"system", "inject", "example.com/fanout:1", "0", ":1"}},
 	} {
 		if !slices.Equal(pair[0], pair[1]) {

@@ -29,6 +29,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/process"
 	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 func main() {
@@ -110,6 +111,11 @@ func parse(args []string) (*settings, error) {
 		}
 		s.proxies.Args = append(s.proxies.Args, "--deny-cidr="+value)
 		return nil
+	})
+	flags.Func("latency-buckets", "upper `bounds` of classic buckets of latencies in the metrics of proxies, such as 5ms,50ms,1s; none for no such bucket", func(value string) error {
+		_, err := stats.ReadBuckets(value)
+		s.proxies.Args = append(s.proxies.Args, "--latency-buckets="+value)
+		return err // shown with the flag's name
 	})
 	flags.BoolFunc("require-allowed-hosts", "refuse Secrets without the key allowedHosts", func(string) error {
 		s.proxies.Args = append(s.proxies.Args, "--require-allowed-hosts")

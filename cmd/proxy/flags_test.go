@@ -33,6 +33,7 @@ func TestExitCodes(t *testing.T) {
 		"help":                 {[]string{"--help"}, 0, "-drain-timeout"},
 		"an unknown flag":      {[]string{"--bogus"}, 1, "fanout-proxy: parse flags: flag provided but not defined: -bogus"},
 		"no span":              {[]string{"--drain-delay=5"}, 1, "for flag -drain-delay"},
+		"no bucket":            {[]string{"--latency-buckets=2s,1s"}, 1, "for flag -latency-buckets: bound 1s of a bucket is not above"},
 		"no network":           {[]string{"--deny-cidr=10.0.0.1"}, 1, "for flag -deny-cidr: parse network"},
 		"too many connections": {[]string{"--memory-budget=1048576", "--max-connections=9"}, 1, "fanout-proxy: check flags: max-connections is 9: the memory budget of 1048576 bytes has room for 0 to 8"},
 		"a taken admin port":   {[]string{"--document=" + filepath.Join(here, "document.json"), "--credentials=" + here, "--admin=256.0.0.1:1"}, 1, "fanout-proxy: serve: "},

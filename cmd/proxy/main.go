@@ -23,6 +23,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/bulk"
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
+	"github.com/fanout-operator/fanout/internal/stats"
 
 	// The image is empty but for two programs: this brings Mozilla's authorities.
 	_ "golang.org/x/crypto/x509roots/fallback"
@@ -68,6 +69,10 @@ func parse(args []string) (*settings, error) {
 		}
 		s.dialer.Deny = append(s.dialer.Deny, p)
 		return nil
+	})
+	flags.Func("latency-buckets", "upper `bounds` of classic buckets of latencies beside the native ones, such as 5ms,50ms,1s; none for no such bucket; steps of 1, 2.5 and 5 from 1ms to 50s by default", func(value string) (err error) {
+		s.options.LatencyBuckets, err = stats.ReadBuckets(value)
+		return err // shown with the flag's name
 	})
 	if err := flags.Parse(args); err != nil {
 		return nil, fmt.Errorf("parse flags: %w", err)

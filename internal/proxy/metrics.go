@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/fanout"
@@ -25,6 +27,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if current == nil {
 		return
 	}
+	bounds := c.proxy.options.LatencyBuckets
+	if bounds == nil {
+		bounds = stats.DefaultBuckets()
+	}
 	process := metrics{out: out}
 	process.gauge("fanout_body_memory_bytes", "Memory taken by bodies.", float64(c.proxy.memory.Used()), nil)
 	process.gauge("fanout_client_connections", "Connections of clients.", float64(c.proxy.clients.now()), nil)
@@ -34,7 +40,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	process.gauge("fanout_body_memory_limit_bytes", "Memory that bodies may take.", float64(c.proxy.memory.Limit), nil)
 	for _, id := range current.order {
 		r := current.routes[id]
-		m := metrics{out: out, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
+		m := metrics{out: out, bounds: bounds, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
 		m.route(r)
 		m.issuers(r)
 		m.rules(r)
@@ -54,6 +60,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 type metrics struct {
 	out    chan<- prometheus.Metric
 	labels prometheus.Labels
+	bounds []time.Duration // of classic buckets
 }
 
 func (m *metrics) route(r *route) {
@@ -146,7 +153,8 @@ func (m *metrics) gauge(name, help string, value float64, labels prometheus.Labe
 	m.out <- prometheus.MustNewConstMetric(m.describe(name, help, labels), prometheus.GaugeValue, value)
 }
 
-// histogram writes a native histogram, whose buckets are ours already.
+// histogram writes a native histogram, whose buckets are ours already, and the same in classic
+// ones, for whoever reads no others.
 func (m *metrics) histogram(name, help string, h stats.Histogram, labels prometheus.Labels) {
 	positive := make(map[int]int64, len(h.Counts))
 	for _, c := range h.Counts {
@@ -158,5 +166,26 @@ func (m *metrics) histogram(name, help string, h stats.Histogram, labels prometh
 		m.out <- prometheus.NewInvalidMetric(m.describe(name, help, labels), err)
 		return
 	}
-	m.out <- metric
+	m.out <- &classic{Metric: metric, counts: h, bounds: m.bounds}
+}
+
+// classic is a native histogram with classic buckets beside.
+type classic struct {
+	prometheus.Metric
+
+	counts stats.Histogram
+	bounds []time.Duration
+}
+
+// Write implements prometheus.Metric.
+func (c *classic) Write(out *dto.Metric) error {
+	if err := c.Metric.Write(out); err != nil {
+		return fmt.Errorf("write histogram: %w", err)
+	}
+	for _, bound := range c.bounds {
+		out.Histogram.Bucket = append(out.Histogram.Bucket, &dto.Bucket{
+			UpperBound: new(bound.Seconds()), CumulativeCount: new(c.counts.Within(bound)),
+		})
+	}
+	return nil
 }

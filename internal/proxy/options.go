@@ -59,6 +59,9 @@ type Options struct {
 	// AccessLogSample logs one in so many complete calls of routes that do not say which
 	// they want; others always. Default: 1.
 	AccessLogSample int
+	// LatencyBuckets are upper bounds of classic buckets, which latencies have beside their
+	// native ones. Default: stats.DefaultBuckets; empty and not nil is none.
+	LatencyBuckets []time.Duration
 }
 
 // budget is MemoryBudget or its default.
