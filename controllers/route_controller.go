@@ -24,7 +24,7 @@ const fieldManager = client.FieldOwner(desired.ManagedBy)
 
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;patch;create;watch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;patch;create;delete;watch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;patch;watch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;patch;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=fanout-operator,verbs=get

@@ -69,6 +69,7 @@ func TestImports(t *testing.T) {
 		"api/v1alpha1":         "",
 		"config/crd":           "",
 		"config/kustomize":     "",
+		"config/rbac":          "",
 		"cmd/operator":         "api/v1alpha1 controllers internal/compile internal/desired internal/injector internal/process internal/rates internal/stats",
 		"cmd/proxy":            "internal/bulk internal/dial internal/proxy internal/stats",
 		"cmd/fanoutctl":        "internal/cli",
