@@ -28,7 +28,8 @@ type client struct {
 	head    heads
 	// overflown says that a head had too many lines. It is for the goroutine that reads.
 	overflown bool
-	run       int // bytes that have come without a pause; for the goroutine that reads
+	run       int  // bytes that have come without a pause; for the goroutine that reads
+	flow      flow // where they are frames of HTTP/2
 	greeted   sync.Once
 	// certificates are what the client has shown, read with its first request.
 	showing      sync.Once
@@ -66,8 +67,8 @@ func (c *client) Read(b []byte) (int, error) {
 	if c.head.flooded() {
 		return 0, c.overflow(b)
 	}
-	if c.run >= pieceOfHead && c.head.comes() {
-		c.clients.queue.Pass(bulk.First)
+	if c.run >= pieceOfHead && c.head.comes() || c.flow.over() {
+		c.clients.pass(bulk.First)
 		c.run = 0
 	}
 	n, err := c.Conn.Read(b)
@@ -81,7 +82,8 @@ func (c *client) Read(b []byte) (int, error) {
 	if err != nil {
 		c.greet(err)
 	}
-	if c.head.see(b[:n]); c.head.floods() {
+	c.flow.see(c.head.see(b[:n]))
+	if c.head.floods() {
 		return 0, c.overflow(b)
 	}
 	return n, err // net/http looks at its type

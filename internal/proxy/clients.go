@@ -24,7 +24,7 @@ type clients struct {
 	// patience is how long a request may take to come before its connection gives way.
 	patience time.Duration
 	began    time.Time
-	queue    *bulk.Queue
+	pass     func(age uint64) // lets others go first: bulk.Queue.Pass
 
 	mu   sync.Mutex
 	open map[*client]struct{}
@@ -40,7 +40,7 @@ type clients struct {
 }
 
 func newClients(limit int, patience time.Duration) *clients {
-	return &clients{max: limit, patience: patience, began: time.Now(), open: map[*client]struct{}{}, by: map[netip.Addr]int{}}
+	return &clients{max: limit, pass: (*bulk.Queue)(nil).Pass, patience: patience, began: time.Now(), open: map[*client]struct{}{}, by: map[netip.Addr]int{}}
 }
 
 // holder is the address by which a client is counted. Whoever is on loopback is the host

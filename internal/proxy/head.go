@@ -38,14 +38,14 @@ type heads struct {
 	both    atomic.Bool // some head had both
 }
 
-// see looks at bytes.
-func (h *heads) see(b []byte) {
+// see looks at bytes, and returns those of them that are frames of HTTP/2.
+func (h *heads) see(b []byte) (frames []byte) {
 	for len(b) > 0 && !h.binary.Load() {
 		i := bytes.IndexByte(b, '\n')
 		switch {
 		case i < 0:
 			h.keep(b)
-			return
+			return nil
 		case h.n == 0: // most lines come whole
 			h.end(b[:i], b[max(i-maxTail, 0):i])
 		default:
@@ -55,6 +55,7 @@ func (h *heads) see(b []byte) {
 		}
 		b = b[i+1:]
 	}
+	return b
 }
 
 func (h *heads) keep(b []byte) {
@@ -136,8 +137,8 @@ func (h *heads) flooded() bool {
 // or other heads.
 func (h *heads) floods() bool { return !h.ended && h.flooded() }
 
-// comes reports whether what comes is a head, or any frame of HTTP/2.
-func (h *heads) comes() bool { return !h.passed.Load() || h.binary.Load() }
+// comes reports whether what comes is a head of HTTP/1.
+func (h *heads) comes() bool { return !h.passed.Load() && !h.binary.Load() }
 
 // over says that a head was read.
 func (h *heads) over() { h.passed.Store(true) }

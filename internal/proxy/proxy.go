@@ -55,7 +55,7 @@ func New(o Options) *Proxy {
 		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(), hashing: gate.NewHashing(), digests: jwt.NewDigests(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
 	}
-	p.clients.queue = o.Queue
+	p.clients.pass = o.Queue.Pass
 	if o.Queue != nil { // an interface of nil is none
 		p.memory.Order, p.shadowMemory.Order = o.Queue, o.Queue
 	}

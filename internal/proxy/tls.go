@@ -77,7 +77,7 @@ const atOnce = 4
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		if l.accepted++; l.accepted%atOnce == 0 {
-			l.clients.queue.Pass(bulk.First)
+			l.clients.pass(bulk.First)
 		}
 		conn, err := l.Listener.Accept()
 		if err != nil {
