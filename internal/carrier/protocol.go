@@ -57,7 +57,7 @@ func (o *Options) keeper() keeper {
 func (o *Options) newPool(connect func(context.Context) (net.Conn, error)) *h2.Pool {
 	return h2.New(h2.Options{
 		Dial: connect, MaxConnections: maxConnections, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
-		Late: o.Late,
+		Pause: o.Dialer.Pause, Late: o.Late,
 	})
 }
 

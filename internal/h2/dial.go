@@ -92,7 +92,7 @@ func (p *Pool) establish(m *making, nc net.Conn) {
 // it 100 streams before.
 func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 	c := &conn{pool: p}
-	c.frames = newFrames(nc, func() { p.closed(c) })
+	c.frames = newFrames(nc, p.options.Pause, func() { p.closed(c) })
 	c.watch = newWatch(c.frames, c.close, func() { p.answered(c) })
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true) // what is below is secured already, or is not to be

@@ -16,6 +16,10 @@ const (
 	typePing    = 0x6
 	typeMore    = 0x9 // CONTINUATION
 	endHeaders  = 0x4
+	// turn is how many frames a server may send until others have their turn. One of the
+	// content of a response counts where it is smaller than smallest, in bytes.
+	turn     = 64
+	smallest = 512
 	// goodbye is how long TLS may take to say that it closes.
 	goodbye = 250 * time.Millisecond
 )
@@ -41,6 +45,10 @@ type frames struct {
 	// The reader's alone.
 	first []byte // of what was read, for the length of the settings
 	in    cursor
+	run   int // frames since others had their turn
+	// pause lets others go first. net/http reads frames as long as there are some, and a
+	// server that sends them faster than they are handled would never be waited for.
+	pause func()
 
 	mu   sync.Mutex // of writing
 	out  cursor
@@ -55,7 +63,7 @@ type cursor struct {
 }
 
 // pass goes on by a piece, and tells of each frame that begins in it.
-func (c *cursor) pass(b []byte, begins func(kind, flags byte)) {
+func (c *cursor) pass(b []byte, begins func(kind, flags byte, size int)) {
 	for len(b) > 0 {
 		if c.skip > 0 {
 			n := min(c.skip, len(b))
@@ -70,7 +78,7 @@ func (c *cursor) pass(b []byte, begins func(kind, flags byte)) {
 			return
 		}
 		c.skip = length(c.head)
-		begins(c.head[3], c.head[4])
+		begins(c.head[3], c.head[4], c.skip)
 		c.head = c.head[:0]
 	}
 }
@@ -79,9 +87,9 @@ func (c *cursor) pass(b []byte, begins func(kind, flags byte)) {
 func (c *cursor) between() bool { return c.skip == 0 && len(c.head) == 0 }
 
 // newFrames stands below a client. closed is called once.
-func newFrames(conn net.Conn, closed func()) *frames {
+func newFrames(conn net.Conn, pause, closed func()) *frames {
 	return &frames{
-		Conn: conn, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface},
+		Conn: conn, pause: pause, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface},
 	}
 }
 
@@ -92,11 +100,18 @@ func (f *frames) Read(b []byte) (int, error) {
 		f.first = append(f.first, 0) // once
 		close(f.agreed)
 	}
+	if f.run >= turn {
+		f.run = 0
+		f.pause()
+	}
 	n, err := f.Conn.Read(b)
 	if n > 0 {
-		f.in.pass(b[:n], func(kind, _ byte) {
+		f.in.pass(b[:n], func(kind, _ byte, size int) {
 			if kind == typeData || kind == typeHeaders {
 				f.content.Add(1)
+			}
+			if kind != typeData || size < smallest {
+				f.run++
 			}
 		})
 		f.heard.Store(f.written.Load())
@@ -112,7 +127,7 @@ func (f *frames) Read(b []byte) (int, error) {
 func (f *frames) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.out.pass(b, func(kind, flags byte) {
+	f.out.pass(b, func(kind, flags byte, _ int) {
 		if kind == typeHeaders || kind == typeMore {
 			f.open = flags&endHeaders == 0
 		}

@@ -43,7 +43,7 @@ func TestQuestionsStandBetweenFrames(t *testing.T) {
 			frames += 2
 		}
 		out := &sink{}
-		f := newFrames(out, func() {})
+		f := newFrames(out, func() {}, func() {})
 		asked := 0
 		for rest := plain.Bytes(); len(rest) > 0; {
 			n := min(1+random.IntN(50), len(rest))

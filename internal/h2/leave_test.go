@@ -6,7 +6,7 @@ import "testing"
 func TestAPlaceIsGivenBack(t *testing.T) {
 	t.Parallel()
 	p := New(Options{MaxConnections: 1})
-	f := newFrames(&sink{}, func() {})
+	f := newFrames(&sink{}, func() {}, func() {})
 	c := &conn{pool: p, frames: f, watch: newWatch(f, nil, nil), calls: 1, limit: 1, most: 1, taken: 1}
 	p.leave(&waiter{conn: c})
 	if c.calls != 0 {

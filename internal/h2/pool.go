@@ -25,6 +25,8 @@ type Options struct {
 	IdleTimeout time.Duration
 	// MaxResponseHeader bounds the fields of a response, in bytes.
 	MaxResponseHeader int64
+	// Pause lets others go first, on behalf of a server that sends many frames; nil for nobody.
+	Pause func()
 	// Late reports whether the cause for which a request was canceled is that it took too
 	// long. Where nothing came back meanwhile, the connection is asked at once whether it
 	// lives, and takes no calls until it has answered. Nil for none is.
@@ -71,6 +73,9 @@ func (w *waiter) give(c *conn) {
 // New returns a Pool without connections.
 func New(o Options) *Pool {
 	p := &Pool{options: o}
+	if o.Pause == nil {
+		p.options.Pause = func() {}
+	}
 	p.dials, p.cancel = context.WithCancel(context.Background())
 	return p
 }
