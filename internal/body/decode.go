@@ -61,13 +61,19 @@ func Decode(r io.Reader, codings []string, limit int64, account *memory.Account)
 		return nil, err
 	}
 	var content []byte
-	account.Do(expansion*len(wire), func() { content, err = decode(wire, codings, limit, most, account) })
+	account.Do(max(expansion*len(wire), leastWork), func() { content, err = decode(wire, codings, limit, most, account) })
 	account.Give(int64(cap(wire)))
 	return content, err
 }
 
-// expansion is how many times longer what comes of an encoding may well be.
-const expansion = 8
+const (
+	// expansion is how many times longer what comes of an encoding may well be.
+	expansion = 8
+	// leastWork is what any encoding may take, in bytes that are looked at, however short it is:
+	// sixty bytes of br ask for a window of 16 MiB, and two thousand of gzip for as much as the
+	// limit allows.
+	leastWork = 1 << 20
+)
 
 func decode(wire []byte, codings []string, limit, most int64, account *memory.Account) ([]byte, error) {
 	layers := []*layer{{r: bytes.NewReader(wire), left: most}}
