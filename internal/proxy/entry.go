@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/headers"
@@ -21,6 +22,9 @@ func width(r *http.Request, backends int) (bytes int64, fields int) {
 		fields += len(values)
 		for _, value := range values {
 			size += len(value)
+		}
+		if name == "Connection" { // each backend looks for what it names among the fields
+			fields += strings.Count(strings.Join(values, ","), ",")
 		}
 	}
 	return int64(size + (1+backends)*headers.Width(fields)), fields

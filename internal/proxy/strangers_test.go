@@ -99,6 +99,7 @@ func TestK1TheRefusedAreAnsweredWithoutTheirBodies(t *testing.T) {
 		{405, "PUT /in", ""},
 		{429, "POST /in", "X-API-Key: key\r\nX-Tenant: a\r\n"},
 		{431, "POST /in", strings.Repeat("A: b\r\n", 300)},
+		{431, "POST /in", "Connection: " + strings.Repeat("a,", 300) + "close\r\n"},
 		{413, "POST /in", "X-API-Key: key\r\nX-Tenant: b\r\n"},
 	} {
 		for _, framing := range []string{"Content-Length: 2000000", "Transfer-Encoding: chunked"} {
