@@ -207,6 +207,14 @@ func (c *clients) now() int {
 	return len(c.open)
 }
 
+// turn lets others go first now and then: a client that has sent requests ahead would
+// otherwise be served without a pause.
+func (c *clients) turn(v *client) {
+	if v.flow.spent += perRequest; v.flow.over() {
+		c.pass(bulk.First)
+	}
+}
+
 // changed follows the states of a connection, as http.Server tells them.
 func (c *clients) changed(conn net.Conn, state http.ConnState) {
 	v, ok := conn.(*client)
@@ -214,7 +222,10 @@ func (c *clients) changed(conn net.Conn, state http.ConnState) {
 		return
 	}
 	if state == http.StateIdle {
-		v.head.next()
+		if !v.head.binary.Load() { // whose frames another goroutine reads
+			v.head.next()
+			c.turn(v)
+		}
 		v.wait()
 		v.idle.Store(true)
 	}

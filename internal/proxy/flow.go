@@ -9,9 +9,12 @@ const (
 	turn     = 32
 	perFrame = 512
 	perCall  = turn / 2
+	// perRequest is what a request of HTTP/1 costs. net/http reads them one after another,
+	// too, as many as a client has sent ahead.
+	perRequest = turn / 8
 )
 
-// flow reckons what the frames of an HTTP/2 client cost as they pass. net/http reads them one
+// flow reckons what the requests of a client cost as they pass, of HTTP/2 by their frames. net/http reads them one
 // after another, as many as have come, and answers some at once: a client that sends frames
 // faster than they are handled would never be waited for, and everybody else would wait. It
 // is for the goroutine that reads.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -112,5 +113,28 @@ func TestFramesPassInTurns(t *testing.T) {
 	}
 	if want := []int{len(begin) + 17*turn, len(begin) + 17*2*turn}; !slices.EqualFunc(at, want, func(at, want int) bool { return at > want-17 && at <= want+9 }) {
 		t.Errorf("others had their turn after %d bytes, want about %d", at, want)
+	}
+}
+
+// A client that sends requests of HTTP/1 ahead lets others go first now and then, however
+// short they are; frames of HTTP/2 have turns of their own.
+func TestRequestsPassInTurns(t *testing.T) {
+	t.Parallel()
+	clients, passes := newClients(1, time.Second), 0
+	clients.pass = func(uint64) { passes++ }
+	c := &client{Conn: &conveyor{}, clients: clients}
+	for range 3*turn/perRequest + 1 {
+		clients.changed(c, http.StateActive)
+		clients.changed(c, http.StateIdle)
+	}
+	if passes != 3 {
+		t.Errorf("others had their turn %d times, want 3", passes)
+	}
+	c.head.binary.Store(true)
+	for range 3 * turn / perRequest {
+		clients.changed(c, http.StateIdle)
+	}
+	if passes != 3 {
+		t.Error("a connection of HTTP/2 that is idle takes turns")
 	}
 }

@@ -143,12 +143,10 @@ func (h *heads) comes() bool { return !h.passed.Load() && !h.binary.Load() }
 // over says that a head was read.
 func (h *heads) over() { h.passed.Store(true) }
 
-// next says that another head comes. It is for the goroutine that reads.
+// next says that another head of HTTP/1 comes. It is for the goroutine that reads.
 func (h *heads) next() {
-	if !h.binary.Load() { // whose frames another goroutine reads
-		h.lines, h.ended = 0, false
-		h.passed.Store(false)
-	}
+	h.lines, h.ended = 0, false
+	h.passed.Store(false)
 }
 
 // ambiguous reports whether it was not certain where the body of a request ends: a
