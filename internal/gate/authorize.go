@@ -63,7 +63,14 @@ func (g *Gate) authorizeLate(guest *Guest, a *Admission) *Refusal {
 
 // authorize refuses what the first of the rules is not true of. One that cannot be evaluated
 // is not true.
-func authorize(list []permission, guest *Guest, a *Admission) *Refusal {
+func authorize(list []permission, guest *Guest, a *Admission) (refusal *Refusal) {
+	if len(list) > 0 {
+		guest.Memory.DoHeld(looks, func() { refusal = deny(list, guest, a) })
+	}
+	return refusal
+}
+
+func deny(list []permission, guest *Guest, a *Admission) *Refusal {
 	for i := range list {
 		ctx := guest.Request.Context()
 		is, err := list[i].program.Bool(ctx, a.Input)

@@ -27,10 +27,19 @@ func newRules(c *expression.Compiler, list []routeconfig.Rule) ([]rule, error) {
 	return rules, nil
 }
 
+// looks is how many times an expression may well look at a call: one that matches patterns
+// takes a millisecond for 10 KiB.
+const looks = 2
+
 // checkRules refuses a call that does not meet all rules, with all that it does not. One
 // that cannot be evaluated, since what it reads is not there or it costs too much, is not
 // met.
-func (g *Gate) checkRules(guest *Guest, a *Admission) *Refusal {
+func (g *Gate) checkRules(guest *Guest, a *Admission) (unmet *Refusal) {
+	guest.Memory.DoHeld(looks, func() { unmet = g.unmet(guest, a) })
+	return unmet
+}
+
+func (g *Gate) unmet(guest *Guest, a *Admission) *Refusal {
 	var unmet *Refusal
 	for i := range g.rules {
 		r := &g.rules[i]

@@ -79,6 +79,9 @@ func (a *Account) Do(bytes int, f func()) {
 	a.budget.Order.Do(a.age, bytes, f)
 }
 
+// DoHeld is Do for who looks at all that the account has taken, so many times.
+func (a *Account) DoHeld(times int64, f func()) { a.Do(int(times*a.held.Load()), f) }
+
 // roomy is the size from which the first use of memory takes longer than a small call, in
 // bytes.
 const roomy = 256 << 10
