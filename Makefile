@@ -17,7 +17,7 @@ FUZZTIME ?= 10s
   images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
   conformance soak memory mutate
 
-include hack/supply.mk
+include hack/security.mk
 
 ##@ General
 help: ## list the targets

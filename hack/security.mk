@@ -1,8 +1,11 @@
-# What the product is made of, and whether anybody who builds it gets the same.
+# What the product is made of, whether anybody who builds it gets the same, and what it stands.
 
-.PHONY: vuln sbom reproducible
+.PHONY: abuse vuln sbom reproducible
 
-##@ Supply chain
+##@ Security
+abuse: build ## send what is not meant well, in a network of its own: memory and bystanders, beside docs/security/abuse.md; SEED=2
+	$(GO) run ./hack/soak -abuse bin/fanout-proxy $(if $(SEED),-seed $(SEED))
+
 vuln: ## look for known vulnerabilities; VULNDB=copy of the database; MAY_SKIP=1 does not fail where there is none
 	$(GO) run ./hack/vuln $(if $(MAY_SKIP),-may-skip)
 

@@ -142,6 +142,8 @@ const (
 	// atOnce bounds the bystanders' calls, pause is between them.
 	atOnce = 100
 	pause  = 10 * time.Millisecond
+	// keyHeader and bystanderKey are what bystanders are known by where somebody asks.
+	keyHeader, bystanderKey = "X-Api-Key", "bystander-key"
 )
 
 // calls are those of bystanders to one address.
@@ -180,7 +182,7 @@ func (c *calls) make(ctx context.Context, until <-chan time.Time, orders <-chan 
 		under.Go(func() {
 			defer func() { <-slots }()
 			begun := time.Now()
-			c.count(call(ctx, c.transport, c.url, body, nil), time.Since(begun))
+			c.count(call(ctx, c.transport, c.url, body, http.Header{keyHeader: {bystanderKey}}), time.Since(begun))
 		})
 	}
 }

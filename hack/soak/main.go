@@ -5,7 +5,9 @@
 //
 // With -memory it measures instead what the process takes at its worst beside what
 // docs/operations/memory.md says it may, and what calls that have nothing to do with it
-// notice: large and unlucky bodies, and clients that only want to be waited for.
+// notice: large and unlucky bodies, and clients that only want to be waited for. With -abuse
+// it measures the same while clients and backends send what is not meant well, beside
+// docs/security/abuse.md.
 package main
 
 import (
@@ -22,8 +24,10 @@ func main() {
 	first := flag.Duration("first", 5*time.Minute, "when the first reading is taken")
 	rate := flag.Int("rate", 150, "calls a second")
 	memory := flag.String("memory", "", "measure the memory of this `program`, bin/fanout-proxy, instead")
-	trial := flag.String("trial", "", "with -memory, those `trials` alone whose names have this in them")
-	stand := flag.Bool("stand-by", false, "be the bystanders of -memory, which it starts itself")
+	abused := flag.String("abuse", "", "abuse this `program`, bin/fanout-proxy, instead, and measure the same")
+	seed := flag.Uint64("seed", 1, "of what -abuse leaves to chance")
+	trial := flag.String("trial", "", "with -memory and -abuse, those `trials` alone whose names have this in them")
+	stand := flag.Bool("stand-by", false, "be the bystanders of -memory and -abuse, which start them themselves")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -32,7 +36,9 @@ func main() {
 	case *stand:
 		err = standBy(ctx)
 	case *memory != "":
-		err = measure(ctx, *memory, *trial)
+		err = measure(ctx, *memory, *trial, trials())
+	case *abused != "":
+		err = abuseOf(ctx, *abused, *trial, *seed)
 	default:
 		err = soak(ctx, *span, *first, *rate)
 	}
@@ -41,4 +47,12 @@ func main() {
 		stop()
 		os.Exit(1)
 	}
+}
+
+func abuseOf(ctx context.Context, program, trial string, seed uint64) error {
+	list, err := abuses(seed)
+	if err != nil {
+		return err
+	}
+	return measure(ctx, program, trial, list)
 }

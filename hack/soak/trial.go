@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -20,8 +21,14 @@ type trial struct {
 	name string
 	// modify changes the route that is loaded.
 	modify func(*routeconfig.Route)
+	// quiet changes the route of the bystanders.
+	quiet func(*routeconfig.Route)
 	// handlers are its backends.
 	handlers []http.HandlerFunc
+	// servers are its backends where handlers cannot behave as badly.
+	servers []func(net.Conn)
+	// secrets are those of the namespace, beside those of everybody.
+	secrets map[string]map[string]string
 	// load goes on for a bounded time. The error says what is wrong but for memory and
 	// bystanders.
 	load func(ctx context.Context, address string) error
@@ -96,7 +103,13 @@ func (t *trial) judge(most int64, before, during finding) error {
 // document writes that of both routes.
 func (t *trial) document(dir string, others []string) (loaded, quiet string, stop func(), err error) {
 	urls, stop, err := serveAll(t.handlers)
+	if len(t.servers) > 0 {
+		urls, stop, err = serveRaw(t.servers)
+	}
 	if err != nil {
+		return "", "", stop, err
+	}
+	if err := writeSecrets(dir, t.secrets); err != nil {
 		return "", "", stop, err
 	}
 	var routes []routeconfig.Route
@@ -112,9 +125,14 @@ func (t *trial) document(dir string, others []string) (loaded, quiet string, sto
 		}
 		if name == "loaded" {
 			loaded = address
-			t.modify(&r)
+			if t.modify != nil {
+				t.modify(&r)
+			}
 		} else {
 			quiet = address
+			if t.quiet != nil {
+				t.quiet(&r)
+			}
 		}
 		routes, addresses = append(routes, r), append(addresses, address)
 	}
