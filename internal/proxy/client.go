@@ -67,7 +67,7 @@ func (c *client) Read(b []byte) (int, error) {
 	if c.head.flooded() {
 		return 0, c.overflow(b)
 	}
-	if c.run >= pieceOfHead && c.head.comes() || c.flow.over() {
+	if c.run >= c.piece() || c.flow.over() {
 		c.clients.pass(bulk.First)
 		c.run = 0
 	}
@@ -87,6 +87,15 @@ func (c *client) Read(b []byte) (int, error) {
 		return 0, c.overflow(b)
 	}
 	return n, err // net/http looks at its type
+}
+
+// piece is how much is read between two pauses, in bytes: of a body as it comes on the wire,
+// which may be six times what is in it.
+func (c *client) piece() int {
+	if c.head.comes() {
+		return pieceOfHead
+	}
+	return bulk.Least
 }
 
 // overflow answers a head of more lines than anybody needs, and ends the connection once the

@@ -6,10 +6,13 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/fanout-operator/fanout/internal/bulk"
 )
 
 // frames are those that write makes, of a client.
@@ -136,5 +139,25 @@ func TestRequestsPassInTurns(t *testing.T) {
 	}
 	if passes != 3 {
 		t.Error("a connection of HTTP/2 that is idle takes turns")
+	}
+}
+
+// A body lets others go first by what comes on the wire, of which little may be in it.
+func TestBodiesPassByTheWire(t *testing.T) {
+	t.Parallel()
+	const begin = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	clients, passes := newClients(1, time.Second), 0
+	clients.pass = func(uint64) { passes++ }
+	c := &client{Conn: &conveyor{rest: []byte(begin + strings.Repeat("1\r\na\r\n", 3*bulk.Least/6))}, clients: clients}
+	b := make([]byte, 4<<10) // as net/http reads
+	if _, err := c.Read(b[:len(begin)]); err != nil {
+		t.Fatal(err)
+	}
+	c.head.over()
+	for err := error(nil); err == nil; {
+		_, err = c.Read(b)
+	}
+	if passes != 3 {
+		t.Errorf("others had their turn %d times in 3 × 64 KiB", passes)
 	}
 }
