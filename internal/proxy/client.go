@@ -28,7 +28,7 @@ type client struct {
 	head    heads
 	// overflown says that a head had too many lines. It is for the goroutine that reads.
 	overflown bool
-	run       int  // bytes that have come without a pause; for the goroutine that reads
+	run       int  // bytes that were read since others had their turn; for the goroutine that reads
 	flow      flow // where they are frames of HTTP/2
 	greeted   sync.Once
 	// certificates are what the client has shown, read with its first request.
@@ -72,9 +72,7 @@ func (c *client) Read(b []byte) (int, error) {
 		c.run = 0
 	}
 	n, err := c.Conn.Read(b)
-	if c.run += n; n < pause {
-		c.run = 0
-	}
+	c.run += n
 	if n > 0 && c.idle.Load() {
 		c.idle.Store(false) // a request begins to come
 		c.wait()
@@ -128,9 +126,6 @@ const (
 	// pieceOfHead is how much of a head is read between two pauses, in bytes: to read it and
 	// what follows from it may take a millisecond for each 10 KiB.
 	pieceOfHead = 16 << 10
-	// pause is a piece so short that there was no more, in bytes: whoever reads it waits for
-	// the next one by itself.
-	pause = 2 << 10
 )
 
 // Close implements net.Conn.
