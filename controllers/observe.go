@@ -38,6 +38,7 @@ type scope struct {
 	// configMaps are those that the route reads, not its document.
 	configMaps []string
 	rules      []string // of its validation
+	audiences  []string // of its service account's tokens
 	children   desired.Children
 	// waits is set while the expressions of a route are compiled anew of which the status
 	// says that it is accepted: its children stay as they are, its proxies are asked.
@@ -95,6 +96,7 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	}
 	s.hash, s.remarks = routeconfig.Hash(encoded), compile.Remarks(s.route, compiled)
 	s.secrets, s.configMaps, s.rules = compiled.Secrets(), compiled.ConfigMaps(), compiled.Validation.RuleNames()
+	s.audiences = compiled.Audiences()
 	s.children, err = desired.Build(desired.Input{
 		Route: s.route, Compiled: compiled, Document: encoded, Options: r.Proxies,
 	})

@@ -40,7 +40,7 @@ func wanted(s *scope) rates.Want {
 	if len(s.errors) > 0 {
 		return rates.Want{Document: lastDocument(s)}
 	}
-	w := rates.Want{Document: s.hash, Backends: []string{}, Secrets: slices.Concat([]string{}, s.secrets), ConfigMaps: slices.Concat([]string{}, s.configMaps), Rules: slices.Concat([]string{}, s.rules)}
+	w := rates.Want{Document: s.hash, Backends: []string{}, Secrets: slices.Concat([]string{}, s.secrets), ConfigMaps: slices.Concat([]string{}, s.configMaps), Rules: slices.Concat([]string{}, s.rules), Audiences: s.audiences}
 	for i := range s.route.Spec.Backends {
 		w.Backends = append(w.Backends, string(s.route.Spec.Backends[i].Name))
 	}

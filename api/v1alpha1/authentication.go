@@ -2,7 +2,7 @@ package v1alpha1
 
 // AuthenticationType names a way to prove who the route is.
 //
-// +kubebuilder:validation:Enum=OAuth2;APIKey;Basic;Bearer;StandardWebhooks;HMAC;AWSSigV4
+// +kubebuilder:validation:Enum=OAuth2;APIKey;Basic;Bearer;StandardWebhooks;HMAC;AWSSigV4;WorkloadIdentity
 type AuthenticationType string
 
 // The ways to prove who the route is.
@@ -14,6 +14,7 @@ const (
 	AuthenticationStandardWebhooks AuthenticationType = "StandardWebhooks"
 	AuthenticationHMAC             AuthenticationType = "HMAC"
 	AuthenticationAWSSigV4         AuthenticationType = "AWSSigV4"
+	AuthenticationWorkloadIdentity AuthenticationType = "WorkloadIdentity"
 )
 
 // BackendAuthentication is how the route proves who it is. The credential
@@ -26,8 +27,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="(self.type == 'StandardWebhooks') == has(self.standardWebhooks)",message="backends.authentication.standardWebhooks goes with type StandardWebhooks, and must be set there"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'HMAC') == has(self.hmac)",message="backends.authentication.hmac goes with type HMAC, and must be set there"
 // +kubebuilder:validation:XValidation:rule="(self.type == 'AWSSigV4') == has(self.awsSigV4)",message="backends.authentication.awsSigV4 goes with type AWSSigV4, and must be set there"
+// +kubebuilder:validation:XValidation:rule="(self.type == 'WorkloadIdentity' || (has(self.oauth2) && ((has(self.oauth2.clientAuthentication) && self.oauth2.clientAuthentication == 'WorkloadIdentity') || (has(self.oauth2.tokenExchange) && has(self.oauth2.tokenExchange.subjectToken) && self.oauth2.tokenExchange.subjectToken == 'WorkloadIdentity')))) == has(self.workloadIdentity)",message="backends.authentication.workloadIdentity goes with type WorkloadIdentity, and with oauth2 that uses it, and must be set there"
 type BackendAuthentication struct {
-	// type is OAuth2, APIKey, Basic, Bearer, StandardWebhooks, HMAC or AWSSigV4.
+	// type is OAuth2, APIKey, Basic, Bearer, StandardWebhooks, HMAC, AWSSigV4 or
+	// WorkloadIdentity, which shows the token of workloadIdentity as Bearer does.
 	// +required
 	Type AuthenticationType `json:"type,omitempty"`
 
@@ -58,6 +61,11 @@ type BackendAuthentication struct {
 	// awsSigV4 goes with type AWSSigV4.
 	// +optional
 	AWSSigV4 *AWSSigV4 `json:"awsSigV4,omitempty"`
+
+	// workloadIdentity goes with type WorkloadIdentity, and with oauth2 where clientAuthentication
+	// or tokenExchange.subjectToken is WorkloadIdentity.
+	// +optional
+	WorkloadIdentity *WorkloadIdentity `json:"workloadIdentity,omitempty"`
 }
 
 // SecretReference is a Secret in the route's namespace: with username and

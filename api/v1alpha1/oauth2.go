@@ -2,19 +2,23 @@ package v1alpha1
 
 // ClientAuthentication is how a client proves to the token endpoint who it is.
 //
-// +kubebuilder:validation:Enum=Basic;Post;PrivateKeyJWT;TLSClientAuth
+// +kubebuilder:validation:Enum=Basic;Post;PrivateKeyJWT;TLSClientAuth;WorkloadIdentity;None
 type ClientAuthentication string
 
 // How a client proves who it is: by a secret (RFC 6749, section 2.3.1), by a JWT that it
-// signs (RFC 7523), or by a certificate (RFC 8705).
+// signs or by that of the proxies' service account (RFC 7523), by a certificate (RFC 8705),
+// or not at all.
 const (
 	ClientAuthenticationBasic         ClientAuthentication = "Basic"
 	ClientAuthenticationPost          ClientAuthentication = "Post"
 	ClientAuthenticationPrivateKeyJWT ClientAuthentication = "PrivateKeyJWT"
 	ClientAuthenticationTLSClientAuth ClientAuthentication = "TLSClientAuth"
+
+	ClientAuthenticationWorkloadIdentity ClientAuthentication = "WorkloadIdentity"
+	ClientAuthenticationNone             ClientAuthentication = "None"
 )
 
-// OAuth2 is the client credentials grant (RFC 6749, section 4.4). One token
+// OAuth2 is the client credentials grant (RFC 6749, section 4.4), or a token exchange. One token
 // serves all calls of a proxy, and is renewed before it ends. A call that is answered 401
 // is sent once more with another token, unless one was fetched for that within a pause of
 // 1 to 30 s.
@@ -24,6 +28,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tokenURL.startsWith('https:')",message="backends.authentication.oauth2.tls goes with an https tokenURL"
 // +kubebuilder:validation:XValidation:rule="!has(self.audience) || !has(self.parameters) || self.parameters.all(p, p.name != 'audience')",message="backends.authentication.oauth2.parameters must not name audience beside oauth2.audience"
 // +kubebuilder:validation:XValidation:rule="!has(self.resources) || !has(self.parameters) || self.parameters.all(p, p.name != 'resource')",message="backends.authentication.oauth2.parameters must not name resource beside oauth2.resources"
+// +kubebuilder:validation:XValidation:rule="!has(self.clientAuthentication) || self.clientAuthentication != 'None' || has(self.tokenExchange)",message="backends.authentication.oauth2.clientAuthentication None goes with tokenExchange"
+// +kubebuilder:validation:XValidation:rule="has(self.secretName) || (has(self.clientAuthentication) && self.clientAuthentication == 'None' && has(self.tokenExchange) && has(self.tokenExchange.subjectToken) && self.tokenExchange.subjectToken == 'WorkloadIdentity')",message="backends.authentication.oauth2.secretName must be set, unless clientAuthentication is None and tokenExchange.subjectToken WorkloadIdentity"
 type OAuth2 struct {
 	// tokenURL is the token endpoint: https, or http on loopback or within the
 	// cluster (.svc).
@@ -34,8 +40,10 @@ type OAuth2 struct {
 	TokenURL string `json:"tokenURL,omitempty"`
 
 	// secretName is the Secret with client_id and, by clientAuthentication, client_secret,
-	// private_key (in PEM; with key_id where the endpoint asks for one) or nothing more.
-	// +required
+	// private_key (in PEM; with key_id where the endpoint asks for one) or nothing more; and with
+	// subject_token, where that is exchanged. Without client authentication client_id may be left
+	// out, and without both the Secret.
+	// +optional
 	SecretName SecretName `json:"secretName,omitempty"`
 
 	// scopes are asked for. At most 32.
@@ -64,9 +72,15 @@ type OAuth2 struct {
 	// clientAuthentication is how the client proves who it is: Basic (default) shows its
 	// secret in the Authorization header, Post in the form; PrivateKeyJWT signs a JWT that is
 	// good for a minute and one request, by the algorithm of its key (RS256, ES256, ES384,
-	// ES512 or EdDSA); TLSClientAuth shows the certificate of tls.
+	// ES512 or EdDSA); TLSClientAuth shows the certificate of tls; WorkloadIdentity sends the
+	// token of workloadIdentity in place of that JWT; None proves nothing, for a tokenExchange
+	// whose subject is proof enough.
 	// +optional
 	ClientAuthentication ClientAuthentication `json:"clientAuthentication,omitempty"`
+
+	// tokenExchange gets the token for another one (RFC 8693). Default: for the client itself.
+	// +optional
+	TokenExchange *TokenExchange `json:"tokenExchange,omitempty"`
 
 	// assertionAudience is the audience of the JWT of PrivateKeyJWT. Default: tokenURL.
 	// +optional
@@ -84,7 +98,7 @@ type OAuth2 struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="self.all(p, !(p.name in ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'scope']))",message="backends.authentication.oauth2.parameters must not name grant_type, client_id, client_secret, client_assertion, client_assertion_type or scope"
+	// +kubebuilder:validation:XValidation:rule="self.all(p, !(p.name in ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'scope', 'subject_token', 'subject_token_type', 'requested_token_type', 'actor_token']))",message="backends.authentication.oauth2.parameters must not name grant_type, client_id, client_secret, client_assertion, client_assertion_type, scope, subject_token, subject_token_type, requested_token_type or actor_token"
 	Parameters []NameValue `json:"parameters,omitempty"`
 }
 

@@ -111,7 +111,7 @@ func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 // Forbidden says of each Secret that is shown why it may not be sent where every call would
 // send it; nothing where it may.
 func (b *Backend) Forbidden() (list []Refusal) {
-	for _, r := range []*Refusal{b.credential.forbidden(b.outgoing.Host()), b.state.pairForbidden(), b.state.issuer.forbidden()} {
+	for _, r := range []*Refusal{b.credential.forbidden(b.outgoing.Host()), b.state.pairForbidden(), b.state.issuer.forbidden(), b.state.workloadForbidden()} {
 		if r != nil {
 			list = append(list, *r)
 		}

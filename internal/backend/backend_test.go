@@ -112,7 +112,7 @@ func TestWhyThereIsNoCredential(t *testing.T) {
 		}
 		var want []Refusal
 		if row.status != "" {
-			want = []Refusal{{"key", "allowedHosts", row.status}}
+			want = []Refusal{{Name: "key", Key: "allowedHosts", Why: row.status}}
 		}
 		if got := b.Forbidden(); !slices.Equal(got, want) {
 			t.Errorf("%s: the status says %v, want %v", name, got, want)

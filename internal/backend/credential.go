@@ -78,9 +78,21 @@ func (c *credential) allowed(secret *creds.Snapshot, host string) error {
 	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrForbidden}
 }
 
-// Refusal is why a Secret may not be sent where every call would send it. Key is the one of
-// the Secret that says so.
-type Refusal struct{ Secret, Key, Why string }
+// Refusal is why a Secret, or a service account's token, may not be sent where every call
+// would send it. Key is the one of the Secret that says so.
+type Refusal struct {
+	Kind           routeconfig.Kind
+	Name, Key, Why string
+}
+
+// refusal is nil where there is no why.
+func refusal(of creds.Source, key, why string) *Refusal {
+	if why == "" {
+		return nil
+	}
+	kind, name := of.Object()
+	return &Refusal{kind, name, key, why}
+}
 
 // forbidden is nil where the Secret may be sent under this Host or the backend's own, and
 // where there is none.
@@ -98,16 +110,14 @@ func (c *credential) forbidden(host string) *Refusal {
 	}
 	for _, u := range receivers {
 		if why := s.Forbids(u.Hostname(), dial.Port(u)); why != "" {
-			return &Refusal{c.Secret, creds.AllowedHosts, why}
+			return refusal(c.values, creds.AllowedHosts, why)
 		}
 	}
 	if c.issuer == nil {
 		return nil
 	}
-	if key, why := s.ForbidsToken(c.issuer.Hostname(), dial.Port(c.issuer)); why != "" {
-		return &Refusal{c.Secret, key, why}
-	}
-	return nil
+	key, why := s.ForbidsToken(c.issuer.Hostname(), dial.Port(c.issuer))
+	return refusal(c.values, key, why)
 }
 
 // show adds the credential to one attempt, unless the very value that would be sent may not
@@ -131,7 +141,7 @@ func (c *credential) show(ctx context.Context, attempt *http.Request) (token cre
 	switch c.Type {
 	case routeconfig.CredentialOAuth2:
 		outgoing.ShowField(attempt, authorization, "Bearer "+token.Reveal())
-	case routeconfig.CredentialBearer:
+	case routeconfig.CredentialBearer, routeconfig.CredentialWorkloadIdentity:
 		outgoing.ShowField(attempt, authorization, "Bearer "+secret.Value("token").Reveal())
 	case routeconfig.CredentialBasic:
 		pair := secret.Value("username").Reveal() + ":" + secret.Value("password").Reveal()

@@ -37,7 +37,10 @@ func (s *State) issue(namespace string, c *routeconfig.Credential, store *creds.
 		Scopes:     c.Scopes,
 		Post:       c.Post,
 		Assertion:  c.Assertion,
-		Certified:  c.Certified(),
+		Certified:  c.Certified() || c.Public,
+		Federated:  c.Federated,
+		Exchange:   c.Exchange,
+		Workload:   s.workload,
 		Parameters: parameters(c.Parameters),
 		Client:     s.secret,
 		Transport:  repeated{i.carrier},
@@ -69,11 +72,17 @@ func (i *issuer) forbidden() *Refusal {
 		return nil
 	}
 	key, why := i.client.RefusesToken(i.url.Hostname(), dial.Port(i.url))
-	if why == "" {
+	return refusal(i.client, key, why)
+}
+
+// workloadForbidden says why the service account's token may not be shown to the endpoint;
+// nil where it may, and where it is not shown there.
+func (s *State) workloadForbidden() *Refusal {
+	if s.workload == nil || s.issuer.url == nil || s.workload == s.secret {
 		return nil
 	}
-	_, name := i.client.Object()
-	return &Refusal{name, key, why}
+	key, why := s.workload.RefusesToken(s.issuer.url.Hostname(), dial.Port(s.issuer.url))
+	return refusal(s.workload, key, why)
 }
 
 func (i *issuer) close() {

@@ -22,10 +22,5 @@ func (s *State) pairForbidden() *Refusal {
 	if s.client == nil {
 		return nil
 	}
-	why := s.client.Refuses(s.base.Hostname(), dial.Port(s.base))
-	if why == "" {
-		return nil
-	}
-	_, name := s.client.Object()
-	return &Refusal{name, creds.AllowedHosts, why}
+	return refusal(s.client, creds.AllowedHosts, s.client.Refuses(s.base.Hostname(), dial.Port(s.base)))
 }

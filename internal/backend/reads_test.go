@@ -18,17 +18,22 @@ func TestABackendReadsWhatIsListed(t *testing.T) {
 		"a certified client": {
 			Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/", TokenTLS: &routeconfig.TLS{CASecret: "idp-ca", ClientCertificateSecret: "idp-me"},
 		},
-		"OAuth 2.0":            {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/"},
-		"Basic":                {Type: routeconfig.CredentialBasic},
-		"Bearer":               {Type: routeconfig.CredentialBearer},
-		"a key in a field":     {Type: routeconfig.CredentialAPIKey, Key: "k", Header: "X-Key"},
-		"Standard Webhooks":    {Type: routeconfig.CredentialStandardWebhooks},
-		"an HMAC":              {Type: routeconfig.CredentialHMAC, Key: "k", Header: "X-Sig", HMAC: &routeconfig.HMAC{}},
-		"an HMAC of several":   {Type: routeconfig.CredentialHMAC, Key: "k", Header: "X-Sig", HMAC: &routeconfig.HMAC{Timestamp: &routeconfig.HMACTimestamp{}}},
-		"SigV4":                {Type: routeconfig.CredentialAWSSigV4, AWS: &routeconfig.AWS{}},
-		"a key in a parameter": {Type: routeconfig.CredentialAPIKey, Key: "k", Query: "key"},
+		"a service account":          {Type: routeconfig.CredentialWorkloadIdentity, Audience: "https://one.example.com"},
+		"a client that it proves":    {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/", Audience: "a", Federated: true},
+		"a service account's tokens": {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/", Audience: "a", Public: true, Exchange: &routeconfig.Exchange{Workload: true}},
+		"OAuth 2.0":                  {Type: routeconfig.CredentialOAuth2, TokenURL: "https://idp.example.com/"},
+		"Basic":                      {Type: routeconfig.CredentialBasic},
+		"Bearer":                     {Type: routeconfig.CredentialBearer},
+		"a key in a field":           {Type: routeconfig.CredentialAPIKey, Key: "k", Header: "X-Key"},
+		"Standard Webhooks":          {Type: routeconfig.CredentialStandardWebhooks},
+		"an HMAC":                    {Type: routeconfig.CredentialHMAC, Key: "k", Header: "X-Sig", HMAC: &routeconfig.HMAC{}},
+		"an HMAC of several":         {Type: routeconfig.CredentialHMAC, Key: "k", Header: "X-Sig", HMAC: &routeconfig.HMAC{Timestamp: &routeconfig.HMACTimestamp{}}},
+		"SigV4":                      {Type: routeconfig.CredentialAWSSigV4, AWS: &routeconfig.AWS{}},
+		"a key in a parameter":       {Type: routeconfig.CredentialAPIKey, Key: "k", Query: "key"},
 	} {
-		credential.Secret = "credential"
+		if credential.Audience == "" || credential.Federated {
+			credential.Secret = "credential"
+		}
 		config := routeconfig.Backend{
 			Name: "one", URL: "https://one.example.com/", Credential: &credential, TLS: &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"},
 		}
@@ -36,6 +41,9 @@ func TestABackendReadsWhatIsListed(t *testing.T) {
 		s := NewState("shop", &config, store, dial.New(dial.Options{}))
 		t.Cleanup(s.Close)
 		held := map[creds.Source]bool{s.authority: true, s.client: true, s.secret: true}
+		if credential.Audience != "" {
+			held[s.workload] = true
+		}
 		if credential.TokenTLS != nil {
 			held[s.issuer.authority], held[s.issuer.client] = true, true
 		}

@@ -24,6 +24,7 @@ type State struct {
 	authority   *creds.Derived[*x509.CertPool]   // nil for the public ones
 	client      *creds.Derived[*tls.Certificate] // nil for none
 	secret      *creds.Derived[*creds.Snapshot]  // the credential's; nil without one
+	workload    *creds.Derived[*creds.Snapshot]  // the service account's token; nil without one
 	tokens      *creds.TokenSource
 	hedges      *hedges
 	repeats     budget // of retries
@@ -53,7 +54,13 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if c == nil {
 		return s
 	}
-	s.secret = store.Credential(namespace, new(c.Reference()))
+	if c.Audience != "" {
+		s.workload = store.Workload(namespace, c.Audience)
+	}
+	s.secret = s.workload
+	if c.Secret != "" {
+		s.secret = store.Credential(namespace, new(c.Reference()))
+	}
 	if c.Type == routeconfig.CredentialOAuth2 {
 		s.tokens = s.issue(namespace, c, store, dialer)
 	}

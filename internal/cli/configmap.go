@@ -49,7 +49,7 @@ func (r *reader) judgeMounted() {
 			if reference.Use != routeconfig.UseJSONSchema || !r.here("ConfigMap", route.Namespace, reference.Name) {
 				continue
 			}
-			f, key := r.heads[i], reference.Keys[0]
+			f, key := r.out.heads[i], reference.Keys[0]
 			f.Field = reference.Field
 			text, ok := r.out.mounted[route.Namespace+"/"+reference.Folder()+"/"+key]
 			if _, err := judge.Compile(string(text)); !ok {

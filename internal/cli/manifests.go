@@ -56,6 +56,7 @@ type manifests struct {
 	routes []routeconfig.Route
 	// sources are the routes as they are written, by the index of routes.
 	sources []*v1alpha1.FanoutRoute
+	heads   []Fault           // of routes, by index, without a message
 	mounted map[string][]byte // of Secrets and ConfigMaps, as in creds.Options.Tree
 	faults  []Fault
 	// notes are what a reader should know and need not mend.
@@ -75,7 +76,6 @@ type reader struct {
 	out     *manifests
 	seen    map[string]string // kind and name to file
 	named   int               // objects that a name was made for
-	heads   []Fault           // of out.routes, by index
 }
 
 // readManifests reads files, folders (all of their YAML and JSON, in the order of
@@ -277,7 +277,7 @@ func (r *reader) route(f Fault, object map[string]any) {
 		r.refuse(f, errs)
 		return
 	}
-	r.out.routes, r.out.sources, r.heads = append(r.out.routes, *compiled), append(r.out.sources, route), append(r.heads, f)
+	r.out.routes, r.out.sources, r.out.heads = append(r.out.routes, *compiled), append(r.out.sources, route), append(r.out.heads, f)
 	for _, remark := range compile.Remarks(route, compiled) {
 		f.Message = remark.Reason + ": " + remark.Message
 		r.out.warnings = append(r.out.warnings, f)

@@ -95,7 +95,7 @@ func (r *runner) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	m := readManifests(r.schema, r.compile, cmd.InOrStdin(), *r.paths)
+	m := r.read(cmd.InOrStdin())
 	if r.report(m) {
 		return ErrReported
 	}
@@ -242,7 +242,7 @@ func (r *runner) newWatcher(log *slog.Logger) (*proxy.Watcher, error) {
 
 // reload keeps the last good state where anything is wrong.
 func (r *runner) reload() {
-	m := readManifests(r.schema, r.compile, strings.NewReader(""), *r.paths)
+	m := r.read(strings.NewReader(""))
 	if r.report(m) {
 		return
 	}

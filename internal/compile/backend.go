@@ -65,9 +65,20 @@ func (c *compiler) checkURL(path *field.Path, raw string) {
 }
 
 func (c *compiler) credential(path *field.Path, a *v1alpha1.BackendAuthentication) *routeconfig.Credential {
-	switch {
-	case a == nil:
+	if a == nil {
 		return nil
+	}
+	out := c.shown(path, a)
+	if a.WorkloadIdentity != nil && out != nil {
+		out.Audience = c.audience(path.Child("workloadIdentity", "audience"), a.WorkloadIdentity.Audience)
+	}
+	return out
+}
+
+func (c *compiler) shown(path *field.Path, a *v1alpha1.BackendAuthentication) *routeconfig.Credential {
+	switch {
+	case a.Type == v1alpha1.AuthenticationWorkloadIdentity:
+		return &routeconfig.Credential{Type: routeconfig.CredentialWorkloadIdentity}
 	case a.OAuth2 != nil:
 		return c.oauth2(path.Child("oauth2"), a.OAuth2)
 	case a.APIKey != nil:

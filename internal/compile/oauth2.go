@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -19,13 +20,43 @@ func (c *compiler) oauth2(path *field.Path, o *v1alpha1.OAuth2) *routeconfig.Cre
 		Post:       o.ClientAuthentication == v1alpha1.ClientAuthenticationPost,
 		Parameters: tokenParameters(o),
 	}
-	if o.ClientAuthentication == v1alpha1.ClientAuthenticationPrivateKeyJWT {
+	switch o.ClientAuthentication {
+	case v1alpha1.ClientAuthenticationPrivateKeyJWT:
 		out.Assertion = cmp.Or(o.AssertionAudience, o.TokenURL)
+	case v1alpha1.ClientAuthenticationWorkloadIdentity:
+		out.Federated = true
+	case v1alpha1.ClientAuthenticationNone:
+		out.Public = true
+	default: // a secret, which Post sends elsewhere, or the certificate of TLS
 	}
+	out.Exchange = exchange(o.TokenExchange)
 	if o.TLS != nil {
 		out.TokenTLS = &routeconfig.TLS{CASecret: string(o.TLS.CASecretName), ClientCertificateSecret: string(o.TLS.ClientCertificateSecretName)}
 	}
 	return out
+}
+
+// exchange says for what the token is got; nil for the client itself.
+func exchange(e *v1alpha1.TokenExchange) *routeconfig.Exchange {
+	if e == nil {
+		return nil
+	}
+	out := &routeconfig.Exchange{Workload: e.SubjectToken == v1alpha1.SubjectTokenWorkloadIdentity, RequestedTokenType: e.RequestedTokenType}
+	kind := "access_token"
+	if out.Workload {
+		kind = "jwt"
+	}
+	out.SubjectTokenType = cmp.Or(e.SubjectTokenType, "urn:ietf:params:oauth:token-type:"+kind)
+	return out
+}
+
+// audience is that of a service account's token. One for the API server, by the names that
+// it has unless it is told others, would let a backend act as the account in the cluster.
+func (c *compiler) audience(path *field.Path, audience string) string {
+	if strings.Contains(strings.ToLower(audience), "kubernetes.default") {
+		c.refuse(path, audience, "must not be that of the API server")
+	}
+	return audience
 }
 
 // tokenParameters are those of the token request beside what the grant itself has.

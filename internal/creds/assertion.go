@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,16 +28,20 @@ const (
 	leastRSA = 2048
 )
 
-// ClientKey returns the handle on client_id and private_key, and on key_id where there is
-// one: a client that signs what proves it (RFC 7523). What is no key keeps the last good ones.
-func (s *Store) ClientKey(namespace, secret string) *Derived[*Snapshot] {
-	take := shown([]string{clientID, clientKey}, clientField, clientKeyID)
-	return derive(s, namespace, secret, kind[*Snapshot]{name: "clientKey", take: take, make: itself})
-}
-
-// ClientID returns the handle on client_id, of a client that a certificate proves (RFC 8705).
-func (s *Store) ClientID(namespace, secret string) *Derived[*Snapshot] {
-	return derive(s, namespace, secret, kind[*Snapshot]{name: "clientID", take: shown([]string{clientID}, each(plain)), make: itself})
+// Client returns the handle on a client of OAuth 2.0, of the keys that its requests need:
+// client_secret (RFC 6749, section 2.3.1), private_key (RFC 7523), subject_token (RFC 8693).
+// client_id and, beside private_key, key_id are there if they are. What cannot be sent, or is
+// no key, keeps the last good ones.
+func (s *Store) Client(namespace, secret string, keys ...string) *Derived[*Snapshot] {
+	var optional []string
+	if !slices.Contains(keys, clientID) {
+		optional = append(optional, clientID)
+	}
+	if slices.Contains(keys, clientKey) {
+		optional = append(optional, clientKeyID)
+	}
+	take := shown(keys, clientField, optional...)
+	return derive(s, namespace, secret, kind[*Snapshot]{name: "client/" + strings.Join(keys, "/"), take: take, make: itself})
 }
 
 func clientField(key, value string) string {

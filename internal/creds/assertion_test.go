@@ -152,7 +152,7 @@ func TestClientsThatSign(t *testing.T) {
 			endpoint := &asked{}
 			source := creds.NewTokenSource(creds.TokenOptions{
 				TokenURL: "https://idp.example.com/token", Transport: endpoint, Assertion: "https://idp.example.com/",
-				Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).ClientKey("shop", "client"),
+				Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Client("shop", "client", "client_id", "private_key"),
 			})
 			ids := map[any]bool{}
 			for range 2 {
@@ -199,7 +199,7 @@ func TestKeysThatCannotSign(t *testing.T) {
 	} {
 		secrets := testkit.NewSecrets(t)
 		secrets.Mount("shop", "client", map[string]string{"client_id": "me", "private_key": key})
-		if _, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).ClientKey("shop", "client").Get(); err == nil || err.Error() != want {
+		if _, err := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Client("shop", "client", "client_id", "private_key").Get(); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // maxAnswer bounds what a token endpoint may answer, in bytes.
@@ -28,8 +30,12 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 	if fault := t.options.Client.ForbidsToken(client, t.host, t.port); fault != nil {
 		return token{}, fault
 	}
+	workload, err := t.workload()
+	if err != nil {
+		return token{}, err
+	}
 	asked := time.Now()
-	status, body, err := t.post(ctx, client)
+	status, body, err := t.post(ctx, client, workload)
 	if err != nil {
 		return token{}, t.unreached(ctx, err)
 	}
@@ -40,6 +46,9 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 	if fault := issued.fault(status); fault != "" {
 		return token{}, &Fault{Text: fault}
 	}
+	if fault := t.exchanged(&issued); fault != "" {
+		return token{}, &Fault{Text: fmt.Sprintf("token endpoint answered %d", status) + fault}
+	}
 	return token{
 		Token:   Token{Value{issued.accessToken}, client, new(atomic.Int32)},
 		renewAt: asked.Add(issued.life - min(issued.life/10, maxMargin)),
@@ -47,15 +56,15 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 	}, nil
 }
 
-// post makes the request of RFC 6749, section 4.4.2.
-func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, body []byte, err error) {
+// post makes the request of RFC 6749, section 4.4.2, or of RFC 8693, section 2.1.
+func (t *TokenSource) post(ctx context.Context, client, workload *Snapshot) (status int, body []byte, err error) {
 	form := url.Values{}
 	maps.Copy(form, t.options.Parameters)
-	form.Set("grant_type", "client_credentials")
+	t.ask(form, client, workload)
 	if len(t.options.Scopes) > 0 {
 		form.Set("scope", strings.Join(t.options.Scopes, " "))
 	}
-	basic, err := t.prove(form, client)
+	basic, err := t.prove(form, client, workload)
 	if err != nil {
 		return 0, nil, err // put into words of ours
 	}
@@ -81,22 +90,28 @@ func (t *TokenSource) post(ctx context.Context, client *Snapshot) (status int, b
 }
 
 // prove puts into a form what proves who asks, or says that it belongs into the header.
-func (t *TokenSource) prove(form url.Values, client *Snapshot) (basic bool, err error) {
+func (t *TokenSource) prove(form url.Values, client, workload *Snapshot) (basic bool, err error) {
+	const kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	switch {
+	case t.options.Federated:
+		form.Set("client_assertion_type", kind)
+		form.Set("client_assertion", workload.Value(routeconfig.TokenKey).secret)
 	case t.options.Assertion != "":
 		signed, err := assertion(client, t.options.Assertion, time.Now())
 		if err != nil {
 			return false, err
 		}
-		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion_type", kind)
 		form.Set("client_assertion", signed)
-	case t.options.Certified: // in the handshake
+	case t.options.Certified: // in the handshake, or not at all
 	case t.options.Post:
 		form.Set("client_secret", client.Value(clientSecret).secret)
 	default:
 		return true, nil
 	}
-	form.Set("client_id", client.Value(clientID).secret)
+	if id := client.Value(clientID).secret; id != "" {
+		form.Set("client_id", id)
+	}
 	return false, nil
 }
 
@@ -121,6 +136,8 @@ type issued struct {
 	accessToken, tokenType string
 	life                   time.Duration
 	code                   string
+	// issuedType is what was got in an exchange.
+	issuedType string
 }
 
 // parse reads an answer by what it is, whatever its media type says: JSON is sent as text,
@@ -129,20 +146,21 @@ func parse(body []byte) issued {
 	text := strings.TrimSpace(strings.TrimPrefix(string(body), "\ufeff"))
 	if !strings.HasPrefix(text, "{") {
 		form, _ := url.ParseQuery(text) // it has what could be read
-		return issued{form.Get("access_token"), form.Get("token_type"), life(form.Get("expires_in")), form.Get("error")}
+		return issued{form.Get("access_token"), form.Get("token_type"), life(form.Get("expires_in")), form.Get("error"), form.Get("issued_token_type")}
 	}
 	answer := struct {
 		AccessToken json.RawMessage `json:"access_token"`
 		TokenType   json.RawMessage `json:"token_type"`
 		ExpiresIn   json.RawMessage `json:"expires_in"`
 		Error       json.RawMessage `json:"error"`
+		IssuedType  json.RawMessage `json:"issued_token_type"`
 	}{}
 	_ = json.Unmarshal([]byte(text), &answer) // what is no JSON has none of them
 	expires := quoted(answer.ExpiresIn)
 	if expires == "" {
 		expires = string(answer.ExpiresIn)
 	}
-	return issued{quoted(answer.AccessToken), quoted(answer.TokenType), life(expires), quoted(answer.Error)}
+	return issued{quoted(answer.AccessToken), quoted(answer.TokenType), life(expires), quoted(answer.Error), quoted(answer.IssuedType)}
 }
 
 // quoted is a JSON string, empty for anything else.

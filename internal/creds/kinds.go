@@ -43,12 +43,6 @@ func (s *Store) Basic(namespace, secret string) *Derived[*Snapshot] {
 	return derive(s, namespace, secret, kind[*Snapshot]{name: "basic", take: shown([]string{username, password}, pair), make: itself})
 }
 
-// Client returns the handle on client_id and client_secret (RFC 6749, section 2.3.1). What
-// is no text keeps the last good pair.
-func (s *Store) Client(namespace, secret string) *Derived[*Snapshot] {
-	return derive(s, namespace, secret, kind[*Snapshot]{name: "client", take: shown([]string{clientID, clientSecret}, each(plain)), make: itself})
-}
-
 // Authorities returns the handle on ca.crt. What holds no certificate keeps the last good
 // pool.
 func (s *Store) Authorities(namespace, secret string) *Derived[*x509.CertPool] {
@@ -83,6 +77,8 @@ func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
 		return textOf(s, namespace, r)
 	}
 	switch r.Use {
+	case routeconfig.UseWorkload:
+		return s.Workload(namespace, r.Name)
 	case routeconfig.UseAuthorities:
 		return s.Authorities(namespace, r.Name)
 	case routeconfig.UseKeyPair:
@@ -104,11 +100,7 @@ func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
 func (s *Store) Credential(namespace string, r *routeconfig.Reference) *Derived[*Snapshot] {
 	switch r.Use {
 	case routeconfig.UseClient:
-		return s.Client(namespace, r.Name)
-	case routeconfig.UseClientKey:
-		return s.ClientKey(namespace, r.Name)
-	case routeconfig.UseClientID:
-		return s.ClientID(namespace, r.Name)
+		return s.Client(namespace, r.Name, r.Keys...)
 	case routeconfig.UseBasic:
 		return s.Basic(namespace, r.Name)
 	case routeconfig.UseField:

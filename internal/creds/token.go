@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/fanout-operator/fanout/internal/dial"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 const (
@@ -40,8 +41,14 @@ type TokenOptions struct {
 	Post bool
 	// Assertion is the audience of a JWT that the client signs instead; empty for none.
 	Assertion string
-	// Certified says that a certificate proves who asks: client_id alone is sent.
-	Certified  bool
+	// Certified says that a certificate proves who asks, or nothing does: client_id alone is sent.
+	Certified bool
+	// Federated sends Workload in place of the JWT of Assertion.
+	Federated bool
+	// Exchange says for what a token is got; nil for the client itself.
+	Exchange *routeconfig.Exchange
+	// Workload is the token of the service account that the proxy runs as; nil where none is sent.
+	Workload   *Derived[*Snapshot]
 	Parameters url.Values
 	// Client is the Secret with client_id and what proves it.
 	Client *Derived[*Snapshot]
@@ -52,7 +59,7 @@ type TokenOptions struct {
 }
 
 // TokenSource keeps one access token of the client credentials grant (RFC 6749,
-// section 4.4). However many callers ask at once, one request is under way.
+// section 4.4) or of a token exchange (RFC 8693). However many callers ask at once, one request is under way.
 type TokenSource struct {
 	options TokenOptions
 	client  *http.Client

@@ -69,7 +69,7 @@ func fromIssuer(t *testing.T, i *issuer, modify ...func(*creds.TokenOptions)) (s
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "v"})
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-	o := creds.TokenOptions{TokenURL: "https://idp.example.com/token", Transport: i, Client: store.Client("shop", "client")}
+	o := creds.TokenOptions{TokenURL: "https://idp.example.com/token", Transport: i, Client: store.Client("shop", "client", "client_id", "client_secret")}
 	for _, m := range modify {
 		m(&o)
 	}
@@ -276,7 +276,7 @@ func TestNoTokenWithoutItsClient(t *testing.T) {
 	t.Parallel()
 	i := always(200, `{"access_token":"t"}`)
 	source, _ := fromIssuer(t, i, func(o *creds.TokenOptions) {
-		o.Client = creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}).Client("shop", "none")
+		o.Client = creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}).Client("shop", "none", "client_id", "client_secret")
 	})
 	if _, _, err := tokenOf(t, source); !errors.Is(err, creds.ErrMissing) || i.count() != 0 {
 		t.Errorf("asked %d times, %v", i.count(), err)
@@ -297,7 +297,7 @@ func TestH1ClientsAreEncodedOnce(t *testing.T) {
 		secrets.Mount("shop", "client", map[string]string{"client_id": id, "client_secret": secret})
 		source := creds.NewTokenSource(creds.TokenOptions{
 			TokenURL: endpoint.URL, Transport: http.DefaultTransport, Post: post,
-			Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Client("shop", "client"),
+			Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Client("shop", "client", "client_id", "client_secret"),
 		})
 		if _, _, err := tokenOf(t, source); err != nil {
 			t.Fatal(err)

@@ -40,7 +40,7 @@ func (e *endpoint) source(t *testing.T) *creds.TokenSource {
 	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "v"})
 	return creds.NewTokenSource(creds.TokenOptions{
 		TokenURL: "https://idp.example.com/token", Transport: e,
-		Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Client("shop", "client"),
+		Client: creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}).Client("shop", "client", "client_id", "client_secret"),
 	})
 }
 

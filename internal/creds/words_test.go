@@ -19,7 +19,7 @@ import (
 func TestProblemsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	field := func(s *creds.Store) creds.Source { return s.Field("shop", "s", "k") }
-	client := func(s *creds.Store) creds.Source { return s.Client("shop", "s") }
+	client := func(s *creds.Store) creds.Source { return s.Client("shop", "s", "client_id", "client_secret") }
 	callers := func(s *creds.Store) creds.Source { return s.Callers("shop", "s") }
 	for _, row := range []struct {
 		name string

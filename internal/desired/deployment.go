@@ -144,7 +144,11 @@ func serviceType(t v1alpha1.ServiceType) corev1api.ServiceType {
 func volumeName(kind routeconfig.Kind, name string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name))
-	return fmt.Sprintf("%s-%016x", strings.ToLower(kind.String()), h.Sum64())
+	prefix := strings.ToLower(kind.String())
+	if kind == routeconfig.KindToken {
+		prefix = routeconfig.TokenKey
+	}
+	return fmt.Sprintf("%s-%016x", prefix, h.Sum64())
 }
 
 // volumes mounts Secrets and ConfigMaps as optional ones: a missing one must not keep a
@@ -166,7 +170,7 @@ func volumes(in Input) []*corev1.VolumeApplyConfiguration {
 				WithSources(corev1.VolumeProjection().
 					WithConfigMap(corev1.ConfigMapProjection().WithName(name).WithOptional(true)))))
 	}
-	return list
+	return append(list, tokens(in)...)
 }
 
 func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
@@ -174,7 +178,8 @@ func mounts(in Input) []*corev1.VolumeMountApplyConfiguration {
 		corev1.VolumeMount().WithName("document").WithMountPath(documentFolder).WithReadOnly(true),
 	}
 	list = append(list, mountsOf(in, routeconfig.KindSecret, in.Compiled.Secrets())...)
-	return append(list, mountsOf(in, routeconfig.KindConfigMap, in.Compiled.ConfigMaps())...)
+	list = append(list, mountsOf(in, routeconfig.KindConfigMap, in.Compiled.ConfigMaps())...)
+	return append(list, mountsOf(in, routeconfig.KindToken, in.Compiled.Audiences())...)
 }
 
 func mountsOf(in Input, kind routeconfig.Kind, names []string) (list []*corev1.VolumeMountApplyConfiguration) {

@@ -162,12 +162,8 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 			m := stats.MissingKey{
 				Key: key, Backend: d.backend, Message: problem.Message, Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
 			}
-			if kind, name := d.Object(); kind == routeconfig.KindConfigMap {
-				m.ConfigMap = name
-			} else {
-				m.Secret = name
-			}
-			list = append(list, m)
+			kind, name := d.Object()
+			list = append(list, ofObject(m, kind, name))
 		}
 	}
 	list = r.lacksKeys(list, now)
@@ -182,7 +178,20 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 
 func forbidden(list []stats.MissingKey, b *receiver) []stats.MissingKey {
 	for _, r := range b.Forbidden() {
-		list = append(list, stats.MissingKey{Secret: r.Secret, Key: r.Key, Backend: b.name, Message: r.Why})
+		list = append(list, ofObject(stats.MissingKey{Key: r.Key, Backend: b.name, Message: r.Why}, r.Kind, r.Name))
 	}
 	return list
+}
+
+// ofObject says of which object a key is.
+func ofObject(m stats.MissingKey, kind routeconfig.Kind, name string) stats.MissingKey {
+	switch kind {
+	case routeconfig.KindConfigMap:
+		m.ConfigMap = name
+	case routeconfig.KindToken:
+		m.Audience = name
+	default:
+		m.Secret = name
+	}
+	return m
 }

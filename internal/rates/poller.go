@@ -31,6 +31,8 @@ type Want struct {
 	// Backends, Secrets, ConfigMaps and Rules are the names in the route's spec: a proxy may speak
 	// of no others. Where they are nil it may speak of any that are well-formed.
 	Backends, Secrets, ConfigMaps, Rules []string
+	// Audiences are those of the service account's tokens that the spec asks for.
+	Audiences []string
 }
 
 // Fetcher asks a proxy. It fails with a stats.VersionError where that answers in a version
@@ -71,7 +73,7 @@ func (p *Poller) Set(route types.NamespacedName, targets []Target, want Want) {
 	slices.SortFunc(targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
 	bounds := stats.RouteBounds{
 		Namespace: route.Namespace, Name: route.Name,
-		Backends: among(want.Backends), Secrets: among(want.Secrets), ConfigMaps: among(want.ConfigMaps), Rules: among(want.Rules),
+		Backends: among(want.Backends), Secrets: among(want.Secrets), ConfigMaps: among(want.ConfigMaps), Rules: among(want.Rules), Audiences: among(want.Audiences),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

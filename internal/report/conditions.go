@@ -177,8 +177,11 @@ func missing(m stats.MissingKey) string {
 		return fmt.Sprintf("Issuer %q: %s", m.Issuer, m.Message)
 	}
 	object := fmt.Sprintf("Secret %q", m.Secret)
-	if m.ConfigMap != "" {
+	switch {
+	case m.ConfigMap != "":
 		object = fmt.Sprintf("ConfigMap %q", m.ConfigMap)
+	case m.Audience != "":
+		object = fmt.Sprintf("service-account token %q", m.Audience)
 	}
 	line := object + " is missing or empty"
 	if m.Key != "" {

@@ -37,10 +37,14 @@ const folderOfConfigMap = "_"
 // Folder is the name of the folder in which the object is mounted, in that of its
 // namespace.
 func (r *Reference) Folder() string {
-	if r.Kind == KindConfigMap {
+	switch r.Kind {
+	case KindConfigMap:
 		return folderOfConfigMap + r.Name
+	case KindToken:
+		return tokenFolder(r.Name)
+	default:
+		return r.Name
 	}
-	return r.Name
 }
 
 // ConfigMaps returns the names of the ConfigMaps that the route reads, sorted.
@@ -62,6 +66,9 @@ func (r *Route) named(kind Kind) []string {
 
 // plain checks the names that become parts of paths below the mounted objects.
 func (r *Reference) plain() error {
+	if r.Kind == KindToken {
+		return nil // the folder is a hash
+	}
 	if r.Kind == KindConfigMap {
 		for _, key := range r.Keys {
 			if err := fileName(r.Field+".key", key); err != nil {

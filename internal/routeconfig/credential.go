@@ -15,13 +15,18 @@ const (
 	CredentialStandardWebhooks = "standardWebhooks"
 	CredentialHMAC             = "hmac"
 	CredentialAWSSigV4         = "awsSigV4"
+	CredentialWorkloadIdentity = "workloadIdentity"
 )
 
 // Credential says how a backend is shown who calls: the name of a Secret and
 // what to make of it, never a secret value.
 type Credential struct {
-	Type   string `json:"type"`
-	Secret string `json:"secret"`
+	Type string `json:"type"`
+	// Secret is empty where nothing but the token of Audience is shown.
+	Secret string `json:"secret,omitempty"`
+	// Audience is that of the service account's token which is shown to the backend or to the
+	// token endpoint; empty for none.
+	Audience string `json:"audience,omitempty"`
 	// Key and Header are for CredentialAPIKey and CredentialHMAC, Query for the former, where
 	// it is in place of Header.
 	Key    string `json:"key,omitempty"`
@@ -38,6 +43,12 @@ type Credential struct {
 	// Assertion is the audience of a JWT that the client signs in place of showing a secret;
 	// empty for none.
 	Assertion string `json:"assertion,omitempty"`
+	// Federated sends the token of Audience in place of that JWT. Public proves nothing of the
+	// client.
+	Federated bool `json:"federated,omitempty"`
+	Public    bool `json:"public,omitempty"`
+	// Exchange is nil where the client asks for itself.
+	Exchange *Exchange `json:"exchange,omitempty"`
 	// TokenTLS is that of the token endpoint. A client that shows a certificate there shows no
 	// secret.
 	TokenTLS *TLS `json:"tokenTLS,omitempty"`
@@ -86,12 +97,8 @@ func (h *HMAC) SeveralKeys() bool { return h != nil && h.Timestamp != nil && h.T
 func (c *Credential) Reference() Reference {
 	r := Reference{Name: c.Secret, Keys: []string{c.Key}, Use: UseField}
 	switch {
-	case c.Type == CredentialOAuth2 && c.Assertion != "":
-		r.Keys, r.Use = []string{"client_id", "private_key"}, UseClientKey
-	case c.Certified():
-		r.Keys, r.Use = []string{"client_id"}, UseClientID
 	case c.Type == CredentialOAuth2:
-		r.Keys, r.Use = []string{"client_id", "client_secret"}, UseClient
+		r.Keys, r.Use = c.clientKeys(), UseClient
 	case c.Type == CredentialBasic:
 		r.Keys, r.Use = []string{"username", "password"}, UseBasic
 	case c.Type == CredentialBearer:
@@ -108,11 +115,6 @@ func (c *Credential) Reference() Reference {
 		r.Use = UseQuery
 	}
 	return r
-}
-
-// Certified reports whether a certificate proves to the token endpoint who asks.
-func (c *Credential) Certified() bool {
-	return c.Type == CredentialOAuth2 && c.TokenTLS != nil && c.TokenTLS.ClientCertificateSecret != ""
 }
 
 // The fields of Standard Webhooks and of AWS Signature Version 4, by their canonical names.
@@ -146,7 +148,10 @@ func (c *Credential) Fields() []string {
 func (c *Credential) validate() error {
 	errs := []error{
 		oneOf("credential.type", c.Type, CredentialOAuth2, CredentialAPIKey, CredentialBasic, CredentialBearer,
-			CredentialStandardWebhooks, CredentialHMAC, CredentialAWSSigV4),
+			CredentialStandardWebhooks, CredentialHMAC, CredentialAWSSigV4, CredentialWorkloadIdentity),
+	}
+	if c.Type != CredentialOAuth2 {
+		errs = append(errs, c.validateNames())
 	}
 	switch c.Type {
 	case CredentialAPIKey:
@@ -160,9 +165,7 @@ func (c *Credential) validate() error {
 			errs = append(errs, errors.New("credential.header is empty"))
 		}
 	case CredentialOAuth2:
-		if c.TokenTLS != nil && !strings.HasPrefix(c.TokenURL, "https:") {
-			errs = append(errs, errors.New("credential.tokenTLS goes with an https tokenURL"))
-		}
+		errs = append(errs, c.validateOAuth2())
 	case CredentialAWSSigV4:
 		if c.AWS == nil || c.AWS.Region == "" || c.AWS.Service == "" {
 			errs = append(errs, errors.New("credential.aws has no region or no service"))

@@ -31,8 +31,7 @@ const (
 	// UseClientAuthorities are those that let callers in.
 	UseClientAuthorities Use = "clientAuthorities"
 	UseClient            Use = "client"
-	UseClientKey         Use = "clientKey"
-	UseClientID          Use = "clientID"
+	UseWorkload          Use = "workload" // of a KindToken
 	UseBasic             Use = "basic"
 	UseField             Use = "field"
 	UseQuery             Use = "query"
@@ -70,7 +69,8 @@ func (l *references) backend(b *Backend) {
 	if c := b.Credential; c != nil {
 		r := c.Reference()
 		r.Field, r.Backend = at+"authentication."+c.Type+".secretName", b.Name
-		l.required(r)
+		l.optional(r)
+		l.optional(c.workload(b.Name))
 		l.issuer(b, c.TokenTLS)
 	}
 }

@@ -50,6 +50,8 @@ type RouteBounds struct {
 	// Backends, Secrets, ConfigMaps and Rules are the names that the route's spec knows. Where they
 	// are nil nobody has told them: any well-formed ones, as many as a spec may have.
 	Backends, Secrets, ConfigMaps, Rules map[string]bool
+	// Audiences are those of the service account's tokens; none where nobody has told them.
+	Audiences map[string]bool
 }
 
 // backends is how many the route has, at most.
@@ -138,7 +140,7 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 			missing.add(MissingKey{Issuer: m.Issuer, Stale: m.Stale, Message: cut(m.Message, maxMessage)})
 		} else if b.names(m) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
 			missing.add(MissingKey{
-				Secret: m.Secret, ConfigMap: m.ConfigMap, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
+				Secret: m.Secret, ConfigMap: m.ConfigMap, Audience: m.Audience, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
 			})
 		}
 	}

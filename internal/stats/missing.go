@@ -31,11 +31,14 @@ func (m *missingKeys) add(key MissingKey) bool {
 }
 
 func textOf(key *MissingKey) int {
-	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend) + len(key.Issuer)
+	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend) + len(key.Issuer) + len(key.Audience)
 }
 
 // names reports whether the key is of one object, and of one that the route's spec names.
 func (b *RouteBounds) names(m *MissingKey) bool {
+	if m.Audience != "" {
+		return m.Secret == "" && m.ConfigMap == "" && b.Audiences[m.Audience]
+	}
 	if m.ConfigMap != "" {
 		return m.Secret == "" && known(b.ConfigMaps, m.ConfigMap)
 	}

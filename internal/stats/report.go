@@ -67,7 +67,7 @@ type IssuerReport struct {
 }
 
 // MissingKey is a key of a Secret or of a ConfigMap that the route needs and the proxy
-// lacks, or an Issuer whose keys it lacks: one of the three is named. Backend is empty where the route itself needs it, for
+// lacks, or an Issuer whose keys it lacks, or the Audience of a service account's token: one of the four is named. Backend is empty where the route itself needs it, for
 // all calls.
 type MissingKey struct {
 	Secret    string `json:"secret,omitempty"`
@@ -76,6 +76,8 @@ type MissingKey struct {
 	Backend   string `json:"backend,omitempty"`
 	// Issuer is the name of one; Key is empty then.
 	Issuer string `json:"issuer,omitempty"`
+	// Audience is that of a token of the service account that the proxy runs as.
+	Audience string `json:"audience,omitempty"`
 	// Stale is true where the proxy goes on with the value that it had. Seconds is for
 	// how long the key has been missing.
 	Stale   bool  `json:"stale,omitempty"`

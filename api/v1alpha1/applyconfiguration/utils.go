@@ -160,6 +160,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.StreamApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SuccessPolicy"):
 		return &apiv1alpha1.SuccessPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TokenExchange"):
+		return &apiv1alpha1.TokenExchangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenPlace"):
 		return &apiv1alpha1.TokenPlaceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenTLS"):
@@ -170,6 +172,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ValidationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ValidationRule"):
 		return &apiv1alpha1.ValidationRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadIdentity"):
+		return &apiv1alpha1.WorkloadIdentityApplyConfiguration{}
 
 	}
 	return nil

@@ -185,6 +185,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.AuthenticationType
+    - name: workloadIdentity
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.WorkloadIdentity
 - name: com.github.fanout-operator.fanout.api.v1alpha1.BackendName
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.BackendRateLimit
@@ -842,6 +845,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tls
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.TokenTLS
+    - name: tokenExchange
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.TokenExchange
     - name: tokenURL
       type:
         scalar: string
@@ -1341,6 +1347,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
       default: 60s
+- name: com.github.fanout-operator.fanout.api.v1alpha1.SubjectToken
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.SubjectType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.SuccessPolicy
@@ -1358,6 +1366,18 @@ var schemaYAML = typed.YAMLObject(`types:
       default: All
 - name: com.github.fanout-operator.fanout.api.v1alpha1.SuccessPolicyType
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.TokenExchange
+  map:
+    fields:
+    - name: requestedTokenType
+      type:
+        scalar: string
+    - name: subjectToken
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SubjectToken
+    - name: subjectTokenType
+      type:
+        scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.TokenPlace
   map:
     fields:
@@ -1437,6 +1457,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: name
+      type:
+        scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.WorkloadIdentity
+  map:
+    fields:
+    - name: audience
       type:
         scalar: string
 - name: io.k8s.api.core.v1.Affinity

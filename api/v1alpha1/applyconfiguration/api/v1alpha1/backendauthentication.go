@@ -12,7 +12,8 @@ import (
 // BackendAuthentication is how the route proves who it is. The credential
 // replaces whatever the caller sent in its place.
 type BackendAuthenticationApplyConfiguration struct {
-	// type is OAuth2, APIKey, Basic, Bearer, StandardWebhooks, HMAC or AWSSigV4.
+	// type is OAuth2, APIKey, Basic, Bearer, StandardWebhooks, HMAC, AWSSigV4 or
+	// WorkloadIdentity, which shows the token of workloadIdentity as Bearer does.
 	Type *apiv1alpha1.AuthenticationType `json:"type,omitempty"`
 	// oauth2 goes with type OAuth2.
 	OAuth2 *OAuth2ApplyConfiguration `json:"oauth2,omitempty"`
@@ -28,6 +29,9 @@ type BackendAuthenticationApplyConfiguration struct {
 	HMAC *HMACApplyConfiguration `json:"hmac,omitempty"`
 	// awsSigV4 goes with type AWSSigV4.
 	AWSSigV4 *AWSSigV4ApplyConfiguration `json:"awsSigV4,omitempty"`
+	// workloadIdentity goes with type WorkloadIdentity, and with oauth2 where clientAuthentication
+	// or tokenExchange.subjectToken is WorkloadIdentity.
+	WorkloadIdentity *WorkloadIdentityApplyConfiguration `json:"workloadIdentity,omitempty"`
 }
 
 // BackendAuthenticationApplyConfiguration constructs a declarative configuration of the BackendAuthentication type for use with
@@ -97,5 +101,13 @@ func (b *BackendAuthenticationApplyConfiguration) WithHMAC(value *HMACApplyConfi
 // If called multiple times, the AWSSigV4 field is set to the value of the last call.
 func (b *BackendAuthenticationApplyConfiguration) WithAWSSigV4(value *AWSSigV4ApplyConfiguration) *BackendAuthenticationApplyConfiguration {
 	b.AWSSigV4 = value
+	return b
+}
+
+// WithWorkloadIdentity sets the WorkloadIdentity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WorkloadIdentity field is set to the value of the last call.
+func (b *BackendAuthenticationApplyConfiguration) WithWorkloadIdentity(value *WorkloadIdentityApplyConfiguration) *BackendAuthenticationApplyConfiguration {
+	b.WorkloadIdentity = value
 	return b
 }

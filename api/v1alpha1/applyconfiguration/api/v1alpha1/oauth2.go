@@ -9,7 +9,7 @@ import (
 // OAuth2ApplyConfiguration represents a declarative configuration of the OAuth2 type for use
 // with apply.
 //
-// OAuth2 is the client credentials grant (RFC 6749, section 4.4). One token
+// OAuth2 is the client credentials grant (RFC 6749, section 4.4), or a token exchange. One token
 // serves all calls of a proxy, and is renewed before it ends. A call that is answered 401
 // is sent once more with another token, unless one was fetched for that within a pause of
 // 1 to 30 s.
@@ -18,7 +18,9 @@ type OAuth2ApplyConfiguration struct {
 	// cluster (.svc).
 	TokenURL *string `json:"tokenURL,omitempty"`
 	// secretName is the Secret with client_id and, by clientAuthentication, client_secret,
-	// private_key (in PEM; with key_id where the endpoint asks for one) or nothing more.
+	// private_key (in PEM; with key_id where the endpoint asks for one) or nothing more; and with
+	// subject_token, where that is exchanged. Without client authentication client_id may be left
+	// out, and without both the Secret.
 	SecretName *apiv1alpha1.SecretName `json:"secretName,omitempty"`
 	// scopes are asked for. At most 32.
 	Scopes []string `json:"scopes,omitempty"`
@@ -30,8 +32,12 @@ type OAuth2ApplyConfiguration struct {
 	// clientAuthentication is how the client proves who it is: Basic (default) shows its
 	// secret in the Authorization header, Post in the form; PrivateKeyJWT signs a JWT that is
 	// good for a minute and one request, by the algorithm of its key (RS256, ES256, ES384,
-	// ES512 or EdDSA); TLSClientAuth shows the certificate of tls.
+	// ES512 or EdDSA); TLSClientAuth shows the certificate of tls; WorkloadIdentity sends the
+	// token of workloadIdentity in place of that JWT; None proves nothing, for a tokenExchange
+	// whose subject is proof enough.
 	ClientAuthentication *apiv1alpha1.ClientAuthentication `json:"clientAuthentication,omitempty"`
+	// tokenExchange gets the token for another one (RFC 8693). Default: for the client itself.
+	TokenExchange *TokenExchangeApplyConfiguration `json:"tokenExchange,omitempty"`
 	// assertionAudience is the audience of the JWT of PrivateKeyJWT. Default: tokenURL.
 	AssertionAudience *string `json:"assertionAudience,omitempty"`
 	// tls says how the endpoint proves who it is, and the client. Default: a certificate of a
@@ -96,6 +102,14 @@ func (b *OAuth2ApplyConfiguration) WithResources(values ...string) *OAuth2ApplyC
 // If called multiple times, the ClientAuthentication field is set to the value of the last call.
 func (b *OAuth2ApplyConfiguration) WithClientAuthentication(value apiv1alpha1.ClientAuthentication) *OAuth2ApplyConfiguration {
 	b.ClientAuthentication = &value
+	return b
+}
+
+// WithTokenExchange sets the TokenExchange field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TokenExchange field is set to the value of the last call.
+func (b *OAuth2ApplyConfiguration) WithTokenExchange(value *TokenExchangeApplyConfiguration) *OAuth2ApplyConfiguration {
+	b.TokenExchange = value
 	return b
 }
 
