@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/fanout-operator/fanout/internal/judge"
+	"github.com/fanout-operator/fanout/internal/jwt"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -46,20 +48,37 @@ func (r *reader) judgeMounted() {
 	for i := range r.out.routes {
 		route := &r.out.routes[i]
 		for _, reference := range route.References() {
-			if reference.Use != routeconfig.UseJSONSchema || !r.here("ConfigMap", route.Namespace, reference.Name) {
+			if reference.Kind != routeconfig.KindConfigMap || !r.here("ConfigMap", route.Namespace, reference.Name) {
 				continue
 			}
 			f, key := r.out.heads[i], reference.Keys[0]
 			f.Field = reference.Field
 			text, ok := r.out.mounted[route.Namespace+"/"+reference.Folder()+"/"+key]
-			if _, err := judge.Compile(string(text)); !ok {
+			if !ok {
 				f.Message = fmt.Sprintf("ConfigMap %q lacks the key %q", reference.Name, key)
 				r.fault(f)
-			} else if err != nil {
+			} else if err := usable(reference.Use, string(text)); err != nil {
 				f.Message = fmt.Sprintf("ConfigMap %q: key %q: %v", reference.Name, key, err)
 				r.fault(f)
 			}
 		}
+	}
+}
+
+// usable says why a proxy could make nothing of the text at a key of a ConfigMap.
+func usable(use routeconfig.Use, text string) error {
+	switch use {
+	case routeconfig.UseJSONSchema:
+		_, err := judge.Compile(text)
+		return err // it has the place; the caller says of what
+	case routeconfig.UseJWKS:
+		keys, err := jwt.ParseSet(text)
+		if err == nil && keys.Usable() == 0 {
+			err = errors.New("none of its keys can be used")
+		}
+		return err
+	default:
+		return nil
 	}
 }
 

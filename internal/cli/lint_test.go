@@ -63,13 +63,17 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 		"a broken ConfigMap": {schemaIn(edit, `{"type": "objekt"}`, "schema.json"),
 			`f.yaml: FanoutRoute shop/orders: spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas": key "schema.json": line 1, column 10: "/type" is no schema: `},
 		"a ConfigMap without the key": {schemaIn(edit, "true", "other.json"), `spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas" lacks the key "schema.json"`},
-		"a ConfigMap that is none":    {good + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {k: {a: b}}\n", "f.yaml: ConfigMap default/s: "},
-		"a key that stands twice":     {good + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {k: a}\nbinaryData: {k: YQ==}\n", "f.yaml: ConfigMap default/s: data[k]: "},
-		"a long name":                 {edit("name: orders", "name: "+strings.Repeat("o", 51)), "metadata.name must be at most 50"},
-		"nothing":                     {"", "no FanoutRoute found"},
-		"JSON":                        {`{"apiVersion":"fanout.dev/v1alpha1","kind":"FanoutRoute","metadata":{"name":"a"},"spec":{"backends":[]}}`, "f.yaml: FanoutRoute default/a: spec.backends: "},
-		"a list":                      {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: fanout.dev/v1alpha1, kind: FanoutRoute, metadata: {name: a}, spec: {}}", "f.yaml: FanoutRoute default/a: spec.backends: "},
-		"other kinds":                 {"apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---" + good, "1 routes, no faults\n"},
+		"keys in a ConfigMap":         {keysIn(edit, `{"keys":[`+aKey+`]}`), "1 routes, no faults\n"},
+		"keys that are none": {keysIn(edit, `[]`),
+			`f.yaml: FanoutRoute shop/orders: spec.authentication.jwt[idp].jwks.configMapKeyRef: ConfigMap "keys": key "jwks.json": it is no JWK Set (RFC 7517, section 5)`},
+		"keys of no use":           {keysIn(edit, `{"keys":[{"kty":"oct","k":"AAAA"}]}`), `ConfigMap "keys": key "jwks.json": none of its keys can be used`},
+		"a ConfigMap that is none": {good + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {k: {a: b}}\n", "f.yaml: ConfigMap default/s: "},
+		"a key that stands twice":  {good + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {k: a}\nbinaryData: {k: YQ==}\n", "f.yaml: ConfigMap default/s: data[k]: "},
+		"a long name":              {edit("name: orders", "name: "+strings.Repeat("o", 51)), "metadata.name must be at most 50"},
+		"nothing":                  {"", "no FanoutRoute found"},
+		"JSON":                     {`{"apiVersion":"fanout.dev/v1alpha1","kind":"FanoutRoute","metadata":{"name":"a"},"spec":{"backends":[]}}`, "f.yaml: FanoutRoute default/a: spec.backends: "},
+		"a list":                   {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: fanout.dev/v1alpha1, kind: FanoutRoute, metadata: {name: a}, spec: {}}", "f.yaml: FanoutRoute default/a: spec.backends: "},
+		"other kinds":              {"apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---" + good, "1 routes, no faults\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,6 +86,15 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// aKey is a public key of an issuer.
+const aKey = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+
+// keysIn is the route with the keys of an issuer in a ConfigMap, which is there, too.
+func keysIn(edit func(from, to string) string, keys string) string {
+	return edit("spec:", "spec:\n  authentication: {jwt: [{name: idp, audiences: [orders], jwks: {configMapKeyRef: {name: keys, key: jwks.json}}}]}") +
+		"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: keys, namespace: shop}\ndata:\n  jwks.json: '" + keys + "'\n"
 }
 
 // schemaIn is the route with a schema in a ConfigMap, which is there, too.

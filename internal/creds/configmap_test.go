@@ -56,6 +56,38 @@ func TestConfigMapKeepsTheLastGood(t *testing.T) {
 	}
 }
 
+// What callers are held against is gone when it is taken away, and stays when it breaks.
+func TestTrustedIsGoneWhenItIsTakenAway(t *testing.T) {
+	t.Parallel()
+	tree := testkit.NewSecrets(t)
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(tree.Dir)})
+	d := creds.Trusted(store, "shop", routeconfig.ConfigMapKey{Name: "limits", Key: "n"}, "number", strconv.Atoi)
+	for _, row := range []struct {
+		mount map[string]string
+		want  string
+		stale bool
+	}{
+		{map[string]string{"n": "8\n"}, "", false},
+		{map[string]string{"n": "many"}, "", true},
+		{map[string]string{"n": ""}, `ConfigMap "limits" lacks the key "n"`, false},
+		{map[string]string{"n": "8"}, "", false},
+		{map[string]string{"m": "8"}, `ConfigMap "limits" lacks the key "n"`, false},
+		{map[string]string{"n": "many"}, `ConfigMap "limits": strconv.Atoi: parsing "many": invalid syntax`, false},
+		{map[string]string{"n": "8"}, "", false},
+		{nil, `ConfigMap "limits" is missing or empty`, false},
+	} {
+		tree.Mount("shop", "_limits", row.mount)
+		store.Reload([]string{"shop/_limits"})
+		got, err := d.Get()
+		if (err == nil) != (row.want == "") || err != nil && err.Error() != row.want || err == nil && got != 8 {
+			t.Errorf("%v: got %d, %v", row.mount, got, err)
+		}
+		if p := d.Problem(); row.stale != (p != nil && p.Stale) || (row.stale || row.want != "") != (p != nil) {
+			t.Errorf("%v: the problem is %+v", row.mount, p)
+		}
+	}
+}
+
 // The text itself is what the list of what a route reads leads to, where nobody builds more
 // of it.
 func TestConfigMapIsASource(t *testing.T) {

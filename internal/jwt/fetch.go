@@ -61,7 +61,7 @@ func (f *fetcher) connect(ctx context.Context, to *url.URL) (net.Conn, error) {
 
 // fetch returns the keys. The error is in words of ours, and stays the same while its cause
 // does.
-func (f *fetcher) fetch(ctx context.Context) (*set, error) {
+func (f *fetcher) fetch(ctx context.Context) (*Set, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	uri := f.uri

@@ -34,6 +34,8 @@ type Options struct {
 	Config *routeconfig.CallerJWT
 	// Dialer connects to the issuer.
 	Dialer *dial.Dialer
+	// Keys are the issuer's, where it is not asked for them; nil where it is.
+	Keys *creds.Derived[*Set]
 	// Authorities are those of the issuer's certificate, nil for the public ones.
 	Authorities *creds.Derived[*x509.CertPool]
 	// Log takes a line when fetching begins to fail, and when it works again.
@@ -41,12 +43,13 @@ type Options struct {
 }
 
 // Issuer is one who issues tokens, with the keys that it has now. It is safe for concurrent
-// use. It fetches keys from Start to Close.
+// use. It fetches keys from Start to Close, unless they are given.
 type Issuer struct {
 	name     string
 	rules    rules
 	algs     []string
-	fetch    func(context.Context) (*set, error)
+	given    *creds.Derived[*Set] // nil where keys are fetched
+	fetch    func(context.Context) (*Set, error)
 	log      *slog.Logger
 	current  atomic.Pointer[held]
 	problem  atomic.Pointer[string]
@@ -62,25 +65,22 @@ type Issuer struct {
 	over chan struct{}
 }
 
-// held is what was fetched last.
-type held struct {
-	*set
-
-	verdicts *verdicts // of these keys
-	fetched  time.Time
-}
-
 // New returns an Issuer that has no keys yet.
 func New(o Options) *Issuer {
 	i := &Issuer{
-		name: o.Config.Name, rules: newRules(o.Config), algs: o.Config.Algorithms, fetch: newFetcher(&o).fetch, log: o.Log, wake: make(chan struct{}, 1),
+		name: o.Config.Name, rules: newRules(o.Config), algs: o.Config.Algorithms, given: o.Keys, fetch: newFetcher(&o).fetch, log: o.Log,
+		wake: make(chan struct{}, 1),
 	}
 	i.lifetime, i.end = context.WithCancel(context.Background())
 	return i
 }
 
 // Start begins to fetch keys. It may be called again.
-func (i *Issuer) Start() { i.begin.Do(func() { i.running.Go(i.run) }) }
+func (i *Issuer) Start() {
+	if i.given == nil {
+		i.begin.Do(func() { i.running.Go(i.run) })
+	}
+}
 
 // Close ends fetching, and returns when it has ended.
 func (i *Issuer) Close() {
@@ -92,34 +92,8 @@ func (i *Issuer) Close() {
 // Name is the issuer's in the spec.
 func (i *Issuer) Name() string { return i.name }
 
-// State is what an Issuer has.
-type State struct {
-	// Keys is how many there are.
-	Keys int
-	// Age is since when they have not been fetched; Never where they never were.
-	Age   time.Duration
-	Never bool
-	// Problem says why they were not fetched the last time, or that there is none of use.
-	Problem string
-}
-
-// State returns what the Issuer has now.
-func (i *Issuer) State(now time.Time) State {
-	s := State{Never: true}
-	if h := i.current.Load(); h != nil {
-		s = State{Keys: len(h.keys), Age: max(now.Sub(h.fetched), 0)}
-		if s.Keys == 0 {
-			s.Problem = "keys: there is none of use"
-		}
-	}
-	if p := i.problem.Load(); p != nil {
-		s.Problem = *p
-	}
-	return s
-}
-
-// Issues reports whether a token says that it is of this issuer.
-func (i *Issuer) Issues(t *Token) bool { return t.Issuer() == i.rules.issuer }
+// Issues reports whether a token may be of this issuer, by what it says.
+func (i *Issuer) Issues(t *Token) bool { return i.rules.issued(t) }
 
 // Recall returns who an admitted token is of that was judged before, or nil.
 func (i *Issuer) Recall(d Digest, now time.Time) *Caller {
@@ -162,18 +136,12 @@ func (i *Issuer) Judge(ctx context.Context, t *Token, d Digest) (*Caller, Verdic
 	return nil, Refused
 }
 
-// held is nil where there are no keys, or none that are young enough.
-func (i *Issuer) held(now time.Time) *held {
-	h := i.current.Load()
-	if h == nil || now.Sub(h.fetched) > MaxAge {
-		return nil
-	}
-	return h
-}
-
 // ask has the keys fetched, unless somebody has asked for that within 30 s. It returns what
 // is closed when they are there, nil where nothing is under way.
 func (i *Issuer) ask() <-chan struct{} {
+	if i.given != nil {
+		return nil
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.over != nil {

@@ -27,7 +27,7 @@ func newScripted(t *testing.T, keys ...map[string]any) *scripted {
 	t.Helper()
 	s := &scripted{Issuer: New(Options{Config: config(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})}
 	s.publish(t, keys...)
-	s.fetch = func(ctx context.Context) (*set, error) {
+	s.fetch = func(ctx context.Context) (*Set, error) {
 		s.fetches.Add(1)
 		published := *s.keys.Load() // an answer is as old as the question
 		select {

@@ -154,7 +154,7 @@ func config(modify ...func(*routeconfig.CallerJWT)) *routeconfig.CallerJWT {
 func holding(t testing.TB, c *routeconfig.CallerJWT, keys ...map[string]any) *Issuer {
 	t.Helper()
 	i := New(Options{Config: c, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	i.fetch = func(context.Context) (*set, error) { return parseSet(setOf(t, keys...)) }
+	i.fetch = func(context.Context) (*Set, error) { return parseSet(setOf(t, keys...)) }
 	i.refresh()
 	i.asked = time.Now() // nobody fetches any more
 	return i

@@ -29,8 +29,8 @@ const (
 	maxModulus = 8192
 )
 
-// set is the keys of an issuer that can be used, in its own order. It is immutable.
-type set struct {
+// Set is the keys of an issuer that can be used, in its own order. It is immutable.
+type Set struct {
 	keys []key
 	// names tells sets apart: equal ones have equal names.
 	names []string
@@ -45,16 +45,21 @@ type key struct {
 	fits []string
 }
 
-// parseSet reads a JWK Set (RFC 7517, section 5). Keys that are of no use here are left out,
+// Usable is how many keys there are.
+func (s *Set) Usable() int { return len(s.keys) }
+
+// ParseSet reads a JWK Set (RFC 7517, section 5). Keys that are of no use here are left out,
 // as the RFC wants it: of other types, for other uses, or not public. A set may be of no key
 // at all: whoever serves that has taken them away.
-func parseSet(raw []byte) (*set, error) {
+func ParseSet(text string) (*Set, error) { return parseSet([]byte(text)) }
+
+func parseSet(raw []byte) (*Set, error) {
 	members := object(raw)
 	list := members["keys"]
 	if len(list) == 0 || list[0] != '[' {
 		return nil, errors.New("it is no JWK Set (RFC 7517, section 5)")
 	}
-	s, n := &set{}, 0
+	s, n := &Set{}, 0
 	for raw := range rawjson.Elements(list) {
 		if n++; n > maxKeys {
 			return nil, fmt.Errorf("it has more than %d keys", maxKeys)
@@ -155,7 +160,7 @@ func (k *key) takes(alg string) bool {
 
 // candidates are the keys that a token may be signed by: those of the name that it gives,
 // else, where it or they have none, those that are for its algorithm.
-func (s *set) candidates(t *Token) (list []key, byName bool) {
+func (s *Set) candidates(t *Token) (list []key, byName bool) {
 	var named, nameless []key
 	for _, k := range s.keys {
 		switch {

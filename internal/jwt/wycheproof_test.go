@@ -56,7 +56,7 @@ type vectorGroup struct {
 }
 
 // set is the keys as an issuer publishes them.
-func (g *vectorGroup) set(t *testing.T) *set {
+func (g *vectorGroup) set(t *testing.T) *Set {
 	t.Helper()
 	published := g.Public
 	if published == nil {
@@ -113,7 +113,7 @@ func expected(comment string, key map[string]any) bool {
 	return key["alg"] == "ES521" || comment == "Figure20" && key["alg"] == "PS256"
 }
 
-func (s *set) accepts(compact string) bool {
+func (s *Set) accepts(compact string) bool {
 	token := parseSigned(compact)
 	if token == nil || !strings.Contains(strings.Join(routeconfig.Algorithms(), " "), token.alg) {
 		return false

@@ -29,6 +29,9 @@ func (c *compiler) issuers(r *route) ([]*jwt.Issuer, error) {
 		if config.CASecret != "" {
 			o.Authorities = c.store.Authorities(r.config.Namespace, config.CASecret)
 		}
+		if config.JWKS != nil {
+			o.Keys = jwt.Keys(c.store, r.config.Namespace, *config.JWKS)
+		}
 		list = append(list, keep(c.old.issuers, c.fresh.issuers, r.id+"\n"+string(content), func() *jwt.Issuer { return jwt.New(o) }))
 	}
 	return list, nil

@@ -129,3 +129,46 @@ func TestIssuersOutliveEdits(t *testing.T) {
 		t.Errorf("an open route: %d", got)
 	}
 }
+
+// Keys in a ConfigMap rotate without a restart. Broken ones leave the last good ones in use,
+// taken away ones admit nobody, and both are told.
+func TestKeysOfAConfigMapRotate(t *testing.T) {
+	t.Parallel()
+	idp, b, tree := newIssuing(t), testkit.NewBackend(t, nil), testkit.NewSecrets(t)
+	at := routeconfig.ConfigMapKey{Name: "keys", Key: "jwks.json"}
+	folder := (&routeconfig.Reference{Kind: routeconfig.KindConfigMap, Name: at.Name}).Folder()
+	mount := func(keys string) {
+		tree.Mount(testkit.Namespace, folder, map[string]string{at.Key: keys})
+	}
+	mount(string(idp.Keys()))
+	p := proxytest.ServeWith(t, tree, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL)), idp.trust, func(r *routeconfig.Route) {
+		r.Authentication.JWT[0].JWKSURI, r.Authentication.JWT[0].JWKS = "", &at
+	}))
+	in := func(token string) int { return p.Do("POST", "orders", "/", "{}", "Authorization", token).Status }
+	becomes := func(what, token string, status int, told string) {
+		t.Helper()
+		testkit.Eventually(t, what, func() bool { return in(token) == status && strings.Contains(p.Ask("/status").Body, told) })
+	}
+	first := idp.token("ada")
+	becomes("the key holds", first, 200, `"issuers":[{"name":"idp","keys":1,"ageSeconds":0}]`)
+	idp.Rotate("two")
+	second := idp.token("ada")
+	if got := in(second); got != 401 {
+		t.Errorf("a key that is not there yet: %d", got)
+	}
+	mount(string(idp.Keys()))
+	becomes("the new key holds", second, 200, `"keys":2`)
+	if got := in(first); got != 200 {
+		t.Errorf("the old key during the rotation: %d", got)
+	}
+	mount("[]")
+	becomes("the broken set is told", second, 200, `"configMap":"keys","key":"jwks.json","stale":true,"seconds":0,"message":"it is no JWK Set (RFC 7517, section 5)"`)
+	mount("")
+	becomes("the keys that are taken away are gone", second, 503, `"configMap":"keys","key":"jwks.json","seconds":0}`)
+	if status := p.Ask("/status").Body; !strings.Contains(status, `"issuers":[{"name":"idp","keys":0,"never":true,"ageSeconds":0}]`) {
+		t.Errorf("/status says %s", status)
+	}
+	if n := idp.fetches.Load(); n != 0 {
+		t.Errorf("the issuer was asked %d times", n)
+	}
+}

@@ -185,10 +185,14 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 
 // source is the handle on what is made of an object that a route reads.
 func (c *compiler) source(namespace string, r *routeconfig.Reference) creds.Source {
-	if r.Use == routeconfig.UseJSONSchema {
+	switch r.Use {
+	case routeconfig.UseJSONSchema:
 		return gate.Schema(c.store, namespace, routeconfig.ConfigMapKey{Name: r.Name, Key: r.Keys[0]})
+	case routeconfig.UseJWKS:
+		return jwt.Keys(c.store, namespace, routeconfig.ConfigMapKey{Name: r.Name, Key: r.Keys[0]})
+	default:
+		return c.store.Source(namespace, r)
 	}
-	return c.store.Source(namespace, r)
 }
 
 func (c *compiler) gate(r *route, via string) error {

@@ -1,6 +1,7 @@
 package routeconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,10 +31,13 @@ type CallerBasic struct {
 
 // CallerJWT admits callers by the tokens of an issuer.
 type CallerJWT struct {
-	Name   string `json:"name"`
-	Issuer string `json:"issuer"`
-	// JWKSURI is where its keys are; where it is empty the issuer says so itself.
-	JWKSURI string `json:"jwksURI,omitempty"`
+	Name string `json:"name"`
+	// Issuer is any where empty.
+	Issuer string `json:"issuer,omitempty"`
+	// JWKSURI is where its keys are, and JWKS the keys themselves; without both the issuer says
+	// where they are.
+	JWKSURI string        `json:"jwksURI,omitempty"`
+	JWKS    *ConfigMapKey `json:"jwks,omitempty"`
 	// CASecret holds ca.crt, the authorities of the issuer's certificate. Without it they are
 	// the public ones.
 	CASecret   string   `json:"caSecret,omitempty"`
@@ -143,15 +147,14 @@ func (j *CallerJWT) validate() error {
 		fileName("name", j.Name),
 		between("clockSkew", int64(j.ClockSkew), 0, maxSpan),
 	}
-	address := j.JWKSURI
-	if address == "" {
-		address = j.Issuer
-	}
-	if u, err := url.Parse(address); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+	if j.JWKS == nil && !isURL(cmp.Or(j.JWKSURI, j.Issuer)) {
 		errs = append(errs, errors.New("there is no URL of its keys"))
 	}
-	if len(j.Algorithms) == 0 || len(j.Caller) == 0 || j.Issuer == "" {
-		errs = append(errs, errors.New("issuer, algorithms and caller must not be empty"))
+	if j.JWKS != nil && (j.JWKSURI != "" || j.CASecret != "") {
+		errs = append(errs, errors.New("jwks goes with neither jwksURI nor caSecret"))
+	}
+	if len(j.Algorithms) == 0 || len(j.Caller) == 0 {
+		errs = append(errs, errors.New("algorithms and caller must not be empty"))
 	}
 	for _, alg := range j.Algorithms {
 		errs = append(errs, oneOf("algorithms", alg, Algorithms()...))
@@ -165,7 +168,13 @@ func (j *CallerJWT) validate() error {
 	return errors.Join(errs...)
 }
 
-// callers are the Secrets by which callers are known.
+// isURL reports whether a text is the URL of something that can be fetched.
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+// callers are the Secrets and ConfigMaps by which callers are known.
 func (l *references) callers(a *Authentication) {
 	if a == nil {
 		return
@@ -180,6 +189,9 @@ func (l *references) callers(a *Authentication) {
 	for i := range a.JWT {
 		j := &a.JWT[i]
 		l.optional(Reference{Field: at + "jwt[" + j.Name + "].caSecretName", Name: j.CASecret, Keys: []string{"ca.crt"}, Use: UseAuthorities})
+		if j.JWKS != nil {
+			l.required(j.JWKS.reference(at+"jwt["+j.Name+"].jwks.configMapKeyRef", UseJWKS))
+		}
 	}
 	if a.Certificate != nil {
 		l.required(Reference{Field: at + "clientCertificate.caSecretName", Name: a.Certificate.CASecret, Keys: []string{"ca.crt"}, Use: UseClientAuthorities})

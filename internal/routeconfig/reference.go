@@ -39,8 +39,9 @@ const (
 	UseSigningKey        Use = "signingKey"
 	UseSigningKeys       Use = "signingKeys"
 	UseAWS               Use = "aws"
-	// UseJSONSchema is of a ConfigMap.
+	// UseJSONSchema and UseJWKS are of ConfigMaps.
 	UseJSONSchema Use = "jsonSchema"
+	UseJWKS       Use = "jwks"
 )
 
 // References are all Secrets and ConfigMaps that the route reads, always in the same order. What proxies
