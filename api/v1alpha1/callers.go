@@ -83,19 +83,22 @@ type ClaimPath string
 
 // CallerJWT admits callers by the tokens of an issuer. A token must be signed by one of its
 // keys and algorithms, name it in iss, not have ended (exp, which it must have) and have
-// begun (nbf, iat). Keys are fetched every 5 minutes, and when a token names an unknown one,
-// once in 30 s at most. While that fails the last ones are used for 24 h, and then none.
+// begun (nbf, iat). Its keys are where issuer says, at jwksURI or in jwks. They are fetched
+// every 5 minutes, and when a token names an unknown one, once in 30 s at most. While that
+// fails the last ones are used for 24 h, and then none.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.audiences) || has(self.requiredClaims)",message="authentication.jwt must have audiences or requiredClaims: tokens that the issuer has made for others would admit"
-// +kubebuilder:validation:XValidation:rule="has(self.jwksURI) || self.issuer.startsWith('http')",message="authentication.jwt.issuer must be a URL where jwksURI is not set: that is where it says where its keys are"
+// +kubebuilder:validation:XValidation:rule="has(self.jwksURI) || has(self.jwks) || (has(self.issuer) && self.issuer.startsWith('http'))",message="authentication.jwt.issuer must be a URL where neither jwksURI nor jwks is set: that is where it says where its keys are"
+// +kubebuilder:validation:XValidation:rule="!has(self.jwks) || (!has(self.jwksURI) && !has(self.caSecretName))",message="authentication.jwt.jwks goes with neither jwksURI nor caSecretName: nothing is fetched"
 type CallerJWT struct {
 	// name tells issuers apart, in status and metrics.
 	// +required
 	Name BackendName `json:"name,omitempty"`
 
-	// issuer is what iss of its tokens says, character by character. Without jwksURI it is
-	// asked by OpenID Connect Discovery (/.well-known/openid-configuration).
-	// +required
+	// issuer is what iss of its tokens says, character by character. Without jwksURI and jwks
+	// it must be set, and is asked by OpenID Connect Discovery
+	// (/.well-known/openid-configuration). Default: iss may say anything, and be missing.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('http') || (isURL(self) && !self.contains('#') && !self.contains('?') && (self.matches('^https://[A-Za-z0-9.:_\\\\[\\\\]-]+(/[!-~]*)?$') || self.matches('^http://(localhost|127[.][0-9.]+|\\\\[::1\\\\]|[a-z0-9.-]+[.]svc)(:[0-9]+)?(/[!-~]*)?$')))",message="authentication.jwt.issuer must be https:// with a host, without user, query and fragment; http:// only for loopback and .svc hosts"
@@ -107,6 +110,11 @@ type CallerJWT struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && !self.contains('#') && (self.matches('^https://[A-Za-z0-9.:_\\\\[\\\\]-]+(/[!-~]*)?$') || self.matches('^http://(localhost|127[.][0-9.]+|\\\\[::1\\\\]|[a-z0-9.-]+[.]svc)(:[0-9]+)?(/[!-~]*)?$'))",message="authentication.jwt.jwksURI must be https:// with a host, without user and fragment; http:// only for loopback and .svc hosts"
 	JWKSURI string `json:"jwksURI,omitempty"`
+
+	// jwks is the issuer's keys themselves, for one that proxies cannot ask. Default: they are
+	// fetched.
+	// +optional
+	JWKS *JWKS `json:"jwks,omitempty"`
 
 	// caSecretName is a Secret whose ca.crt has the authorities of the issuer's certificate.
 	// Default: the public ones.
@@ -151,6 +159,16 @@ type CallerJWT struct {
 	// from is where the token is. Default: Authorization, behind Bearer.
 	// +optional
 	From *TokenPlace `json:"from,omitempty"`
+}
+
+// JWKS is a JWK Set (RFC 7517) that is not fetched.
+type JWKS struct {
+	// configMapKeyRef is the set in a ConfigMap. A key that is taken out of it, and all of
+	// them where it is deleted, admits nobody any more. What is no JWK Set leaves the last good
+	// one in use for 24 h, which ResolvedRefs tells. As long as there is none, tokens are not
+	// judged: 503.
+	// +required
+	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
 }
 
 // RequiredClaim is a claim that a token must have.

@@ -32,6 +32,26 @@ func TestClientCertificateRules(t *testing.T) {
 	})
 }
 
+func TestRulesOfKeys(t *testing.T) {
+	t.Parallel()
+	of := func(fields string) string {
+		return "authentication: {jwt: [{name: idp, audiences: [a]" + fields + "}]}\n" + one
+	}
+	const keys = ", jwks: {configMapKeyRef: {name: keys, key: jwks.json}}"
+	check(t, []row{
+		ok("keys in a ConfigMap", of(keys)),
+		ok("keys in a ConfigMap, of an issuer", of(keys+", issuer: till")),
+		ok("keys in a ConfigMap, of an issuer that is a URL", of(keys+", issuer: 'https://idp.example.com'")),
+		ok("keys of nobody in particular", of(", jwksURI: 'https://idp.example.com/keys'")),
+		bad("no keys", of(""), "authentication.jwt.issuer must be a URL where neither jwksURI nor jwks is set"),
+		bad("keys in two places", of(keys+", jwksURI: 'https://idp.example.com/keys'"), "authentication.jwt.jwks goes with neither jwksURI nor caSecretName"),
+		bad("authorities of nobody", of(keys+", caSecretName: ca"), "authentication.jwt.jwks goes with neither jwksURI nor caSecretName"),
+		bad("keys nowhere", of(", jwks: {}"), "configMapKeyRef"),
+		bad("keys without a key", of(", jwks: {configMapKeyRef: {name: keys}}"), "key"),
+		bad("an issuer of no letters", of(keys+", issuer: ''"), "issuer"),
+	})
+}
+
 func TestTokenRules(t *testing.T) {
 	t.Parallel()
 	of := func(issuer, more string) string {
@@ -45,7 +65,7 @@ func TestTokenRules(t *testing.T) {
 		bad("an issuer in the clear", of("http://idp.example.com", ""), "authentication.jwt.issuer must be https:// with a host"),
 		bad("an issuer with a query", of("https://idp.example.com/?a", ""), "authentication.jwt.issuer must be https:// with a host"),
 		bad("an issuer with a user", of("https://a@idp.example.com/", ""), "authentication.jwt.issuer must be https:// with a host"),
-		bad("an issuer that says nowhere where its keys are", of("partner", ""), "authentication.jwt.issuer must be a URL where jwksURI is not set"),
+		bad("an issuer that says nowhere where its keys are", of("partner", ""), "authentication.jwt.issuer must be a URL where neither jwksURI nor jwks is set"),
 		bad("keys in the clear", of("partner", ", jwksURI: 'http://partner.example.com/'"), "authentication.jwt.jwksURI must be https:// with a host"),
 		bad("tokens for anybody", "authentication: {jwt: [{name: idp, issuer: 'https://idp.example.com'}]}\n"+one, "authentication.jwt must have audiences or requiredClaims"),
 		ok("tokens by a claim", jwt("requiredClaims: [{claim: claims.azp, values: [web]}]")),

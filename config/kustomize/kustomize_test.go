@@ -199,7 +199,7 @@ kind: FanoutRoute
 metadata: {name: orders}
 spec:
   listener: {tls: {secretName: plain}}
-  authentication: {apiKeys: {secretName: plain}, basic: {secretName: plain}, jwt: [{name: idp, issuer: "https://idp.example.com", caSecretName: plain, audiences: [a]}], clientCertificate: {caSecretName: plain}}
+  authentication: {apiKeys: {secretName: plain}, basic: {secretName: plain}, jwt: [{name: idp, issuer: "https://idp.example.com", caSecretName: plain, audiences: [a]}, {name: till, audiences: [a], jwks: {configMapKeyRef: {name: keys, key: k}}}], clientCertificate: {caSecretName: plain}}
   rateLimits: [{name: all, requests: 1}, {name: each, requests: 2, key: {type: ClientIP}}]
   backends:
   - name: one
@@ -215,6 +215,8 @@ spec:
   proxy: {template: {priorityClassName: high, tolerations: [{key: a, operator: Exists}]}}
 ---
 {apiVersion: v1, kind: Secret, metadata: {name: plain}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: keys}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: api}, spec: {ports: [{port: 80}, {port: 81}]}}
 ---
@@ -242,21 +244,22 @@ func TestQ5KustomizePutsNamesIn(t *testing.T) {
 		return o["kind"] == "Secret" && strings.HasPrefix(name, "eu-made-")
 	})], "metadata/name").(string)
 	for path, want := range map[string]string{
-		"spec/listener/tls/secretName":                        "eu-plain",
-		"spec/authentication/apiKeys/secretName":              "eu-plain",
-		"spec/authentication/basic/secretName":                "eu-plain",
-		"spec/authentication/jwt/idp/caSecretName":            "eu-plain",
-		"spec/authentication/clientCertificate/caSecretName":  "eu-plain",
-		"spec/backends/one/authentication/oauth2/secretName":  made,
-		"spec/backends/one/tls/caSecretName":                  "eu-plain",
-		"spec/backends/one/tls/clientCertificateSecretName":   made,
-		"spec/backends/two/authentication/apiKey/secretName":  made,
-		"spec/backends/two/service/name":                      "eu-api",
-		"spec/backends/three/authentication/basic/secretName": "eu-plain",
-		"spec/backends/four/authentication/bearer/secretName": "other", // not of this kustomization
-		"spec/proxy/template/priorityClassName":               "eu-high",
-		"spec/backends/two/name":                              "two",
-		"metadata/name":                                       "eu-orders",
+		"spec/listener/tls/secretName":                           "eu-plain",
+		"spec/authentication/apiKeys/secretName":                 "eu-plain",
+		"spec/authentication/basic/secretName":                   "eu-plain",
+		"spec/authentication/jwt/idp/caSecretName":               "eu-plain",
+		"spec/authentication/jwt/till/jwks/configMapKeyRef/name": "eu-keys",
+		"spec/authentication/clientCertificate/caSecretName":     "eu-plain",
+		"spec/backends/one/authentication/oauth2/secretName":     made,
+		"spec/backends/one/tls/caSecretName":                     "eu-plain",
+		"spec/backends/one/tls/clientCertificateSecretName":      made,
+		"spec/backends/two/authentication/apiKey/secretName":     made,
+		"spec/backends/two/service/name":                         "eu-api",
+		"spec/backends/three/authentication/basic/secretName":    "eu-plain",
+		"spec/backends/four/authentication/bearer/secretName":    "other", // not of this kustomization
+		"spec/proxy/template/priorityClassName":                  "eu-high",
+		"spec/backends/two/name":                                 "two",
+		"metadata/name":                                          "eu-orders",
 	} {
 		if got := at(route, path); got != want {
 			t.Errorf("%s is %v, want %s", path, got, want)

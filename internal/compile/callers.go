@@ -43,9 +43,11 @@ func open(a *v1alpha1.CallerAuthentication) bool {
 }
 
 func (c *compiler) jwt(path *field.Path, j *v1alpha1.CallerJWT) routeconfig.CallerJWT {
-	if j.JWKSURI != "" {
+	switch {
+	case j.JWKS != nil: // nothing is fetched
+	case j.JWKSURI != "":
 		c.checkURL(path.Child("jwksURI"), j.JWKSURI)
-	} else {
+	default:
 		c.checkURL(path.Child("issuer"), j.Issuer)
 	}
 	out := routeconfig.CallerJWT{
@@ -59,6 +61,9 @@ func (c *compiler) jwt(path *field.Path, j *v1alpha1.CallerJWT) routeconfig.Call
 	for i := range j.RequiredClaims {
 		r := &j.RequiredClaims[i]
 		out.RequiredClaims = append(out.RequiredClaims, routeconfig.RequiredClaim{Claim: claim(r.Claim), Values: r.Values})
+	}
+	if j.JWKS != nil {
+		out.JWKS = configMapKey(j.JWKS.ConfigMapKeyRef)
 	}
 	if f := j.From; f != nil {
 		out.Header, out.Prefix, out.Query = string(f.Header), f.Prefix, f.Query

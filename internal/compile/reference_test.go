@@ -21,7 +21,10 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 	r.Spec.Listener.TLS = &v1alpha1.ListenerTLS{SecretName: "listener"}
 	r.Spec.Authentication = &v1alpha1.CallerAuthentication{
 		APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "callers"}, Basic: &v1alpha1.CallerBasic{SecretName: "users"},
-		JWT:               []v1alpha1.CallerJWT{{Name: "idp", Issuer: "https://idp.example.com", CASecretName: "idp-ca", Audiences: []string{"orders"}}},
+		JWT: []v1alpha1.CallerJWT{
+			{Name: "idp", Issuer: "https://idp.example.com", CASecretName: "idp-ca", Audiences: []string{"orders"}},
+			{Name: "till", JWKS: &v1alpha1.JWKS{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "till-keys", Key: "jwks.json"}}, Audiences: []string{"orders"}},
+		},
 		ClientCertificate: &v1alpha1.CallerCertificate{CASecretName: "clients-ca"},
 	}
 	r.Spec.Validation.JSONSchema = &v1alpha1.JSONSchema{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "schemas", Key: "order.json"}}

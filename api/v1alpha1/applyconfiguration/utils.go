@@ -86,6 +86,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ImagePullSecretApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JSONSchema"):
 		return &apiv1alpha1.JSONSchemaApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JWKS"):
+		return &apiv1alpha1.JWKSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LastFailure"):
 		return &apiv1alpha1.LastFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Latency"):

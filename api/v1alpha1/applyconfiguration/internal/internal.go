@@ -366,6 +366,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: issuer
       type:
         scalar: string
+    - name: jwks
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.JWKS
     - name: jwksURI
       type:
         scalar: string
@@ -720,6 +723,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: inline
       type:
         scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.JWKS
+  map:
+    fields:
+    - name: configMapKeyRef
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ConfigMapKeyReference
 - name: com.github.fanout-operator.fanout.api.v1alpha1.LastFailure
   map:
     fields:

@@ -11,17 +11,22 @@ import (
 //
 // CallerJWT admits callers by the tokens of an issuer. A token must be signed by one of its
 // keys and algorithms, name it in iss, not have ended (exp, which it must have) and have
-// begun (nbf, iat). Keys are fetched every 5 minutes, and when a token names an unknown one,
-// once in 30 s at most. While that fails the last ones are used for 24 h, and then none.
+// begun (nbf, iat). Its keys are where issuer says, at jwksURI or in jwks. They are fetched
+// every 5 minutes, and when a token names an unknown one, once in 30 s at most. While that
+// fails the last ones are used for 24 h, and then none.
 type CallerJWTApplyConfiguration struct {
 	// name tells issuers apart, in status and metrics.
 	Name *apiv1alpha1.BackendName `json:"name,omitempty"`
-	// issuer is what iss of its tokens says, character by character. Without jwksURI it is
-	// asked by OpenID Connect Discovery (/.well-known/openid-configuration).
+	// issuer is what iss of its tokens says, character by character. Without jwksURI and jwks
+	// it must be set, and is asked by OpenID Connect Discovery
+	// (/.well-known/openid-configuration). Default: iss may say anything, and be missing.
 	Issuer *string `json:"issuer,omitempty"`
 	// jwksURI is where the issuer's keys are, a JWK Set: https, or http on loopback or within
 	// the cluster (.svc). Redirects are not followed. Default: where the issuer says.
 	JWKSURI *string `json:"jwksURI,omitempty"`
+	// jwks is the issuer's keys themselves, for one that proxies cannot ask. Default: they are
+	// fetched.
+	JWKS *JWKSApplyConfiguration `json:"jwks,omitempty"`
 	// caSecretName is a Secret whose ca.crt has the authorities of the issuer's certificate.
 	// Default: the public ones.
 	CASecretName *apiv1alpha1.SecretName `json:"caSecretName,omitempty"`
@@ -68,6 +73,14 @@ func (b *CallerJWTApplyConfiguration) WithIssuer(value string) *CallerJWTApplyCo
 // If called multiple times, the JWKSURI field is set to the value of the last call.
 func (b *CallerJWTApplyConfiguration) WithJWKSURI(value string) *CallerJWTApplyConfiguration {
 	b.JWKSURI = &value
+	return b
+}
+
+// WithJWKS sets the JWKS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the JWKS field is set to the value of the last call.
+func (b *CallerJWTApplyConfiguration) WithJWKS(value *JWKSApplyConfiguration) *CallerJWTApplyConfiguration {
+	b.JWKS = value
 	return b
 }
 

@@ -7,7 +7,8 @@ package v1alpha1
 //
 // ConfigMapKeyReference is a key of a ConfigMap in the route's own namespace. Proxies read
 // it from a volume: a ConfigMap that changes is used without a restart, and one that goes
-// missing or breaks leaves what was there before in use, which ResolvedRefs tells.
+// missing or breaks leaves what was there before in use, which ResolvedRefs tells. The keys
+// of an issuer are in use no more when they go missing.
 type ConfigMapKeyReferenceApplyConfiguration struct {
 	// name is the ConfigMap's name.
 	Name *string `json:"name,omitempty"`
