@@ -81,5 +81,9 @@ func bench(ctx context.Context, rounds int, span time.Duration, out string) erro
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, []byte(report(s, results, combined, rounds, span)), 0o644)
+	known, err := callers(ctx)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out, []byte(report(s, results, combined, rounds, span)+known), 0o644)
 }

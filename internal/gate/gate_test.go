@@ -15,7 +15,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
-func newGate(t *testing.T, modify func(*routeconfig.Route)) *Gate {
+func newGate(t testing.TB, modify func(*routeconfig.Route)) *Gate {
 	t.Helper()
 	route := testkit.Route("orders", nil, modify)
 	secrets := testkit.NewSecrets(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
-func line(t *testing.T, name, password string) string {
+func line(t testing.TB, name, password string) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {

@@ -93,7 +93,7 @@ func object(raw []byte) map[string][]byte {
 	if !ok || value[0] != '{' {
 		return nil
 	}
-	members := make(map[string][]byte, 8)
+	members := make(map[string][]byte, 16)
 	for name, of := range rawjson.Members(value) {
 		members[string(rawjson.Unquote(name))] = of
 	}
