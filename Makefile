@@ -130,7 +130,7 @@ verify: generate manifests fmt tidy chart ## prove that everything generated is 
 	git diff --exit-code
 	@test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not committed"; exit 1; }
 
-conformance: ## let h2spec, http-desync-guardian, Http11Probe, JSONTestSuite, JSON-Schema-Test-Suite, slowhttptest, toxiproxy, nginx, h2o, oidc-provider judge; writes docs/conformance.md
+conformance: ## let h2spec, http-desync-guardian, Http11Probe, JSONTestSuite, JSON-Schema-Test-Suite, slowhttptest, toxiproxy, nginx, h2o, oidc-provider, Wycheproof judge; writes docs/conformance.md
 	test/conformance/fetch.sh
 	cd test/conformance && $(GO) run .
 

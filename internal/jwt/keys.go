@@ -177,6 +177,17 @@ func (s *Set) candidates(t *Token) (list []key, byName bool) {
 	return nameless[:min(len(nameless), maxTried)], false
 }
 
+// Signed reports whether a text is a JWS in the compact form that one of the keys has signed,
+// by one of some algorithms. What it says is another matter.
+func (s *Set) Signed(compact string, algorithms []string) bool {
+	t := parseSigned(compact)
+	if t == nil || !slices.Contains(algorithms, t.alg) {
+		return false
+	}
+	keys, _ := s.candidates(t)
+	return slices.ContainsFunc(keys, func(k key) bool { return k.signed(t) })
+}
+
 // signed reports whether the token is signed by a key.
 func (k *key) signed(t *Token) bool {
 	alg, ok := jwa.LookupSignatureAlgorithm(t.alg)

@@ -1,6 +1,6 @@
 // Conformance lets others judge the proxy: h2spec, the requests of http-desync-guardian
 // and Http11Probe, JSONTestSuite, JSON-Schema-Test-Suite, slowhttptest and toxiproxy, servers of HTTP/2 as its backends, and SDKs as its clients,
-// libraries of receivers of what it signs, a Redis that counts for its limits, and a token endpoint, each
+// libraries of receivers of what it signs, a Redis that counts for its limits, and a token endpoint, forgers of tokens and an issuer whose keys rotate, each
 // beside bare net/http where that means something. It writes docs/conformance.md, and fails where the proxy does what it must
 // not. `make conformance` fetches what it needs.
 package main
@@ -52,6 +52,8 @@ func judges() []judge {
 		{"signing", signing},
 		{"shared", shared},
 		{"tokens", tokens},
+		{"jwt", callerTokens},
+		{"rotation", rotation},
 	}
 }
 
