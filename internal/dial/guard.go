@@ -26,11 +26,23 @@ func (e *ForbiddenError) Error() string {
 type guard struct{ deny []netip.Prefix }
 
 func newGuard(o Options) guard {
-	g := guard{deny: append(always(), o.Deny...)}
+	g := guard{deny: always()}
+	for _, p := range o.Deny {
+		g.deny = append(g.deny, plain(p))
+	}
 	if !o.AllowLoopback {
 		g.deny = append(g.deny, loopback()...)
 	}
 	return g
+}
+
+// plain writes a network of IPv4-mapped addresses as what it is: as it stands it would hold no
+// address that is judged.
+func plain(p netip.Prefix) netip.Prefix {
+	if !p.Addr().Is4In6() || p.Bits() < 96 {
+		return p
+	}
+	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 }
 
 func loopback() []netip.Prefix {
@@ -47,12 +59,17 @@ func always() []netip.Prefix {
 		"fe80::/10",
 		"224.0.0.0/4", // multicast
 		"ff00::/8",
-		"240.0.0.0/4",        // reserved, broadcast
-		"100.100.100.200/32", // metadata of Alibaba Cloud
-		"168.63.129.16/32",   // wire server of Azure
-		"fd00:ec2::254/128",  // metadata of AWS
-		"fd20:ce::254/128",   // metadata of Google Cloud
-		"2001::/32",          // Teredo: carries IPv4 in disguise
+		"240.0.0.0/4",            // reserved, broadcast
+		"100.100.100.200/32",     // metadata of Alibaba Cloud
+		"fd00:100::100:200/128",  // the same
+		"168.63.129.16/32",       // wire server of Azure
+		"192.0.0.192/32",         // metadata of Oracle Cloud, classic
+		"fd00:c1::a9fe:a9fe/128", // the same, today
+		"fd00:ec2::/32",          // metadata of AWS, and credentials of Pods
+		"fd20:ce::254/128",       // metadata of Google Cloud
+		"fd00:42::42/128",        // metadata of Scaleway
+		"fd00:a9fe:a9fe::1/128",  // metadata of Akamai
+		"2001::/32",              // Teredo: carries IPv4 in disguise
 	} {
 		list = append(list, netip.MustParsePrefix(p))
 	}
@@ -81,20 +98,34 @@ func forms(addr netip.Addr) []netip.Addr {
 	b := addr.As16()
 	tail := netip.AddrFrom4([4]byte(b[12:16]))
 	switch {
-	case within(addr, "::/96"), within(addr, "64:ff9b::/96"):
+	case within(addr, "::/96"), within(addr, "::ffff:0:0:0/96"), within(addr, "64:ff9b::/96"), isatap(addr):
 		return []netip.Addr{addr, tail}
 	case within(addr, "64:ff9b:1::/48"):
-		// RFC 6052 leaves open which prefix length a network uses within this /48:
-		// every place where the IPv4 address can stand is judged.
-		return []netip.Addr{addr, tail,
-			netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}),
-			netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}),
-			netip.AddrFrom4([4]byte{b[9], b[10], b[11], b[12]}),
-		}
+		return append([]netip.Addr{addr}, translated(b)...)
 	case within(addr, "2002::/16"):
 		return []netip.Addr{addr, netip.AddrFrom4([4]byte(b[2:6]))}
 	}
 	return []netip.Addr{addr}
+}
+
+// translated are the IPv4 addresses that one of a local translator may carry. RFC 6052 leaves
+// open which prefix length a network uses within this /48: every place where the IPv4 address
+// can stand is judged. Where it stands elsewhere there are zeros, which no translator sends to.
+func translated(b [16]byte) []netip.Addr {
+	places := []netip.Addr{
+		netip.AddrFrom4([4]byte(b[12:16])),
+		netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}),
+		netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}),
+		netip.AddrFrom4([4]byte{b[9], b[10], b[11], b[12]}),
+	}
+	return slices.DeleteFunc(places, func(a netip.Addr) bool { return within(a, "0.0.0.0/8") })
+}
+
+// isatap reports whether the last half of an address says that an IPv4 address ends it (RFC
+// 5214, section 6.1).
+func isatap(addr netip.Addr) bool {
+	b := addr.As16()
+	return b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
 }
 
 func within(addr netip.Addr, prefix string) bool {
