@@ -67,6 +67,12 @@ func TestRefusals(t *testing.T) {
 		"M1: a Service without its namespace":        {at("http://api.svc/"), compile.Options{}, "spec.backends[0].url", `use service for the Service "api"`},
 		"M1: this machine":                           {at("http://localhost:8080/"), compile.Options{}, "", ""},
 		"M1: an address":                             {at("http://10.0.0.1:8080/"), compile.Options{}, "", ""},
+		"G4: an address in two parts":                {at("http://169.16689406/"), compile.Options{}, "spec.backends[0].url", "ends in a number"},
+		"G4: an address in one":                      {at("http://2852039166/"), compile.Options{}, "spec.backends[0].url", "ends in a number"},
+		"G4: in hex":                                 {at("http://0xA9.0xFE.0xA9.0xFE/"), compile.Options{}, "spec.backends[0].url", "ends in a number"},
+		"G4: in octal, with a dot":                   {at("http://0251.0376.0251.0376./"), compile.Options{}, "spec.backends[0].url", "ends in a number"},
+		"G4: a name that begins with numbers":        {at("http://10.0.0.1.example.com/"), compile.Options{}, "", ""},
+		"G4: a name that ends in letters of hex":     {at("http://a.0xfg/"), compile.Options{}, "", ""},
 		"M1: an IPv6 address":                        {at("http://[fd00::1]:8080/"), compile.Options{}, "", ""},
 		"M1: a token endpoint of one label": {func(r *v1alpha1.FanoutRoute) {
 			r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{

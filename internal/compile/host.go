@@ -14,6 +14,10 @@ func (c *compiler) checkHost(path *field.Path, raw, host string) {
 	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
 		return
 	}
+	if labels := strings.Split(strings.TrimSuffix(host, "."), "."); numeric(labels[len(labels)-1]) {
+		c.refuse(path, raw, "must not have a host that ends in a number and is no address in four decimal parts: nothing has such a name, and some read it as an address")
+		return
+	}
 	if !strings.Contains(host, ".") {
 		c.refuse(path, raw, fmt.Sprintf("must not have a host of one label, since nothing completes it: use service for the Service %q", host))
 		return
@@ -29,6 +33,15 @@ func (c *compiler) checkHost(path *field.Path, raw, host string) {
 			return
 		}
 	}
+}
+
+// numeric reports whether a label is read as a number by those who read hosts as the WHATWG's
+// URL Standard does.
+func numeric(label string) bool {
+	if digits, hex := strings.CutPrefix(label, "0x"); hex {
+		return strings.Trim(digits, "0123456789abcdef") == ""
+	}
+	return label != "" && strings.Trim(label, "0123456789") == ""
 }
 
 // namespaces are those that a host may be of in the cluster's DNS: NAME.NAMESPACE.svc and

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -103,7 +104,7 @@ func (f *fetcher) discover(ctx context.Context) (string, error) {
 		return "", errOtherIssuer
 	}
 	at, err := url.Parse(text(answer["jwks_uri"]))
-	if err != nil || at.Host == "" || at.User != nil {
+	if err != nil || at.Hostname() == "" || at.User != nil {
 		return "", errNoConfiguration
 	}
 	own, err := url.Parse(f.issuer)
@@ -117,7 +118,10 @@ func (f *fetcher) discover(ctx context.Context) (string, error) {
 // has no say over those.
 func within(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.") || net.ParseIP(host) != nil
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") {
+		return true
+	}
+	return strings.Contains(host+".", ".svc.") || strings.Contains(host+".", ".pod.")
 }
 
 // get returns what stands at an address. What errors say is dropped: it may hold bytes of

@@ -1,10 +1,8 @@
 package routeconfig
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -147,8 +145,12 @@ func (j *CallerJWT) validate() error {
 		fileName("name", j.Name),
 		between("clockSkew", int64(j.ClockSkew), 0, maxSpan),
 	}
-	if j.JWKS == nil && !isURL(cmp.Or(j.JWKSURI, j.Issuer)) {
-		errs = append(errs, errors.New("there is no URL of its keys"))
+	switch {
+	case j.JWKS != nil: // in the cluster: whoever issues them is asked nothing
+	case j.JWKSURI != "":
+		errs = append(errs, reachable("jwksURI", j.JWKSURI))
+	default:
+		errs = append(errs, reachable("issuer", j.Issuer))
 	}
 	if j.JWKS != nil && (j.JWKSURI != "" || j.CASecret != "") {
 		errs = append(errs, errors.New("jwks goes with neither jwksURI nor caSecret"))
@@ -166,12 +168,6 @@ func (j *CallerJWT) validate() error {
 		errs = append(errs, errors.New("requiredClaims must have a claim"))
 	}
 	return errors.Join(errs...)
-}
-
-// isURL reports whether a text is the URL of something that can be fetched.
-func isURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // callers are the Secrets and ConfigMaps by which callers are known.

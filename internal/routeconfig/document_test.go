@@ -61,7 +61,7 @@ func TestWhatAProxyCannotServeIsRefused(t *testing.T) {
 		`backend "one": appears twice`:                       func(r *routeconfig.Route) { r.Backends = append(r.Backends, r.Backends[0]) },
 		`backend "one": timeout is 0`:                        first(func(b *routeconfig.Backend) { b.Timeout = 0 }),
 		`is not http or https with a host`:                   first(func(b *routeconfig.Backend) { b.URL = "ftp://x" }),
-		`has a user, query or fragment`:                      first(func(b *routeconfig.Backend) { b.URL = "http://u@x" }),
+		`url of host "x" has a user or fragment`:             first(func(b *routeconfig.Backend) { b.URL = "http://u@x" }),
 		`retry.attempts is 11`:                               first(func(b *routeconfig.Backend) { b.Retry = &routeconfig.Retry{Attempts: 11, Methods: "All"} }),
 		`authentication.basic.secretName "../x" is no plain`: first(func(b *routeconfig.Backend) { b.Credential = &routeconfig.Credential{Type: "basic", Secret: "../x"} }),
 		`exactly one of header and query`: first(func(b *routeconfig.Backend) {

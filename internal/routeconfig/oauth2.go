@@ -48,7 +48,7 @@ func (c *Credential) validateNames() error {
 }
 
 func (c *Credential) validateOAuth2() error {
-	var errs []error
+	errs := []error{reachable("credential.tokenURL", c.TokenURL)}
 	if c.TokenTLS != nil && !strings.HasPrefix(c.TokenURL, "https:") {
 		errs = append(errs, errors.New("credential.tokenTLS goes with an https tokenURL"))
 	}

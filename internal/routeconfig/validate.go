@@ -157,15 +157,22 @@ func (c *CircuitBreaker) validate() error {
 
 // address checks a backend's URL.
 func address(raw string) error {
+	if strings.Contains(raw, "?") {
+		return errors.New("url has a query")
+	}
+	return reachable("url", raw)
+}
+
+// reachable checks a URL that is asked: where it leads, and that it carries no secret.
+func reachable(field, raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil {
-		return fmt.Errorf("url: %w", err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("url %q is not http or https with a host", raw)
-	}
-	if u.User != nil || strings.ContainsAny(raw, "?#") {
-		return fmt.Errorf("url of host %q has a user, query or fragment", u.Host)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s cannot be read as a URL", field) // the error repeats it
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return fmt.Errorf("%s is not http or https with a host", field)
+	case u.User != nil || strings.Contains(raw, "#"):
+		return fmt.Errorf("%s of host %q has a user or fragment", field, u.Host)
 	}
 	return nil
 }
