@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -100,9 +99,9 @@ func weigh(schema *judge.Schema, body []byte, account *memory.Account) *Refusal 
 		return true
 	}
 	d := rawjson.Decoder{Take: take}
-	v, err := d.Decode(body)
-	if err != nil {
-		return undecoded(err)
+	v, flaw := d.Decode(body)
+	if flaw != nil {
+		return undecoded(flaw)
 	}
 	if n := int64(faultSize * d.Values); n >= unaccounted && !take(n) {
 		return OutOfMemory()
@@ -114,11 +113,7 @@ func weigh(schema *judge.Schema, body []byte, account *memory.Account) *Refusal 
 }
 
 // undecoded refuses what no value is made of.
-func undecoded(err error) *Refusal {
-	flaw, ok := errors.AsType[*rawjson.DecodeError](err)
-	if !ok {
-		return notJSON(err.Error())
-	}
+func undecoded(flaw *rawjson.DecodeError) *Refusal {
 	switch flaw.Flaw {
 	case rawjson.FlawMemory:
 		return OutOfMemory()

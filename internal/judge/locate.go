@@ -38,11 +38,7 @@ func at(text string, offset int, what string) *CompileError {
 }
 
 // undecoded is why a text is not decoded.
-func undecoded(text string, err error) *CompileError {
-	flaw, ok := errors.AsType[*rawjson.DecodeError](err)
-	if !ok {
-		return at(text, 0, err.Error())
-	}
+func undecoded(text string, flaw *rawjson.DecodeError) *CompileError {
 	return at(text, flaw.Offset, flaw.Error())
 }
 

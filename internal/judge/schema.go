@@ -37,9 +37,9 @@ func Compile(text string) (s *Schema, err error) {
 		return nil, &CompileError{Line: 1, Column: 1, Text: fmt.Sprintf("has %d bytes, at most %d are compiled", len(text), MaxSchema)}
 	}
 	decoder := rawjson.Decoder{Depth: maxDepth}
-	document, err := decoder.Decode([]byte(text))
-	if err != nil {
-		return nil, undecoded(text, err)
+	document, flaw := decoder.Decode([]byte(text))
+	if flaw != nil {
+		return nil, undecoded(text, flaw)
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(nothing{})

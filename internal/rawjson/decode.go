@@ -95,8 +95,8 @@ type Decoder struct {
 	path  []string // from the flaw upwards
 }
 
-// Decode decodes the one value of a text. The error is a *DecodeError.
-func (d *Decoder) Decode(text []byte) (any, error) {
+// Decode decodes the one value of a text, or says what is wrong with it: flaw is nil for none.
+func (d *Decoder) Decode(text []byte) (v any, flaw *DecodeError) {
 	if d.Depth == 0 {
 		d.Depth = MaxDepth
 	}
