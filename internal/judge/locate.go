@@ -44,17 +44,17 @@ func undecoded(text string, flaw *rawjson.DecodeError) *CompileError {
 
 // located is why a document is no schema.
 func located(text string, err error) *CompileError {
-	if e, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
-		return unfit(text, e)
+	if where, what, ok := unfit(err); ok {
+		return at(text, find(text, where), fmt.Sprintf("%q is no schema: %s", rawjson.Pointer(where), what))
 	}
-	if e, ok := errors.AsType[*jsonschema.InvalidRegexError](err); ok {
-		return at(text, find(text, fragment(e.URL)), fmt.Sprintf("%q is no pattern (RE2): %v", e.Regex, e.Err))
+	if where, what, ok := unread(err); ok {
+		return at(text, find(text, where), what)
 	}
 	if e, ok := errors.AsType[*jsonschema.DuplicateIDError](err); ok {
-		return at(text, find(text, tokens(e.Ptr1)), fmt.Sprintf("the id %q stands twice", e.ID))
+		return at(text, find(text, Tokens(e.Ptr1)), fmt.Sprintf("the id %q stands twice", e.ID))
 	}
 	if e, ok := errors.AsType[*jsonschema.DuplicateAnchorError](err); ok {
-		return at(text, find(text, tokens(e.Ptr1)), fmt.Sprintf("the anchor %q stands twice", e.Anchor))
+		return at(text, find(text, Tokens(e.Ptr1)), fmt.Sprintf("the anchor %q stands twice", e.Anchor))
 	}
 	if where, target := unresolved(err); target != "" {
 		return at(text, naming(text, target), fmt.Sprintf("%s: %s", strings.TrimPrefix(target, base), where))
@@ -82,11 +82,24 @@ func unresolved(err error) (why, target string) {
 	return "", ""
 }
 
-// unfit is the innermost of what the metaschema has against a document.
-func unfit(text string, e *jsonschema.SchemaValidationError) *CompileError {
+// unread is a pattern that is none, and where it stands.
+func unread(err error) (where []string, what string, ok bool) {
+	e, ok := errors.AsType[*jsonschema.InvalidRegexError](err)
+	if !ok {
+		return nil, "", false
+	}
+	return fragment(e.URL), fmt.Sprintf("%q is no pattern (RE2): %v", e.Regex, e.Err), true
+}
+
+// unfit is the innermost of what the metaschema has against a document, and where that is.
+func unfit(err error) (where []string, what string, ok bool) {
+	e, ok := errors.AsType[*jsonschema.SchemaValidationError](err)
+	if !ok {
+		return nil, "", false
+	}
 	inner, ok := errors.AsType[*jsonschema.ValidationError](e.Err)
 	if !ok {
-		return at(text, 0, e.Error())
+		return nil, e.Error(), true
 	}
 	for len(inner.Causes) > 0 {
 		if _, names := inner.ErrorKind.(*kind.PropertyNames); names {
@@ -95,8 +108,7 @@ func unfit(text string, e *jsonschema.SchemaValidationError) *CompileError {
 		inner = inner.Causes[0]
 	}
 	printer := message.NewPrinter(language.English)
-	where := append(fragment(e.URL), inner.InstanceLocation...)
-	return at(text, find(text, where), fmt.Sprintf("%q is no schema: %s", rawjson.Pointer(where), inner.ErrorKind.LocalizedString(printer)))
+	return append(fragment(e.URL), inner.InstanceLocation...), inner.ErrorKind.LocalizedString(printer), true
 }
 
 // fragment are the tokens of the pointer in a URL's fragment.
@@ -105,11 +117,11 @@ func fragment(raw string) []string {
 	if plain, err := url.PathUnescape(pointer); err == nil {
 		pointer = plain
 	}
-	return tokens(pointer)
+	return Tokens(pointer)
 }
 
-// tokens are those of a pointer.
-func tokens(pointer string) (list []string) {
+// Tokens are those of a JSON Pointer (RFC 6901); none where it does not begin with a slash.
+func Tokens(pointer string) (list []string) {
 	if !strings.HasPrefix(pointer, "/") {
 		return nil
 	}
