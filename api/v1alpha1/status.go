@@ -163,7 +163,7 @@ type FanoutRouteStatus struct {
 
 // ReportedRule is a rule that would refuse calls.
 type ReportedRule struct {
-	// rule is jsonSchema, or the name of one of validation.rules.
+	// rule is openAPI, jsonSchema, or the name of one of validation.rules.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64

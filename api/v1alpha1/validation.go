@@ -32,7 +32,7 @@ type Validation struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(t, t.matches('^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$'))",message="validation.contentTypes must be media types such as application/json, without parameters"
 	ContentTypes []string `json:"contentTypes,omitempty"`
 
-	// mode is Enforce (default), which refuses what jsonSchema and rules do not admit, or
+	// mode is Enforce (default), which refuses what openAPI, jsonSchema and rules do not admit, or
 	// Report, which lets it pass and counts it in metrics and status.reported. The size, time
 	// and media type of bodies hold in both.
 	// +optional
@@ -45,6 +45,12 @@ type Validation struct {
 	// +optional
 	JSONSchema *JSONSchema `json:"jsonSchema,omitempty"`
 
+	// openAPI is the document that calls are held against: their operation, by method and
+	// path, its parameters, else they are answered 400, and its body, else 415 or 422. It
+	// comes before jsonSchema. Default: none.
+	// +optional
+	OpenAPI *OpenAPI `json:"openAPI,omitempty"`
+
 	// rules are what calls must meet, else they are answered 422 with the messages of those
 	// that they do not. They come after jsonSchema. At most 16.
 	// +optional
@@ -52,6 +58,33 @@ type Validation struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Rules []ValidationRule `json:"rules,omitempty"`
+}
+
+// UnknownOperations says what becomes of calls that an OpenAPI document does not describe.
+//
+// +kubebuilder:validation:Enum=Refuse;Pass
+type UnknownOperations string
+
+// What becomes of calls that an OpenAPI document does not describe.
+const (
+	UnknownOperationsRefuse UnknownOperations = "Refuse"
+	UnknownOperationsPass   UnknownOperations = "Pass"
+)
+
+// OpenAPI is an OpenAPI document of version 3.0 or 3.1, in YAML or JSON, of at most 1 MiB and
+// 1000 operations. It stands alone: nothing that it refers to is read from anywhere else, and
+// security is not looked at.
+type OpenAPI struct {
+	// configMapKeyRef is the document in a ConfigMap. What is wrong with it is told in
+	// ResolvedRefs, and the last good one stays in use; while there is none, calls are
+	// answered 503.
+	// +required
+	ConfigMapKeyRef ConfigMapKeyReference `json:"configMapKeyRef,omitempty,omitzero"`
+
+	// unknownOperations is Refuse (default), which answers calls that the document does not
+	// describe 404, or Pass.
+	// +optional
+	UnknownOperations UnknownOperations `json:"unknownOperations,omitempty"`
 }
 
 // ValidationMode says what becomes of calls that are not valid.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/jwt"
+	"github.com/fanout-operator/fanout/internal/openapi"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -57,7 +58,9 @@ func (r *reader) judgeMounted() {
 			if !ok {
 				f.Message = fmt.Sprintf("ConfigMap %q lacks the key %q", reference.Name, key)
 				r.fault(f)
-			} else if err := usable(reference.Use, string(text)); err != nil {
+				continue
+			}
+			if err := usable(reference.Use, string(text)); err != nil {
 				f.Message = fmt.Sprintf("ConfigMap %q: key %q: %v", reference.Name, key, err)
 				r.fault(f)
 			}
@@ -71,6 +74,9 @@ func usable(use routeconfig.Use, text string) error {
 	case routeconfig.UseJSONSchema:
 		_, err := judge.Compile(text)
 		return err // it has the place; the caller says of what
+	case routeconfig.UseOpenAPI:
+		_, err := openapi.Compile(text)
+		return err
 	case routeconfig.UseJWKS:
 		keys, err := jwt.ParseSet(text)
 		if err == nil && keys.Usable() == 0 {

@@ -62,6 +62,9 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 		"a schema in a ConfigMap": {schemaIn(edit, `{"type": "object"}`, "schema.json"), "1 routes, no faults\n"},
 		"a broken ConfigMap": {schemaIn(edit, `{"type": "objekt"}`, "schema.json"),
 			`f.yaml: FanoutRoute shop/orders: spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas": key "schema.json": line 1, column 10: "/type" is no schema: `},
+		"a broken OpenAPI document": {edit("spec:", "spec:\n  validation: {openAPI: {configMapKeyRef: {name: api, key: k}}}") +
+			"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: api, namespace: shop}\ndata: {k: 'openapi: 2.0.0'}\n",
+			`spec.validation.openAPI.configMapKeyRef: ConfigMap "api": key "k": line 1, column 10: "/openapi": openapi must be 3.0.x or 3.1.x, a text`},
 		"a ConfigMap without the key": {schemaIn(edit, "true", "other.json"), `spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas" lacks the key "schema.json"`},
 		"keys in a ConfigMap":         {keysIn(edit, `{"keys":[`+aKey+`]}`), "1 routes, no faults\n"},
 		"keys that are none": {keysIn(edit, `[]`),

@@ -28,6 +28,7 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 		ClientCertificate: &v1alpha1.CallerCertificate{CASecretName: "clients-ca"},
 	}
 	r.Spec.Validation.JSONSchema = &v1alpha1.JSONSchema{ConfigMapKeyRef: &v1alpha1.ConfigMapKeyReference{Name: "schemas", Key: "order.json"}}
+	r.Spec.Validation.OpenAPI = &v1alpha1.OpenAPI{ConfigMapKeyRef: v1alpha1.ConfigMapKeyReference{Name: "api", Key: "openapi.yaml"}}
 	r.Spec.RateLimits = []v1alpha1.CallRateLimit{{Name: "all", Requests: 1, Scope: v1alpha1.ScopeRoute}}
 	r.Spec.RateLimitStore = &v1alpha1.RateLimitStore{Type: v1alpha1.StoreRedis, Redis: &v1alpha1.RedisStore{
 		Addresses: []string{"redis.example.com:6379"}, SecretName: "store",
@@ -143,6 +144,8 @@ func namesIn(path string, v reflect.Value, found map[string]string) {
 				namesIn(at, value, found)
 			case value.Kind() == reflect.Pointer && !value.IsNil():
 				found[at] = value.Elem().FieldByName("Name").String()
+			case value.Kind() == reflect.Struct:
+				found[at] = value.FieldByName("Name").String()
 			case value.Kind() == reflect.String && value.String() != "":
 				found[at] = value.String()
 			}

@@ -16,6 +16,7 @@ func (c *compiler) validation() routeconfig.Validation {
 		BodyTimeout:  c.durationOr(path.Child("bodyTimeout"), v.BodyTimeout, "30s"),
 		ContentTypes: v.ContentTypes,
 		JSONSchema:   c.jsonSchema(path.Child("jsonSchema"), v.JSONSchema),
+		OpenAPI:      openAPI(v.OpenAPI),
 		Rules:        c.rules(path.Child("rules"), v.Rules),
 		Report:       v.Mode == v1alpha1.ValidationReport,
 	}
@@ -43,6 +44,13 @@ func (c *compiler) jsonSchema(path *field.Path, s *v1alpha1.JSONSchema) *routeco
 		c.expressions = append(c.expressions, Expression{Path: path.Child("inline"), Source: s.Inline, Schema: true})
 	}
 	return out
+}
+
+func openAPI(o *v1alpha1.OpenAPI) *routeconfig.OpenAPI {
+	if o == nil {
+		return nil
+	}
+	return &routeconfig.OpenAPI{ConfigMap: *configMapKey(&o.ConfigMapKeyRef), PassUnknown: o.UnknownOperations == v1alpha1.UnknownOperationsPass}
 }
 
 func configMapKey(r *v1alpha1.ConfigMapKeyReference) *routeconfig.ConfigMapKey {

@@ -56,6 +56,9 @@ func (g *Gate) way() []step {
 		steps = append(steps, g.limitField)
 	}
 	steps = append(steps, g.openInput, g.authorizeEarly, g.readBody, g.completeInput, g.authorizeLate)
+	if g.described != nil {
+		steps = append(steps, g.checkOperation)
+	}
 	if g.schema != nil {
 		steps = append(steps, g.checkBody)
 	}

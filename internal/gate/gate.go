@@ -61,8 +61,9 @@ type Gate struct {
 	// permissions are those of the callers.
 	permissions permissions
 	schema      func() (*judge.Schema, error) // nil for none
+	described   *described                    // nil for none
 	rules       []rule
-	reports     bool // what schema and rules do not admit passes
+	reports     bool // what document, schema and rules do not admit passes
 	tally       func(rule string)
 	steps       []step
 }
@@ -106,6 +107,7 @@ func New(o Options) (*Gate, error) {
 	if g.rules, err = newRules(o.Expressions, o.Config.Validation.Rules); err != nil {
 		return nil, err
 	}
+	g.described = newDescribed(o.Config, o.Store)
 	g.computes, g.reports, g.tally = g.computes || len(g.rules) > 0, o.Config.Validation.Report, o.Tally
 	g.steps = g.way()
 	return g, nil

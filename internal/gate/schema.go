@@ -55,19 +55,23 @@ func (g *Gate) checkBody(guest *Guest, a *Admission) *Refusal {
 // calls for one. Who has one value in mind where the schema saw another is refused, too: an
 // object with a name that appears twice, or bytes in an encoding.
 func (g *Gate) judgeBody(guest *Guest, a *Admission) *Refusal {
-	body, r := a.Call.Body, guest.Request
-	if len(body) == 0 && !callsForBody(r.Method) {
+	body := a.Call.Body
+	if len(body) == 0 && !callsForBody(guest.Request.Method) {
 		return nil
-	}
-	if slices.ContainsFunc(r.Header.Values("Content-Encoding"), isCoding) {
-		return encoded()
 	}
 	schema, err := g.schema()
 	if err != nil {
 		return unjudged()
 	}
-	var refusal *Refusal
-	guest.Memory.Do(judgeFactor*len(body), func() { refusal = weigh(schema, body, guest.Memory) })
+	return judgeBytes(guest, schema, body, routeconfig.RuleSchema)
+}
+
+// judgeBytes holds the bytes of a body against a schema, in the name of a rule.
+func judgeBytes(guest *Guest, schema *judge.Schema, body []byte, rule string) (refusal *Refusal) {
+	if slices.ContainsFunc(guest.Request.Header.Values("Content-Encoding"), isCoding) {
+		return encoded()
+	}
+	guest.Memory.Do(judgeFactor*len(body), func() { refusal = weigh(schema, body, guest.Memory, rule) })
 	return refusal
 }
 
@@ -88,7 +92,7 @@ func callsForBody(method string) bool {
 }
 
 // weigh decodes and judges a body, and gives back the memory that this takes.
-func weigh(schema *judge.Schema, body []byte, account *memory.Account) *Refusal {
+func weigh(schema *judge.Schema, body []byte, account *memory.Account, rule string) *Refusal {
 	taken := int64(0)
 	defer func() { account.Give(taken) }()
 	take := func(n int64) bool {
@@ -107,7 +111,7 @@ func weigh(schema *judge.Schema, body []byte, account *memory.Account) *Refusal 
 		return OutOfMemory()
 	}
 	if found := schema.Faults(v); len(found) > 0 {
-		return invalid(found)
+		return invalid(found, rule)
 	}
 	return nil
 }
@@ -129,10 +133,10 @@ func undecoded(flaw *rawjson.DecodeError) *Refusal {
 }
 
 // invalid refuses a body with faults.
-func invalid(found []judge.Fault) *Refusal {
-	refusal := refuse(problem.InvalidBody, http.StatusUnprocessableEntity, "validation.jsonSchema of the route does not admit the body")
+func invalid(found []judge.Fault, rule string) *Refusal {
+	refusal := refuse(problem.InvalidBody, http.StatusUnprocessableEntity, "validation."+rule+" of the route does not admit the body")
 	for _, f := range found {
-		refusal.Errors = append(refusal.Errors, problem.Error{Pointer: f.Pointer, Rule: routeconfig.RuleSchema, Keyword: f.Keyword})
+		refusal.Errors = append(refusal.Errors, problem.Error{Pointer: f.Pointer, Rule: rule, Keyword: f.Keyword})
 	}
 	return refusal
 }

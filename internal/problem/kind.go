@@ -19,6 +19,8 @@ const (
 	BodyTooLarge
 	BodyTimeout
 	BrokenBody
+	NoOperation
+	BadParameters
 	NotJSON
 	InvalidBody
 	Unjudged
@@ -48,6 +50,8 @@ func (k Kind) words() [2]string {
 		BodyTooLarge:     {"body-too-large", "Body too large"},
 		BodyTimeout:      {"body-timeout", "Body too slow"},
 		BrokenBody:       {"broken-body", "Broken body"},
+		NoOperation:      {"no-operation", "No operation"},
+		BadParameters:    {"invalid-parameters", "Parameters not valid"},
 		NotJSON:          {"not-json", "Wrong syntax"},
 		InvalidBody:      {"invalid-body", "Body not valid"},
 		Unjudged:         {"unjudged", "Nothing to judge by"},

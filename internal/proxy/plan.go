@@ -190,6 +190,8 @@ func (c *compiler) source(namespace string, r *routeconfig.Reference) creds.Sour
 		return gate.Schema(c.store, namespace, routeconfig.ConfigMapKey{Name: r.Name, Key: r.Keys[0]})
 	case routeconfig.UseJWKS:
 		return jwt.Keys(c.store, namespace, routeconfig.ConfigMapKey{Name: r.Name, Key: r.Keys[0]})
+	case routeconfig.UseOpenAPI:
+		return gate.OpenAPI(c.store, namespace, routeconfig.ConfigMapKey{Name: r.Name, Key: r.Keys[0]})
 	default:
 		return c.store.Source(namespace, r)
 	}

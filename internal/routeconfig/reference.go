@@ -39,9 +39,10 @@ const (
 	UseSigningKey        Use = "signingKey"
 	UseSigningKeys       Use = "signingKeys"
 	UseAWS               Use = "aws"
-	// UseJSONSchema and UseJWKS are of ConfigMaps.
+	// These are of ConfigMaps.
 	UseJSONSchema Use = "jsonSchema"
 	UseJWKS       Use = "jwks"
+	UseOpenAPI    Use = "openAPI"
 )
 
 // References are all Secrets and ConfigMaps that the route reads, always in the same order. What proxies

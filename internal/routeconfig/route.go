@@ -29,9 +29,11 @@ type Validation struct {
 	ContentTypes []string `json:"contentTypes,omitempty"`
 	// JSONSchema is what bodies are held against.
 	JSONSchema *JSONSchema `json:"jsonSchema,omitempty"`
+	// OpenAPI is what calls are held against.
+	OpenAPI *OpenAPI `json:"openAPI,omitempty"`
 	// Rules are what calls must meet.
 	Rules []Rule `json:"rules,omitempty"`
-	// Report lets pass what JSONSchema and Rules do not admit, and counts it.
+	// Report lets pass what OpenAPI, JSONSchema and Rules do not admit, and counts it.
 	Report bool `json:"report,omitempty"`
 }
 

@@ -5,8 +5,18 @@ import (
 	"fmt"
 )
 
-// RuleSchema is what JSONSchema is called among rules. No rule of a spec has that name.
-const RuleSchema = "jsonSchema"
+// What OpenAPI and JSONSchema are called among rules. No rule of a spec has such a name.
+const (
+	RuleOpenAPI = "openAPI"
+	RuleSchema  = "jsonSchema"
+)
+
+// OpenAPI is an OpenAPI document.
+type OpenAPI struct {
+	ConfigMap ConfigMapKey `json:"configMap"`
+	// PassUnknown lets calls pass that the document does not describe.
+	PassUnknown bool `json:"passUnknown,omitempty"`
+}
 
 // Rule is a condition on calls: an expression that yields true for a valid one.
 type Rule struct {
@@ -17,6 +27,9 @@ type Rule struct {
 
 // RuleNames are those of all that may refuse a call, in the order in which they are asked.
 func (v *Validation) RuleNames() (names []string) {
+	if v.OpenAPI != nil {
+		names = append(names, RuleOpenAPI)
+	}
 	if v.JSONSchema != nil {
 		names = append(names, RuleSchema)
 	}
@@ -52,6 +65,9 @@ func (s *JSONSchema) validate() error {
 
 // references adds what validation reads.
 func (v *Validation) references(l *references) {
+	if o := v.OpenAPI; o != nil {
+		l.required(o.ConfigMap.reference("spec.validation.openAPI.configMapKeyRef", UseOpenAPI))
+	}
 	if s := v.JSONSchema; s != nil && s.ConfigMap != nil {
 		l.required(s.ConfigMap.reference("spec.validation.jsonSchema.configMapKeyRef", UseJSONSchema))
 	}

@@ -864,6 +864,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.OnStoreFailure
   scalar: string
+- name: com.github.fanout-operator.fanout.api.v1alpha1.OpenAPI
+  map:
+    fields:
+    - name: configMapKeyRef
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.ConfigMapKeyReference
+    - name: unknownOperations
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.UnknownOperations
 - name: com.github.fanout-operator.fanout.api.v1alpha1.PathMatch
   map:
     fields:
@@ -1423,6 +1432,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: window
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Duration
+- name: com.github.fanout-operator.fanout.api.v1alpha1.UnknownOperations
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Validation
   map:
     fields:
@@ -1446,6 +1457,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: mode
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.ValidationMode
+    - name: openAPI
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.OpenAPI
     - name: rules
       type:
         list:

@@ -7,7 +7,7 @@ package v1alpha1
 //
 // ReportedRule is a rule that would refuse calls.
 type ReportedRuleApplyConfiguration struct {
-	// rule is jsonSchema, or the name of one of validation.rules.
+	// rule is openAPI, jsonSchema, or the name of one of validation.rules.
 	Rule *string `json:"rule,omitempty"`
 	// rate is the number of such calls a second, such as 12.5/s.
 	Rate *string `json:"rate,omitempty"`

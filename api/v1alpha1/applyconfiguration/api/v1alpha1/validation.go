@@ -21,7 +21,7 @@ type ValidationApplyConfiguration struct {
 	// contentTypes are the media types that a body may have, without parameters;
 	// another one is answered 415. Default: any. At most 16.
 	ContentTypes []string `json:"contentTypes,omitempty"`
-	// mode is Enforce (default), which refuses what jsonSchema and rules do not admit, or
+	// mode is Enforce (default), which refuses what openAPI, jsonSchema and rules do not admit, or
 	// Report, which lets it pass and counts it in metrics and status.reported. The size, time
 	// and media type of bodies hold in both.
 	Mode *apiv1alpha1.ValidationMode `json:"mode,omitempty"`
@@ -30,6 +30,10 @@ type ValidationApplyConfiguration struct {
 	// type. A call without a body passes where its method calls for none, such as GET.
 	// Default: none.
 	JSONSchema *JSONSchemaApplyConfiguration `json:"jsonSchema,omitempty"`
+	// openAPI is the document that calls are held against: their operation, by method and
+	// path, its parameters, else they are answered 400, and its body, else 415 or 422. It
+	// comes before jsonSchema. Default: none.
+	OpenAPI *OpenAPIApplyConfiguration `json:"openAPI,omitempty"`
 	// rules are what calls must meet, else they are answered 422 with the messages of those
 	// that they do not. They come after jsonSchema. At most 16.
 	Rules []ValidationRuleApplyConfiguration `json:"rules,omitempty"`
@@ -80,6 +84,14 @@ func (b *ValidationApplyConfiguration) WithMode(value apiv1alpha1.ValidationMode
 // If called multiple times, the JSONSchema field is set to the value of the last call.
 func (b *ValidationApplyConfiguration) WithJSONSchema(value *JSONSchemaApplyConfiguration) *ValidationApplyConfiguration {
 	b.JSONSchema = value
+	return b
+}
+
+// WithOpenAPI sets the OpenAPI field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OpenAPI field is set to the value of the last call.
+func (b *ValidationApplyConfiguration) WithOpenAPI(value *OpenAPIApplyConfiguration) *ValidationApplyConfiguration {
+	b.OpenAPI = value
 	return b
 }
 
