@@ -56,7 +56,7 @@ func (c *Credential) validateOAuth2() error {
 	if workload != (c.Audience != "") {
 		errs = append(errs, errors.New("credential.audience goes with federated, and with the exchange of its token"))
 	}
-	if c.Secret == "" && !(c.Public && c.Exchange != nil && c.Exchange.Workload) {
+	if c.Secret == "" && (!c.Public || c.Exchange == nil || !c.Exchange.Workload) {
 		errs = append(errs, errors.New("credential.secret is empty, and the token request needs it"))
 	}
 	return errors.Join(errs...)
