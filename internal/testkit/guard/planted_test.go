@@ -76,8 +76,7 @@ func planters() map[routeconfig.Use]func(g *garden, r *routeconfig.Reference) ma
 	}
 	return map[routeconfig.Use]func(*garden, *routeconfig.Reference) map[string]string{
 		routeconfig.UseAccount:     texts("", "username", "sentinelUsername", "sentinelPassword"),
-		routeconfig.UseClient:      texts(signs + " é"),
-		routeconfig.UseClientID:    texts(""),
+		routeconfig.UseWorkload:    texts(""),
 		routeconfig.UseBasic:       texts(signs),
 		routeconfig.UseField:       texts(signs),
 		routeconfig.UseQuery:       texts(signs + "#? é\n"),
@@ -100,9 +99,14 @@ func planters() map[routeconfig.Use]func(g *garden, r *routeconfig.Reference) ma
 			g.add(canary.Value{Secret: r.Name, Key: "auth", Core: string(hash[29:]), Whole: string(hash)})
 			return map[string]string{"auth": "clerk:" + string(hash)}
 		},
-		routeconfig.UseClientKey: func(g *garden, r *routeconfig.Reference) map[string]string {
-			_, key := g.authority("of "+r.Name).issue(g, r.Name)
-			return map[string]string{"client_id": g.text(r.Name, "client_id", signs), "private_key": key}
+		routeconfig.UseClient: func(g *garden, r *routeconfig.Reference) map[string]string {
+			keys := map[string]string{}
+			for _, key := range r.Keys {
+				if keys[key] = g.text(r.Name, key, signs); key == "private_key" {
+					_, keys[key] = g.authority("of "+r.Name).issue(g, r.Name)
+				}
+			}
+			return keys
 		},
 		routeconfig.UseAuthorities:       authorities,
 		routeconfig.UseClientAuthorities: authorities,
@@ -121,7 +125,7 @@ func authorities(g *garden, r *routeconfig.Reference) map[string]string {
 func (g *garden) plant(route *routeconfig.Route) map[string]map[string]string {
 	g.t.Helper()
 	for _, r := range route.References() {
-		if r.Kind != routeconfig.KindSecret {
+		if r.Kind == routeconfig.KindConfigMap {
 			continue
 		}
 		plant := planters()[r.Use]
@@ -135,11 +139,11 @@ func (g *garden) plant(route *routeconfig.Route) map[string]map[string]string {
 			}
 		}
 		for _, reserved := range []string{"allowedHosts", "allowedTokenHosts"} {
-			if r.Use != routeconfig.UseCallers { // every key of which is a caller's
+			if r.Use != routeconfig.UseCallers && r.Kind == routeconfig.KindSecret { // every key of the one is a caller's
 				keys[reserved] = "127.0.0.1\nlocalhost\n" + g.text(r.Name, reserved, ".example") + "\n"
 			}
 		}
-		g.current[r.Name] = keys
+		g.current[r.Folder()] = keys
 	}
 	return g.current
 }

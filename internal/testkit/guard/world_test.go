@@ -116,7 +116,7 @@ func (w *world) handle(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Unlock()
 	if token, isToken := strings.CutPrefix(r.URL.Path, "/token/"); isToken && *w.mode.Load() == "well" {
 		rw.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(rw, `{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, w.issued(token))
+		_, _ = fmt.Fprintf(rw, `{"access_token":%q,"issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":3600}`, w.issued(token))
 		return
 	}
 	line := strings.Join(strings.Fields(string(dump)), " ")
