@@ -39,7 +39,7 @@ const (
 	UseSigningKey        Use = "signingKey"
 	UseSigningKeys       Use = "signingKeys"
 	UseAWS               Use = "aws"
-	// These are of ConfigMaps.
+	// UseJSONSchema, UseJWKS and UseOpenAPI are of ConfigMaps.
 	UseJSONSchema Use = "jsonSchema"
 	UseJWKS       Use = "jwks"
 	UseOpenAPI    Use = "openAPI"
