@@ -37,7 +37,7 @@ func callerTokens(string) (section string, wrong []string, err error) {
 			wrong = append(wrong, name+" has no vectors")
 		}
 	}
-	found, err := hostile()
+	found, err := hostile(context.Background())
 	if err != nil {
 		return "", nil, err
 	}
@@ -54,6 +54,18 @@ func callerTokens(string) (section string, wrong []string, err error) {
 type signatureVerdicts struct {
 	invalid, valid, accepted int
 	taken                    []string
+}
+
+// setOf reads what a group of vectors publishes: a set of keys, or one key.
+func setOf(published map[string]any) (*jwt.Set, error) {
+	if published["keys"] == nil {
+		published = map[string]any{"keys": []any{published}}
+	}
+	keys, err := json.Marshal(published)
+	if err != nil {
+		return nil, fmt.Errorf("encode keys: %w", err)
+	}
+	return jwt.ParseSet(string(keys)) //nolint:wrapcheck // the caller says of which file
 }
 
 func signatures(name string) (v signatureVerdicts, err error) {
@@ -84,14 +96,7 @@ func signatures(name string) (v signatureVerdicts, err error) {
 		if published == nil {
 			published = g.Private
 		}
-		if published["keys"] == nil {
-			published = map[string]any{"keys": []any{published}}
-		}
-		keys, err := json.Marshal(published)
-		if err != nil {
-			return v, fmt.Errorf("encode keys: %w", err)
-		}
-		set, err := jwt.ParseSet(string(keys))
+		set, err := setOf(published)
 		if err != nil {
 			return v, fmt.Errorf("read keys of %s: %w", name, err)
 		}
@@ -124,7 +129,7 @@ type hostileVerdicts struct {
 }
 
 // hostile sends tokens to a route whose issuer has its keys in a ConfigMap.
-func hostile() (v hostileVerdicts, err error) {
+func hostile(ctx context.Context) (v hostileVerdicts, err error) {
 	i, err := newForged()
 	if err != nil {
 		return v, err
@@ -138,7 +143,7 @@ func hostile() (v hostileVerdicts, err error) {
 	i.bait = "http://" + trap
 	behind := &recorder{}
 	mounted := fstest.MapFS{"judged/_keys/jwks.json": {Data: i.published()}}
-	address, stop, err := startProxyWith(mounted, func(r *routeconfig.Route) {
+	address, stop, err := startProxyWith(mounted, func(r *routeconfig.Route) { //nolint:contextcheck // it ends by stop
 		r.Authentication = &routeconfig.Authentication{JWT: []routeconfig.CallerJWT{{
 			Name: "idp", Issuer: forgedIssuer, JWKS: &routeconfig.ConfigMapKey{Name: "keys", Key: "jwks.json"}, Algorithms: []string{"RS256", "ES256", "EdDSA"},
 			Audiences: []string{"orders"}, ClockSkew: routeconfig.Duration(30 * time.Second), Caller: []string{"sub"}, Header: "Authorization", Prefix: "Bearer",
@@ -150,7 +155,7 @@ func hostile() (v hostileVerdicts, err error) {
 	defer stop()
 	for name, token := range i.genuine() {
 		v.of++
-		status, err := knock(address, "Bearer "+token)
+		status, err := knock(ctx, address, "Bearer "+token)
 		if err != nil {
 			return v, fmt.Errorf("%s: %w", name, err)
 		}
@@ -161,7 +166,7 @@ func hostile() (v hostileVerdicts, err error) {
 	before := behind.count.Load()
 	for name, fields := range i.hostile() {
 		v.sent++
-		status, err := knock(address, fields...)
+		status, err := knock(ctx, address, fields...)
 		if err != nil {
 			return v, fmt.Errorf("%s: %w", name, err)
 		}
@@ -174,15 +179,15 @@ func hostile() (v hostileVerdicts, err error) {
 }
 
 // knock makes a call with lines of Authorization.
-func knock(address string, lines ...string) (status int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func knock(ctx context.Context, address string, lines ...string) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", http.NoBody)
 	if err != nil {
 		return 0, fmt.Errorf("make call: %w", err)
 	}
 	r.Header["Authorization"] = lines
-	response, err := http.DefaultClient.Do(r) //nolint:gosec // to the proxy of this run
+	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		return 0, fmt.Errorf("call: %w", err)
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	rotationSecret   = "s:e%c+r t/~" // of clients of this run
+	rotationSecret   = "s:e%c+r t/~" //nolint:gosec // of clients of this run
 	rotationAudience = "https://orders.example.com/"
 	// rotationEvery is longer than the 30 s in which unknown keys cause one fetch and the 20 s for
 	// which a token of the key before may be used: a proxy may learn of a key that late.
@@ -106,7 +106,7 @@ func (i *rotating) token(ctx context.Context) (string, error) {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth("caller", url.QueryEscape(rotationSecret))
-	response, err := http.DefaultClient.Do(r) //nolint:gosec // to the issuer of this run
+	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		return "", fmt.Errorf("ask for a token: %w", err)
 	}
@@ -158,7 +158,7 @@ func (i *rotating) load() (found rotationFound, err error) {
 		mu.Lock()
 		found.shown[token] = true
 		mu.Unlock()
-		status, err := knock(second, token)
+		status, err := knock(r.Context(), second, token)
 		if err != nil {
 			status = http.StatusBadGateway
 		}
@@ -179,32 +179,10 @@ func (i *rotating) load() (found rotationFound, err error) {
 	defer stopFirst()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
+	c := &rotationCallers{issuer: i, address: first, found: &found, mu: &mu}
 	var callers sync.WaitGroup
-	var over atomic.Bool
-	var broken atomic.Pointer[error]
 	for range rotationLoad {
-		callers.Go(func() {
-			for !over.Load() {
-				token, err := i.token(ctx)
-				if err != nil {
-					broken.Store(&err)
-					return
-				}
-				mu.Lock()
-				found.keys[head(token)] = true
-				mu.Unlock()
-				for begun := time.Now(); time.Since(begun) < time.Second && !over.Load(); time.Sleep(20 * time.Millisecond) {
-					status, err := knock(first, "Bearer "+token)
-					mu.Lock()
-					if found.calls++; err != nil || status != http.StatusOK {
-						if found.failed++; found.first == "" {
-							found.first = fmt.Sprintf("status %d, %v", status, err)
-						}
-					}
-					mu.Unlock()
-				}
-			}
-		})
+		callers.Go(func() { c.call(ctx) })
 	}
 	const soon = 3 * time.Second // calls are under way
 	for range rotations {
@@ -214,12 +192,49 @@ func (i *rotating) load() (found rotationFound, err error) {
 		}
 		time.Sleep(rotationEvery - soon)
 	}
-	over.Store(true)
+	c.over.Store(true)
 	callers.Wait()
-	if failed := broken.Load(); failed != nil {
-		err = errors.Join(err, *failed)
+	return found, errors.Join(err, c.broken)
+}
+
+// rotationCallers make calls until it is over. mu guards what they have found, and broken.
+type rotationCallers struct {
+	issuer  *rotating
+	address string
+	over    atomic.Bool
+	mu      *sync.Mutex
+	found   *rotationFound
+	broken  error
+}
+
+// call makes calls, with a new token every second.
+func (c *rotationCallers) call(ctx context.Context) {
+	for !c.over.Load() {
+		token, err := c.issuer.token(ctx)
+		c.mu.Lock()
+		if c.broken = errors.Join(c.broken, err); err == nil {
+			c.found.keys[head(token)] = true
+		}
+		c.mu.Unlock()
+		if err != nil {
+			return
+		}
+		for begun := time.Now(); time.Since(begun) < time.Second && !c.over.Load(); time.Sleep(20 * time.Millisecond) {
+			status, err := knock(ctx, c.address, "Bearer "+token)
+			c.note(status, err)
+		}
 	}
-	return found, err
+}
+
+func (c *rotationCallers) note(status int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.found.calls++; err == nil && status == http.StatusOK {
+		return
+	}
+	if c.found.failed++; c.found.first == "" {
+		c.found.first = fmt.Sprintf("status %d, %v", status, err)
+	}
 }
 
 // head is that of a token, which names the key that has signed it.

@@ -95,11 +95,13 @@ func tokenClients() ([]tokenClient, error) {
 		{name: "basic", theirs: map[string]any{"client_secret": secret, "token_endpoint_auth_method": "client_secret_basic"}, keys: map[string]string{"client_secret": secret}},
 		{name: "post", theirs: map[string]any{"client_secret": secret, "token_endpoint_auth_method": "client_secret_post"},
 			ours: routeconfig.Credential{Post: true}, keys: map[string]string{"client_secret": secret}},
-		{name: "certificate", theirs: map[string]any{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=me"}},
-		{name: "another-certificate", theirs: map[string]any{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=you"}, refused: true},
+		{name: "certificate", theirs: map[string]any{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=me"}},                         //nolint:gosec // a method's name
+		{name: "another-certificate", theirs: map[string]any{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=you"}, refused: true}, //nolint:gosec // a method's name
 	}
-	for i := range list[2:] { // the endpoint is believed in any case
-		list[2+i].ours.TokenTLS = &routeconfig.TLS{ClientCertificateSecret: "me"}
+	for i := range list { // the endpoint is believed in any case
+		if list[i].theirs["token_endpoint_auth_method"] == "tls_client_auth" {
+			list[i].ours.TokenTLS = &routeconfig.TLS{ClientCertificateSecret: "me"}
+		}
 	}
 	coordinate := func(n *big.Int, size int) string {
 		return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, size)))
@@ -114,7 +116,7 @@ func tokenClients() ([]tokenClient, error) {
 		}
 		size := (curve.Params().BitSize + 7) / 8
 		list = append(list, signingClient(algorithm, key, map[string]any{
-			"kty": "EC", "crv": curve.Params().Name, "x": coordinate(key.X, size), "y": coordinate(key.Y, size), //nolint:staticcheck // a JWK has the coordinates
+			"kty": "EC", "crv": curve.Params().Name, "x": coordinate(key.X, size), "y": coordinate(key.Y, size),
 		}))
 	}
 	slices.SortFunc(list[4:], func(a, b tokenClient) int { return strings.Compare(a.name, b.name) })
@@ -128,7 +130,7 @@ func signingClient(algorithm string, key any, jwk map[string]any) tokenClient {
 	jwk["kid"], jwk["use"], jwk["alg"] = "k1", "sig", algorithm
 	der, _ := x509.MarshalPKCS8PrivateKey(key) // of a kind that it knows
 	return tokenClient{
-		name: algorithm, theirs: map[string]any{
+		name: algorithm, theirs: map[string]any{ //nolint:gosec // a method's name
 			"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": algorithm, "jwks": map[string]any{"keys": []any{jwk}},
 		},
 		ours: routeconfig.Credential{Assertion: "issuer"},

@@ -64,7 +64,7 @@ func TestFanoutctlFindsWhatIsWrong(t *testing.T) {
 	}
 	says(0, "get", route)("SecretMissing", `Secret "partner" is missing`)
 	says(1, "status", route)(`Secret "partner"`, "What to do next:", "create secret generic")
-	says(0, "check")("ok    operator")
+	says(0, "check")("fanout-system/fanout-operator")
 	s.secret("partner", map[string]string{"key": "k"})
 	s.settled("orders")
 	says(0, "status", route)("Ready")
