@@ -42,7 +42,11 @@ func (c *cluster) routes(ctx context.Context, w wanted) (routes []stats.RouteRep
 		return nil, nil, fmt.Errorf("list proxies in %s: %w", where, err)
 	}
 	if len(pods.Items) == 0 {
-		return nil, fmt.Errorf("no Pod in %s has a proxy; see -n and -A", where), nil
+		what := "a proxy"
+		if w.name != "" {
+			what = fmt.Sprintf("a proxy of route %q", w.name)
+		}
+		return nil, fmt.Errorf("no Pod in %s has %s; see -n and -A", where, what), nil
 	}
 	reports, errs := c.ask(ctx, pods.Items)
 	routes, note = addUp(reports), silent(errs)

@@ -19,7 +19,7 @@ func (c *compiler) checkHost(path *field.Path, raw, host string) {
 		return
 	}
 	if !strings.Contains(host, ".") {
-		c.refuse(path, raw, fmt.Sprintf("must not have a host of one label, since nothing completes it: use service for the Service %q", host))
+		c.refuse(path, raw, fmt.Sprintf("must not have a host of one label, since nothing completes it: write %s.%s.svc, or in a backend use service for the Service %q", host, c.route.Namespace, host))
 		return
 	}
 	if labels := strings.Split(strings.TrimSuffix(host, "."), "."); len(labels) == 2 && labels[1] == "svc" {

@@ -90,7 +90,7 @@ func unauthorized(wants string, challenges []string) *Refusal {
 }
 
 func callerUnjudged() *Refusal {
-	return later(problem.CallerUnjudged, "what the call shows of its caller could not be judged in time")
+	return later(problem.CallerUnjudged, "what the call shows of its caller cannot be judged now: the keys or users to judge it by are not there yet, or too many calls wait for it")
 }
 
 func rateLimited(name string, wait time.Duration) *Refusal {
