@@ -1,22 +1,21 @@
 package creds
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha256" // RS256 and ES256
-	_ "crypto/sha512" // ES384 and ES512
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jws"
 )
 
 const (
@@ -48,7 +47,7 @@ func clientField(key, value string) string {
 	if key != clientKey {
 		return plain(value)
 	}
-	if _, err := readSigner(value); err != nil {
+	if _, _, err := readSigner(value); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -57,33 +56,26 @@ func clientField(key, value string) string {
 // errNoKey says what is wanted, and nothing of what there is.
 var errNoKey = errors.New("is no private key in PEM: RSA of 2048 bits or more, EC (P-256, P-384, P-521) or Ed25519")
 
-// jwsSigner makes signatures by one algorithm of JWS (RFC 7518, RFC 8037).
-type jwsSigner struct {
-	algorithm string
-	key       crypto.Signer
-	hash      crypto.Hash // 0 where the algorithm takes the message itself
-	size      int         // of one number of an EC signature, in bytes
-}
-
-func readSigner(text string) (*jwsSigner, error) {
+// readSigner returns a key, and the one algorithm of JWS that it signs by (RFC 7518, RFC 8037).
+func readSigner(text string) (algorithm jwa.SignatureAlgorithm, key any, err error) {
 	switch key := parsedKey(keyBlock(text)).(type) {
 	case *rsa.PrivateKey:
 		if key.N.BitLen() >= leastRSA {
-			return &jwsSigner{algorithm: "RS256", key: key, hash: crypto.SHA256}, nil
+			return jwa.RS256(), key, nil
 		}
 	case *ecdsa.PrivateKey:
 		switch key.Curve {
 		case elliptic.P256():
-			return &jwsSigner{"ES256", key, crypto.SHA256, 32}, nil
+			return jwa.ES256(), key, nil
 		case elliptic.P384():
-			return &jwsSigner{"ES384", key, crypto.SHA384, 48}, nil
+			return jwa.ES384(), key, nil
 		case elliptic.P521():
-			return &jwsSigner{"ES512", key, crypto.SHA512, 66}, nil
+			return jwa.ES512(), key, nil
 		}
 	case ed25519.PrivateKey:
-		return &jwsSigner{algorithm: "EdDSA", key: key}, nil
+		return jwa.EdDSA(), key, nil
 	}
-	return nil, errNoKey
+	return algorithm, nil, errNoKey
 }
 
 // keyBlock is what the first key in a text has between its lines of PEM; nil for none. OpenSSL
@@ -117,16 +109,17 @@ func parsedKey(der []byte) any {
 // assertion is a JWT by which a client says who it is (RFC 7523, section 3), signed by its
 // key. Each has an id of its own: it is good for one request.
 func assertion(client *Snapshot, audience string, now time.Time) (string, error) {
-	signer, err := readSigner(client.Value(clientKey).secret)
+	algorithm, key, err := readSigner(client.Value(clientKey).secret)
 	if err != nil {
 		return "", err
 	}
+	header := jws.NewHeaders() // whose names take any text
+	_ = header.Set(jws.TypeKey, "JWT")
+	if id := client.Value(clientKeyID).secret; id != "" {
+		_ = header.Set(jws.KeyIDKey, id)
+	}
 	id := client.Value(clientID).secret
-	signed := segment(struct {
-		Algorithm string `json:"alg"`
-		Type      string `json:"typ"`
-		KeyID     string `json:"kid,omitempty"`
-	}{signer.algorithm, "JWT", client.Value(clientKeyID).secret}) + "." + segment(struct {
+	claims, _ := json.Marshal(struct { // texts and numbers alone, for which JSON always has a form
 		Issuer   string `json:"iss"`
 		Subject  string `json:"sub"`
 		Audience string `json:"aud"`
@@ -134,32 +127,6 @@ func assertion(client *Snapshot, audience string, now time.Time) (string, error)
 		IssuedAt int64  `json:"iat"`
 		Expires  int64  `json:"exp"`
 	}{id, id, audience, rand.Text(), now.Unix(), now.Add(assertionLife).Unix()})
-	signature, err := signer.sign([]byte(signed))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), err
-}
-
-// segment is a part of a JWS, of texts and numbers alone, for which JSON always has a form.
-func segment(part any) string {
-	encoded, _ := json.Marshal(part)
-	return base64.RawURLEncoding.EncodeToString(encoded)
-}
-
-func (s *jwsSigner) sign(message []byte) ([]byte, error) {
-	digest := message
-	if s.hash != 0 {
-		h := s.hash.New()
-		h.Write(message)
-		digest = h.Sum(nil)
-	}
-	key, ok := s.key.(*ecdsa.PrivateKey)
-	if !ok {
-		return s.key.Sign(rand.Reader, digest, s.hash)
-	}
-	r, t, err := ecdsa.Sign(rand.Reader, key, digest)
-	out := make([]byte, 2*s.size)
-	if err == nil { // two numbers, each of one size (RFC 7518, section 3.4)
-		r.FillBytes(out[:s.size])
-		t.FillBytes(out[s.size:])
-	}
-	return out, err
+	signed, err := jws.Sign(claims, jws.WithKey(algorithm, key, jws.WithProtectedHeaders(header)))
+	return string(signed), err
 }
