@@ -65,7 +65,7 @@ func setOf(published map[string]any) (*jwt.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode keys: %w", err)
 	}
-	return jwt.ParseSet(string(keys)) //nolint:wrapcheck // the caller says of which file
+	return jwt.ParseSet(string(keys)) // the caller says of which file
 }
 
 func signatures(name string) (v signatureVerdicts, err error) {
