@@ -41,6 +41,7 @@ type heat struct {
 	begun   []*lane // the first attempt, then its hedges
 	ended   chan *lane
 	running int
+	wanted  <-chan allowance // whether another hedge may be made; nil where nobody asks
 }
 
 // lane is one of them.
@@ -55,48 +56,90 @@ func (s *hedger) race(ctx context.Context, w *work, after time.Duration) reply {
 	t.start(ctx)
 	timer := time.NewTimer(after)
 	defer timer.Stop()
-	decided := w.decided
+	decided, stopped := w.decided, false
 	for {
 		select {
 		case l := <-t.ended:
 			t.running--
 			if t.running == 0 || s.retry.definitive(&l.reply.answer) {
+				t.forgo()
 				return t.settle(l)
 			}
 			w.ticket.release()
 		case <-timer.C:
-			if s.mayHedge(ctx, w) {
+			t.want(ctx)
+		case got := <-t.wanted:
+			t.wanted = nil
+			if stopped {
+				got.giveBack(&w.ticket)
+				continue
+			}
+			if got.ok {
 				t.start(ctx)
 				w.hedges++
 				s.hedges.sent.Add(1)
 			}
-			if len(t.begun) <= s.hedges.max {
+			if !stopped && len(t.begun) <= s.hedges.max {
 				timer.Reset(max(after, time.Millisecond))
 			}
 		case <-decided: // hedges stop: nobody waits for this answer any more
-			decided = nil
+			decided, stopped = nil, true
 			timer.Stop()
 		}
 	}
 }
 
+// allowance is what one hedge takes, if it may be made.
+type allowance struct {
+	from held
+	ok   bool
+}
+
+// want asks whether another hedge may be made. Where the limit is counted elsewhere that takes
+// a while, and an answer that comes meanwhile does not wait for it.
+func (t *heat) want(ctx context.Context) {
+	wanted := make(chan allowance, 1)
+	t.wanted = wanted
+	if t.work.ticket.shared == nil {
+		wanted <- t.stage.mayHedge(ctx, t.work)
+		return
+	}
+	go func() { wanted <- t.stage.mayHedge(ctx, t.work) }()
+}
+
+// forgo gives back what the hedge takes that is still asked for.
+func (t *heat) forgo() {
+	if t.wanted == nil {
+		return
+	}
+	if t.work.ticket.shared == nil {
+		(<-t.wanted).giveBack(&t.work.ticket)
+		return
+	}
+	ticket, wanted := t.work.ticket, t.wanted // a copy: the call ends before
+	go func() { (<-wanted).giveBack(&ticket) }()
+}
+
+func (a allowance) giveBack(t *ticket) {
+	if a.ok {
+		t.unlimit(a.from)
+		t.release()
+	}
+}
+
 // mayHedge takes what a hedge takes: a token of the limit, a slot until one of the
 // exchanges has ended, and its part of the budget.
-func (s *hedger) mayHedge(ctx context.Context, w *work) bool {
+func (s *hedger) mayHedge(ctx context.Context, w *work) allowance {
 	now := time.Now()
 	if !w.ticket.stands() {
-		return false
+		return allowance{}
 	}
 	from, ok := w.ticket.spare(ctx, now)
-	if !ok {
-		return false
+	if ok && !s.hedges.budget.spend(now) {
+		allowance{from, true}.giveBack(&w.ticket)
+		ok = false
 	}
-	if !s.hedges.budget.spend(now) {
-		w.ticket.unlimit(from)
-		w.ticket.release()
-		return false
-	}
-	return true
+	return allowance{from, ok}
 }
 
 // start makes an attempt with a context of its own.

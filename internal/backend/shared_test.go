@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -168,6 +169,30 @@ func TestEveryRequestIsCountedInTheStore(t *testing.T) {
 	if a := ask(t, hedged, newCall("GET")); a.Outcome != fanout.Succeeded || len(seen.at) != 2 {
 		t.Errorf("%d requests, then %+v, want a hedge", len(seen.at), a)
 	}
+}
+
+// An answer that comes while the store is asked for a hedge does not wait for the store.
+func TestAnswersDoNotWaitForAHedge(t *testing.T) {
+	t.Parallel()
+	redis := testkit.NewRedis(t)
+	route := storeAt(t, redis.Address)
+	testkit.Eventually(t, "the store answers", func() bool { return route.Store().Fault() == "" })
+	once := &routeconfig.Retry{Attempts: 1, Methods: routeconfig.RetryAll}
+	hedge := &routeconfig.Hedge{Delay: testkit.Span(50 * time.Millisecond), Max: 1, BudgetPercent: 100}
+	b, seen := counted(t, route, 9, routeconfig.Backend{Retry: once, Hedge: hedge, MaxConcurrentRequests: 2}, exchangeScript{status: 200, after: 200 * ms})
+	r, _ := settled(t, b)
+	redis.Signal(syscall.SIGSTOP) // for its budget of a second nothing is known
+	begun := time.Now()
+	if a := do(t.Context(), r[0], newCall("GET"), nil); a.Outcome != fanout.Succeeded || len(seen.at) != 1 || time.Since(begun) > 900*ms {
+		t.Errorf("after %v: %+v, %d requests", time.Since(begun), a, len(seen.at))
+	}
+	testkit.Eventually(t, "the slots of both are given back", func() bool {
+		if !b.state.slots.TryAcquire(2) {
+			return false
+		}
+		b.state.slots.Release(2)
+		return true
+	})
 }
 
 // Calls of all proxies wait in one line.
