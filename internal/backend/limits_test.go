@@ -51,8 +51,8 @@ func TestP5RateLimitsCountRequests(t *testing.T) {
 	}{
 		{"retries of a status", exchangeScript{status: 503}, 6, 5, fanout.RateLimited},
 		{"retries of a break", exchangeScript{err: errBroken}, 6, 5, fanout.RateLimited},
-		{"what found no connection was not sent", exchangeScript{unsent: errBroken}, 5, 15, fanout.Connect},
-		{"what met a dead connection was not sent", exchangeScript{unsent: errBroken, reused: true}, 5, 15, fanout.Reset},
+		{"what found no connection was not sent", exchangeScript{unsent: errBroken}, 6, 16, fanout.Connect},
+		{"what met a dead connection was not sent", exchangeScript{unsent: errBroken, reused: true}, 6, 18, fanout.Reset},
 		{"successes", exchangeScript{status: 200}, 6, 5, fanout.RateLimited},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -36,6 +36,9 @@ func (r *reservation) Do(
 		w.ticket.hear(time.Now(), got.verdict)
 		return got.answer
 	}
+	if got.unsent && got.verdict != breaker.Unmade { // the last token was not used: who could not be asked counts nothing
+		w.ticket.unlimit(w.ticket.held)
+	}
 	w.end(got.verdict)
 	return got.answer
 }

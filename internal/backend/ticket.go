@@ -80,6 +80,7 @@ func (t *ticket) again(ctx context.Context, deadline time.Time) bool {
 		t.unlimit(from)
 		return false
 	}
+	t.held = from
 	return true
 }
 
