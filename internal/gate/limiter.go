@@ -101,16 +101,24 @@ func (l *Limiter) allow(now time.Time, key bucketKey) (s standing, ok bool) {
 	return l.take(bucket, at, key, full)
 }
 
-// undo gives a call back to the key's bucket, since another limit has refused it. The
-// bucket of all keys without room is left as it is: whose call it was nobody knows.
-func (l *Limiter) undo(key bucketKey) {
+// undo gives a call back to the key's bucket, since another limit has refused it, and says
+// how that stands then. The bucket of all keys without room is left as it is: whose call it
+// was nobody knows.
+func (l *Limiter) undo(now time.Time, key bucketKey, before standing) standing {
+	at := l.moment(now)
 	bucket := &l.shards[key[0]%shards]
 	bucket.mu.Lock()
 	defer bucket.mu.Unlock()
-	if full, known := bucket.full[key]; known {
-		full.intervals--
-		bucket.full[key] = full
+	full, known := bucket.full[key]
+	if !known {
+		return before
 	}
+	full.intervals--
+	bucket.full[key] = full
+	if at.after(full) {
+		full = at
+	}
+	return l.standing(at, full, moment{at.intervals + int64(l.config.Burst), at.rest})
 }
 
 func (l *Limiter) moment(now time.Time) moment {

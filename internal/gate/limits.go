@@ -45,8 +45,8 @@ func (g *Gate) limit(l *limits, guest *Guest, a *Admission) *Refusal {
 		defer c.input.Close()
 	}
 	refusal := c.pass(l, g.quota)
-	if c.told != nil {
-		g.tellLimits(guest.Writer.Header(), string(c.told))
+	if told := c.standings(); told != nil {
+		g.tellLimits(guest.Writer.Header(), string(told))
 	}
 	return refusal
 }
@@ -57,15 +57,17 @@ type counting struct {
 	call  *fanout.Call
 	ctx   context.Context   // of this one call
 	input *expression.Input // nil where no key is computed
-	taken [routeconfig.MaxRateLimits]taken
-	n     int // of taken
-	told  []byte
+	noted [routeconfig.MaxRateLimits]noted
+	n     int    // of noted
+	told  []byte // of limits that are counted elsewhere
 }
 
-// taken is a call that a limit has counted.
-type taken struct {
+// noted is what a limit of this proxy has said to the call.
+type noted struct {
 	limiter *Limiter
 	key     bucketKey
+	s       standing
+	ok      bool
 }
 
 // pass asks the store last: what is refused here costs no round trip.
@@ -100,22 +102,35 @@ func (c *counting) count(l *Limiter) (s standing, ok bool, refusal *Refusal) {
 	if refusal != nil || !counts {
 		return s, true, refusal
 	}
-	if s, ok = l.allow(c.now, key); ok {
-		c.taken[c.n] = taken{l, key}
-		c.n++
-	} else {
+	if s, ok = l.allow(c.now, key); !ok {
 		l.limited.Add(1)
 	}
-	if l.config.Told {
-		c.told = l.appendStanding(c.told, s, ok)
-	}
+	c.noted[c.n] = noted{l, key, s, ok}
+	c.n++
 	return s, ok, nil
 }
 
+// undo gives the call back to all limits that have counted it.
 func (c *counting) undo() {
-	for _, t := range c.taken[:c.n] {
-		t.limiter.undo(t.key)
+	for i := range c.noted[:c.n] {
+		if t := &c.noted[i]; t.ok {
+			t.s = t.limiter.undo(c.now, t.key, t.s)
+		}
 	}
+}
+
+// standings are what callers are told: by then it is known whether the call was counted.
+func (c *counting) standings() []byte {
+	var text []byte
+	for i := range c.noted[:c.n] {
+		if t := &c.noted[i]; t.limiter.config.Told {
+			text = t.limiter.appendStanding(text, t.s, t.ok)
+		}
+	}
+	if text != nil && c.told != nil {
+		text = append(text, ", "...)
+	}
+	return append(text, c.told...)
 }
 
 // key returns what tells this call from others; counts is false where the limit is not for

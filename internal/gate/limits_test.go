@@ -130,6 +130,21 @@ func TestCallsCountByWhatAnExpressionYields(t *testing.T) {
 	}
 }
 
+// What a call is told of a limit that had counted it before another one refused it is what that
+// has after it was given back.
+func TestARefusedCallIsToldWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	g := limited(t,
+		few("big", 5, func(l *routeconfig.RateLimit) { l.Told = true }, keyed(routeconfig.KeyHeader, "X-Tenant")),
+		few("small", 1, func(l *routeconfig.RateLimit) { l.Told = true }, keyed(routeconfig.KeyHeader, "X-Tenant")))
+	for i, want := range []string{`"big";r=4;t=720, "small";r=0;t=3600`, `"big";r=4;t=720, "small";r=0;t=3600`, `"big";r=4;t=720, "small";r=0;t=3600`} {
+		status, h := visitor(g, with("X-API-Key", "web-key"))
+		if got := h[FieldRateLimit]; (status == 429) != (i > 0) || !slices.Equal(got, []string{want}) {
+			t.Errorf("call %d: %d %q, want %q", i, status, got, want)
+		}
+	}
+}
+
 func TestCallsCountByTheClaimsOfTheirTokens(t *testing.T) {
 	t.Parallel()
 	g, signer := believing(t, func(r *routeconfig.Route) {

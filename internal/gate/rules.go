@@ -67,7 +67,7 @@ func (g *Gate) judged(rule string, refusal *Refusal) *Refusal {
 	if refusal == nil {
 		return nil
 	}
-	if g.tally != nil {
+	if g.tally != nil && refusal.Status != http.StatusServiceUnavailable { // which is of calls that nobody judged
 		g.tally(rule)
 	}
 	if g.reports {

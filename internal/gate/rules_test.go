@@ -1,13 +1,16 @@
 package gate
 
 import (
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/problem"
@@ -99,6 +102,27 @@ func TestReportedCallsPass(t *testing.T) {
 	long := strings.Repeat(" ", int(testkit.Route("orders", nil).Validation.MaxBodySize)+1)
 	if _, refusal, _ := admit(g, "POST", "/", sending(long)); statusOf(refusal) != 413 {
 		t.Errorf("a body that is too large: %+v", refusal)
+	}
+}
+
+// Calls that nobody could judge are counted by no rule: they pass where the route only reports,
+// and are told to come back where it does not.
+func TestCallsThatNobodyJudgedAreNotCounted(t *testing.T) {
+	t.Parallel()
+	for _, report := range []bool{true, false} {
+		route := testkit.Route("orders", nil, func(r *routeconfig.Route) {
+			r.Validation.Report = report
+			r.Validation.JSONSchema = &routeconfig.JSONSchema{ConfigMap: &routeconfig.ConfigMapKey{Name: "none", Key: "schema"}}
+		})
+		var tallied []string
+		g, err := New(Options{Config: &route, Store: creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), Tally: func(rule string) { tallied = append(tallied, rule) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, refusal, _ := admit(g, "POST", "/", sending(`{"id":1}`))
+		if (refusal == nil) != report || refusal != nil && refusal.Status != http.StatusServiceUnavailable || len(tallied) > 0 {
+			t.Errorf("report %v: %+v, counted %q", report, refusal, tallied)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (g *Gate) readBody(guest *Guest, a *Admission) *Refusal {
 		a.read = true
 		return nil
 	}
-	if r.ContentLength > 0 && !rules.admits(r.Header.Get("Content-Type")) {
+	if r.ContentLength > 0 && !rules.admits(r.Header["Content-Type"]) {
 		return unsupportedType(rules.types)
 	}
 	content, refusal := rules.receive(guest)
@@ -46,7 +46,7 @@ func (g *Gate) readBody(guest *Guest, a *Admission) *Refusal {
 	}
 	a.read = true
 	// A chunked body shows only now whether it has any bytes at all.
-	if len(content) > 0 && !rules.admits(r.Header.Get("Content-Type")) {
+	if len(content) > 0 && !rules.admits(r.Header["Content-Type"]) {
 		return unsupportedType(rules.types)
 	}
 	a.Call.Body = content
@@ -81,10 +81,15 @@ func (v *validation) receive(guest *Guest) (content []byte, refusal *Refusal) {
 	return nil, refusal
 }
 
-func (v *validation) admits(contentType string) bool {
+// admits reports whether a body of a type is taken. Of two types nobody knows which one
+// counts.
+func (v *validation) admits(contentTypes []string) bool {
 	if len(v.types) == 0 {
 		return true
 	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
+	if len(contentTypes) != 1 {
+		return false
+	}
+	mediaType, _, err := mime.ParseMediaType(contentTypes[0])
 	return err == nil && slices.Contains(v.types, mediaType)
 }
