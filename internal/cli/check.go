@@ -32,8 +32,8 @@ func newCheck() *cobra.Command {
 	operators := cmd.Flags().String("operator-namespace", "fanout-system", "namespace of the operator")
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *output != "text" && *output != "json" {
-			return fmt.Errorf("output %q is neither text nor json", *output)
+		if err := textOrJSON(*output); err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()

@@ -16,7 +16,6 @@ import (
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
-	"github.com/fanout-operator/fanout/internal/schema"
 )
 
 func newDiff() *cobra.Command {
@@ -34,19 +33,12 @@ func newDiff() *cobra.Command {
 	storeFlag(cmd, &options)
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *output != "text" && *output != "json" {
-			return fmt.Errorf("output %q is neither text nor json", *output)
-		}
-		s, err := schema.New()
-		if err != nil {
+		if err := textOrJSON(*output); err != nil {
 			return err
 		}
-		m := readManifests(s, options, cmd.InOrStdin(), *paths)
-		if len(m.faults) > 0 {
-			if err := writeFaults(cmd.ErrOrStderr(), "text", m); err != nil {
-				return err
-			}
-			return ErrReported
+		m, err := faultless(cmd, options, *paths)
+		if err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()

@@ -195,3 +195,11 @@ func writeJSON(out io.Writer, value any) error {
 	}
 	return nil
 }
+
+// textOrJSON refuses another output.
+func textOrJSON(output string) error {
+	if output != "text" && output != "json" {
+		return fmt.Errorf("output %q is neither text nor json", output)
+	}
+	return nil
+}

@@ -28,16 +28,9 @@ func newRender() *cobra.Command {
 	storeFlag(cmd, &options)
 	image := cmd.Flags().String("image", "fanout-proxy", "image of the proxies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := schema.New()
+		m, err := faultless(cmd, options, *paths)
 		if err != nil {
 			return err
-		}
-		m := readManifests(s, options, cmd.InOrStdin(), *paths)
-		if len(m.faults) > 0 {
-			if err := writeFaults(cmd.ErrOrStderr(), "text", m); err != nil {
-				return err
-			}
-			return ErrReported
 		}
 		writeNotes(cmd.ErrOrStderr(), m)
 		for i := range m.routes {
@@ -48,6 +41,23 @@ func newRender() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// faultless reads manifests. Where something is wrong with them it says what, and the error is
+// ErrReported.
+func faultless(cmd *cobra.Command, options compile.Options, paths []string) (*manifests, error) {
+	s, err := schema.New()
+	if err != nil {
+		return nil, err
+	}
+	m := readManifests(s, options, cmd.InOrStdin(), paths)
+	if len(m.faults) == 0 {
+		return m, nil
+	}
+	if err := writeFaults(cmd.ErrOrStderr(), "text", m); err != nil {
+		return nil, err
+	}
+	return nil, ErrReported
 }
 
 // render writes the children of one route.

@@ -60,8 +60,8 @@ func newTry() *cobra.Command {
 }
 
 func (o *tryOptions) run(cmd *cobra.Command, name string) error {
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("output %q is neither text nor json", o.output)
+	if err := textOrJSON(o.output); err != nil {
+		return err
 	}
 	if (o.url == "") == (name == "") {
 		return errors.New("name either a route or a --url")
