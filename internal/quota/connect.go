@@ -52,10 +52,11 @@ type connector struct {
 	pair      *creds.Derived[*tls.Certificate]
 	// server and sentinel are what the library says of whom it connects to.
 	server, sentinel *tls.Config
+	suspect          func(disorder) // is told what servers do
 }
 
-func newConnector(life context.Context, o *Options) *connector {
-	c := &connector{life: life, config: o.Config, dialer: o.Dialer, sentinel: &tls.Config{}} // a mark, see dial
+func newConnector(life context.Context, o *Options, suspect func(disorder)) *connector {
+	c := &connector{life: life, config: o.Config, dialer: o.Dialer, sentinel: &tls.Config{}, suspect: suspect} // a mark, see dial
 	if o.Config.Secret != "" {
 		c.account = o.Credentials.Account(o.Namespace, o.Config.Secret)
 	}
@@ -108,7 +109,7 @@ func (c *connector) dial(ctx context.Context, address string, _ *net.Dialer, mar
 	if err != nil {
 		return nil, err
 	}
-	return &peer{Conn: conn, sentinel: mark == c.sentinel}, nil
+	return &peer{Conn: conn, sentinel: mark == c.sentinel, suspect: c.suspect}, nil
 }
 
 func (c *connector) open(ctx context.Context, host, port string) (net.Conn, error) {
@@ -167,28 +168,15 @@ func (c *connector) authenticate(of rueidis.AuthCredentialsContext) (rueidis.Aut
 	}, nil
 }
 
-// peer is a connection that knows whether a sentinel is at its other end.
-type peer struct {
-	net.Conn
-
-	sentinel bool
-}
-
-type peerAddress struct {
-	net.Addr
-
-	sentinel bool
-}
-
-// RemoteAddr implements net.Conn.
-func (p *peer) RemoteAddr() net.Addr { return peerAddress{p.Conn.RemoteAddr(), p.sentinel} }
-
 // explain says why a store does not answer, in words of ours: what it says itself is foreign.
 func explain(err error, budget time.Duration) string {
 	if why, ok := errors.AsType[forbidden](err); ok {
 		return why.Error()
 	}
 	if why, ok := errors.AsType[*dial.ForbiddenError](err); ok {
+		return why.Error()
+	}
+	if why, ok := errors.AsType[disorder](err); ok {
 		return why.Error()
 	}
 	if errors.Is(err, errNoSecret) {

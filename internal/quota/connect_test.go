@@ -112,16 +112,22 @@ func TestStoresThatAreClusters(t *testing.T) {
 	}
 }
 
-func TestStoresThatSentinelsName(t *testing.T) {
-	t.Parallel()
-	redis := testkit.NewRedis(t, "--requirepass", "of-the-server")
+// sentinelOf starts a sentinel that names a server "orders".
+func sentinelOf(t *testing.T, redis *testkit.Redis, more ...string) *testkit.Redis {
+	t.Helper()
 	host, port, _ := net.SplitHostPort(redis.Address)
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
-	lines := "sentinel monitor orders " + host + " " + port + " 1\nsentinel auth-pass orders of-the-server\nrequirepass of-the-sentinel\n"
+	lines := "sentinel monitor orders " + host + " " + port + " 1\n" + strings.Join(more, "\n") + "\n"
 	if err := os.WriteFile(config, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sentinel := testkit.NewSentinel(t, config)
+	return testkit.NewSentinel(t, config)
+}
+
+func TestStoresThatSentinelsName(t *testing.T) {
+	t.Parallel()
+	redis := testkit.NewRedis(t, "--requirepass", "of-the-server")
+	sentinel := sentinelOf(t, redis, "sentinel auth-pass orders of-the-server", "requirepass of-the-sentinel")
 	secrets := testkit.NewSecrets(t)
 	secrets.Mount(testkit.Namespace, "redis", map[string]string{"password": "of-the-server", "sentinelPassword": "of-the-sentinel"})
 	s := unheard(t, secrets, settings(sentinel.Address, withSecret, func(c *routeconfig.RateLimitStore) {

@@ -70,7 +70,7 @@ func New(o Options) *Store {
 		options: o, prefix: o.Config.Prefix, budget: time.Duration(o.Config.Timeout), scripts: newScripts(), name: unique(), begun: time.Now(),
 		kick: make(chan struct{}, 1), returned: make(chan string, maxReturned), stop: stop, routes: map[string]*Route{},
 	}
-	s.maker = newConnector(ctx, &o)
+	s.maker = newConnector(ctx, &o, s.suspect)
 	s.fault.Store(&unheard)
 	s.running.Go(func() { s.run(ctx) })
 	s.running.Go(func() { s.takeBack(ctx) })
@@ -184,6 +184,12 @@ func (s *Store) fail(err error) {
 	case s.kick <- struct{}{}:
 	default:
 	}
+}
+
+// suspect has the store left alone until its next turn: asked at once, it would do so again.
+func (s *Store) suspect(what disorder) {
+	fault := what.Error()
+	s.fault.Store(&fault)
 }
 
 // run keeps the connection, and tells the store that this proxy is there.
