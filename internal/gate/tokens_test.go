@@ -170,3 +170,28 @@ func TestTokensOfAnIssuerThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("what is no token: %+v, want 401", refusal)
 	}
 }
+
+// What was judged before is not judged again, and what is too long is neither kept nor read:
+// neither costs memory.
+func TestTokensThatAreNotJudgedAllocateNothing(t *testing.T) { // alone: it counts allocations
+	g, signer := believing(t)
+	known := g.proofs[0].(*tokens)
+	guest := &Guest{Request: httptest.NewRequest(http.MethodGet, "/", nil)}
+	for name, row := range map[string]struct {
+		sent string
+		want jwt.Verdict
+	}{
+		"judged before": {signer.Sign(claims("a")), jwt.Admitted},
+		"too long":      {strings.Repeat("x", jwt.MaxToken+1), jwt.Refused},
+	} {
+		judge := func() {
+			if _, got := known.judge(guest, &known.places[0], row.sent); got != row.want {
+				t.Errorf("%s: %v, want %v", name, got, row.want)
+			}
+		}
+		judge()
+		if n := testing.AllocsPerRun(100, judge); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
