@@ -36,6 +36,26 @@ func TestR12WhatIsWrongWithASecret(t *testing.T) {
 	}
 }
 
+// A token of the service account is no Secret, and told by its audience. What is missing has
+// the reason of a Secret that is, and its backend lacks the credential all the same.
+func TestWhatIsWrongWithAServiceAccountToken(t *testing.T) {
+	t.Parallel()
+	const sts = "https://sts.example.com"
+	for want, missing := range map[string]stats.MissingKey{
+		`False SecretMissing: service-account token "https://sts.example.com" is missing or empty for backend "one"`:                               {Audience: sts, Backend: "one"},
+		`False SecretMissing: service-account token "https://sts.example.com" lacks the key "token" for backend "one"`:                             {Audience: sts, Key: "token", Backend: "one"},
+		`False SecretUnusable: service-account token "https://sts.example.com": allowedHosts does not cover idp.example.com:443 for backend "one"`: {Audience: sts, Backend: "one", Message: "allowedHosts does not cover idp.example.com:443"},
+	} {
+		status := report.Status(input(func(in *report.Input) { in.Seen.Sum.Missing = []stats.MissingKey{missing} }))
+		if got := told(status, "ResolvedRefs"); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if status.Backends[0].State != v1alpha1.BackendMissingCredential {
+			t.Errorf("%s: the backend is %s", want, status.Backends[0].State)
+		}
+	}
+}
+
 // A ConfigMap that is missing, or broken, is told like a Secret, and no backend is ill for
 // it. What hurts most is the reason.
 func TestWhatIsWrongWithAConfigMap(t *testing.T) {
