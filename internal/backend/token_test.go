@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -99,5 +100,52 @@ func TestTokensWithoutTheCertificate(t *testing.T) {
 	const want = `Secret "pair" is missing or empty`
 	if a := ask(t, b, newCall("POST")); a.Outcome != fanout.Failed || a.Reason != fanout.Credential || a.Detail != want {
 		t.Errorf("%v, %v, %q; want %q", a.Outcome, a.Reason, a.Detail, want)
+	}
+}
+
+// A token endpoint that is reached over TLS is asked without a certificate where the client
+// has none, by the authorities of the route.
+func TestTokensOverTLS(t *testing.T) {
+	t.Parallel()
+	d := &desk{}
+	server := httptest.NewTLSServer(d)
+	t.Cleanup(server.Close)
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "client_secret": "v"})
+	secrets.Mount("shop", "ca", map[string]string{
+		"ca.crt": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})),
+	})
+	b := reachWith(t, server.URL, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), func(c *routeconfig.Backend) {
+		c.TLS = &routeconfig.TLS{CASecret: "ca"}
+		c.Credential = &routeconfig.Credential{
+			Type: routeconfig.CredentialOAuth2, Secret: "client", TokenURL: server.URL + "/token", TokenTLS: &routeconfig.TLS{CASecret: "ca"},
+		}
+	})
+	if a := ask(t, b, newCall("POST")); a.Outcome != fanout.Succeeded || fmt.Sprint(d.shown) != "[Bearer 1]" {
+		t.Errorf("%v, %v, %q; shown %v", a.Outcome, a.Reason, a.Detail, d.shown)
+	}
+}
+
+// A service account's token that may not be sent to the endpoint is told once, whether it is
+// all that is shown there or proves a client of a Secret.
+func TestForbiddenTokensOfTheServiceAccount(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "allowedHosts": "one.example.com\nidp.example.com"})
+	secrets.Mount("shop", (&routeconfig.Reference{Kind: routeconfig.KindToken, Name: "aud"}).Folder(), map[string]string{"token": "t"})
+	for name, c := range map[string]routeconfig.Credential{
+		"it is exchanged":      {Public: true, Exchange: &routeconfig.Exchange{Workload: true}},
+		"it proves the client": {Secret: "client", Federated: true},
+	} {
+		for required, want := range map[bool]int{false: 0, true: 1} {
+			b := reachWith(t, "http://one.example.com/", creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), RequireAllowedHosts: required}), func(b *routeconfig.Backend) {
+				b.Credential = &c
+				c.Type, c.TokenURL, c.Audience = routeconfig.CredentialOAuth2, "https://idp.example.com/token", "aud"
+			})
+			list := b.Forbidden()
+			if len(list) != want || want > 0 && (list[0].Kind != routeconfig.KindToken || list[0].Name != "aud") {
+				t.Errorf("%s, allowedHosts required %v: %+v, want %d", name, required, list, want)
+			}
+		}
 	}
 }
