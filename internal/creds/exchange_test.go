@@ -1,6 +1,7 @@
 package creds_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -163,5 +164,17 @@ func TestTokensOfTheServiceAccount(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A fault of the certificate that the endpoint would be shown is told as it is: its words are
+// ours.
+func TestFaultsOfTheCertificateAreTold(t *testing.T) {
+	t.Parallel()
+	const want = `Secret "pair" is missing or empty`
+	i := &issuer{says: func(int) (int, string, error) { return 0, "", fmt.Errorf("canary: %w", &creds.Fault{Text: want}) }}
+	source, _ := fromIssuer(t, i, func(o *creds.TokenOptions) { o.Explain = func(error) string { return "explained" } })
+	if token, _, err := tokenOf(t, source); token != "" || err == nil || err.Error() != want {
+		t.Errorf("%q, %v, want %s", token, err, want)
 	}
 }
