@@ -58,6 +58,9 @@ func hint(c *metav1.Condition, f *walked) string {
 	case v1alpha1.ReasonNameConflict:
 		return fmt.Sprintf("Rename or delete the object that the message names: the operator takes over nothing that it has not made. See kubectl -n %s get deploy,svc,cm,hpa,pdb.", n)
 	case v1alpha1.ReasonSecretMissing:
+		if strings.HasPrefix(c.Message, "service-account token") {
+			return "See that the Pods are those that the operator has made last, and that the API server gives tokens for the audience: kubectl -n " + n + " describe pods."
+		}
 		return fmt.Sprintf("Create the Secret, or add the key: kubectl -n %s create secret generic NAME --from-literal=KEY=…. Proxies see it within about two minutes.", n)
 	case v1alpha1.ReasonSecretUnusable:
 		return fmt.Sprintf("Mend the Secret: its value cannot be used, or its allowedHosts do not cover the backend. kubectl -n %s edit secret NAME; the last good value is used meanwhile.", n)
