@@ -101,7 +101,7 @@ func (c *compiler) pathItem(template string, p, servers place) *CompileError {
 		if c.count++; c.count > maxOperations {
 			return c.fault(described, "there are more than "+strconv.Itoa(maxOperations)+" operations")
 		}
-		o := &Operation{template: template}
+		o := &Operation{template: template, names: namesIn(segments)}
 		if o.parameters, err = c.parameters(item, described, segments); err != nil {
 			return err
 		}
@@ -126,11 +126,7 @@ func (c *compiler) mount(method string, segments []segment, o *Operation, descri
 		return err
 	}
 	for _, base := range bases {
-		below, all := *o, append(slices.Clip(base), segments...)
-		for _, s := range all {
-			below.names = append(below.names, s.names...)
-		}
-		if bad := c.tree.add(method, all, &below); bad != nil {
+		if bad := c.tree.add(method, append(slices.Clip(base), segments...), o); bad != nil {
 			return c.fault(described, bad.Error())
 		}
 	}

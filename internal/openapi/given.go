@@ -30,8 +30,7 @@ type sent struct {
 func (p *parameter) find(g *given) (sent, bool) {
 	switch p.in {
 	case inPath:
-		i := slices.Index(g.operation.names, p.name)
-		return sent{texts: g.segments[i : i+1]}, true
+		return sent{texts: g.segment(p.name)}, true
 	case inHeader:
 		lines := g.call.Header[p.name]
 		return sent{texts: lines}, len(lines) > 0
@@ -50,6 +49,14 @@ func (p *parameter) find(g *given) (sent, bool) {
 		}
 	}
 	return s, len(s.texts)+len(s.pairs) > 0
+}
+
+// segment is what of the path a parameter is. The variables of the server's URL stand before
+// those of the path.
+func (g *given) segment(name string) []string {
+	names := g.operation.names
+	i := len(g.segments) - len(names) + slices.Index(names, name)
+	return g.segments[i : i+1]
 }
 
 // holds reports whether a name is that of a member of the parameter's object. Names that

@@ -19,7 +19,7 @@ type Operation struct {
 	Body *Body
 
 	template   string
-	names      []string // of the parameters in the path, in the order of the path
+	names      []string // of the parameters in the path's own template, in the order of it
 	parameters []*parameter
 }
 

@@ -121,6 +121,28 @@ func TestOperationsAreFound(t *testing.T) {
 	}
 }
 
+// A variable of a server is no parameter of a path, whatever it is called and however many
+// of them there are.
+func TestVariablesOfServersAreNoParameters(t *testing.T) {
+	t.Parallel()
+	api := compiled(t, document("3.0.3", `
+  /orders/{id}: {get: {parameters: [{name: id, in: path, required: true, schema: {type: integer}}]}}
+servers: [{url: "https://x.example.com/api/{id}"}, {url: "/{stage}/v{id}.{id}"}, {url: /}]
+`))
+	for target, want := range map[string]string{
+		"/api/5/orders/abc":   "path id  type",
+		"/api/v1/orders/5":    "",
+		"/5/v5.5/orders/abc":  "path id  type",
+		"/blue/vx.y/orders/5": "",
+		"/orders/abc":         "path id  type",
+		"/orders/5":           "",
+	} {
+		if got := asked(api, "GET", target); got != want {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
+	}
+}
+
 // Servers of a path, and of an operation, stand for those of the document.
 func TestServersOfPathsAndOperations(t *testing.T) {
 	t.Parallel()

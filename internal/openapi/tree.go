@@ -57,6 +57,14 @@ func split(template string) (list []segment, err error) {
 	return list, nil
 }
 
+// namesIn are those of all parameters in segments, in order.
+func namesIn(segments []segment) (names []string) {
+	for _, s := range segments {
+		names = append(names, s.names...)
+	}
+	return names
+}
+
 // add puts an operation where its path leads.
 func (n *node) add(method string, segments []segment, o *Operation) error {
 	for _, s := range segments {
