@@ -44,7 +44,7 @@ func (d *described) judge(guest *Guest, a *Admission) *Refusal {
 	if err != nil {
 		return unjudged()
 	}
-	call := openapi.Call{Method: a.Call.Method, Path: a.Call.Path, Header: guest.Request.Header}
+	call := openapi.Call{Method: a.Call.Method, Path: a.Call.Path, Host: a.Call.Host, Header: guest.Request.Header}
 	_, call.Query, _ = split(guest.Request.RequestURI)
 	operation, segments := api.Find(&call)
 	switch {

@@ -16,7 +16,7 @@ import (
 
 const ordersAPI = `{"openapi": "3.1.0", "paths": {"/orders": {
  "get": {"parameters": [{"name": "limit", "in": "query", "schema": {"type": "integer"}}, {"name": "f", "in": "query", "style": "deepObject", "schema": {"type": "object", "additionalProperties": {"type": "integer"}}},
-  {"name": "X-Tenant", "in": "header", "schema": {"enum": ["a"]}}]},
+  {"name": "X-Tenant", "in": "header", "schema": {"enum": ["a"]}}, {"name": "Host", "in": "header", "required": true, "schema": {"enum": ["example.com", "h"]}}]},
  "post": {"requestBody": {"required": true, "content": {"application/json": {"schema": {"required": ["id"], "properties": {"price": {"multipleOf": 0.01}}}}, "text/plain": {}}}},
  "put": {"requestBody": {"content": {"application/json": {"schema": true}}}},
  "patch": {}

@@ -32,6 +32,9 @@ func (p *parameter) find(g *given) (sent, bool) {
 	case inPath:
 		return sent{texts: g.segment(p.name)}, true
 	case inHeader:
+		if p.name == "Host" {
+			return sent{texts: []string{g.call.Host}}, g.call.Host != ""
+		}
 		lines := g.call.Header[p.name]
 		return sent{texts: lines}, len(lines) > 0
 	}

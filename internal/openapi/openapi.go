@@ -28,7 +28,9 @@ type Call struct {
 	Method string
 	// Path and Query are as they were sent.
 	Path, Query string
-	Header      http.Header
+	// Host is what the header of that name says: net/http has it not among the others.
+	Host   string
+	Header http.Header
 }
 
 // Fault is one thing that is wrong with a parameter. It holds nothing of the value.

@@ -30,6 +30,10 @@ func asked(api *openapi.API, method, target string, header ...string) string {
 	call := &openapi.Call{Method: method, Path: path, Query: query, Header: http.Header{}}
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
+		if name == "Host" { // net/http keeps it elsewhere
+			call.Host = value
+			continue
+		}
 		call.Header.Add(name, value)
 	}
 	operation, segments := api.Find(call)

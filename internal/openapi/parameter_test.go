@@ -237,6 +237,19 @@ components: {parameters: {Tenant: {name: tenant, in: query, required: true, sche
 	}
 }
 
+// The host that was called is a header like others, though it does not stand among them.
+func TestHostIsAHeader(t *testing.T) {
+	t.Parallel()
+	api := compiled(t, document("3.0.3", "  /x: {get: {parameters: [{name: host, in: header, required: true, schema: {enum: [a.example.com]}}]}}\n"))
+	for host, want := range map[string]string{
+		"a.example.com": "", "b.example.com": "header Host  enum", "": "header Host  required",
+	} {
+		if got := asked(api, "GET", "/x", "Host: "+host); got != want {
+			t.Errorf("%q: got %q, want %q", host, got, want)
+		}
+	}
+}
+
 // However many faults there are, the first twenty are told.
 func TestFaultsAreBounded(t *testing.T) {
 	t.Parallel()
