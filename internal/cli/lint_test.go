@@ -65,6 +65,9 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 		"a broken OpenAPI document": {edit("spec:", "spec:\n  validation: {openAPI: {configMapKeyRef: {name: api, key: k}}}") +
 			"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: api, namespace: shop}\ndata: {k: 'openapi: 2.0.0'}\n",
 			`spec.validation.openAPI.configMapKeyRef: ConfigMap "api": key "k": line 1, column 10: "/openapi": openapi must be 3.0.x or 3.1.x, a text`},
+		"servers of an OpenAPI document in a map": {edit("spec:", "spec:\n  validation: {openAPI: {configMapKeyRef: {name: api, key: k}}}") +
+			"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: api, namespace: shop}\ndata: {k: '{openapi: 3.1.0, servers: {url: /v1}, paths: {/a: {get: {}}}}'}\n",
+			`spec.validation.openAPI.configMapKeyRef: ConfigMap "api": key "k": line 1, column 27: "/servers": it must be a list`},
 		"a ConfigMap without the key": {schemaIn(edit, "true", "other.json"), `spec.validation.jsonSchema.configMapKeyRef: ConfigMap "schemas" lacks the key "schema.json"`},
 		"keys in a ConfigMap":         {keysIn(edit, `{"keys":[`+aKey+`]}`), "1 routes, no faults\n"},
 		"keys that are none": {keysIn(edit, `[]`),

@@ -55,21 +55,29 @@ func isJSON(name string) bool {
 	return name == "application/json" || strings.HasSuffix(name, "+json")
 }
 
+// mediaTypeOf is the range of media types that a member of content is for. Its parameters,
+// such as charset, are left aside.
+func mediaTypeOf(name string) string {
+	plain, _, _ := strings.Cut(name, ";")
+	return strings.ToLower(strings.TrimSpace(plain))
+}
+
 // body reads what an operation takes.
 func (c *compiler) body(p place) (*Body, *CompileError) {
-	if p.value == nil {
+	if !p.there {
 		return nil, nil
 	}
-	p, err := c.follow(p)
+	p, err := c.object(p)
 	if err != nil {
 		return nil, err
 	}
-	b := &Body{Required: p.child("required").says()}
+	b := &Body{Required: c.says(p.child("required"), false)}
 	content := p.child("content")
-	for _, name := range slices.Sorted(maps.Keys(content.members())) {
-		plain, _, _ := strings.Cut(name, ";")
-		t := mediaType{name: strings.ToLower(strings.TrimSpace(plain))}
-		if described := content.child(name).child("schema"); described.value != nil {
+	for _, name := range slices.Sorted(maps.Keys(c.members(content))) {
+		t := mediaType{name: mediaTypeOf(name)}
+		of := content.child(name)
+		c.members(of)
+		if described := of.child("schema"); described.there {
 			t.schema = c.schema(described)
 		}
 		b.types = append(b.types, t)

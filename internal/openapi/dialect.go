@@ -5,16 +5,15 @@ import "github.com/fanout-operator/fanout/internal/judge"
 // adapt rewrites what schemas of OpenAPI say in words of their own.
 func (c *compiler) adapt(p place, copied map[string]any) *CompileError {
 	if c.schemas.dialect == judge.DialectOpenAPI30 {
-		nullable(copied)
+		c.nullable(p, copied)
 	}
 	return c.sendable(p, copied)
 }
 
 // nullable admits null where 3.0 says so: beside a type alone. An enum has to name it, too.
-func nullable(schema map[string]any) {
-	may, _ := schema["nullable"].(bool)
+func (c *compiler) nullable(p place, schema map[string]any) {
 	kind, ok := schema["type"].(string)
-	if may && ok {
+	if c.says(p.child("nullable"), false) && ok {
 		schema["type"] = []any{kind, "null"}
 	}
 }
@@ -44,9 +43,9 @@ func (c *compiler) sendable(p place, copied map[string]any) *CompileError {
 }
 
 func (c *compiler) readOnly(p place) (bool, *CompileError) {
-	if p.value == nil || p.child("readOnly").says() {
-		return p.value != nil, nil
+	if c.says(p.child("readOnly"), false) {
+		return true, nil
 	}
 	target, err := c.follow(p)
-	return target.child("readOnly").says(), err
+	return c.says(target.child("readOnly"), false), err
 }

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -27,6 +28,7 @@ type compiler struct {
 	steps    int
 	count    int
 	tree     *node
+	mistyped *CompileError // the first value that has a type of its own
 }
 
 // Compile compiles the text of a document, in YAML or JSON. The error is a *CompileError.
@@ -41,29 +43,38 @@ func Compile(text string) (api *API, err error) {
 		return nil, flaw
 	}
 	c := &compiler{root: root, document: document, tree: &node{}, schemas: schemas{numbers: map[string]int{}}}
-	if flaw := c.operations(); flaw != nil {
-		return nil, flaw
-	}
-	if flaw := c.compile(); flaw != nil {
+	if flaw := c.run(); flaw != nil {
 		return nil, flaw
 	}
 	return &API{c.tree}, nil
 }
 
+// run reads operations, and compiles the schemas that they need. A value of a wrong type is
+// told before what follows from it.
+func (c *compiler) run() *CompileError {
+	flaw := c.operations()
+	if flaw == nil && c.mistyped == nil {
+		flaw = c.compile()
+	}
+	return cmp.Or(c.mistyped, flaw)
+}
+
 // operations reads all that the document describes.
 func (c *compiler) operations() *CompileError {
-	whole := place{value: c.document}
+	whole := place{value: c.document, there: true}
 	version := whole.child("openapi")
+	text, _ := version.value.(string)
 	switch {
-	case strings.HasPrefix(version.text(), "3.0."):
+	case strings.HasPrefix(text, "3.0."):
 		c.schemas.dialect = judge.DialectOpenAPI30
-	case strings.HasPrefix(version.text(), "3.1."):
+	case strings.HasPrefix(text, "3.1."):
 		c.schemas.dialect = judge.DialectOpenAPI31
 	default:
 		return c.fault(version, "openapi must be 3.0.x or 3.1.x, a text")
 	}
+	c.text(whole.child("jsonSchemaDialect")) // what it is has been looked at
 	paths := whole.child("paths")
-	for _, template := range slices.Sorted(maps.Keys(paths.members())) {
+	for _, template := range slices.Sorted(maps.Keys(c.members(paths))) {
 		if strings.HasPrefix(template, "x-") {
 			continue
 		}
@@ -86,18 +97,19 @@ func (c *compiler) pathItem(template string, p, servers place) *CompileError {
 	if bad != nil {
 		return c.fault(p, bad.Error())
 	}
-	item, err := c.follow(p)
+	item, err := c.object(p)
 	if err != nil {
 		return err
 	}
-	if own := item.child("servers"); own.value != nil {
+	if own := item.child("servers"); own.there {
 		servers = own
 	}
 	for _, method := range []string{"delete", "get", "head", "options", "patch", "post", "put"} {
 		described := item.child(method)
-		if described.value == nil {
+		if !described.there {
 			continue
 		}
+		c.members(described)
 		if c.count++; c.count > maxOperations {
 			return c.fault(described, "there are more than "+strconv.Itoa(maxOperations)+" operations")
 		}
@@ -109,7 +121,7 @@ func (c *compiler) pathItem(template string, p, servers place) *CompileError {
 			return err
 		}
 		bases := servers
-		if own := described.child("servers"); own.value != nil {
+		if own := described.child("servers"); own.there {
 			bases = own
 		}
 		if err := c.mount(strings.ToUpper(method), segments, o, described, bases); err != nil {
@@ -135,7 +147,7 @@ func (c *compiler) mount(method string, segments []segment, o *Operation, descri
 
 // bases are the paths of servers; the root where there are none.
 func (c *compiler) bases(servers place) (list [][]segment, err *CompileError) {
-	all := servers.elements()
+	all := c.elements(servers)
 	if len(all) == 0 {
 		return [][]segment{nil}, nil
 	}
@@ -143,7 +155,11 @@ func (c *compiler) bases(servers place) (list [][]segment, err *CompileError) {
 		return nil, c.fault(servers, "there are more than "+strconv.Itoa(maxBases)+" servers")
 	}
 	for _, server := range all {
-		base, bad := pathOf(server.child("url").text())
+		raw := server.child("url")
+		if c.members(server); !raw.there {
+			return nil, c.fault(server, "a server has a url")
+		}
+		base, bad := pathOf(c.text(raw))
 		if bad != nil {
 			return nil, c.fault(server, bad.Error())
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/fanout-operator/fanout/internal/judge"
 	"github.com/fanout-operator/fanout/internal/rawjson"
@@ -33,7 +32,7 @@ type parameter struct {
 // parameters reads those of an operation: its own, and those of its path that it does not
 // have in words of its own.
 func (c *compiler) parameters(item, operation place, segments []segment) (list []*parameter, err *CompileError) {
-	for _, described := range slices.Concat(operation.child("parameters").elements(), item.child("parameters").elements()) {
+	for _, described := range slices.Concat(c.elements(operation.child("parameters")), c.elements(item.child("parameters"))) {
 		p, err := c.parameter(described, segments)
 		if err != nil {
 			return nil, err
@@ -49,13 +48,13 @@ func (c *compiler) parameters(item, operation place, segments []segment) (list [
 
 // parameter reads one.
 func (c *compiler) parameter(at place, segments []segment) (*parameter, *CompileError) {
-	at, err := c.follow(at)
+	at, err := c.object(at)
 	if err != nil {
 		return nil, err
 	}
 	p := &parameter{
-		in: at.child("in").text(), name: at.child("name").text(), required: at.child("required").says(),
-		allowEmpty: at.child("allowEmptyValue").says(), style: at.child("style").text(),
+		in: c.text(at.child("in")), name: c.text(at.child("name")), required: c.says(at.child("required"), false),
+		allowEmpty: c.says(at.child("allowEmptyValue"), false), style: c.text(at.child("style")),
 	}
 	if p.in == inHeader {
 		p.name = http.CanonicalHeaderKey(p.name)
@@ -70,24 +69,26 @@ func (c *compiler) parameter(at place, segments []segment) (*parameter, *Compile
 	if p.in == inPath && !slices.ContainsFunc(segments, holds) {
 		return nil, c.fault(at, fmt.Sprintf("the path has no {%s}", p.name))
 	}
-	p.explode = p.style == "form" || p.style == "deepObject"
-	if explode, ok := at.child("explode").value.(bool); ok {
-		p.explode = explode
-	}
+	p.explode = c.says(at.child("explode"), p.style == "form" || p.style == "deepObject")
 	return p, c.value(p, at)
 }
 
 // value reads what the value of a parameter is held against.
 func (c *compiler) value(p *parameter, at place) (err *CompileError) {
-	described := at.child("schema")
-	for name := range at.child("content").members() { // there is one
-		p.asJSON = isJSON(strings.ToLower(strings.TrimSpace(name)))
-		if described = at.child("content").child(name).child("schema"); !p.asJSON {
+	described, content := at.child("schema"), at.child("content")
+	if types := c.members(content); content.there && len(types) != 1 {
+		return c.fault(content, "content names one media type")
+	}
+	for name := range c.members(content) {
+		p.asJSON = isJSON(mediaTypeOf(name))
+		of := content.child(name)
+		c.members(of)
+		if described = of.child("schema"); !p.asJSON {
 			return nil
 		}
 	}
 	p.writing = &writing{}
-	if described.value == nil {
+	if !described.there {
 		return nil
 	}
 	p.schema = c.schema(described)

@@ -16,6 +16,7 @@ const maxReferences = 16
 // place is a value of the document, and where it stands.
 type place struct {
 	value any
+	there bool // a value may be null
 	path  []string
 }
 
@@ -24,49 +25,29 @@ func (p place) child(token string) place {
 	next := place{path: append(slices.Clip(p.path), token)}
 	switch v := p.value.(type) {
 	case map[string]any:
-		next.value = v[token]
+		next.value, next.there = v[token]
 	case []any:
 		if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(v) {
-			next.value = v[i]
+			next.value, next.there = v[i], true
 		}
 	}
 	return next
 }
 
-// members are those of an object, by name.
-func (p place) members() map[string]any {
-	object, _ := p.value.(map[string]any)
-	return object
-}
-
-// text is a value that is a text; empty for another one.
-func (p place) text() string {
-	s, _ := p.value.(string)
-	return s
-}
-
-// says reports whether a value is true.
-func (p place) says() bool {
-	b, _ := p.value.(bool)
-	return b
-}
-
-// elements are those of a list.
-func (p place) elements() (list []place) {
-	values, _ := p.value.([]any)
-	for i := range values {
-		list = append(list, p.child(strconv.Itoa(i)))
-	}
-	return list
-}
-
 // pointer is where the place is, as messages have it.
 func (p place) pointer() string { return rawjson.Pointer(p.path) }
+
+// object is what a place refers to in the end, or itself: an object.
+func (c *compiler) object(p place) (place, *CompileError) {
+	p, err := c.follow(p)
+	c.members(p)
+	return p, err
+}
 
 // follow is what a place refers to in the end, or itself.
 func (c *compiler) follow(p place) (place, *CompileError) {
 	for range maxReferences {
-		target, ok := p.members()["$ref"].(string)
+		target, ok := c.reference(p)
 		if !ok {
 			return p, nil
 		}
@@ -85,11 +66,11 @@ func (c *compiler) referred(from place, target string) (place, *CompileError) {
 	if err != nil {
 		plain = strings.TrimPrefix(target, "#")
 	}
-	to := place{value: c.document}
+	to := place{value: c.document, there: true}
 	for _, token := range judge.Tokens(plain) {
 		to = to.child(token)
 	}
-	if to.value == nil {
+	if !to.there {
 		return place{}, c.fault(from.child("$ref"), target+": there is no such place in the document")
 	}
 	return to, nil

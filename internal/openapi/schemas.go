@@ -82,12 +82,12 @@ func (c *compiler) copy(p place) (any, *CompileError) {
 	if c.schemas.count++; c.schemas.count > maxSchemas {
 		return nil, c.fault(p, "there are more than "+strconv.Itoa(maxSchemas)+" schemas")
 	}
-	members := p.members()
-	if members == nil {
+	members, object := p.value.(map[string]any)
+	if !object { // the metaschema says what else is a schema
 		return p.value, nil
 	}
 	out := make(map[string]any, len(members))
-	if target, ok := members["$ref"].(string); ok {
+	if target, ok := c.reference(p); ok {
 		to, err := c.referred(p, target)
 		if err != nil {
 			return nil, err
@@ -122,6 +122,9 @@ func left(name string) bool {
 // copyMember is a member of a schema, by what its name says that is. Data, such as that of
 // enum, is as it is.
 func (c *compiler) copyMember(name string, p place) (any, *CompileError) {
+	if name == "items" && c.schemas.dialect == judge.DialectOpenAPI30 {
+		c.members(p) // draft 4 has lists there, too
+	}
 	switch name {
 	case "properties", "patternProperties", "dependentSchemas":
 		return c.copyMembers(p)
@@ -134,8 +137,8 @@ func (c *compiler) copyMember(name string, p place) (any, *CompileError) {
 }
 
 func (c *compiler) copyMembers(p place) (any, *CompileError) {
-	members := p.members()
-	if members == nil {
+	members, object := p.value.(map[string]any)
+	if !object {
 		return p.value, nil
 	}
 	out := make(map[string]any, len(members))
@@ -154,7 +157,7 @@ func (c *compiler) copyElements(p place) (any, *CompileError) {
 		return p.value, nil
 	}
 	out := []any{}
-	for _, element := range p.elements() {
+	for _, element := range c.elements(p) {
 		copied, err := c.copy(element)
 		if err != nil {
 			return nil, err

@@ -64,7 +64,7 @@ func (c *compiler) writingOf(p place) (*writing, *CompileError) {
 			return nil, err
 		}
 		properties := part.child("properties")
-		for name := range properties.members() {
+		for name := range c.members(properties) {
 			found := w.properties[name]
 			if err := c.kindsOf(properties.child(name), &found); err != nil {
 				return nil, err
@@ -77,7 +77,7 @@ func (c *compiler) writingOf(p place) (*writing, *CompileError) {
 
 // kindsOf adds the types that the schema at a place names.
 func (c *compiler) kindsOf(p place, to *kinds) *CompileError {
-	if p.members() == nil {
+	if _, ok := p.value.(map[string]any); !ok {
 		return nil
 	}
 	parts, err := c.parts(p)
@@ -100,7 +100,7 @@ func (c *compiler) parts(p place) ([]place, *CompileError) {
 		if c.steps++; c.steps > maxSteps {
 			return nil, c.fault(p, "the schemas of parameters refer to each other too often")
 		}
-		if target, ok := list[i].members()["$ref"].(string); ok {
+		if target, ok := c.reference(list[i]); ok {
 			to, err := c.referred(list[i], target)
 			if err != nil {
 				return nil, err
@@ -108,7 +108,7 @@ func (c *compiler) parts(p place) ([]place, *CompileError) {
 			add(to)
 		}
 		for _, token := range []string{"allOf", "anyOf", "oneOf"} {
-			for _, part := range list[i].child(token).elements() {
+			for _, part := range c.elements(list[i].child(token)) {
 				add(part)
 			}
 		}
@@ -130,8 +130,8 @@ func kindsIn(p place) (found kinds) {
 		return found
 	}
 	values, _ := p.child("enum").value.([]any)
-	if constant, ok := p.members()["const"]; ok {
-		values = append(slices.Clip(values), constant)
+	if constant := p.child("const"); constant.there {
+		values = append(slices.Clip(values), constant.value)
 	}
 	for _, v := range values {
 		found |= kindOfValue(v)
