@@ -135,6 +135,49 @@ func TestCompileErrorsSayWhere(t *testing.T) {
 	}
 }
 
+// A schema that is its own condition is told: it could admit no value, or each. One whose
+// members or elements are of its kind is none.
+func TestSchemasInCirclesAreTold(t *testing.T) {
+	t.Parallel()
+	const told = ": it refers to itself, and no value can be judged by it"
+	for text, want := range map[string]string{
+		`{"$ref":"#"}`:                                   "line 1, column 1" + told,
+		`{"allOf":[{"$ref":"#"}]}`:                       "line 1, column ",
+		`{"anyOf":[{"type":"string"},{"$ref":"#"}]}`:     told,
+		`{"oneOf":[{"$ref":"#"}]}`:                       told,
+		`{"not":{"$ref":"#"}}`:                           told,
+		`{"if":{"$ref":"#"}}`:                            told,
+		`{"if":true,"then":{"$ref":"#"}}`:                told,
+		`{"if":false,"else":{"$ref":"#"}}`:               told,
+		`{"$dynamicRef":"#"}`:                            told,
+		"{\n\"items\":{\"$ref\":\"#/items\"}}":           "line 2, column 9" + told,
+		`{"prefixItems":[{"$ref":"#/prefixItems/0"}]}`:   "line 1, column 17" + told,
+		`{"properties":{"a":{"$ref":"#/properties/a"}}}`: "line 1, column 20" + told,
+		`{"contains":{"$ref":"#/contains"}}`:             told,
+		`{"propertyNames":{"$ref":"#/propertyNames"}}`:   told,
+		`{"patternProperties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"allOf":[{"$ref":"#/$defs/y"}]},"y":{"$ref":"#/$defs/x"}}}`:                                   told,
+		`{"additionalProperties":{"$ref":"#/additionalProperties"}}`:                                                                                                 told,
+		`{"unevaluatedProperties":{"$ref":"#/unevaluatedProperties"}}`:                                                                                               told,
+		`{"unevaluatedItems":{"$ref":"#/unevaluatedItems"}}`:                                                                                                         told,
+		`{"dependentSchemas":{"a":{"$ref":"#/dependentSchemas/a"}}}`:                                                                                                 told,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","dependencies":{"a":{"$ref":"#/dependencies/a"}}}`:                                                     told,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","items":[{"$ref":"#/items/0"}]}`:                                                                       told,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","items":[true],"additionalItems":{"$ref":"#/additionalItems"}}`:                                        told,
+		`{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveRef":"#"}`:                                                                             told,
+		`{"properties":{"next":{"$ref":"#"}},"items":{"$ref":"#"},"allOf":[{"$ref":"#/$defs/x"},{"$ref":"#/$defs/x"}],"$defs":{"x":{"items":{"$ref":"#/$defs/x"}}}}`: "",
+		`{"$ref":"https://json-schema.org/draft/2019-09/schema"}`:                                                                                                    "",
+		`{"$defs":{"unused":{"$ref":"#/$defs/unused"}}}`:                                                                                                             "",
+	} {
+		_, err := judge.Compile(text)
+		if want == "" && err == nil {
+			continue
+		}
+		if err == nil || want == "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
 // Nothing is read from files or hosts, whatever a schema refers to.
 func TestNothingIsLoaded(t *testing.T) {
 	t.Parallel()

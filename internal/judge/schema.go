@@ -50,6 +50,9 @@ func Compile(text string) (s *Schema, err error) {
 	if err != nil {
 		return nil, located(text, err)
 	}
+	if s := newCircles().find(compiled); s != nil {
+		return nil, at(text, find(text, fragment(s.Location)), circular)
+	}
 	return &Schema{compiled}, nil
 }
 

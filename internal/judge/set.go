@@ -24,6 +24,7 @@ const (
 type Set struct {
 	compiler *jsonschema.Compiler
 	keyword  string
+	circles  *circles
 }
 
 // SetError says what is wrong with one schema of a set, and where in it.
@@ -58,7 +59,7 @@ func NewSet(list []any, dialect Dialect) (*Set, *SetError) {
 	for i, schema := range list {
 		members[strconv.Itoa(i)] = schema
 	}
-	s := &Set{c, dialect.Keyword()}
+	s := &Set{c, dialect.Keyword(), newCircles()}
 	if err := c.AddResource(base, map[string]any{s.keyword: members}); err != nil {
 		return nil, s.located(0, err)
 	}
@@ -71,6 +72,9 @@ func (s *Set) Schema(i int) (*Schema, *SetError) {
 	if err != nil {
 		return nil, s.located(i, err)
 	}
+	if found := s.circles.find(compiled); found != nil {
+		return nil, s.placed(i, fragment(found.Location), circular)
+	}
 	return &Schema{compiled}, nil
 }
 
@@ -81,13 +85,18 @@ func (s *Set) located(i int, err error) *SetError {
 	if !ok {
 		where, what, ok = unread(err)
 	}
-	if ok && len(where) >= 2 {
+	if !ok {
+		what = strings.ReplaceAll(err.Error(), base, "")
+	}
+	return s.placed(i, where, what)
+}
+
+// placed says what is wrong at a place of the set, or with the schema at i where that is none.
+func (s *Set) placed(i int, where []string, what string) *SetError {
+	if len(where) >= 2 {
 		if at, err := strconv.Atoi(where[1]); err == nil {
 			return &SetError{at, where[2:], what}
 		}
-	}
-	if !ok {
-		what = strings.ReplaceAll(err.Error(), base, "")
 	}
 	return &SetError{Index: i, Text: what}
 }

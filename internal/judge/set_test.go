@@ -53,9 +53,11 @@ func TestSchemasOfASetReferToEachOther(t *testing.T) {
 func TestErrorsOfASetSayWhere(t *testing.T) {
 	t.Parallel()
 	for second, want := range map[string]judge.SetError{
-		`{"items":{"type":"strin"}}`:    {Index: 1, Path: []string{"items", "type"}, Text: "value must be one of"},
-		`{"$ref":"http://127.0.0.1:1"}`: {Index: 0, Text: "no other document is read"},
-		`{"$ref":"#/$defs/7"}`:          {Index: 0, Text: "not found"},
+		`{"items":{"type":"strin"}}`:                       {Index: 1, Path: []string{"items", "type"}, Text: "value must be one of"},
+		`{"$ref":"http://127.0.0.1:1"}`:                    {Index: 0, Text: "no other document is read"},
+		`{"allOf":[{"$ref":"#/$defs/0"}]}`:                 {Index: 0, Text: "it refers to itself"},
+		`{"items":{"allOf":[{"$ref":"#/$defs/1/items"}]}}`: {Index: 1, Path: []string{"items"}, Text: "it refers to itself"},
+		`{"$ref":"#/$defs/7"}`:                             {Index: 0, Text: "not found"},
 	} {
 		set, flaw := judge.NewSet([]any{decoded(t, `{"$ref":"#/$defs/1"}`), decoded(t, second)}, judge.DialectOpenAPI31)
 		if flaw == nil {

@@ -72,6 +72,8 @@ func TestCompileErrorsSayWhere(t *testing.T) {
 		{put("^a", "(?!a)"), `line 16, column 33: "/components/schemas/Order/properties/a/pattern": it is no schema: '(?!a)' is not valid regex`},
 		{put(ref, `"#/components/schemas/Gone"`), `line 11, column 28: "/paths/~1orders~1{id}/put/requestBody/content/application~1json/schema/$ref": #/components/schemas/Gone: there is no such place`},
 		{put("type: integer", "$ref: '#/gone'"), "#/gone: there is no such place"},
+		{put(order, "      $ref: '#/components/schemas/Order'\n"), `line 15, column 7: "/components/schemas/Order": it is no schema: it refers to itself, and no value can be judged by it`},
+		{put(order, "      items: {$ref: '#/components/schemas/Order'}\n"), ""},
 		{put("{name: id, in: path, schema: {type: integer}}", "{$ref: '#/gone'}"), "#/gone: there is no such place"},
 		{put("{name: id, in: path, schema: {type: integer}}", "{$ref: '#/paths/~1orders~1{id}/get/parameters/0'}"), "references lead in a circle"},
 		{put(`{pattern: "^a"}`, "{$ref: '#/gone'}"), "#/gone: there is no such place"},
