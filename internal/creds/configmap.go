@@ -17,7 +17,7 @@ func Config[T any](s *Store, namespace string, from routeconfig.ConfigMapKey, us
 // what nothing can be built of keeps the last good one.
 func Trusted[T any](s *Store, namespace string, from routeconfig.ConfigMapKey, use string, build func(text string) (T, error)) *Derived[T] {
 	return derive(s, namespace, from.Name, kind[T]{
-		of: routeconfig.KindConfigMap, name: use + "/" + from.Key, take: lined(from.Key, plainText), tells: from.Key,
+		of: routeconfig.KindConfigMap, name: use + "/" + from.Key, take: lined(from.Key, asItIs), tells: from.Key,
 		make: func(snapshot *Snapshot) (T, error) { return build(snapshot.Value(from.Key).secret) },
 	})
 }

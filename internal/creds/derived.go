@@ -113,8 +113,7 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 	if err == nil {
 		return fresh, problem
 	}
-	problem = problem.unfit(d.kind.tells, err)
-	problem.Stale = old != nil
+	problem = &Problem{Keys: []string{d.kind.tells}, Message: err.Error(), Stale: old != nil}
 	if old == nil {
 		return nil, problem
 	}

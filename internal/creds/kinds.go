@@ -52,11 +52,8 @@ func (s *Store) Authorities(namespace, secret string) *Derived[*x509.CertPool] {
 // ClientAuthorities returns the handle on ca.crt with those that let callers in: what is taken
 // away is gone, and what holds no certificate keeps the last good pool.
 func (s *Store) ClientAuthorities(namespace, secret string) *Derived[*x509.CertPool] {
-	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "clientAuthorities", take: lined(authorities, plainText), make: pool, tells: authorities})
+	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "clientAuthorities", take: lined(authorities, asItIs), make: pool, tells: authorities})
 }
-
-// plainText is for a key whose lines are not judged one by one.
-func plainText(string) string { return "" }
 
 // KeyPair returns the handle on tls.crt and tls.key. A pair that does not fit together
 // keeps the last good one.

@@ -110,14 +110,6 @@ func unpresentable(content string) string {
 	return ""
 }
 
-// unfit adds that nothing can be made of the values; to nil, too.
-func (p *Problem) unfit(key string, err error) *Problem {
-	if p == nil {
-		return &Problem{Keys: []string{key}, Message: err.Error()}
-	}
-	return &Problem{Keys: append(p.Keys, key), Message: p.Message + "; " + err.Error()}
-}
-
 func (p *Problem) add(key, what string) {
 	p.Keys = append(p.Keys, key)
 	if p.Message != "" {

@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -103,17 +101,15 @@ func same(known *Digest, shown Digest) bool {
 // and what is taken away is gone.
 func (s *Store) Users(namespace, secret string) *Derived[*Users] {
 	var before *Users // make is called by one goroutine at a time
-	return derive(s, namespace, secret, kind[*Users]{name: "users", take: lined(htpasswd, faultOfUsers), make: func(from *Snapshot) (*Users, error) {
-		made, err := newUsers(from.Value(htpasswd), before)
-		if err == nil {
-			before = made
-		}
-		return made, err
+	return derive(s, namespace, secret, kind[*Users]{name: "users", take: lined(htpasswd, judgeUsers), make: func(from *Snapshot) (*Users, error) {
+		before = newUsers(from.Value(htpasswd), before)
+		return before, nil
 	}})
 }
 
-// newUsers takes over what is known of the users that are as they were before.
-func newUsers(content Value, before *Users) (*Users, error) {
+// newUsers takes over what is known of the users that are as they were before. A line at
+// least is usable, see judgeUsers.
+func newUsers(content Value, before *Users) *Users {
 	u := &Users{names: map[string]*user{}}
 	if before != nil {
 		u.salt = before.salt
@@ -135,10 +131,7 @@ func newUsers(content Value, before *Users) (*Users, error) {
 			u.nobody = &user{hash: hash}
 		}
 	}
-	if u.nobody == nil {
-		return nil, errors.New("no line of it names a user with a hash of bcrypt")
-	}
-	return u, nil
+	return u
 }
 
 // readUser reads a line of htpasswd. A comment has neither name nor hash.
@@ -171,52 +164,32 @@ func isBcrypt(hash string) bool {
 // cost is the two digits of it, which compare as text.
 func cost(hash string) string { return hash[4:6] }
 
-// faultOfUsers says of the first line that admits nobody why, and of how many.
-func faultOfUsers(content string) string {
-	first, faults, names := "", 0, map[string]bool{}
+// judgeUsers says of the first line that admits nobody why, and of how many.
+func judgeUsers(content string) (fault string, usable bool) {
+	faults, names := 0, map[string]bool{}
 	for number, line := range (Value{content}).Lines() {
-		name, _, fault := readUser(line)
-		if fault == "" && name != "" && names[name] {
-			fault = "names a user whom a line above names already"
+		name, _, wrong := readUser(line)
+		switch {
+		case wrong == "" && names[name]:
+			wrong = "names a user whom a line above names already"
+		case wrong == "" && name != "":
+			names[name] = true
 		}
-		names[name] = true
-		if fault == "" {
+		if wrong == "" {
 			continue
 		}
-		if faults++; first == "" {
-			first = fmt.Sprintf("line %d %s", number, fault)
+		if faults++; fault == "" {
+			fault = fmt.Sprintf("line %d %s", number, wrong)
 		}
 	}
 	if faults > 1 {
-		first += fmt.Sprintf(" (and %d more lines)", faults-1)
+		fault += fmt.Sprintf(" (and %d more lines)", faults-1)
 	}
-	return first
-}
-
-// lined takes a key of which each line admits somebody: like checked, what is not there any
-// more admits nobody, and only what cannot be read stays as it was.
-func lined(key string, faults func(content string) string) func(*folder, *Snapshot) (*Snapshot, *Problem) {
-	return func(files *folder, old *Snapshot) (*Snapshot, *Problem) {
-		problem := &Problem{}
-		content, err := files.read(key)
-		switch {
-		case err == nil && content != "":
-			s := &Snapshot{values: map[string]Value{key: {content}}}
-			if fault := faults(content); fault != "" {
-				problem.add(key, fault)
-				return s, problem
-			}
-			return s, nil
-		case err == nil, errors.Is(err, fs.ErrNotExist):
-			problem.Keys = []string{key}
-			problem.complete(files, problem.Keys)
-			return nil, problem
-		case errors.Is(err, errTooLarge):
-			problem.add(key, err.Error())
-			return nil, problem
-		}
-		problem.add(key, "cannot be read")
-		problem.Stale = old != nil
-		return old.again(), problem
+	switch {
+	case len(names) > 0:
+		return fault, true
+	case fault == "":
+		fault = "names no user"
 	}
+	return fault + nobodyLeft, false
 }

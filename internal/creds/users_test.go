@@ -1,6 +1,7 @@
 package creds_test
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -46,8 +47,8 @@ func TestUsersByTheirLines(t *testing.T) {
 		"no hash, and two more faults":  {"ada\n:" + good + "\na\x01b:" + good + "\nbob:" + other, `key "auth" line 1 is no user with a hash (and 2 more lines)`, []string{"bob"}},
 		"a control character":           {"a\x01b:" + good + "\nbob:" + other, `key "auth" line 1 has a username with a control character`, []string{"bob"}},
 		"a name that is there twice":    {"ada:" + good + "\nada:" + other, `key "auth" line 2 names a user whom a line above names already`, []string{"ada"}},
-		"nobody":                        {"# none\n", "no line of it names a user with a hash of bcrypt", nil},
-		"nobody, for want of a hash":    {"ada:plain", `key "auth" line 1 has no hash of bcrypt: write it by htpasswd -B; no line of it names a user with a hash of bcrypt`, nil},
+		"nobody":                        {"# none\n", `key "auth" names no user; nobody gets in by it`, nil},
+		"nobody, for want of a hash":    {"ada:plain", `key "auth" line 1 has no hash of bcrypt: write it by htpasswd -B; nobody gets in by it`, nil},
 		"a name with blanks and a tail": {"ada lovelace:" + good + ":extra\nbob:" + other, `key "auth" line 1 has no hash of bcrypt: write it by htpasswd -B`, []string{"bob"}},
 	} {
 		secrets := testkit.NewSecrets(t)
@@ -122,6 +123,45 @@ func TestVerdictsOfUsersAreRemembered(t *testing.T) {
 	want("the line is gone", u, "ada", "secret", creds.Unjudged)
 	if u.Judge("ada", "secret") != creds.Wrong {
 		t.Error("who was taken away is let in")
+	}
+}
+
+// Whoever is taken out of the file is out, even where nobody is left in it, and is in again by
+// the line of before.
+func TestUsersAreOutWithTheLastOfThem(t *testing.T) {
+	t.Parallel()
+	good := "bob:" + hashOf(t, "other", 4)
+	for _, row := range []struct{ left, fault string }{
+		{"# nobody any more", `key "auth" names no user; nobody gets in by it`},
+		{" \n\n", `key "auth" names no user; nobody gets in by it`},
+		{"rob:$apr1$eM5sgVN3$abc", `key "auth" line 1 has no hash of bcrypt: write it by htpasswd -B; nobody gets in by it`},
+		{strings.Replace(good, ":", "", 1), `key "auth" line 1 is no user with a hash; nobody gets in by it`},
+		{"bob:$2y$14$" + good[11:] + "\nrob:", `key "auth" line 1 has a cost that is not within 04 to 12 (and 1 more lines); nobody gets in by it`},
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount("shop", "users", map[string]string{"auth": good})
+		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+		handle := store.Users("shop", "users")
+		become := func(content string) {
+			secrets.Mount("shop", "users", map[string]string{"auth": content})
+			store.Reload([]string{"."})
+		}
+		in := func() bool {
+			u, err := handle.Get()
+			return err == nil && (recalled(u, "bob", "other") == creds.Right || u.Judge("bob", "other") == creds.Right)
+		}
+		if !in() {
+			t.Fatal("bob is not let in")
+		}
+		become(row.left)
+		_, err := handle.Get()
+		if p := handle.Problem(); in() || !errors.Is(err, creds.ErrUnfit) || p == nil || p.Stale || p.Message != row.fault || !slices.Equal(p.Keys, []string{"auth"}) {
+			t.Errorf("%q: bob is in: %v (%v), problem %+v; want %s", row.left, in(), err, p, row.fault)
+		}
+		become(good)
+		if !in() || handle.Problem() != nil {
+			t.Errorf("%q, and back: the problem is %+v", row.left, handle.Problem())
+		}
 	}
 }
 
