@@ -50,9 +50,9 @@ func (s *Store) Authorities(namespace, secret string) *Derived[*x509.CertPool] {
 }
 
 // ClientAuthorities returns the handle on ca.crt with those that let callers in: what is taken
-// away is gone, and what holds no certificate keeps the last good pool.
+// away is gone, and only certificates of which none can be read keep the last good pool.
 func (s *Store) ClientAuthorities(namespace, secret string) *Derived[*x509.CertPool] {
-	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "clientAuthorities", take: lined(authorities, asItIs), make: pool, tells: authorities})
+	return derive(s, namespace, secret, kind[*x509.CertPool]{name: "clientAuthorities", take: lined(authorities, judgeAuthorities), make: pool, tells: authorities})
 }
 
 // KeyPair returns the handle on tls.crt and tls.key. A pair that does not fit together
@@ -113,14 +113,6 @@ func (s *Store) Credential(namespace string, r *routeconfig.Reference) *Derived[
 	default:
 		return s.Keys(namespace, r.Name, r.Keys...) // encoded, whatever they hold
 	}
-}
-
-func pool(s *Snapshot) (*x509.CertPool, error) {
-	made := x509.NewCertPool()
-	if !made.AppendCertsFromPEM([]byte(s.Value(authorities).secret)) {
-		return nil, errors.New("there is no certificate in ca.crt")
-	}
-	return made, nil
 }
 
 func keyPair(s *Snapshot) (*tls.Certificate, error) {

@@ -188,7 +188,7 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 		"ClientAuthorities": {
 			open: func(s *creds.Store) derived { return told(s.ClientAuthorities("shop", "s"), pool) },
 			good: map[string]string{"ca.crt": one["tls.crt"]}, tells: "one", other: map[string]string{"ca.crt": two["tls.crt"]}, tells2nd: "two",
-			bad: map[string]string{"ca.crt": "no PEM"}, key: "ca.crt", revoked: true,
+			bad: map[string]string{"ca.crt": "-----BEGIN CERTIFICATE-----\nhalf"}, key: "ca.crt", revoked: true,
 		},
 		"KeyPair": {
 			open: func(s *creds.Store) derived {

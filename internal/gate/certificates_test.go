@@ -165,8 +165,10 @@ func TestCertificatesAreJudgedAgain(t *testing.T) {
 	}
 	become(map[string]string{"ca.crt": root.pem() + other.pem()})
 	want("another authority beside it", true)
-	become(map[string]string{"ca.crt": "broken"})
+	become(map[string]string{"ca.crt": "-----BEGIN CERTIFICATE-----\nhalf"})
 	want("authorities that cannot be read", true)
+	become(map[string]string{"ca.crt": "# none any more"})
+	want("a file without any", false)
 	become(map[string]string{"ca.crt": other.pem()})
 	want("another authority in its place", false)
 	become(map[string]string{"ca.crt": root.pem()})
