@@ -13,13 +13,13 @@ type Callers struct {
 }
 
 // newCallers takes each key of the Secret for a caller's name and each line of its value
-// for one of the caller's keys.
+// for one of the caller's keys. A key of several callers is none.
 func newCallers(s *Snapshot) (*Callers, error) {
 	c := &Callers{salt: make([]byte, sha256.Size), names: map[[sha256.Size]byte]string{}}
 	_, _ = rand.Read(c.salt) // never fails, see its documentation
-	for name, value := range s.values {
-		for _, key := range value.Lines() {
-			c.names[c.digest(key)] = name
+	for key, names := range owners(s.values) {
+		if len(names) == 1 {
+			c.names[c.digest(key)] = names[0]
 		}
 	}
 	return c, nil

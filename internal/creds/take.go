@@ -93,6 +93,7 @@ func checked(files *folder, old *Snapshot) (*Snapshot, *Problem) {
 	if len(s.values) == 0 {
 		return nil, problem
 	}
+	problem.shared(s.values)
 	if len(problem.Keys) == 0 {
 		return s, nil
 	}
@@ -111,7 +112,9 @@ func unpresentable(content string) string {
 }
 
 func (p *Problem) add(key, what string) {
-	p.Keys = append(p.Keys, key)
+	if !slices.Contains(p.Keys, key) {
+		p.Keys = append(p.Keys, key)
+	}
 	if p.Message != "" {
 		p.Message += "; "
 	}
