@@ -30,7 +30,10 @@ type client struct {
 	overflown bool
 	run       int  // bytes that were read since others had their turn; for the goroutine that reads
 	flow      flow // where they are frames of HTTP/2
-	greeted   sync.Once
+	// came says that something was read for the request that is served, and ahead that more
+	// had come before it was over: net/http reads one byte then. They are for turn.
+	came, ahead bool
+	greeted     sync.Once
 	// certificates are what the client has shown, read with its first request.
 	showing      sync.Once
 	certificates *gate.Shown
@@ -73,6 +76,9 @@ func (c *client) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	c.run += n
+	if c.came = c.came || n > 0; n > 0 && len(b) == 1 {
+		c.ahead = true
+	}
 	if n > 0 && c.idle.Load() {
 		c.idle.Store(false) // a request begins to come
 		c.wait()

@@ -207,9 +207,15 @@ func (c *clients) now() int {
 	return len(c.open)
 }
 
-// turn lets others go first now and then: a client that has sent requests ahead would
-// otherwise be served without a pause.
+// turn lets others go first now and then: a client that sends requests ahead would otherwise
+// be served without a pause. One that waits for its responses pauses by itself.
 func (c *clients) turn(v *client) {
+	ahead := v.ahead || !v.came
+	v.ahead, v.came = false, false
+	if !ahead {
+		v.flow.spent, v.run = 0, 0
+		return
+	}
 	if v.flow.spent += perRequest; v.flow.over() {
 		c.pass(bulk.First)
 	}

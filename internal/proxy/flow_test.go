@@ -125,19 +125,34 @@ func TestRequestsPassInTurns(t *testing.T) {
 	t.Parallel()
 	clients, passes := newClients(1, time.Second), 0
 	clients.pass = func(uint64) { passes++ }
-	c := &client{Conn: &conveyor{}, clients: clients}
-	for range 3*turn/perRequest + 1 {
-		clients.changed(c, http.StateActive)
-		clients.changed(c, http.StateIdle)
+	c := &client{Conn: &conveyor{rest: bytes.Repeat([]byte("a"), 1<<20)}, clients: clients}
+	for name, row := range map[string]struct {
+		reads []int
+		want  int
+	}{
+		"nothing is read: it had all come": {nil, 3}, "more comes before it is over": {[]int{100, 1}, 3}, "the client waits for each response": {[]int{100}, 0},
+	} {
+		passes = 0
+		for range 3*turn/perRequest + 1 {
+			clients.changed(c, http.StateActive)
+			for _, n := range row.reads {
+				if _, err := c.Read(make([]byte, n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			clients.changed(c, http.StateIdle)
+		}
+		if passes != row.want {
+			t.Errorf("%s: others had their turn %d times, want %d", name, passes, row.want)
+		}
+		c.flow.spent = 0
 	}
-	if passes != 3 {
-		t.Errorf("others had their turn %d times, want 3", passes)
-	}
+	passes = 0
 	c.head.binary.Store(true)
 	for range 3 * turn / perRequest {
 		clients.changed(c, http.StateIdle)
 	}
-	if passes != 3 {
+	if passes != 0 {
 		t.Error("a connection of HTTP/2 that is idle takes turns")
 	}
 }
