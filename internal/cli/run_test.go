@@ -121,6 +121,10 @@ func TestRunServesEveryRouteOnItsOwnPort(t *testing.T) {
 	if got := two.Last(t).Host; got != "api.lab.svc:80" {
 		t.Errorf("a Service's Host is %q: --resolve changes what is dialled, not what is asked for", got)
 	}
+	testkit.Eventually(t, "the admin port, which opens last, answers", func() bool {
+		_, _, err := command(t, "", "stat", "--admin", fmt.Sprintf("http://127.0.0.1:%d", adminPort))
+		return err == nil
+	})
 	out, _, err := command(t, "", "stat", "--admin", fmt.Sprintf("http://127.0.0.1:%d", adminPort), "--window", "1m")
 	if err != nil || !strings.Contains(out, "shop/orders  a        100%") {
 		t.Errorf("stat printed %q (%v)", out, err)
