@@ -36,9 +36,7 @@ func (r *reservation) Do(
 		w.ticket.hear(time.Now(), got.verdict)
 		return got.answer
 	}
-	if got.unsent && got.verdict != breaker.Unmade { // the last token was not used: who could not be asked counts nothing
-		w.ticket.unlimit(w.ticket.held)
-	}
+	w.ticket.unsent = got.unsent
 	w.end(got.verdict)
 	return got.answer
 }

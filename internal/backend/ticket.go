@@ -18,6 +18,7 @@ type ticket struct {
 	held   held      // where the token of the rate is from
 	open   bool      // it is to be taken yet, where it is counted with other proxies
 	due    time.Time // of the token, where it has to be waited for
+	unsent bool      // the last attempt was: who could not be asked counts nothing
 	heard  bool      // the breaker knows what the call says of its backend
 }
 
@@ -97,7 +98,7 @@ func (t *ticket) hear(now time.Time, v breaker.Verdict) {
 // end gives everything back, with what the call says of its backend in the end. A call that
 // was never made leaves its token of the rate to the next one.
 func (t *ticket) end(now time.Time, v breaker.Verdict) {
-	if v == breaker.Unmade {
+	if v == breaker.Unmade || t.unsent {
 		t.unlimit(t.held)
 	}
 	switch {

@@ -23,7 +23,7 @@ func newDispatcher(r *route) *fanout.Dispatcher {
 		Checker:     r,
 		Observer:    r,
 		Computes:    r.computes,
-		Shares:      slices.ContainsFunc(r.config.Backends, sharesLimit),
+		Shares:      slices.ContainsFunc(r.config.Backends, func(b routeconfig.Backend) bool { return b.SharesLimit() }),
 
 		ShadowObserver: r,
 	}

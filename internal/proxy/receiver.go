@@ -50,12 +50,12 @@ func (c *compiler) receiver(r *route, config *routeconfig.Backend, via string, i
 	}
 	id := r.id + "\n" + config.Name
 	known := id + "\n" + hash
-	if sharesLimit(*config) {
+	if config.SharesLimit() {
 		known += "\n" + r.store
 	}
 	state := keep(c.old.states, c.fresh.states, known, func() *backend.State {
 		s := backend.NewState(r.config.Namespace, config, c.store, c.options.Dialer)
-		if sharesLimit(*config) {
+		if config.SharesLimit() {
 			s.Share(config, r.shared)
 		}
 		return s

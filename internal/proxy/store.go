@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fanout-operator/fanout/internal/quota"
-	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -31,9 +30,6 @@ func (c *compiler) share(r *route) error {
 	r.shared = store.Route(r.config.Namespace, r.config.Name, config.Proxies)
 	return nil
 }
-
-// sharesLimit reports whether the requests to a backend are counted with other proxies.
-func sharesLimit(b routeconfig.Backend) bool { return b.RateLimit != nil && b.RateLimit.Shared }
 
 // closeStores ends the stores of a plan that another one, nil for none, does not have.
 func (p *Proxy) closeStores(of, other *lasting) {

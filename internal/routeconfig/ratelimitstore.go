@@ -38,10 +38,13 @@ const (
 	StoreFailureLocalShare = "LocalShare"
 )
 
+// SharesLimit reports whether the requests to a backend are counted with other proxies.
+func (b *Backend) SharesLimit() bool { return b.RateLimit != nil && b.RateLimit.Shared }
+
 // shares reports whether a limit is counted in the store.
 func (r *Route) shares() bool {
 	for b := range r.Receivers() {
-		if b.RateLimit != nil && b.RateLimit.Shared {
+		if b.SharesLimit() {
 			return true
 		}
 	}
