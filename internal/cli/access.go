@@ -115,6 +115,16 @@ func (a *access) in(c *cluster, only string) (wanted, error) {
 	return w, err
 }
 
+// open is the cluster of a command that needs one, and what is wanted of it.
+func (a *access) open(only string) (*cluster, wanted, error) {
+	c, err := a.required()
+	if err != nil {
+		return nil, wanted{}, err
+	}
+	w, err := a.in(c, only)
+	return c, w, err
+}
+
 // scheme knows Kubernetes' types and ours.
 func scheme() *runtime.Scheme {
 	s := runtime.NewScheme()

@@ -45,8 +45,9 @@ func newCheck() *cobra.Command {
 		if *pre {
 			list = append(list, c.mayInstall(ctx)...)
 		} else {
-			list = append(list, c.definition(ctx), c.operator(ctx, *operators, time.Now()))
-			list = append(list, c.proxies(ctx, *operators)...)
+			d, err := c.deployment(ctx, *operators)
+			list = append(list, c.definition(ctx), c.operator(ctx, *operators, d, err, time.Now()))
+			list = append(list, c.proxies(ctx, d)...)
 		}
 		if *output == "json" {
 			err = writeJSON(cmd.OutOrStdout(), list)

@@ -56,6 +56,15 @@ func (c *cluster) routes(ctx context.Context, w wanted) (routes []stats.RouteRep
 	return routes, note, nil
 }
 
+// podsOf are the Pods that have a proxy of one route.
+func (c *cluster) podsOf(ctx context.Context, w wanted) ([]corev1.Pod, error) {
+	pods, err := c.client.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel + "=" + w.name})
+	if err != nil {
+		return nil, explained(err, "list the Pods of the route")
+	}
+	return pods.Items, nil
+}
+
 // ask asks Pods side by side. There is a report or an error of each.
 func (c *cluster) ask(ctx context.Context, pods []corev1.Pod) ([]*stats.Report, []error) {
 	reports, errs := make([]*stats.Report, len(pods)), make([]error, len(pods))

@@ -25,11 +25,7 @@ func (a *access) complete(cmd *cobra.Command) {
 }
 
 func (a *access) names(ctx context.Context, prefix string) (names []string) {
-	c, err := a.required()
-	if err != nil {
-		return nil
-	}
-	w, err := a.in(c, "")
+	c, w, err := a.open("")
 	if err != nil {
 		return nil
 	}

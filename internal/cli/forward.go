@@ -8,11 +8,9 @@ import (
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 
-	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/desired"
 )
 
@@ -53,17 +51,17 @@ func (c *cluster) forward(ctx context.Context, w wanted) (address string, err er
 
 // readyPod is the name of a Pod whose proxy serves the route.
 func (c *cluster) readyPod(ctx context.Context, w wanted) (string, error) {
-	pods, err := c.client.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel + "=" + w.name})
+	pods, err := c.podsOf(ctx, w)
 	if err != nil {
-		return "", explained(err, "list the Pods of the route")
+		return "", err
 	}
-	for i := range pods.Items {
-		pod := &pods.Items[i]
+	for i := range pods {
+		pod := &pods[i]
 		for _, condition := range pod.Status.Conditions {
 			if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
 				return pod.Name, nil
 			}
 		}
 	}
-	return "", fmt.Errorf("none of the %d Pods of route %s/%s is ready: see fanoutctl status", len(pods.Items), w.namespace, w.name)
+	return "", fmt.Errorf("none of the %d Pods of route %s/%s is ready: see fanoutctl status", len(pods), w.namespace, w.name)
 }

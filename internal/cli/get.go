@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -40,11 +41,7 @@ func newGet() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()
-		c, err := a.required()
-		if err != nil {
-			return err
-		}
-		w, err := a.in(c, first(args))
+		c, w, err := a.open(strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
@@ -61,9 +58,6 @@ func newGet() *cobra.Command {
 	}
 	return cmd
 }
-
-// first is the argument of a command that takes one at most.
-func first(args []string) string { return cmp.Or(slices.Concat(args, []string{""})[0], "") }
 
 // list returns the wanted routes, in the order of namespace and name.
 func (c *cluster) list(ctx context.Context, w wanted) ([]v1alpha1.FanoutRoute, error) {

@@ -68,10 +68,10 @@ func (c *cluster) deployment(ctx context.Context, namespace string) (*appsv1.Dep
 	return &list.Items[0], nil
 }
 
-// operator looks for the operator's Deployment and its Lease.
-func (c *cluster) operator(ctx context.Context, namespace string, now time.Time) finding {
+// operator judges the operator's Deployment, nil for none, or why it could not be read, and
+// its Lease.
+func (c *cluster) operator(ctx context.Context, namespace string, d *appsv1.Deployment, err error, now time.Time) finding {
 	const check = "operator"
-	d, err := c.deployment(ctx, namespace)
 	if err != nil {
 		return finding{warnMark, check, err.Error(), "See --operator-namespace, or ask for the right."}
 	}
@@ -95,8 +95,9 @@ func image(d *appsv1.Deployment) string {
 	return d.Spec.Template.Spec.Containers[0].Image
 }
 
-// proxies compares what proxies run with what the operator runs: they are of one image.
-func (c *cluster) proxies(ctx context.Context, operators string) []finding {
+// proxies compares what proxies run with what the operator runs, where it is known: they are
+// of one image.
+func (c *cluster) proxies(ctx context.Context, operator *appsv1.Deployment) []finding {
 	const check = "proxies"
 	pods, err := c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel})
 	if err != nil {
@@ -111,8 +112,8 @@ func (c *cluster) proxies(ctx context.Context, operators string) []finding {
 		}
 	}
 	known, flags := "", ""
-	if d, err := c.deployment(ctx, operators); err == nil && d != nil && image(d) != "" {
-		known, flags = image(d), strings.Join(d.Spec.Template.Spec.Containers[0].Args, " ")
+	if operator != nil && image(operator) != "" {
+		known, flags = image(operator), strings.Join(operator.Spec.Template.Spec.Containers[0].Args, " ")
 	}
 	list := []finding{}
 	for _, of := range slices.Sorted(maps.Keys(images)) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
@@ -47,19 +46,15 @@ func newLogs() *cobra.Command {
 }
 
 func (o *logsOptions) run(cmd *cobra.Command, name string) error {
-	c, err := o.required()
+	c, w, err := o.open(name)
 	if err != nil {
 		return err
 	}
-	w, err := o.in(c, name)
+	pods, err := c.podsOf(cmd.Context(), w)
 	if err != nil {
 		return err
 	}
-	pods, err := c.client.CoreV1().Pods(w.namespace).List(cmd.Context(), metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel + "=" + w.name})
-	if err != nil {
-		return explained(err, "list the Pods of the route")
-	}
-	if len(pods.Items) == 0 {
+	if len(pods) == 0 {
 		return fmt.Errorf("no Pod of namespace %q is of a route %q: see fanoutctl status", w.namespace, w.name)
 	}
 	asked := &corev1.PodLogOptions{Container: v1alpha1.ProxyName, Follow: o.follow}
@@ -70,10 +65,10 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 		asked.SinceSeconds = new(max(int64(o.since.Seconds()), 1))
 	}
 	out := &lines{out: cmd.OutOrStdout()}
-	errs := make([]error, len(pods.Items))
+	errs := make([]error, len(pods))
 	var reading sync.WaitGroup
-	for i := range pods.Items {
-		pod := pods.Items[i].Name
+	for i := range pods {
+		pod := pods[i].Name
 		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.namespace, pod, asked, out) })
 	}
 	reading.Wait()

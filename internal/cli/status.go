@@ -37,11 +37,7 @@ func newStatus() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()
-		c, err := a.required()
-		if err != nil {
-			return err
-		}
-		w, err := a.in(c, args[0])
+		c, w, err := a.open(args[0])
 		if err != nil {
 			return err
 		}
@@ -143,14 +139,14 @@ func sorted(conditions []metav1.Condition) []metav1.Condition {
 
 // pods asks the proxies of a route.
 func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, error) {
-	pods, err := c.client.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel + "=" + w.name})
+	pods, err := c.podsOf(ctx, w)
 	if err != nil {
-		return []podState{}, explained(err, "list the Pods of the route")
+		return []podState{}, err
 	}
-	reports, errs := c.ask(ctx, pods.Items)
-	list := make([]podState, len(pods.Items))
-	for i := range pods.Items {
-		pod := &pods.Items[i]
+	reports, errs := c.ask(ctx, pods)
+	list := make([]podState, len(pods))
+	for i := range pods {
+		pod := &pods[i]
 		list[i] = podState{Name: pod.Name, State: podReadiness(pod), Restarts: restarts(pod)}
 		if errs[i] != nil {
 			list[i].Silent = errs[i].Error()

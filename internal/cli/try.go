@@ -55,7 +55,7 @@ func newTry() *cobra.Command {
 	flags.BoolVarP(&o.insecure, "insecure", "k", false, "believe any certificate")
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long the call may take")
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd, first(args)) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd, strings.Join(args, "")) }
 	return cmd
 }
 
@@ -158,11 +158,7 @@ func (o *tryOptions) settings() (*tls.Config, error) {
 // aim has a call go to a ready proxy of a route, whose Host and certificate are those of its
 // Service.
 func (o *tryOptions) aim(ctx context.Context, name string, request *http.Request, transport *http.Transport) error {
-	c, err := o.required()
-	if err != nil {
-		return err
-	}
-	w, err := o.in(c, name)
+	c, w, err := o.open(name)
 	if err != nil {
 		return err
 	}
