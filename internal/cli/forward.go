@@ -7,11 +7,11 @@ import (
 	"io"
 	"net/http"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/pods"
 )
 
 // forward opens the port for calls of one ready proxy of a route on loopback, as kubectl
@@ -51,17 +51,14 @@ func (c *cluster) forward(ctx context.Context, w wanted) (address string, err er
 
 // readyPod is the name of a Pod whose proxy serves the route.
 func (c *cluster) readyPod(ctx context.Context, w wanted) (string, error) {
-	pods, err := c.podsOf(ctx, w)
+	list, err := c.podsOf(ctx, w)
 	if err != nil {
 		return "", err
 	}
-	for i := range pods {
-		pod := &pods[i]
-		for _, condition := range pod.Status.Conditions {
-			if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
-				return pod.Name, nil
-			}
+	for i := range list {
+		if facts := pods.Of(&list[i]); facts.Ready {
+			return facts.Name, nil
 		}
 	}
-	return "", fmt.Errorf("none of the %d Pods of route %s/%s is ready: see fanoutctl status", len(pods), w.namespace, w.name)
+	return "", fmt.Errorf("none of the %d Pods of route %s/%s is ready: see fanoutctl status", len(list), w.namespace, w.name)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/config/crd"
+	"github.com/fanout-operator/fanout/internal/pods"
 )
 
 // operatorLabel selects the operator's Deployment, however it was installed.
@@ -99,16 +100,14 @@ func image(d *appsv1.Deployment) string {
 // of one image.
 func (c *cluster) proxies(ctx context.Context, operator *appsv1.Deployment) []finding {
 	const check = "proxies"
-	pods, err := c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel})
+	found, err := c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel})
 	if err != nil {
 		return []finding{{warnMark, check, explained(err, "list proxies").Error(), "The right to list pods in all namespaces lets fanoutctl compare their versions."}}
 	}
 	images := map[string]int{}
-	for i := range pods.Items {
-		for _, container := range slices.Concat(pods.Items[i].Spec.InitContainers, pods.Items[i].Spec.Containers) {
-			if container.Name == v1alpha1.ProxyName {
-				images[container.Image]++
-			}
+	for i := range found.Items {
+		if image := pods.Proxy(&found.Items[i]).Image; image != "" {
+			images[image]++
 		}
 	}
 	known, flags := "", ""

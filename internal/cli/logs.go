@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/pods"
 )
 
 // maxLine bounds a line of a log, in bytes. What is longer is cut into several.
@@ -50,14 +50,14 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	pods, err := c.podsOf(cmd.Context(), w)
+	list, err := c.podsOf(cmd.Context(), w)
 	if err != nil {
 		return err
 	}
-	if len(pods) == 0 {
+	if len(list) == 0 {
 		return fmt.Errorf("no Pod of namespace %q is of a route %q: see fanoutctl status", w.namespace, w.name)
 	}
-	asked := &corev1.PodLogOptions{Container: v1alpha1.ProxyName, Follow: o.follow}
+	asked := corev1.PodLogOptions{Follow: o.follow}
 	if o.tail >= 0 {
 		asked.TailLines = &o.tail
 	}
@@ -65,11 +65,12 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 		asked.SinceSeconds = new(max(int64(o.since.Seconds()), 1))
 	}
 	out := &lines{out: cmd.OutOrStdout()}
-	errs := make([]error, len(pods))
+	errs := make([]error, len(list))
 	var reading sync.WaitGroup
-	for i := range pods {
-		pod := pods[i].Name
-		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.namespace, pod, asked, out) })
+	for i := range list {
+		of := asked
+		of.Container = pods.Proxy(&list[i]).Name
+		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.namespace, list[i].Name, &of, out) })
 	}
 	reading.Wait()
 	return errors.Join(errs...)

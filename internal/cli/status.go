@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/pods"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -139,14 +140,14 @@ func sorted(conditions []metav1.Condition) []metav1.Condition {
 
 // pods asks the proxies of a route.
 func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, error) {
-	pods, err := c.podsOf(ctx, w)
+	found, err := c.podsOf(ctx, w)
 	if err != nil {
 		return []podState{}, err
 	}
-	reports, errs := c.ask(ctx, pods)
-	list := make([]podState, len(pods))
-	for i := range pods {
-		pod := &pods[i]
+	reports, errs := c.ask(ctx, found)
+	list := make([]podState, len(found))
+	for i := range found {
+		pod := &found[i]
 		list[i] = podState{Name: pod.Name, State: podReadiness(pod), Restarts: restarts(pod)}
 		if errs[i] != nil {
 			list[i].Silent = errs[i].Error()
@@ -162,29 +163,22 @@ func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, error) {
 
 // podReadiness is why the proxy of a Pod does not serve, or Ready.
 func podReadiness(pod *corev1.Pod) string {
-	for _, c := range pod.Status.Conditions {
-		switch {
-		case c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse:
-			return c.Reason + ": " + c.Message
-		case c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue:
-			return "Ready"
-		}
+	facts := pods.Of(pod)
+	if facts.Ready {
+		return "Ready"
 	}
-	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if w := s.State.Waiting; w != nil && s.Name == v1alpha1.ProxyName {
-			return strings.TrimSuffix(w.Reason+": "+w.Message, ": ")
-		}
-	}
-	return string(pod.Status.Phase)
+	return cmp.Or(facts.Trouble, string(pod.Status.Phase))
 }
 
-func restarts(pod *corev1.Pod) (n int32) {
+// restarts are those of a Pod's proxy.
+func restarts(pod *corev1.Pod) int32 {
+	proxy := pods.Proxy(pod).Name
 	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if s.Name == v1alpha1.ProxyName {
-			n += s.RestartCount
+		if s.Name == proxy {
+			return s.RestartCount
 		}
 	}
-	return n
+	return 0
 }
 
 // events are the newest of a route, the newest last.

@@ -44,7 +44,7 @@ type Facts struct {
 // Of reads the facts of a Pod. It needs no more of it than the operator's cache keeps:
 // names, ports and memory limits of containers, and the status.
 func Of(pod *corev1.Pod) Facts {
-	proxy := proxyIn(pod)
+	proxy := Proxy(pod)
 	f := Facts{
 		Name: pod.Name, UID: pod.UID, Sidecar: HasSidecar(pod),
 		Done:    pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
@@ -65,9 +65,9 @@ func HasSidecar(pod *corev1.Pod) bool { return slices.ContainsFunc(pod.Spec.Init
 
 func isSidecar(c corev1.Container) bool { return c.Name == v1alpha1.SidecarName }
 
-// proxyIn is the container of a Pod's proxy: an application may have one of the same name
+// Proxy is the container of a Pod's proxy: an application may have one of the same name
 // as the proxy's own Pods.
-func proxyIn(pod *corev1.Pod) corev1.Container {
+func Proxy(pod *corev1.Pod) corev1.Container {
 	if i := slices.IndexFunc(pod.Spec.InitContainers, isSidecar); i >= 0 {
 		return pod.Spec.InitContainers[i]
 	}
