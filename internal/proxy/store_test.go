@@ -88,7 +88,8 @@ func TestReplicasShareTheLimitOfABackend(t *testing.T) {
 		r.Backends[0].RateLimit = &routeconfig.RateLimit{
 			Name: "few", Requests: 6, Per: testkit.Span(time.Hour), Burst: 6, Shared: true, OnStoreFailure: routeconfig.StoreFailureDeny,
 		}
-		r.Dispatch.Policy = routeconfig.PolicyAny
+		// What is canceled before it is sent counts nothing, and here all is to be sent.
+		r.Dispatch.Policy, r.Dispatch.Stragglers = routeconfig.PolicyAny, routeconfig.StragglersWait
 	}
 	route := testkit.Route("orders", testkit.Receivers(testkit.Receiver("few", b.URL+"/few"), testkit.Receiver("free", b.URL+"/free")), few)
 	proxies := []*proxytest.Proxy{proxytest.Serve(t, proxy.Options{}, route), proxytest.Serve(t, proxy.Options{}, route)}
