@@ -60,8 +60,13 @@ func TestK1RefusalsOverHTTP2LeaveTheConnection(t *testing.T) {
 	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", testkit.NewBackend(t, nil).URL)),
 		func(r *routeconfig.Route) { r.Listener.Matches = []routeconfig.Match{{Path: "/in"}} }))
 	transport, dials := over2(t)
-	if err := post(t, transport, p.Address("orders"), "/in"); err != nil {
-		t.Fatal(err)
+	// net/http hands a new connection to its first request, then to the pool: perhaps after the answer.
+	opened := int32(0)
+	for opened != dials.Load() || opened == 0 {
+		opened = dials.Load()
+		if err := post(t, transport, p.Address("orders"), "/in"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var failed atomic.Int32
 	var callers sync.WaitGroup
@@ -79,8 +84,8 @@ func TestK1RefusalsOverHTTP2LeaveTheConnection(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if failed.Load() > 0 || dials.Load() > 1 {
-		t.Errorf("%d of 480 requests failed, over %d connections", failed.Load(), dials.Load())
+	if failed.Load() > 0 || dials.Load() > opened {
+		t.Errorf("%d of 480 requests failed, over %d connections of which %d were open before", failed.Load(), dials.Load(), opened)
 	}
 }
 
