@@ -22,7 +22,7 @@ import (
 // fieldManager owns the fields that the operator applies.
 const fieldManager = client.FieldOwner(desired.ManagedBy)
 
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;patch;create;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;patch;create;delete;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;patch;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;patch;create;delete;watch

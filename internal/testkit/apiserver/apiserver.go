@@ -29,8 +29,11 @@ func Start() (config *rest.Config, stop func(), err error) {
 		CRDDirectoryPaths:     []string{filepath.Join(testkit.Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
+	arguments := environment.ControlPlane.GetAPIServer().Configure()
 	// The default range has room for 254 Services.
-	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
+	arguments.Set("service-cluster-ip-range", "10.96.0.0/16")
+	// OpenShift has it on: the operator's role must do there, too.
+	arguments.Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	config, err = environment.Start()
 	if err != nil {
 		// A CRD that is refused leaves both running.
