@@ -2,13 +2,13 @@ package h1
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/wire"
 )
 
 // UnsentError says that no byte of the request was written: whatever it is, it may be
@@ -18,7 +18,7 @@ type UnsentError struct{ Err error }
 // Error implements error.
 func (e UnsentError) Error() string { return e.Err.Error() }
 
-// Unwrap returns what net/http said.
+// Unwrap returns what was said of it.
 func (e UnsentError) Unwrap() error { return e.Err }
 
 // DiedError says that a connection which had been used before ended before a byte of the
@@ -29,16 +29,16 @@ type DiedError struct{ Err error }
 // Error implements error.
 func (e DiedError) Error() string { return e.Err.Error() }
 
-// Unwrap returns what net/http said.
+// Unwrap returns what was said of it.
 func (e DiedError) Unwrap() error { return e.Err }
 
 // conn is one connection. It stands above TLS, so that what it reads and writes is HTTP.
 type conn struct {
 	net.Conn
 
-	pool   *Pool
-	client *http.ClientConn
-	once   sync.Once
+	pool *Pool
+	wire *wire.Conn
+	once sync.Once
 	// sent and got count calls of Write, before they begin, and those of Read that
 	// brought something.
 	sent, got atomic.Int64
@@ -61,13 +61,13 @@ func (c *conn) Read(b []byte) (int, error) {
 	if n > 0 {
 		c.got.Add(1)
 	}
-	return n, err // net/http asks for the kind
+	return n, err // its reader asks for the kind
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
 	c.sent.Add(1)
-	return c.Conn.Write(b) // net/http asks for the kind
+	return c.Conn.Write(b) // its writer asks for the kind
 }
 
 // goodbye is how long TLS may take to say that it closes.
@@ -87,12 +87,12 @@ func (c *conn) Close() (err error) {
 }
 
 // shut closes it. The pool's lock is free.
-func (c *conn) shut() { _ = c.client.Close() }
+func (c *conn) shut() { _ = c.Close() }
 
 // roundTrip asks, and gives the connection back with its response's body.
 func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 	sent, got := c.sent.Load(), c.got.Load()
-	response, err := c.client.RoundTrip(r)
+	response, err := c.wire.RoundTrip(r)
 	if err != nil {
 		switch {
 		case c.sent.Load() == sent:
@@ -106,48 +106,8 @@ func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 	c.hear(response.Header, time.Now())
 	if response.Body == http.NoBody {
 		c.pool.put(c)
-		return response, nil
 	}
-	response.Body = &body{ReadCloser: response.Body, conn: c}
 	return response, nil
-}
-
-// body is a response's.
-type body struct {
-	io.ReadCloser
-
-	conn  *conn
-	ended atomic.Bool
-}
-
-// Read implements io.Reader.
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.end()
-	}
-	return n, err // io.EOF stands for itself
-}
-
-// Close implements io.Closer.
-func (b *body) Close() error {
-	err := b.ReadCloser.Close()
-	b.end()
-	return err // net/http's own
-}
-
-// end gives the connection back, once: net/http has taken it back by then, or closes it.
-func (b *body) end() {
-	if !b.ended.Swap(true) {
-		b.conn.pool.put(b.conn)
-	}
-}
-
-type connKey struct{}
-
-func dialled(ctx context.Context) net.Conn {
-	c, _ := ctx.Value(connKey{}).(*conn)
-	return c
 }
 
 // connect makes a connection.
@@ -157,9 +117,8 @@ func (p *Pool) connect(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{Conn: nc, pool: p, since: time.Now(), life: min(unannounced, p.options.IdleTimeout)}
-	if c.client, err = p.transport.NewClientConn(context.WithValue(ctx, connKey{}, c), "http", "server:80"); err != nil {
-		err = errors.Join(err, nc.Close())
-		return nil, err
-	}
+	c.wire = wire.New(wire.Options{
+		Conn: c, Socket: nc, MaxHead: p.options.MaxResponseHeader, Ended: func() { p.put(c) },
+	})
 	return c, nil
 }

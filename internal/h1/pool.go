@@ -1,6 +1,6 @@
-// Package h1 keeps the connections of HTTP/1.1 to one server. Each of them is net/http's;
-// which of them takes a request, when there is a further one and when one is given up is
-// decided here. net/http's own pool obeys no Keep-Alive, has one idle time for all, cannot
+// Package h1 keeps the connections of HTTP/1.1 to one server: which of them takes a request,
+// when there is a further one and when one is given up is decided here; the exchanges are made
+// by package wire. net/http's own pool obeys no Keep-Alive, has one idle time for all, cannot
 // prefer a young connection, and repeats requests by itself.
 package h1
 
@@ -30,14 +30,13 @@ type Options struct {
 	// server announces.
 	IdleTimeout time.Duration
 	// MaxResponseHeader bounds the fields of a response, in bytes.
-	MaxResponseHeader int64
+	MaxResponseHeader int
 }
 
 // Pool asks one server over as many connections as its requests need. It implements
 // http.RoundTripper, and never repeats a request. It is safe for concurrent use.
 type Pool struct {
-	options   Options
-	transport *http.Transport
+	options Options
 
 	mu      sync.Mutex
 	idle    []*conn   // the last one given back is the last
@@ -53,14 +52,7 @@ type Pool struct {
 
 // New returns a Pool without connections.
 func New(o Options) *Pool {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // what is below is secured already, or is not to be
-	p := &Pool{options: o, transport: &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dialled(ctx), nil },
-		Protocols:              protocols,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: o.MaxResponseHeader,
-	}}
+	p := &Pool{options: o}
 	p.dials, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -104,7 +96,7 @@ func (p *Pool) find(now time.Time, careful bool) *conn {
 			continue
 		}
 		p.idle = slices.Delete(p.idle, i, i+1)
-		if !expired {
+		if !expired && c.wire.Silent() {
 			return c
 		}
 		go c.shut()
@@ -115,7 +107,7 @@ func (p *Pool) find(now time.Time, careful bool) *conn {
 // put takes a connection back whose response has come to its end, or does nothing with
 // one that ends.
 func (p *Pool) put(c *conn) {
-	if c.client.Available() == 0 {
+	if !c.wire.Free() {
 		return
 	}
 	c.reused = true

@@ -49,8 +49,6 @@ func (r *Request) HTTP(ctx context.Context) http.Request {
 	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	out.Body = http.NoBody
 	if len(r.Body) > 0 {
-		// By these very types net/http knows content that is there, and writes it with the head:
-		// of any other it flushes the head first, a packet more (transferWriter.FlushHeaders).
 		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
 	}
 	return out

@@ -76,26 +76,6 @@ func TestParameterThatIsShownAlone(t *testing.T) {
 	}
 }
 
-// writes counts what is written at once.
-type writes int
-
-// Write implements io.Writer.
-func (w *writes) Write(b []byte) (int, error) {
-	*w++
-	return len(b), nil
-}
-
-// Head and content of a small request leave in one packet.
-func TestContentLeavesWithItsHead(t *testing.T) {
-	t.Parallel()
-	r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, &fanout.Call{Method: "POST", Path: "/", Body: []byte("body")})
-	var written writes
-	attempt := r.HTTP(t.Context())
-	if err := attempt.Write(&written); err != nil || written != 1 {
-		t.Errorf("written in %d pieces: %v", written, err)
-	}
-}
-
 // Whether a request may be executed twice depends on what the backend gets, not on what
 // the caller sent.
 func TestRepeatable(t *testing.T) {
