@@ -85,7 +85,7 @@ func slimRoute(object client.Object) {
 	object.SetAnnotations(annotations)
 }
 
-// slimPod keeps labels, annotations, the names and ports of containers, the memory that a
+// slimPod keeps labels, annotations, the service account, the names and ports of containers, the memory that a
 // proxy may take, and the status: a
 // Pod of an application may be many times that. What is written to a Pod is a patch of
 // annotations, which does not touch what is missing here.
@@ -96,7 +96,8 @@ func slimPod(object client.Object) {
 		return
 	}
 	pod.Spec = corev1.PodSpec{
-		InitContainers: slimContainers(pod.Spec.InitContainers), Containers: slimContainers(pod.Spec.Containers),
+		ServiceAccountName: pod.Spec.ServiceAccountName,
+		InitContainers:     slimContainers(pod.Spec.InitContainers), Containers: slimContainers(pod.Spec.Containers),
 	}
 }
 

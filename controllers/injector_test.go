@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,6 +104,38 @@ func TestInjectorGivesPodsTheirSidecar(t *testing.T) {
 	}
 	if again, _ := injected(t, namespace, pod); len(again.Spec.InitContainers) != 2 {
 		t.Errorf("a Pod with its sidecar got another one")
+	}
+}
+
+// Where tokens of the application's service account may be sent is mounted beside them, by the
+// account that the Pod has, whatever the route says of its own.
+func TestInjectorBindsTokensOfTheApplication(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	create(t, newRoute(namespace, "beside", "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+		r.Spec.Proxy.Mode, r.Spec.Proxy.Template = v1alpha1.ModeSidecar, nil
+		r.Spec.Backends[0].Authentication = &v1alpha1.BackendAuthentication{
+			Type: v1alpha1.AuthenticationWorkloadIdentity, WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audience: "https://one.example.com"},
+		}
+	}))
+	for account, want := range map[string]string{"": "default.fanout-hosts", "till": "till.fanout-hosts"} {
+		pod := application("beside")
+		pod.Spec.ServiceAccountName = account
+		got, warning := injected(t, namespace, pod)
+		var names []string
+		for _, v := range got.Spec.Volumes {
+			if v.Projected == nil {
+				continue
+			}
+			for _, source := range v.Projected.Sources {
+				if source.Secret != nil {
+					names = append(names, source.Secret.Name)
+				}
+			}
+		}
+		if warning != "" || !slices.Equal(names, []string{want}) || !slices.Contains(got.Spec.InitContainers[0].Args, "--token-hosts="+want) {
+			t.Errorf("account %q: %q, warning %q, arguments %q", account, names, warning, got.Spec.InitContainers[0].Args)
+		}
 	}
 }
 

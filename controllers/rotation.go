@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // rotated is the versions of Secrets and ConfigMaps that a Pod was told of, how often, and when. No proxy
@@ -73,7 +76,7 @@ func (r *RouteReconciler) versions(ctx context.Context, s *scope) (text string, 
 	if err != nil || !known || !r.WatchSecrets {
 		return text, known, err
 	}
-	r.readers.set(s.key, s.secrets)
+	r.readers.set(s.key, s.mounted())
 	secrets, err := r.secretVersions(ctx, s)
 	return secrets + " " + text, err == nil, err
 }
@@ -81,7 +84,7 @@ func (r *RouteReconciler) versions(ctx context.Context, s *scope) (text string, 
 // secretVersions are those of the Secrets that a route reads, by their metadata.
 func (r *RouteReconciler) secretVersions(ctx context.Context, s *scope) (string, error) {
 	var versions []string
-	for _, name := range s.secrets {
+	for _, name := range s.mounted() {
 		secret := metadataOf("Secret")
 		err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.key.Namespace, Name: name}, secret)
 		if err != nil && !apierrors.IsNotFound(err) {
@@ -90,4 +93,23 @@ func (r *RouteReconciler) secretVersions(ctx context.Context, s *scope) (string,
 		versions = append(versions, version(name, secret))
 	}
 	return strings.Join(versions, " "), nil
+}
+
+// mounted are the Secrets that the route reads, and those that say where its Pods' tokens may
+// be sent.
+func (s *scope) mounted() []string {
+	if len(s.audiences) == 0 {
+		return s.secrets
+	}
+	names := slices.Clone(s.secrets)
+	if s.route.Spec.Proxy.Mode != v1alpha1.ModeSidecar {
+		names = append(names, routeconfig.TokenHosts(desired.Account(s.route)))
+	}
+	for i := range s.pods { // of a sidecar's route, or of a Deployment that is being rolled
+		if account := s.pods[i].object.Spec.ServiceAccountName; account != "" {
+			names = append(names, routeconfig.TokenHosts(account))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -206,6 +206,10 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		}
 		s.proxies.Image = image
 	}
+	audiences := process.APIAudiences(mgr.GetConfig())
+	if len(audiences) == 0 {
+		mgr.GetLogger().Info("audiences of the API server unknown: routes are refused those that it has by default")
+	}
 	moved := make(controllers.Events, 1024)
 	poller := rates.New(rates.NewHTTPFetcher(), s.pollInterval, moved.Moved)
 	r := &controllers.RouteReconciler{
@@ -213,7 +217,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 		Live:     mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorder("fanout-operator"),
 		Rates:    poller,
-		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace, CredentialHeaders: s.credentialHeaders, RateLimitStore: s.rateLimitStore},
+		Compile:  compile.Options{ListenPort: desired.CallsPort, AllowCrossNamespace: s.crossNamespace, CredentialHeaders: s.credentialHeaders, RateLimitStore: s.rateLimitStore, APIAudiences: audiences},
 		Proxies:  s.proxies,
 
 		WatchSecrets: s.watchSecrets, Namespaces: s.namespaces,

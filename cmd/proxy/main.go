@@ -55,6 +55,7 @@ func parse(args []string) (*settings, error) {
 	flags.StringVar(&s.options.Admin, "admin", ":9091", "`host:port` of /livez, /readyz, /metrics and /status")
 	flags.BoolVar(&s.dialer.AllowLoopback, "allow-loopback", false, "let backends be on loopback")
 	flags.BoolVar(&s.options.RequireAllowedHosts, "require-allowed-hosts", false, "refuse Secrets without the key allowedHosts")
+	flags.StringVar(&s.options.TokenHosts, "token-hosts", "", "`name` of the Secret whose keys allowedHosts and allowedTokenHosts stand beside the tokens of the service account, to be told where they forbid something")
 	flags.BoolVar(&s.options.NamesByRoute, "names-by-route", false, "the Pod's hostAliases or DNS are the route's: send Secrets with the key allowedHosts to none of the names in it, to addresses alone")
 	flags.BoolVar(&s.options.RequireMounts, "require-mounts", false, "refuse documents that read a Secret without a folder below credentials")
 	flags.DurationVar(&s.options.DrainDelay, "drain-delay", 5*time.Second, "how long calls are accepted after SIGTERM")

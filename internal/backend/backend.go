@@ -54,7 +54,7 @@ func New(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse url of backend %q: %w", o.Config.Name, err)
 	}
-	credential := newCredential(o.Config.Credential, o.State.secret, o.State.tokens, base)
+	credential := newCredential(o.Config.Credential, o.State, base)
 	rules, err := outgoing.New(outgoing.Options{
 		Config: o.Config, Base: base, Credentials: o.Credentials, Shown: o.Config.Credential.Fields(),
 		Combined: o.Combined, Via: o.Via, Expressions: o.Expressions, MaxBody: o.MaxBody,
@@ -111,7 +111,7 @@ func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 // Forbidden says of each Secret that is shown why it may not be sent where every call would
 // send it; nothing where it may.
 func (b *Backend) Forbidden() (list []Refusal) {
-	for _, r := range []*Refusal{b.credential.forbidden(b.outgoing.Host()), b.state.pairForbidden(), b.state.issuer.forbidden(), b.state.workloadForbidden()} {
+	for _, r := range []*Refusal{b.credential.forbidden(b.outgoing.Host()), b.state.pairForbidden(), b.state.issuer.forbidden(), b.credential.workloadForbidden(b.outgoing.Host())} {
 		if r != nil {
 			list = append(list, *r)
 		}

@@ -19,18 +19,24 @@ type credential struct {
 	routeconfig.Credential
 
 	values *creds.Derived[*creds.Snapshot]
-	tokens *creds.TokenSource
-	signer signer // nil for none
+	// workload is the service account's token where it is shown to a token endpoint; nil where
+	// it is not, and where it is the values.
+	workload *creds.Derived[*creds.Snapshot]
+	tokens   *creds.TokenSource
+	signer   signer // nil for none
 	// base and issuer have the authorities that the Secret, or a token got with it, is sent
 	// to: that which is dialled, and the token endpoint, nil for none.
 	base, issuer *url.URL
 }
 
-func newCredential(config *routeconfig.Credential, values *creds.Derived[*creds.Snapshot], tokens *creds.TokenSource, base *url.URL) *credential {
+func newCredential(config *routeconfig.Credential, state *State, base *url.URL) *credential {
 	if config == nil {
 		return nil
 	}
-	c := &credential{Credential: *config, values: values, tokens: tokens, base: base}
+	c := &credential{Credential: *config, values: state.secret, tokens: state.tokens, base: base}
+	if state.workload != state.secret {
+		c.workload = state.workload
+	}
 	c.Header = http.CanonicalHeaderKey(c.Header)
 	c.signer = newSigner(config)
 	if token, err := url.Parse(c.TokenURL); err == nil && c.TokenURL != "" {
@@ -58,24 +64,33 @@ func (c *credential) current(host string) (*creds.Snapshot, error) {
 	if err != nil {
 		return nil, err // it is a Fault, which says all
 	}
-	return secret, c.allowed(secret, host)
+	if err := c.allowed(c.values, secret, host); err != nil || c.workload == nil {
+		return secret, err
+	}
+	token, err := c.workload.Get()
+	if err != nil {
+		return nil, err
+	}
+	return secret, c.allowed(c.workload, token, host)
 }
 
-// allowed asks for the Host too: behind one address it picks who gets the request.
-func (c *credential) allowed(secret *creds.Snapshot, host string) error {
-	if fault := c.values.Forbids(secret, c.base.Hostname(), dial.Port(c.base)); fault != nil {
+// allowed says whether what was made of an object, or a token that was got with it, may be
+// sent. It asks for the Host too: behind one address it picks who gets the request.
+func (c *credential) allowed(of *creds.Derived[*creds.Snapshot], values *creds.Snapshot, host string) error {
+	if fault := of.Forbids(values, c.base.Hostname(), dial.Port(c.base)); fault != nil {
 		return fault
 	}
 	if c.issuer != nil {
-		if fault := c.values.ForbidsToken(secret, c.issuer.Hostname(), dial.Port(c.issuer)); fault != nil {
+		if fault := of.ForbidsToken(values, c.issuer.Hostname(), dial.Port(c.issuer)); fault != nil {
 			return fault
 		}
 	}
 	seen := &url.URL{Scheme: c.base.Scheme, Host: host}
-	if host == "" || secret.Allows(seen.Hostname(), dial.Port(seen)) {
+	if host == "" || values.Allows(seen.Hostname(), dial.Port(seen)) {
 		return nil
 	}
-	return &creds.Fault{Text: fmt.Sprintf("Secret %q: %s does not cover the Host that is sent", c.Secret, creds.AllowedHosts), Kind: creds.ErrForbidden}
+	kind, name := of.Object()
+	return &creds.Fault{Text: fmt.Sprintf("%s %q: %s does not cover the Host that is sent", kind, name, creds.AllowedHosts), Kind: creds.ErrForbidden}
 }
 
 // Refusal is why a Secret, or a service account's token, may not be sent where every call
@@ -100,7 +115,20 @@ func (c *credential) forbidden(host string) *Refusal {
 	if c == nil {
 		return nil
 	}
-	s, err := c.values.Get()
+	return c.refuses(c.values, host)
+}
+
+// workloadForbidden is forbidden for the service account's token that is shown to the token
+// endpoint, since the backend gets what is got with it.
+func (c *credential) workloadForbidden(host string) *Refusal {
+	if c == nil || c.workload == nil {
+		return nil
+	}
+	return c.refuses(c.workload, host)
+}
+
+func (c *credential) refuses(of *creds.Derived[*creds.Snapshot], host string) *Refusal {
+	s, err := of.Get()
 	if err != nil {
 		return nil // told as missing
 	}
@@ -110,14 +138,14 @@ func (c *credential) forbidden(host string) *Refusal {
 	}
 	for _, u := range receivers {
 		if why := s.Forbids(u.Hostname(), dial.Port(u)); why != "" {
-			return refusal(c.values, creds.AllowedHosts, why)
+			return refusal(of, creds.AllowedHosts, why)
 		}
 	}
 	if c.issuer == nil {
 		return nil
 	}
 	key, why := s.ForbidsToken(c.issuer.Hostname(), dial.Port(c.issuer))
-	return refusal(c.values, key, why)
+	return refusal(of, key, why)
 }
 
 // show adds the credential to one attempt, unless the very value that would be sent may not
@@ -133,7 +161,10 @@ func (c *credential) show(ctx context.Context, attempt *http.Request) (token cre
 	}
 	secret, err := c.current(attempt.Host) // now: a token may have taken its time
 	if err == nil && token.Client != nil {
-		err = c.allowed(token.Client, attempt.Host)
+		err = c.allowed(c.values, token.Client, attempt.Host)
+	}
+	if err == nil && c.workload != nil && token.Workload != nil {
+		err = c.allowed(c.workload, token.Workload, attempt.Host)
 	}
 	if err != nil {
 		return creds.Token{}, fmt.Errorf("show credential: %w", err)

@@ -75,16 +75,6 @@ func (i *issuer) forbidden() *Refusal {
 	return refusal(i.client, key, why)
 }
 
-// workloadForbidden says why the service account's token may not be shown to the endpoint;
-// nil where it may, and where it is not shown there.
-func (s *State) workloadForbidden() *Refusal {
-	if s.workload == nil || s.issuer.url == nil || s.workload == s.secret {
-		return nil
-	}
-	key, why := s.workload.RefusesToken(s.issuer.url.Hostname(), dial.Port(s.issuer.url))
-	return refusal(s.workload, key, why)
-}
-
 func (i *issuer) close() {
 	if i.carrier != nil {
 		i.carrier.Close()

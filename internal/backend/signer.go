@@ -50,7 +50,7 @@ func (c *credential) sign(attempt *http.Request, w *work) error {
 	if err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}
-	if err := c.allowed(secret, attempt.Host); err != nil {
+	if err := c.allowed(c.values, secret, attempt.Host); err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}
 	var signature []headers.Field

@@ -3,9 +3,11 @@ package backend
 import (
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,7 +37,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		d.issued++
-		_, _ = fmt.Fprintf(w, `{"access_token":"%d","token_type":"Bearer","expires_in":3600}`, d.issued)
+		_, _ = fmt.Fprintf(w, `{"access_token":"%d","token_type":"Bearer","issued_token_type":"urn:ietf:params:oauth:token-type:jwt","expires_in":3600}`, d.issued)
 		return
 	}
 	d.shown = append(d.shown, r.Header.Get("Authorization"))
@@ -126,26 +128,79 @@ func TestTokensOverTLS(t *testing.T) {
 	}
 }
 
-// A service account's token that may not be sent to the endpoint is told once, whether it is
-// all that is shown there or proves a client of a Secret.
+// A service account's token that may not be sent to the endpoint, or whose tokens may not be
+// sent to the backend, is told once, whether it is all that is shown there or proves a client
+// of a Secret; and nothing is sent.
 func TestForbiddenTokensOfTheServiceAccount(t *testing.T) {
 	t.Parallel()
-	secrets := testkit.NewSecrets(t)
-	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "allowedHosts": "one.example.com\nidp.example.com"})
-	secrets.Mount("shop", (&routeconfig.Reference{Kind: routeconfig.KindToken, Name: "aud"}).Folder(), map[string]string{"token": "t"})
+	d := &desk{}
+	server := httptest.NewServer(d)
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
 	for name, c := range map[string]routeconfig.Credential{
-		"it is exchanged":      {Public: true, Exchange: &routeconfig.Exchange{Workload: true}},
+		"it is exchanged":      {Public: true, Exchange: &routeconfig.Exchange{Workload: true, SubjectTokenType: "urn:x:y"}},
 		"it proves the client": {Secret: "client", Federated: true},
 	} {
-		for required, want := range map[bool]int{false: 0, true: 1} {
-			b := reachWith(t, "http://one.example.com/", creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), RequireAllowedHosts: required}), func(b *routeconfig.Backend) {
-				b.Credential = &c
-				c.Type, c.TokenURL, c.Audience = routeconfig.CredentialOAuth2, "https://idp.example.com/token", "aud"
+		for hosts, row := range map[string]struct {
+			files map[string]string
+			why   string
+		}{
+			"nothing speaks for it": {nil, "allowedHosts does not cover " + host + "; no Secret that speaks for the service account has it, and without it the token is sent nowhere"},
+			"endpoint alone":        {map[string]string{"allowedTokenHosts": host}, "allowedHosts does not cover " + host + "; no Secret that speaks for the service account has it, and without it the token is sent nowhere"},
+			"backend alone":         {map[string]string{"allowedHosts": host, "allowedTokenHosts": "other.example.com"}, "allowedTokenHosts does not cover " + host},
+			"both":                  {map[string]string{"allowedHosts": host}, ""},
+		} {
+			secrets := testkit.NewSecrets(t)
+			secrets.Mount("shop", "client", map[string]string{"client_id": "me", "allowedHosts": host})
+			files := map[string]string{"token": "t"}
+			maps.Copy(files, row.files)
+			secrets.Mount("shop", (&routeconfig.Reference{Kind: routeconfig.KindToken, Name: "aud"}).Folder(), files)
+			b := reachWith(t, server.URL, creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)}), func(b *routeconfig.Backend) {
+				b.Credential = new(c)
+				b.Credential.Type, b.Credential.TokenURL, b.Credential.Audience = routeconfig.CredentialOAuth2, server.URL+"/token", "aud"
 			})
-			list := b.Forbidden()
-			if len(list) != want || want > 0 && (list[0].Kind != routeconfig.KindToken || list[0].Name != "aud") {
-				t.Errorf("%s, allowedHosts required %v: %+v, want %d", name, required, list, want)
+			list, a := b.Forbidden(), ask(t, b, newCall("POST"))
+			told := len(list) == 1 && list[0].Kind == routeconfig.KindToken && list[0].Name == "aud" && list[0].Why == row.why
+			if row.why != "" && (!told || a.Reason != fanout.Credential || !strings.Contains(a.Detail, row.why) || d.issued > 0) {
+				t.Errorf("%s, %s: %+v, %v %q, %d issued, want %s", name, hosts, list, a.Reason, a.Detail, d.issued, row.why)
 			}
+			if row.why == "" && (len(list) > 0 || a.Outcome != fanout.Succeeded || d.issued != 1) {
+				t.Errorf("%s, %s: %+v, %v %q, %d issued", name, hosts, list, a.Reason, a.Detail, d.issued)
+			}
+			d.issued = 0
 		}
+	}
+}
+
+// A token that was got with the service account's goes no further than that one may when it is
+// sent, however good it still is, and under no other Host.
+func TestWhereTokensOfTheServiceAccountsGo(t *testing.T) {
+	t.Parallel()
+	d := &desk{}
+	server := httptest.NewServer(d)
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	secrets, folder := testkit.NewSecrets(t), (&routeconfig.Reference{Kind: routeconfig.KindToken, Name: "aud"}).Folder()
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me"})
+	secrets.Mount("shop", folder, map[string]string{"token": "t", "allowedHosts": host})
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+	under := func(sent string) *Backend {
+		return reachWith(t, server.URL, store, func(b *routeconfig.Backend) {
+			b.Request.Host = sent
+			b.Credential = &routeconfig.Credential{Type: routeconfig.CredentialOAuth2, Secret: "client", Federated: true, TokenURL: server.URL + "/token", Audience: "aud"}
+		})
+	}
+	const covers = `service-account token "aud": allowedHosts does not cover the Host that is sent`
+	if a := ask(t, under("elsewhere.example.com"), newCall("POST")); a.Reason != fanout.Credential || a.Detail != covers || len(d.shown) > 0 {
+		t.Errorf("under another Host: %v %q, shown %v", a.Reason, a.Detail, d.shown)
+	}
+	b := under(host)
+	if a := ask(t, b, newCall("POST")); a.Outcome != fanout.Succeeded {
+		t.Fatalf("before: %v %q", a.Reason, a.Detail)
+	}
+	secrets.Mount("shop", folder, map[string]string{"token": "t", "allowedHosts": "other.example.com", "allowedTokenHosts": host})
+	store.Reload([]string{"."})
+	if a := ask(t, b, newCall("POST")); a.Reason != fanout.Credential || len(d.shown) != 1 {
+		t.Errorf("after: %v %q, shown %v", a.Reason, a.Detail, d.shown)
 	}
 }

@@ -22,6 +22,9 @@ type Options struct {
 	ListenPort int
 	// AllowCrossNamespace admits urls of Services in other namespaces.
 	AllowCrossNamespace bool
+	// APIAudiences are those of which the API server takes tokens, and its issuer, beside what
+	// API servers have by default. Default: none, where no API server says so.
+	APIAudiences []string
 	// CredentialHeaders are fields that carry credentials of callers, for all routes, in
 	// addition to those that do by custom.
 	CredentialHeaders []string

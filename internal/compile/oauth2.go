@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -48,15 +47,6 @@ func exchange(e *v1alpha1.TokenExchange) *routeconfig.Exchange {
 	}
 	out.SubjectTokenType = cmp.Or(e.SubjectTokenType, "urn:ietf:params:oauth:token-type:"+kind)
 	return out
-}
-
-// audience is that of a service account's token. One for the API server, by the names that
-// it has unless it is told others, would let a backend act as the account in the cluster.
-func (c *compiler) audience(path *field.Path, audience string) string {
-	if strings.Contains(strings.ToLower(audience), "kubernetes.default") {
-		c.refuse(path, audience, "must not be that of the API server")
-	}
-	return audience
 }
 
 // tokenParameters are those of the token request beside what the grant itself has.

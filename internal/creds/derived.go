@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -123,14 +122,14 @@ func (d *Derived[T]) next(old *made[T], files *folder, o *Options) (*made[T], *P
 	return fresh, problem
 }
 
-// restrict reads who may get the values; whoever can be named may get a ConfigMap's. A
-// service account's token has nobody to say it.
+// restrict reads who may get the values; whoever can be named may get a ConfigMap's.
 func (d *Derived[T]) restrict(s *Snapshot, files *folder, o *Options) {
-	switch {
-	case d.kind.of == routeconfig.KindSecret:
+	switch d.kind.of {
+	case routeconfig.KindSecret:
 		s.restrict(files, o)
-	case d.kind.of == routeconfig.KindToken && o.RequireAllowedHosts:
-		s.hosts = dial.NoHosts("a service-account token has no such key, which is required here")
+	case routeconfig.KindToken:
+		s.restrictToken(files, o)
+	case routeconfig.KindConfigMap:
 	}
 }
 

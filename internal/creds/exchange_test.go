@@ -3,6 +3,7 @@ package creds_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -87,7 +88,7 @@ func TestTokensAreExchanged(t *testing.T) {
 	} {
 		secrets := testkit.NewSecrets(t)
 		secrets.Mount("shop", "client", row.keys)
-		secrets.Mount("shop", tokenFolder("aud"), map[string]string{"token": "sa1"})
+		secrets.Mount("shop", tokenFolder("aud"), map[string]string{"token": "sa1", "allowedTokenHosts": "idp.example.com"})
 		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 		endpoint, transport := answering(`{"access_token":"t","issued_token_type":"` + accessType + `"}`)
 		o := creds.TokenOptions{
@@ -129,41 +130,76 @@ func TestWhatIsGotInAnExchange(t *testing.T) {
 }
 
 // The service account's token is read again as the kubelet renews it; one that is missing, or
-// may not be sent to the endpoint, is not asked with.
+// may not be sent to the endpoint, is not asked with. It may be sent nowhere unless a Secret
+// says so, whether or not Secrets have to.
 func TestTokensOfTheServiceAccount(t *testing.T) {
 	t.Parallel()
-	for _, required := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			secrets := testkit.NewSecrets(t)
-			store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), RequireAllowedHosts: required})
-			endpoint, transport := answering(`{"access_token":"t","expires_in":10,"issued_token_type":"` + accessType + `"}`)
-			secrets.Mount("shop", "client", map[string]string{"client_id": "me", "allowedHosts": "idp.example.com"})
-			source := creds.NewTokenSource(creds.TokenOptions{
-				TokenURL: "https://idp.example.com/token", Transport: transport, Certified: true, Exchange: &routeconfig.Exchange{Workload: true, SubjectTokenType: jwtType},
-				Client: store.Client("shop", "client", "client_id"), Workload: store.Workload("shop", "https://sts.example.com/x"),
-			})
-			const lacks = `service-account token "https://sts.example.com/x" is missing or empty`
-			if token, _, err := tokenOf(t, source); token != "" || err == nil || err.Error() != lacks || len(endpoint.forms) != 0 {
-				t.Errorf("without it: %q, %v, asked by %v", token, err, endpoint.forms)
-			}
-			for _, text := range []string{"one", "two"} {
-				secrets.Mount("shop", tokenFolder("https://sts.example.com/x"), map[string]string{"token": text})
-				store.Reload([]string{"."})
-				time.Sleep(time.Minute)
-				token, _, err := tokenOf(t, source)
-				if required {
-					const forbids = `service-account token "https://sts.example.com/x": allowedHosts does not cover idp.example.com:443; ` +
-						`a service-account token has no such key, which is required here (the token endpoint)`
-					if err == nil || err.Error() != forbids || len(endpoint.forms) != 0 {
-						t.Errorf("where allowedHosts is required: %q, %v, asked by %v", token, err, endpoint.forms)
+	const of, ended = `service-account token "https://sts.example.com/x": `, ` (the token endpoint)`
+	const lacks = `the Secret "orders.fanout-hosts" is missing or lacks it, and without it the token is sent nowhere`
+	for name, row := range map[string]struct {
+		hosts  map[string]string
+		forbid string
+	}{
+		"no Secret speaks for it":  {nil, of + `allowedHosts does not cover idp.example.com:443; ` + lacks + ended},
+		"it may go there":          {map[string]string{"allowedTokenHosts": "idp.example.com"}, ""},
+		"it may go everywhere":     {map[string]string{"allowedHosts": "idp.example.com:443"}, ""},
+		"it may go to backends":    {map[string]string{"allowedHosts": "one.example.com"}, of + `allowedHosts does not cover idp.example.com:443` + ended},
+		"it may go elsewhere":      {map[string]string{"allowedHosts": "idp.example.com", "allowedTokenHosts": "other.example.com"}, of + `allowedTokenHosts does not cover idp.example.com:443` + ended},
+		"the Secret names nothing": {map[string]string{"allowedHosts": ""}, of + `allowedHosts does not cover idp.example.com:443; it names no host` + ended},
+	} {
+		for _, required := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				secrets := testkit.NewSecrets(t)
+				store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir), RequireAllowedHosts: required, TokenHosts: "orders.fanout-hosts"})
+				endpoint, transport := answering(`{"access_token":"t","expires_in":10,"issued_token_type":"` + accessType + `"}`)
+				secrets.Mount("shop", "client", map[string]string{"client_id": "me", "allowedHosts": "idp.example.com"})
+				source := creds.NewTokenSource(creds.TokenOptions{
+					TokenURL: "https://idp.example.com/token", Transport: transport, Certified: true, Exchange: &routeconfig.Exchange{Workload: true, SubjectTokenType: jwtType},
+					Client: store.Client("shop", "client", "client_id"), Workload: store.Workload("shop", "https://sts.example.com/x"),
+				})
+				const missing = `service-account token "https://sts.example.com/x" is missing or empty`
+				if token, _, err := tokenOf(t, source); token != "" || err == nil || err.Error() != missing || len(endpoint.forms) != 0 {
+					t.Errorf("%s, without a token: %q, %v, asked by %v", name, token, err, endpoint.forms)
+				}
+				for _, text := range []string{"one", "two"} {
+					files := map[string]string{"token": text}
+					maps.Copy(files, row.hosts)
+					secrets.Mount("shop", tokenFolder("https://sts.example.com/x"), files)
+					store.Reload([]string{"."})
+					time.Sleep(time.Minute)
+					token, _, err := tokenOf(t, source)
+					if row.forbid != "" && (err == nil || err.Error() != row.forbid || len(endpoint.forms) != 0) {
+						t.Errorf("%s: %q, %v, asked by %v, want %s", name, token, err, endpoint.forms, row.forbid)
 					}
-					continue
+					if row.forbid == "" && (token != "t" || err != nil || endpoint.forms[len(endpoint.forms)-1].Get("subject_token") != text) {
+						t.Errorf("%s, with %s: %q, %v, asked by %v", name, text, token, err, endpoint.forms)
+					}
 				}
-				if token != "t" || err != nil || endpoint.forms[len(endpoint.forms)-1].Get("subject_token") != text {
-					t.Errorf("with %s: %q, %v, asked by %v", text, token, err, endpoint.forms)
-				}
-			}
-		})
+			})
+		}
+	}
+}
+
+// Whoever takes away the Secret that speaks for a service account has its token sent nowhere,
+// though the token cannot be read at that time.
+func TestATokenWhoseSecretIsGoneIsSentNowhere(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string]string{
+		"the token is there": {"token": "t"}, "the token is gone": {"other": "x"}, "the token cannot be sent": {"token": "a\nb\n"},
+	} {
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount("shop", tokenFolder("aud"), map[string]string{"token": "t", "allowedHosts": "one.example.com"})
+		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+		token := store.Workload("shop", "aud")
+		if why := token.Refuses("one.example.com", "443"); why != "" {
+			t.Errorf("%s: before: %s", name, why)
+		}
+		secrets.Mount("shop", tokenFolder("aud"), files)
+		store.Reload([]string{"."})
+		const want = `allowedHosts does not cover one.example.com:443; no Secret that speaks for the service account has it, and without it the token is sent nowhere`
+		if why := token.Refuses("one.example.com", "443"); why != want {
+			t.Errorf("%s: %q, want %q", name, why, want)
+		}
 	}
 }
 

@@ -60,6 +60,23 @@ func (s *Snapshot) restrict(files *folder, o *Options) {
 	}
 }
 
+// restrictToken reads the reserved keys beside a service account's token, which are those of
+// the Secret that speaks for the account. Without that the token is sent nowhere: a Secret
+// is made by somebody for somebody, and an account is there in every namespace, for any
+// route to name.
+func (s *Snapshot) restrictToken(files *folder, o *Options) {
+	s.hosts = listed(files, AllowedHosts, nil, o)
+	s.tokenHosts = listed(files, AllowedTokenHosts, nil, o)
+	if s.hosts != nil {
+		return
+	}
+	speaker := "no Secret that speaks for the service account has it"
+	if o.TokenHosts != "" {
+		speaker = fmt.Sprintf("the Secret %q is missing or lacks it", o.TokenHosts)
+	}
+	s.hosts = dial.NoHosts(speaker + ", and without it the token is sent nowhere")
+}
+
 // listed reads a reserved key. One that is there but cannot be read allows nothing. Where it
 // is gone, values of before keep the hosts of before: who deletes a Secret does not want it
 // sent to more of them.

@@ -50,7 +50,7 @@ func (t *TokenSource) request(ctx context.Context, client *Snapshot) (token, err
 		return token{}, &Fault{Text: fmt.Sprintf("token endpoint answered %d", status) + fault}
 	}
 	return token{
-		Token:   Token{Value{issued.accessToken}, client, new(atomic.Int32)},
+		Token:   Token{Value{issued.accessToken}, client, workload, new(atomic.Int32)},
 		renewAt: asked.Add(issued.life - min(issued.life/10, maxMargin)),
 		endsAt:  asked.Add(issued.life),
 	}, nil

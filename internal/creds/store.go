@@ -18,6 +18,9 @@ type Options struct {
 	// RequireAllowedHosts lets Secrets that do not say where they may be sent be sent
 	// nowhere.
 	RequireAllowedHosts bool
+	// TokenHosts is the name of the Secret whose reserved keys stand beside the tokens of the
+	// service account; for words alone, and empty where it is not known.
+	TokenHosts string
 	// NamesByRoute lets the names in AllowedHosts allow nothing, and the addresses alone:
 	// whoever writes the route decides where names lead, and so could have such a Secret
 	// sent to any host.

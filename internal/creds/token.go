@@ -80,12 +80,12 @@ type TokenSource struct {
 	renewals *rate.Limiter
 }
 
-// Token is an access token, with the Secret of the client that it was issued to: both may
-// be sent to the same hosts.
+// Token is an access token, with the Secret of the client that it was issued to, and the
+// service account's token that it was got with, nil for none: it may be sent where both may.
 type Token struct {
 	Value
 
-	Client *Snapshot
+	Client, Workload *Snapshot
 	// standing is what the backend thinks of it.
 	standing *atomic.Int32
 }

@@ -104,6 +104,7 @@ func container(in Input) *corev1.ContainerApplyConfiguration {
 		WithArgs("--document="+documentFolder+"/"+DocumentKey, "--credentials="+credentialsFolder,
 			"--admin=:"+strconv.Itoa(AdminPort), "--require-mounts").
 		WithArgs(in.Options.Args...).
+		WithArgs(tokenArgs(in)...).
 		WithPorts(corev1.ContainerPort().WithName(AdminPortName).WithContainerPort(AdminPort).WithProtocol("TCP")).
 		WithStartupProbe(probe("/livez").WithFailureThreshold(30).WithPeriodSeconds(1)).
 		WithLivenessProbe(probe("/livez").WithFailureThreshold(3).WithPeriodSeconds(10)).

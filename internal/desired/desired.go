@@ -62,7 +62,9 @@ type Input struct {
 	// Document is the encoded document.
 	Document []byte
 	// Grace is the grace period of the Pod that a sidecar is for, in seconds.
-	Grace   int64
+	Grace int64
+	// Account is the service account of that Pod; empty for the namespace's default.
+	Account string
 	Options Options
 }
 

@@ -74,7 +74,7 @@ func (h *Handler) Handle(ctx context.Context, request admission.Request) (respon
 		return without("the FanoutRoute " + key.Name + " is not accepted: " + why)
 	}
 	sidecar, volumes, err := desired.Sidecar(desired.Input{
-		Route: route, Compiled: compiled, Options: beside(pod, h.Proxies), Grace: graceOf(pod),
+		Route: route, Compiled: compiled, Options: beside(pod, h.Proxies), Grace: graceOf(pod), Account: pod.Spec.ServiceAccountName,
 	})
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "pod not injected", "route", key)

@@ -36,6 +36,9 @@ type Options struct {
 	// MaxConnections bounds the connections of clients. Default: as many as have heads in
 	// a quarter of MemoryBudget, 64 KiB each, and at least 16. See Check.
 	MaxConnections int
+	// TokenHosts is the name of the Secret that says where tokens of the service account may
+	// be sent; for words alone, and empty where it is not known.
+	TokenHosts string
 	// RequireAllowedHosts refuses Secrets that do not say where they may be sent.
 	RequireAllowedHosts bool
 	// NamesByRoute is set where a route's author decides where names lead: what Secrets

@@ -51,7 +51,7 @@ func New(o Options) *Proxy {
 	m := routeconfig.Divide(o.budget(), o.MaxConnections)
 	p := &Proxy{
 		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
-		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, NamesByRoute: o.NamesByRoute}),
+		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, TokenHosts: o.TokenHosts, NamesByRoute: o.NamesByRoute}),
 		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(), hashing: gate.NewHashing(), digests: jwt.NewDigests(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
 	}

@@ -22,6 +22,11 @@ func tokenFolder(audience string) string {
 	return folderOfToken + hex.EncodeToString(sum[:8])
 }
 
+// TokenHosts is the name of the Secret that says where tokens of a service account may be
+// sent. It follows from the account's name alone: whoever names an account in a route cannot
+// name another Secret for it. The account's comes first, since tools add prefixes to names.
+func TokenHosts(account string) string { return account + ".fanout-hosts" }
+
 // Audiences returns those of the service account's tokens that the route shows, sorted.
 func (r *Route) Audiences() []string { return r.named(KindToken) }
 

@@ -139,7 +139,7 @@ func (g *garden) plant(route *routeconfig.Route) map[string]map[string]string {
 			}
 		}
 		for _, reserved := range []string{"allowedHosts", "allowedTokenHosts"} {
-			if r.Use != routeconfig.UseCallers && r.Kind == routeconfig.KindSecret { // every key of the one is a caller's
+			if r.Use != routeconfig.UseCallers { // every key of whose is a caller's
 				keys[reserved] = "127.0.0.1\nlocalhost\n" + g.text(r.Name, reserved, ".example") + "\n"
 			}
 		}

@@ -9,7 +9,9 @@ package v1alpha1
 // audience: the kubelet gets it, mounts it into the proxy alone and renews it. It is not the
 // token that Pods are given to call the API server, which proxies never have.
 type WorkloadIdentityApplyConfiguration struct {
-	// audience is whom the token is for. Whoever else gets it cannot use it, where they check it.
+	// audience is whom the token is for; not the API server. The token is sent to the hosts that
+	// the Secret SERVICEACCOUNT.fanout-hosts names in allowedHosts and allowedTokenHosts, and
+	// nowhere without it.
 	Audience *string `json:"audience,omitempty"`
 }
 
