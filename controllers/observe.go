@@ -94,7 +94,7 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("encode document of %s: %w", s.key, err)
 	}
-	s.hash, s.remarks = routeconfig.Hash(encoded), compile.Remarks(s.route, compiled)
+	s.hash, s.remarks = routeconfig.Hash(encoded), compile.Remarks(s.route, compiled, expressions)
 	s.secrets, s.configMaps, s.rules = compiled.Secrets(), compiled.ConfigMaps(), compiled.Validation.RuleNames()
 	s.audiences = compiled.Audiences()
 	s.children, err = desired.Build(desired.Input{

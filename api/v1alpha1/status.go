@@ -6,8 +6,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // Programmed are.
 const (
 	// ConditionAccepted: the spec compiles. Where there is something to say of it, the
-	// reason is the first of MemoryLimitTooSmall and AcceptedUnauthenticated, in this
-	// order, that applies, and the message lists all. Reasons: Accepted, those two,
+	// reason is the first of MemoryLimitTooSmall, AcceptedUnauthenticated and WithoutEffect,
+	// in this order, that applies, and the message lists all. Reasons: Accepted, those three,
 	// Invalid, NameConflict.
 	ConditionAccepted = "Accepted"
 	// ConditionResolvedRefs: the proxies hold every key of a Secret or a ConfigMap that the
@@ -57,6 +57,7 @@ const (
 	ReasonAccepted                = "Accepted"
 	ReasonAcceptedUnauthenticated = "AcceptedUnauthenticated"
 	ReasonMemoryLimitTooSmall     = "MemoryLimitTooSmall"
+	ReasonWithoutEffect           = "WithoutEffect"
 	ReasonInvalid                 = "Invalid"
 	ReasonNameConflict            = "NameConflict"
 	ReasonResolvedRefs            = "ResolvedRefs"

@@ -278,7 +278,8 @@ func (r *reader) route(f Fault, object map[string]any) {
 		return
 	}
 	r.out.routes, r.out.sources, r.out.heads = append(r.out.routes, *compiled), append(r.out.sources, route), append(r.out.heads, f)
-	for _, remark := range compile.Remarks(route, compiled) {
+	_, expressions, _ := compile.Unchecked(route, r.options) // they have been checked
+	for _, remark := range compile.Remarks(route, compiled, expressions) {
 		f.Message = remark.Reason + ": " + remark.Message
 		r.out.warnings = append(r.out.warnings, f)
 	}

@@ -82,6 +82,7 @@ func (c *compiler) shown(path *field.Path, a *v1alpha1.BackendAuthentication) *r
 	case a.OAuth2 != nil:
 		return c.oauth2(path.Child("oauth2"), a.OAuth2)
 	case a.APIKey != nil:
+		c.sendable(path.Child("apiKey", "header"), a.APIKey.Header)
 		return &routeconfig.Credential{
 			Type: routeconfig.CredentialAPIKey, Secret: string(a.APIKey.SecretName),
 			Key: a.APIKey.Key, Header: string(a.APIKey.Header), Query: a.APIKey.Query,
@@ -90,6 +91,10 @@ func (c *compiler) shown(path *field.Path, a *v1alpha1.BackendAuthentication) *r
 		return &routeconfig.Credential{Type: routeconfig.CredentialBasic, Secret: string(a.Basic.SecretName)}
 	case a.Bearer != nil:
 		return &routeconfig.Credential{Type: routeconfig.CredentialBearer, Secret: string(a.Bearer.SecretName)}
+	}
+	if a.HMAC != nil {
+		c.sendable(path.Child("hmac", "header"), a.HMAC.Header)
+		c.sendable(path.Child("hmac", "time", "header"), value(a.HMAC.Time).Header)
 	}
 	if signing := signing(a); signing != nil {
 		return signing

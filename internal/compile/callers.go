@@ -20,6 +20,7 @@ func (c *compiler) authentication() *routeconfig.Authentication {
 	}
 	out := &routeconfig.Authentication{}
 	if k := a.APIKeys; k != nil {
+		c.carries(spec().Child("authentication", "apiKeys", "header"), k.Header)
 		out.APIKeys = &routeconfig.CallerAPIKeys{Secret: string(k.SecretName), Header: string(cmp.Or(k.Header, "X-API-Key"))}
 	}
 	if b := a.Basic; b != nil {
@@ -66,6 +67,7 @@ func (c *compiler) jwt(path *field.Path, j *v1alpha1.CallerJWT) routeconfig.Call
 		out.JWKS = configMapKey(j.JWKS.ConfigMapKeyRef)
 	}
 	if f := j.From; f != nil {
+		c.carries(path.Child("from", "header"), f.Header)
 		out.Header, out.Prefix, out.Query = string(f.Header), f.Prefix, f.Query
 	}
 	if strings.EqualFold(out.Header, "Authorization") {

@@ -52,6 +52,20 @@ func (c *compiler) credentialHeaders() []string {
 	return slices.Compact(out)
 }
 
+// carries refuses a field in which no caller's proof can come: everybody would get a 401.
+func (c *compiler) carries(path *field.Path, name v1alpha1.HeaderName) {
+	if name != "" && headers.NeverCredential(string(name)) {
+		c.refuse(path, string(name), "can carry no proof of a caller: it speaks about a body or the connection, or is one of ours; name a field of its own, such as X-API-Key, or Authorization")
+	}
+}
+
+// sendable refuses a field in which no backend can be shown anything: it would never be sent.
+func (c *compiler) sendable(path *field.Path, name v1alpha1.HeaderName) {
+	if name != "" && headers.Reserved(string(name)) {
+		c.refuse(path, string(name), "must not name Host, Via, Fanout-* or a field of the connection, with _ read as -: it would not reach the backend; name another field")
+	}
+}
+
 // settable refuses rules for fields that are set elsewhere, in any spelling that a receiver
 // may take for theirs: the schema knows their plain names alone.
 func (c *compiler) settable(path *field.Path, b *v1alpha1.Backend, shown *routeconfig.Credential) {

@@ -71,12 +71,42 @@ func TestM5M8RulesOnFieldsThatAreNotTheirs(t *testing.T) {
 			r.Spec.Authentication = &v1alpha1.CallerAuthentication{CredentialHeaders: []v1alpha1.HeaderName{"X-Own", name}}
 		}
 	}
+	key := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Authentication = &v1alpha1.CallerAuthentication{APIKeys: &v1alpha1.CallerAPIKeys{SecretName: "s", Header: name}}
+		}
+	}
+	token := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			r.Spec.Authentication = &v1alpha1.CallerAuthentication{JWT: []v1alpha1.CallerJWT{{
+				Name: "idp", Issuer: "https://idp.example.com", Audiences: []string{"a"}, From: &v1alpha1.TokenPlace{Header: name},
+			}}}
+		}
+	}
+	limit := func(name v1alpha1.HeaderName) func(*v1alpha1.FanoutRoute) {
+		return func(r *v1alpha1.FanoutRoute) {
+			r.Spec.RateLimits = []v1alpha1.CallRateLimit{{Name: "a", Requests: 1, Key: &v1alpha1.RateLimitKey{Type: v1alpha1.KeyHeader, Header: name}}}
+		}
+	}
 	for name, row := range map[string]struct {
 		modify []func(*v1alpha1.FanoutRoute)
 		field  string
 	}{
-		"a credential in the type":   {[]func(*v1alpha1.FanoutRoute){credential("content-type")}, "spec.authentication.credentialHeaders[1]"},
-		"a credential in the host":   {[]func(*v1alpha1.FanoutRoute){credential("Host")}, "spec.authentication.credentialHeaders[1]"},
+		"a credential in the type":  {[]func(*v1alpha1.FanoutRoute){credential("content-type")}, "spec.authentication.credentialHeaders[1]"},
+		"a credential in the host":  {[]func(*v1alpha1.FanoutRoute){credential("Host")}, "spec.authentication.credentialHeaders[1]"},
+		"keys in the host":          {[]func(*v1alpha1.FanoutRoute){key("host")}, "spec.authentication.apiKeys.header"},
+		"keys in ours":              {[]func(*v1alpha1.FanoutRoute){key("Fanout_Key")}, "spec.authentication.apiKeys.header"},
+		"keys in a field":           {[]func(*v1alpha1.FanoutRoute){key("X-Own")}, ""},
+		"tokens in the host":        {[]func(*v1alpha1.FanoutRoute){token("Host")}, "spec.authentication.jwt[0].from.header"},
+		"tokens in the connection":  {[]func(*v1alpha1.FanoutRoute){token("te")}, "spec.authentication.jwt[0].from.header"},
+		"tokens in the type":        {[]func(*v1alpha1.FanoutRoute){token("Content-Type")}, "spec.authentication.jwt[0].from.header"},
+		"tokens in a field":         {[]func(*v1alpha1.FanoutRoute){token("X-Token")}, ""},
+		"a backend's key in Host":   {[]func(*v1alpha1.FanoutRoute){signed(v1alpha1.BackendAuthentication{Type: "APIKey", APIKey: &v1alpha1.APIKey{SecretName: "s", Key: "k", Header: "host"}})}, "spec.backends[0].authentication.apiKey.header"},
+		"a signature in Connection": {[]func(*v1alpha1.FanoutRoute){signed(v1alpha1.BackendAuthentication{Type: "HMAC", HMAC: &v1alpha1.HMAC{SecretName: "s", Key: "k", Header: "Connection"}})}, "spec.backends[0].authentication.hmac.header"},
+		"its time in Via": {[]func(*v1alpha1.FanoutRoute){signed(v1alpha1.BackendAuthentication{Type: "HMAC", HMAC: &v1alpha1.HMAC{
+			SecretName: "s", Key: "k", Header: "X-Sig", Time: &v1alpha1.HMACTime{Header: "via"}}})}, "spec.backends[0].authentication.hmac.time.header"},
+		"limits by the host":         {[]func(*v1alpha1.FanoutRoute){limit("Host")}, "spec.rateLimits[0].key.header"},
+		"limits by a field":          {[]func(*v1alpha1.FanoutRoute){limit("X-Tenant")}, ""},
 		"a credential in X-Anything": {[]func(*v1alpha1.FanoutRoute){credential("X-Anything")}, ""},
 		"Fanout_Outcome":             {[]func(*v1alpha1.FanoutRoute){set("X-A", "Fanout_Outcome")}, "spec.backends[0].request.headers.set[1].name"},
 		"content_length":             {[]func(*v1alpha1.FanoutRoute){set("content_length")}, "spec.backends[0].request.headers.set[0].name"},

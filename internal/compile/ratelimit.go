@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/expression"
+	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -24,6 +25,9 @@ func (c *compiler) rateLimits() []routeconfig.RateLimit {
 		limit.Shared, limit.OnStoreFailure = counted(l.Scope, l.OnStoreFailure)
 		limit.Told = !limit.Report && l.Fields != v1alpha1.RateLimitFieldsNone
 		if l.Key != nil {
+			if headers.Same(string(l.Key.Header), "Host") {
+				c.refuse(path.Child("key", "header"), string(l.Key.Header), "is no field of a request here: let key have type Expression, with the expression request.host")
+			}
 			limit.Key, limit.Header = keyType(l.Key.Type), string(l.Key.Header)
 			limit.Expression = c.expression(path.Child("key", "expression"), l.Key.Expression, expression.Key)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,19 +19,20 @@ import (
 // store is where shared limits are counted; nil where there are none. That of the operator is
 // for its routes, and so its hosts may be anywhere.
 func (c *compiler) store() *routeconfig.RateLimitStore {
+	s, path := c.route.Spec.RateLimitStore, spec().Child("rateLimitStore")
+	if s != nil && s.Redis != nil {
+		for i, address := range s.Redis.Addresses {
+			c.checkAddress(path.Child("redis", "addresses").Index(i), address)
+		}
+	}
 	shared := c.shared()
 	if shared == nil {
 		return nil
 	}
-	s, path := c.route.Spec.RateLimitStore, spec().Child("rateLimitStore")
 	if s == nil {
 		if s = c.options.RateLimitStore; s == nil {
 			c.refuse(shared, string(v1alpha1.ScopeRoute), "needs spec.rateLimitStore, or the operator's --rate-limit-store")
 			return nil
-		}
-	} else if s.Redis != nil {
-		for i, address := range s.Redis.Addresses {
-			c.checkAddress(path.Child("redis", "addresses").Index(i), address)
 		}
 	}
 	if s.Redis == nil {
@@ -60,8 +62,8 @@ func (c *compiler) shared() *field.Path {
 
 func (c *compiler) checkAddress(path *field.Path, address string) {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || port == "" {
-		c.refuse(path, address, "must be host:port")
+	if n, bad := strconv.Atoi(port); err != nil || host == "" || bad != nil || n < 1 || n > 65535 {
+		c.refuse(path, address, "must be host:port, with a port between 1 and 65535")
 		return
 	}
 	c.checkHost(path, address, strings.ToLower(host))

@@ -40,6 +40,10 @@ func TestStoresOfRateLimits(t *testing.T) {
 		{"one of another namespace", own(storeOf("redis.infra.svc:6379")), operators, "", "spec.rateLimitStore.redis.addresses[0]: Invalid value: \"redis.infra.svc:6379\": must not name a Service or Pod of namespace \"infra\""},
 		{"one that is a name alone", own(storeOf("redis:6379")), operators, "", "must not have a host of one label"},
 		{"one without port", own(storeOf("redis.shop.svc")), operators, "", "spec.rateLimitStore.redis.addresses[0]: Invalid value: \"redis.shop.svc\": must be host:port"},
+		{"one with a port that is none", own(storeOf("redis.shop.svc:99999")), operators, "", "must be host:port, with a port between 1 and 65535"},
+		{"one with port 0", own(storeOf("redis.shop.svc:0")), operators, "", "must be host:port, with a port between 1 and 65535"},
+		{"one with a name for a port", own(storeOf("redis.shop.svc:redis")), operators, "", "must be host:port, with a port between 1 and 65535"},
+		{"one that nobody needs, with such a port", func(r *v1alpha1.FanoutRoute) { r.Spec.RateLimitStore = storeOf("redis.shop.svc:99999") }, operators, "", "between 1 and 65535"},
 		{"one that is nothing", own(&v1alpha1.RateLimitStore{Type: v1alpha1.StoreRedis}), operators, "", "spec.rateLimitStore.type"},
 	} {
 		out, errs := compile.Route(route(row.modify), row.options)

@@ -14,14 +14,18 @@ type Remark struct {
 }
 
 // Remarks are those on a route that compiles to this one, the gravest first: what its
-// proxies may be killed for, or refuse calls for, and then who may call.
-func Remarks(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route) []Remark {
+// proxies may be killed for, or refuse calls for, then who may call, and then what has no
+// effect. The expressions are those of Unchecked.
+func Remarks(route *v1alpha1.FanoutRoute, compiled *routeconfig.Route, expressions []Expression) []Remark {
 	var list []Remark
 	for _, message := range narrow(route, compiled) {
 		list = append(list, Remark{v1alpha1.ReasonMemoryLimitTooSmall, message})
 	}
 	if open(route.Spec.Authentication) {
 		list = append(list, Remark{v1alpha1.ReasonAcceptedUnauthenticated, "anyone may call, since spec.authentication names no way to know callers"})
+	}
+	for _, message := range unused(route, compiled, expressions) {
+		list = append(list, Remark{v1alpha1.ReasonWithoutEffect, message})
 	}
 	return list
 }

@@ -35,11 +35,11 @@ func backends(n int) func(*v1alpha1.FanoutRoute) {
 
 func remarks(t *testing.T, r *v1alpha1.FanoutRoute) (reasons []string, text string) {
 	t.Helper()
-	compiled, errs := compile.Route(r, compile.Options{})
+	compiled, expressions, errs := compile.Unchecked(r, compile.Options{})
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	for _, remark := range compile.Remarks(r, compiled) {
+	for _, remark := range compile.Remarks(r, compiled, expressions) {
 		reasons = append(reasons, remark.Reason)
 		text += remark.Message + "\n"
 	}

@@ -57,10 +57,18 @@ func located(text string, err error) *CompileError {
 		return at(text, find(text, Tokens(e.Ptr1)), fmt.Sprintf("the anchor %q stands twice", e.Anchor))
 	}
 	if where, target := unresolved(err); target != "" {
-		return at(text, naming(text, target), fmt.Sprintf("%s: %s", strings.TrimPrefix(target, base), where))
+		offset := naming(text, target)
+		if strings.HasPrefix(text[offset:], `"$schema"`) {
+			where = unknownDraft
+		}
+		return at(text, offset, fmt.Sprintf("%s: %s", strings.TrimPrefix(target, base), where))
 	}
 	return at(text, 0, strings.ReplaceAll(err.Error(), base, ""))
 }
+
+// unknownDraft says what $schema may be.
+const unknownDraft = "it is no draft that is known here: $schema is http://json-schema.org/draft-04/schema#, draft-06 or draft-07 in its place, " +
+	"https://json-schema.org/draft/2019-09/schema or https://json-schema.org/draft/2020-12/schema"
 
 // unresolved is why something that a schema refers to cannot be had, and what that is.
 func unresolved(err error) (why, target string) {
@@ -74,7 +82,7 @@ func unresolved(err error) (why, target string) {
 		return "there is no such anchor in the schema", e.Reference
 	}
 	if e, ok := errors.AsType[*jsonschema.UnsupportedDraftError](err); ok {
-		return "it is no draft that is known here", e.URL
+		return unknownDraft, e.URL
 	}
 	if e, ok := errors.AsType[*jsonschema.UnsupportedVocabularyError](err); ok {
 		return "it is no vocabulary that is known here", e.Vocabulary

@@ -36,6 +36,9 @@ func TestCompileErrorsSayWhere(t *testing.T) {
 		}
 		return strings.Replace(good, old, with, 1)
 	}
+	referring := func(beside string) string {
+		return "openapi: 3.1.0\npaths:\n  /a: {$ref: '#/x-item', " + beside + "}\nx-item: {get: {responses: {}}}\n"
+	}
 	ref, order := `"#/components/schemas/Order"`, "      type: object\n"
 	for _, row := range []struct{ text, want string }{
 		{good, ""},
@@ -50,6 +53,11 @@ func TestCompileErrorsSayWhere(t *testing.T) {
 		{put("3.1.0", "3.2.0"), `line 1, column 10: "/openapi": openapi must be`},
 		{put("3.1.0", "3.1"), `line 1, column 10: "/openapi": openapi must be`},
 		{put("openapi: 3.1.0\n", ""), `line 1, column 1: "/openapi": openapi must be`},
+		{put("/orders/{id}", "/orders/{id}/items/{id}"), `"/paths/~1orders~1{id}~1items~1{id}": the path has {id} twice: give one of them another name`},
+		{put("/orders/{id}", "/orders/{id}-{id}"), "the path has {id} twice"},
+		{referring("get: {}"), `"/paths/~1a/get": it stands beside $ref, and is not read: move it to where that leads`},
+		{referring("parameters: []"), `"/paths/~1a/parameters": it stands beside $ref`},
+		{referring("summary: s, description: d, x-own: 1"), ""},
 		{"openapi: 3.1.0\na: &x {b: 1}\nc: *x\n", "line 3, column 4: aliases are not read"},
 		{"openapi: 3.1.0\na: {<<: {b: 1}}\n", "line 2, column 5: a name must be a text"},
 		{"openapi: 3.1.0\n? [a]\n: 1\n", "line 2, column 3: a name must be a text"},

@@ -97,7 +97,10 @@ func (c *compiler) pathItem(template string, p, servers place) *CompileError {
 	if bad != nil {
 		return c.fault(p, bad.Error())
 	}
-	item, err := c.object(p)
+	if name := twice(namesIn(segments)); name != "" {
+		return c.fault(p, "the path has {"+name+"} twice: give one of them another name")
+	}
+	item, err := c.pathItemAt(p)
 	if err != nil {
 		return err
 	}
@@ -129,6 +132,30 @@ func (c *compiler) pathItem(template string, p, servers place) *CompileError {
 		}
 	}
 	return nil
+}
+
+// twice is the first name that stands twice in a list; empty for none.
+func twice(names []string) string {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// pathItemAt is what a path leads to. What stands beside its $ref would be left out, and the
+// specification does not say which of the two counts: operations of the one or of the other
+// would not be judged.
+func (c *compiler) pathItemAt(p place) (place, *CompileError) {
+	if _, refers := c.reference(p); refers {
+		for _, name := range slices.Sorted(maps.Keys(c.members(p))) {
+			if name != "$ref" && name != "summary" && name != "description" && !strings.HasPrefix(name, "x-") {
+				return place{}, c.fault(p.child(name), "it stands beside $ref, and is not read: move it to where that leads, or write out here what is there")
+			}
+		}
+	}
+	return c.object(p)
 }
 
 // mount puts an operation below the path of each server.

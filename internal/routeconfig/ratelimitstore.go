@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 )
 
 // RateLimitStore is where the proxies of a route count together: a Redis or Valkey.
@@ -72,8 +73,9 @@ func (s *RateLimitStore) Validate() error {
 		between("rateLimitStore.proxies", int64(s.Proxies), 1, 100_000),
 	}
 	for _, address := range s.Addresses {
-		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
-			errs = append(errs, fmt.Errorf("rateLimitStore.addresses: %q is no host:port", address))
+		host, port, err := net.SplitHostPort(address)
+		if n, bad := strconv.Atoi(port); err != nil || host == "" || bad != nil || n < 1 || n > 65535 {
+			errs = append(errs, fmt.Errorf("rateLimitStore.addresses: %q is no host:port with a port between 1 and 65535", address))
 		}
 	}
 	if (s.Topology == TopologySentinel) != (s.Master != "") {
