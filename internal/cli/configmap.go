@@ -49,7 +49,7 @@ func (r *reader) judgeMounted() {
 	for i := range r.out.routes {
 		route := &r.out.routes[i]
 		for _, reference := range route.References() {
-			if reference.Kind != routeconfig.KindConfigMap || !r.here("ConfigMap", route.Namespace, reference.Name) {
+			if reference.Kind != routeconfig.KindConfigMap || !r.out.here("ConfigMap", route.Namespace, reference.Name) {
 				continue
 			}
 			f, key := r.out.heads[i], reference.Keys[0]
@@ -89,6 +89,6 @@ func usable(use routeconfig.Use, text string) error {
 }
 
 // here reports whether an object is among the manifests.
-func (r *reader) here(kind, namespace, name string) bool {
-	return r.seen[kind+" "+namespace+"/"+name] != ""
+func (m *manifests) here(kind, namespace, name string) bool {
+	return m.seen[kind+" "+namespace+"/"+name] != ""
 }

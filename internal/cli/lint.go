@@ -27,6 +27,7 @@ func newLint() *cobra.Command {
 			return err
 		}
 		m := readManifests(s, options, cmd.InOrStdin(), *paths)
+		m.judgeSecrets()
 		if err := writeFaults(cmd.OutOrStdout(), *output, m); err != nil {
 			return err
 		}

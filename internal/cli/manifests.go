@@ -58,6 +58,7 @@ type manifests struct {
 	sources []*v1alpha1.FanoutRoute
 	heads   []Fault           // of routes, by index, without a message
 	mounted map[string][]byte // of Secrets and ConfigMaps, as in creds.Options.Tree
+	seen    map[string]string // kind and name to file
 	faults  []Fault
 	// notes are what a reader should know and need not mend.
 	notes []Fault
@@ -74,15 +75,13 @@ type reader struct {
 	options compile.Options
 	stdin   io.Reader
 	out     *manifests
-	seen    map[string]string // kind and name to file
-	named   int               // objects that a name was made for
+	named   int // objects that a name was made for
 }
 
 // readManifests reads files, folders (all of their YAML and JSON, in the order of
 // names) and - for standard input.
 func readManifests(s *schema.Schema, o compile.Options, stdin io.Reader, paths []string) *manifests {
-	r := &reader{schema: s, options: o, stdin: stdin, seen: map[string]string{},
-		out: &manifests{mounted: map[string][]byte{}}}
+	r := &reader{schema: s, options: o, stdin: stdin, out: &manifests{mounted: map[string][]byte{}, seen: map[string]string{}}}
 	for _, path := range paths {
 		r.path(path)
 	}
@@ -252,12 +251,12 @@ func (r *reader) known(f Fault, h *head, raw []byte) {
 // once refuses a second object of the same kind and name: which of them is meant?
 func (r *reader) once(f Fault) bool {
 	id := f.Kind + " " + f.Namespace + "/" + f.Name
-	if before, ok := r.seen[id]; ok {
+	if before, ok := r.out.seen[id]; ok {
 		f.Message = "appears twice, first in " + before
 		r.fault(f)
 		return false
 	}
-	r.seen[id] = f.File
+	r.out.seen[id] = f.File
 	return true
 }
 

@@ -75,7 +75,7 @@ func TestImports(t *testing.T) {
 		"cmd/proxy":            "internal/bulk internal/dial internal/proxy internal/stats",
 		"cmd/fanoutctl":        "internal/cli",
 		"controllers":          "api/v1alpha1 api/v1alpha1/applyconfiguration/api/v1alpha1 internal/compile internal/desired internal/pods internal/rates internal/report internal/routeconfig internal/writes",
-		"internal/cli":         "api/v1alpha1 config/crd internal/compile internal/desired internal/dial internal/judge internal/jwt internal/openapi internal/pods internal/proxy internal/routeconfig internal/schema internal/stats",
+		"internal/cli":         "api/v1alpha1 config/crd internal/compile internal/creds internal/desired internal/dial internal/judge internal/jwt internal/openapi internal/pods internal/proxy internal/routeconfig internal/schema internal/stats",
 		"internal/injector":    "api/v1alpha1 internal/compile internal/desired internal/pods internal/routeconfig internal/selfsigned",
 		"internal/process":     "",
 		"internal/compile":     "api/v1alpha1 internal/expression internal/headers internal/judge internal/routeconfig",
