@@ -22,6 +22,13 @@ spec:
   - {name: one, url: https://one.example.com/data}
 `
 
+const secretJSON = `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}}`
+
+func routeJSON(name string) string {
+	return `{"apiVersion": "fanout.dev/v1alpha1", "kind": "FanoutRoute", "metadata": {"name": "` + name + `", "namespace": "shop"},
+ "spec": {"backends": [{"name": "one", "url": "https://one.example.com/data"}]}}`
+}
+
 // command runs fanoutctl to its end.
 func command(t *testing.T, stdin string, args ...string) (out, errOut string, err error) {
 	t.Helper()
@@ -45,18 +52,21 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 	t.Parallel()
 	edit := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	for name, row := range map[string]struct{ content, want string }{
-		"good":             {good, "1 routes, no faults\n"},
-		"a rule":           {edit("url: https://one.example.com/data", "url: 'https://u:p@one/'"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].url: "},
-		"another rule":     {good + "  dispatch: {successPolicy: {type: Quorum, quorum: {count: 2}}}\n", "dispatch.successPolicy.quorum.count must not exceed the number of backends"},
-		"an unknown field": {edit("name: one,", "name: one, urll: x,"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].urll: "},
-		"a wrong type":     {edit("spec:", "spec:\n  listener: {port: eighty}"), "f.yaml: FanoutRoute shop/orders: spec.listener.port: "},
-		"the compiler":     {edit("https://one.example.com/data", "http://api.lab.svc/"), `spec.backends[0].url: Invalid value: "http://api.lab.svc/": must not name a Service or Pod of namespace "lab"`},
-		"a double key":     {edit("spec:", "spec:\n  proxy: {}\n  proxy: {}"), `f.yaml: FanoutRoute shop/orders: read YAML: `},
-		"a double object":  {good + "---" + good, "f.yaml: FanoutRoute shop/orders: appears twice, first in "},
-		"a version":        {edit("v1alpha1", "v1"), "f.yaml: FanoutRoute shop/orders: apiVersion: must be fanout.dev/v1alpha1"},
-		"no YAML":          {"a: b: c", "f.yaml: not YAML or JSON: "},
-		"no kind":          {"a: b", "f.yaml: an object has no kind"},
-		"a broken Secret":  {good + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {k: '%%'}\n", "f.yaml: Secret default/s: not a Secret"},
+		"good":                          {good, "1 routes, no faults\n"},
+		"a rule":                        {edit("url: https://one.example.com/data", "url: 'https://u:p@one/'"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].url: "},
+		"another rule":                  {good + "  dispatch: {successPolicy: {type: Quorum, quorum: {count: 2}}}\n", "dispatch.successPolicy.quorum.count must not exceed the number of backends"},
+		"an unknown field":              {edit("name: one,", "name: one, urll: x,"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].urll: "},
+		"a wrong type":                  {edit("spec:", "spec:\n  listener: {port: eighty}"), "f.yaml: FanoutRoute shop/orders: spec.listener.port: "},
+		"the compiler":                  {edit("https://one.example.com/data", "http://api.lab.svc/"), `spec.backends[0].url: Invalid value: "http://api.lab.svc/": must not name a Service or Pod of namespace "lab"`},
+		"objects of JSON between lines": {secretJSON + "\n---\n" + routeJSON("orders") + "\n---\n" + routeJSON("other") + routeJSON("third") + "\n", "3 routes, no faults\n"},
+		"JSON behind YAML":              {good + "---\n" + routeJSON("other"), "2 routes, no faults\n"},
+		"a line behind JSON":            {routeJSON("orders") + "\n---\n", "1 routes, no faults\n"},
+		"a double key":                  {edit("spec:", "spec:\n  proxy: {}\n  proxy: {}"), `f.yaml: FanoutRoute shop/orders: read YAML: `},
+		"a double object":               {good + "---" + good, "f.yaml: FanoutRoute shop/orders: appears twice, first in "},
+		"a version":                     {edit("v1alpha1", "v1"), "f.yaml: FanoutRoute shop/orders: apiVersion: must be fanout.dev/v1alpha1"},
+		"no YAML":                       {"a: b: c", "f.yaml: not YAML or JSON: "},
+		"no kind":                       {"a: b", "f.yaml: an object has no kind"},
+		"a broken Secret":               {good + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {k: '%%'}\n", "f.yaml: Secret default/s: not a Secret"},
 		"a schema": {edit("spec:", "spec:\n  validation: {jsonSchema: {inline: \"{\\n  'type': 1}\"}}"),
 			"f.yaml: FanoutRoute shop/orders: spec.validation.jsonSchema.inline: Invalid value: line 2, column 3: it is no JSON"},
 		"a schema in a ConfigMap": {schemaIn(edit, `{"type": "object"}`, "schema.json"), "1 routes, no faults\n"},

@@ -169,17 +169,25 @@ func (r *reader) read(file string, in io.Reader) {
 	}
 }
 
-// documents returns one document after the other, then io.EOF: those of a stream
-// of JSON, or of YAML, whose text is kept so that keys that appear twice show.
+// documents returns one document after the other, then io.EOF: those between lines of three
+// hyphens, in JSON, of which several may follow each other, or in YAML, whose text is kept so
+// that keys that appear twice show.
 func documents(content []byte) (next func() ([]byte, error)) {
-	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")) {
-		decoder := json.NewDecoder(bytes.NewReader(content))
-		return func() (raw []byte, err error) {
-			err = decoder.Decode((*json.RawMessage)(&raw))
-			return raw, err // the caller asks for its kind
+	parts := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
+	var stream *json.Decoder // of the part that is being read
+	return func() (raw []byte, err error) {
+		for {
+			if stream != nil {
+				if err = stream.Decode((*json.RawMessage)(&raw)); !errors.Is(err, io.EOF) {
+					return raw, err // the caller asks for its kind
+				}
+			}
+			if raw, err = parts.Read(); err != nil || !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
+				return raw, err // as above
+			}
+			stream = json.NewDecoder(bytes.NewReader(raw))
 		}
 	}
-	return utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content))).Read
 }
 
 // isEmpty reports whether a document holds nothing but comments.
