@@ -160,7 +160,7 @@ func (r *route) missing(now time.Time) []stats.MissingKey {
 		}
 		for _, key := range keys {
 			m := stats.MissingKey{
-				Key: key, Backend: d.backend, Message: problem.Message, Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
+				Key: key, Backend: d.backend, Field: d.field, Message: problem.Message, Stale: problem.Stale, Seconds: int64(now.Sub(problem.Since).Seconds()),
 			}
 			kind, name := d.Object()
 			list = append(list, ofObject(m, kind, name))

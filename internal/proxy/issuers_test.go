@@ -162,9 +162,9 @@ func TestKeysOfAConfigMapRotate(t *testing.T) {
 		t.Errorf("the old key during the rotation: %d", got)
 	}
 	mount("[]")
-	becomes("the broken set is told", second, 200, `"configMap":"keys","key":"jwks.json","stale":true,"seconds":0,"message":"it is no JWK Set (RFC 7517, section 5)"`)
+	becomes("the broken set is told", second, 200, `"configMap":"keys","key":"jwks.json","field":"spec.authentication.jwt[idp].jwks.configMapKeyRef","stale":true,"seconds":0,"message":"it is no JWK Set (RFC 7517, section 5)"`)
 	mount("")
-	becomes("the keys that are taken away are gone", second, 503, `"configMap":"keys","key":"jwks.json","seconds":0}`)
+	becomes("the keys that are taken away are gone", second, 503, `"configMap":"keys","key":"jwks.json","field":"spec.authentication.jwt[idp].jwks.configMapKeyRef","seconds":0}`)
 	if status := p.Ask("/status").Body; !strings.Contains(status, `"issuers":[{"name":"idp","keys":0,"never":true,"ageSeconds":0}]`) {
 		t.Errorf("/status says %s", status)
 	}

@@ -76,11 +76,19 @@ func (p *plan) greets() bool {
 	return true
 }
 
-// dependency is a Secret or a ConfigMap that a route reads; backend is empty for its callers'.
+// dependency is a Secret or a ConfigMap that a route reads; backend is empty for its callers',
+// and field then says what names it.
 type dependency struct {
 	creds.Source
 
-	backend string
+	backend, field string
+}
+
+func depends(on creds.Source, r *routeconfig.Reference) dependency {
+	if r.Backend != "" {
+		return dependency{on, r.Backend, ""}
+	}
+	return dependency{on, "", r.Field}
 }
 
 // lasting is the state behind a plan, which outlives it. States and limiters go by name and
@@ -154,7 +162,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	}
 	r.part = part
 	for _, reference := range config.References() {
-		r.reads = append(r.reads, dependency{c.source(config.Namespace, &reference), reference.Backend})
+		r.reads = append(r.reads, depends(c.source(config.Namespace, &reference), &reference))
 	}
 	r.credentials = gate.Credentials(config)
 	via := pseudonym(r.id)

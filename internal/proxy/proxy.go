@@ -38,6 +38,8 @@ type Proxy struct {
 	// shadowMemory is on top of what calls have.
 	shadowMemory *memory.Budget
 
+	lacks lacks
+
 	mu      sync.Mutex           // guards what follows, and changes of plan
 	servers map[string]*server   // by route
 	leaving map[*server]struct{} // of routes that went elsewhere, or are no more
@@ -87,6 +89,7 @@ func (p *Proxy) Load(encoded []byte) error {
 		return err
 	}
 	p.refused.Store(nil)
+	p.tellLacks()
 	return nil
 }
 
@@ -185,7 +188,11 @@ func (p *Proxy) forget(current *plan) {
 // ReloadCredentials reads mounted Secrets again, those of some paths below Credentials; "."
 // is all. It returns false where one may still be being written, and has to be read again a
 // moment later.
-func (p *Proxy) ReloadCredentials(changed []string) (settled bool) { return p.store.Reload(changed) }
+func (p *Proxy) ReloadCredentials(changed []string) (settled bool) {
+	settled = p.store.Reload(changed)
+	p.tellLacks()
+	return settled
+}
 
 // Ready reports whether calls are served: a document is loaded, and no stop was
 // asked for.

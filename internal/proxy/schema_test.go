@@ -42,7 +42,7 @@ func TestBodiesThatAreNotValid(t *testing.T) {
 	})
 	tree.Mount(testkit.Namespace, folder, map[string]string{schema.Key: `{"required":"name"}`})
 	testkit.Eventually(t, "the broken schema is told", func() bool {
-		return strings.Contains(p.Ask("/status").Body, `"configMap":"schemas","key":"order.json","stale":true`)
+		return strings.Contains(p.Ask("/status").Body, `"configMap":"schemas","key":"order.json","field":"spec.validation.jsonSchema.configMapKeyRef","stale":true`)
 	})
 	if got := p.Do(http.MethodPost, "orders", "/", `{"id":1}`); got.Status != http.StatusUnprocessableEntity {
 		t.Errorf("the last good schema is not in use: %d", got.Status)

@@ -48,7 +48,7 @@ func TestM2RevokedKeysAdmitNobody(t *testing.T) {
 	}
 	secrets.Mount(testkit.Namespace, "callers", map[string]string{})
 	testkit.Eventually(t, "the Secret is gone", func() bool { return !in(p, "web-new") })
-	if got := p.Ask("/status").Body; !strings.Contains(got, `"missing":[{"secret":"callers","key":"","seconds":`) {
+	if got := p.Ask("/status").Body; !strings.Contains(got, `"missing":[{"secret":"callers","key":"","field":"spec.authentication.apiKeys.secretName","seconds":`) {
 		t.Errorf("/status does not tell that nobody can get in: %s", got)
 	}
 }

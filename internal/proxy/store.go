@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,7 +26,9 @@ func (c *compiler) share(r *route) error {
 	}
 	r.store = r.config.Namespace + "\n" + string(content)
 	store := keep(c.old.stores, c.fresh.stores, r.store, func() *quota.Store {
-		return quota.New(quota.Options{Config: config, Namespace: r.config.Namespace, Credentials: c.store, Dialer: c.options.Dialer})
+		return quota.New(quota.Options{Config: config, Namespace: r.config.Namespace, Credentials: c.store, Dialer: c.options.Dialer,
+			Log: c.options.Log.With(slog.String("namespace", r.config.Namespace), slog.Any("store", config.Addresses)),
+		})
 	})
 	r.shared = store.Route(r.config.Namespace, r.config.Name, config.Proxies)
 	return nil

@@ -122,7 +122,7 @@ func TestN4LinesOfCallersKeys(t *testing.T) {
 			t.Errorf("%s: %d", key, r.Status)
 		}
 	}
-	want := `"missing":[{"secret":"callers","key":"web","seconds":0,"message":"key \"web\" line 2 ` + ofControl + `"}]`
+	want := `"missing":[{"secret":"callers","key":"web","field":"spec.authentication.apiKeys.secretName","seconds":0,"message":"key \"web\" line 2 ` + ofControl + `"}]`
 	if page := p.Ask("/status").Body; !strings.Contains(page, want) {
 		t.Errorf("/status lacks %s: %s", want, page)
 	}

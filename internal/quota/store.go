@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"log/slog"
 	"maps"
 	"strconv"
 	"sync"
@@ -38,6 +39,8 @@ type Options struct {
 	// Credentials holds the Secrets of the store, Dialer connects to it.
 	Credentials *creds.Store
 	Dialer      *dial.Dialer
+	// Log is told when the store stops to answer, and when it does again. Default: none.
+	Log *slog.Logger
 }
 
 // Store is the server that counts. It is safe for concurrent use.
@@ -196,7 +199,7 @@ func (s *Store) suspect(what disorder) {
 func (s *Store) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	pause := firstPause
+	pause, told := firstPause, telling{log: s.options.Log}
 	for {
 		select {
 		case <-ctx.Done():
@@ -204,7 +207,11 @@ func (s *Store) run(ctx context.Context) {
 		case <-s.kick:
 		case <-timer.C:
 		}
-		if s.check(ctx) {
+		answers := s.check(ctx)
+		if ctx.Err() == nil {
+			told.tell(time.Now(), s.Fault())
+		}
+		if answers {
 			pause = firstPause
 			timer.Reset(beatEvery)
 			continue

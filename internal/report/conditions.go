@@ -196,6 +196,9 @@ func missing(m stats.MissingKey) string {
 	if m.Backend != "" {
 		line += fmt.Sprintf(" for backend %q", m.Backend)
 	}
+	if m.Field != "" {
+		line += " (" + m.Field + ")"
+	}
 	return line
 }
 

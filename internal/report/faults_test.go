@@ -63,11 +63,13 @@ func TestWhatIsWrongWithAConfigMap(t *testing.T) {
 	gone, broken := stats.MissingKey{ConfigMap: "c", Key: "k"}, stats.MissingKey{ConfigMap: "c", Key: "k", Message: "no schema", Stale: true}
 	bad, lost := stats.MissingKey{Secret: "s", Message: "unfit"}, stats.MissingKey{Secret: "s"}
 	for want, missing := range map[string][]stats.MissingKey{
-		`False ConfigMapMissing: ConfigMap "c" is missing or empty`:                                      {{ConfigMap: "c"}},
-		`False ConfigMapMissing: ConfigMap "c" lacks the key "k"`:                                        {gone, broken, bad},
-		`False ConfigMapUnusable: ConfigMap "c": no schema; what was there before stays in use`:          {broken},
-		`False SecretUnusable: ConfigMap "c": no schema; what was there before stays in use; Secret "s"`: {broken, bad},
-		`False SecretMissing: ConfigMap "c" lacks the key "k"; Secret "s" is missing or empty`:           {gone, lost},
+		`False ConfigMapMissing: ConfigMap "c" is missing or empty`:                                              {{ConfigMap: "c"}},
+		`False ConfigMapMissing: ConfigMap "c" lacks the key "k"`:                                                {gone, broken, bad},
+		`False SecretMissing: Secret "s" is missing or empty (spec.authentication.apiKeys.secretName)`:           {{Secret: "s", Field: "spec.authentication.apiKeys.secretName"}},
+		`False ConfigMapMissing: ConfigMap "c" is missing or empty (spec.validation.jsonSchema.configMapKeyRef)`: {{ConfigMap: "c", Field: "spec.validation.jsonSchema.configMapKeyRef"}},
+		`False ConfigMapUnusable: ConfigMap "c": no schema; what was there before stays in use`:                  {broken},
+		`False SecretUnusable: ConfigMap "c": no schema; what was there before stays in use; Secret "s"`:         {broken, bad},
+		`False SecretMissing: ConfigMap "c" lacks the key "k"; Secret "s" is missing or empty`:                   {gone, lost},
 	} {
 		status := report.Status(input(func(in *report.Input) { in.Seen.Sum.Missing = missing }))
 		if got := told(status, "ResolvedRefs"); !strings.HasPrefix(got, want) {

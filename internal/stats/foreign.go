@@ -140,7 +140,7 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 			missing.add(MissingKey{Issuer: m.Issuer, Stale: m.Stale, Message: cut(m.Message, maxMessage)})
 		} else if b.names(m) && (m.Backend == "" || known(b.Backends, m.Backend)) && ofSecret(m.Key) {
 			missing.add(MissingKey{
-				Secret: m.Secret, ConfigMap: m.ConfigMap, Audience: m.Audience, Key: m.Key, Backend: m.Backend, Stale: m.Stale, Message: cut(m.Message, maxMessage),
+				Secret: m.Secret, ConfigMap: m.ConfigMap, Audience: m.Audience, Key: m.Key, Backend: m.Backend, Field: ofSpec(m.Field), Stale: m.Stale, Message: cut(m.Message, maxMessage),
 			})
 		}
 	}

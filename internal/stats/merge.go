@@ -48,7 +48,7 @@ func (m *merger) addStore(s *StoreReport) {
 
 func (m *merger) addMissing(missing []MissingKey) {
 	for _, key := range missing {
-		id := MissingKey{Secret: key.Secret, ConfigMap: key.ConfigMap, Key: key.Key, Backend: key.Backend, Issuer: key.Issuer, Audience: key.Audience}
+		id := MissingKey{Secret: key.Secret, ConfigMap: key.ConfigMap, Key: key.Key, Backend: key.Backend, Issuer: key.Issuer, Audience: key.Audience, Field: key.Field}
 		if at, known := m.listed[id]; known {
 			k := &m.missing.list[at]
 			k.Stale = k.Stale && key.Stale

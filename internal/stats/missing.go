@@ -1,5 +1,7 @@
 package stats
 
+import "strings"
+
 // What is listed of missing keys follows from what a spec can name, and from what a
 // condition can show: 4 KiB, of which this is several times as much.
 const (
@@ -7,6 +9,7 @@ const (
 	backendMissing = 8
 	maxMissing     = baseMissing + backendMissing*maxBackends
 	maxMissingText = 16 << 10
+	maxField       = 200
 )
 
 // missingKeys is a list with bounds.
@@ -31,7 +34,18 @@ func (m *missingKeys) add(key MissingKey) bool {
 }
 
 func textOf(key *MissingKey) int {
-	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend) + len(key.Issuer) + len(key.Audience)
+	return len(key.Secret) + len(key.ConfigMap) + len(key.Key) + len(key.Backend) + len(key.Issuer) + len(key.Audience) + len(key.Field)
+}
+
+// ofSpec is a path of a field, or nothing where it is none of a spec's.
+func ofSpec(field string) string {
+	other := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-[]", r)
+	}
+	if len(field) > maxField || !strings.HasPrefix(field, "spec.") || strings.ContainsFunc(field, other) {
+		return ""
+	}
+	return strings.Clone(field)
 }
 
 // names reports whether the key is of one object, and of one that the route's spec names.

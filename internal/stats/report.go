@@ -78,6 +78,8 @@ type MissingKey struct {
 	Issuer string `json:"issuer,omitempty"`
 	// Audience is that of a token of the service account that the proxy runs as.
 	Audience string `json:"audience,omitempty"`
+	// Field is the path of the spec's field that names the object, where no Backend does.
+	Field string `json:"field,omitempty"`
 	// Stale is true where the proxy goes on with the value that it had. Seconds is for
 	// how long the key has been missing.
 	Stale   bool  `json:"stale,omitempty"`

@@ -73,7 +73,7 @@ func TestTheFormOfAReport(t *testing.T) {
 	window := stats.Histogram{Counts: stats.Counts{{Bucket: -60, N: 3}}, Seconds: 0.25}
 	report := stats.Report{Version: stats.ReportVersion, Document: "0123456789abcdef", Refused: "why", Ready: true, Routes: []stats.RouteReport{{
 		Namespace: "shop", Name: "orders", Part: "fedcba9876543210",
-		Missing:  []stats.MissingKey{{Secret: "partner", ConfigMap: "schemas", Key: "token", Backend: "one", Issuer: "idp", Audience: "https://idp.example.com", Stale: true, Seconds: 9, Message: "why"}},
+		Missing:  []stats.MissingKey{{Secret: "partner", ConfigMap: "schemas", Key: "token", Backend: "one", Issuer: "idp", Audience: "https://idp.example.com", Field: "spec.a", Stale: true, Seconds: 9, Message: "why"}},
 		Reported: []stats.RuleReport{{Rule: "positive", Seconds: 300, Count: 7}},
 		Issuers:  []stats.IssuerReport{{Name: "idp", Keys: 2, Never: true, AgeSeconds: 9, Problem: "why"}},
 		Windows: map[string]stats.CallsWindow{stats.Window5m: {Seconds: 300, Duration: window,
