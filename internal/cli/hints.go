@@ -19,13 +19,17 @@ func (f *walked) next(route *v1alpha1.FanoutRoute) []string {
 	if unseen(f.Conditions) {
 		return append(list, "No operator has seen the route: is one running, and does it watch this namespace? Run fanoutctl check.")
 	}
-	said := map[string]bool{}
+	said, lacks := map[string]bool{}, f.lackHints()
 	for i := range f.Conditions {
 		c := &f.Conditions[i]
 		if !isBad(c) || said[c.Reason] || c.Type == v1alpha1.ConditionReconciling {
 			continue
 		}
 		said[c.Reason] = true // Ready repeats that of another
+		if ofReferences(c.Reason) && len(lacks) > 0 {
+			list, lacks = append(list, lacks...), nil
+			continue
+		}
 		if hint := hint(c, f); hint != "" {
 			list = append(list, hint)
 		}
@@ -58,14 +62,11 @@ func hint(c *metav1.Condition, f *walked) string {
 	case v1alpha1.ReasonNameConflict:
 		return fmt.Sprintf("Rename or delete the object that the message names: the operator takes over nothing that it has not made. See kubectl -n %s get deploy,svc,cm,hpa,pdb.", n)
 	case v1alpha1.ReasonSecretMissing:
-		if strings.HasPrefix(c.Message, "service-account token") {
-			return "See that the Pods are those that the operator has made last, and that the API server gives tokens for the audience: kubectl -n " + n + " describe pods."
-		}
-		return fmt.Sprintf("Create the Secret, or add the key: kubectl -n %s create secret generic NAME --from-literal=KEY=…. Proxies see it within about two minutes.", n)
+		return fmt.Sprintf("Create the Secret that the message names, or add its key: kubectl -n %s create secret generic --help. Proxies see it within about two minutes.", n)
 	case v1alpha1.ReasonSecretUnusable:
-		return fmt.Sprintf("Mend the Secret: its value cannot be used, or its allowedHosts do not cover the backend. kubectl -n %s edit secret NAME; the last good value is used meanwhile.", n)
+		return fmt.Sprintf("Mend the Secret that the message names: kubectl -n %s edit secret; the last good value is used meanwhile.", n)
 	case v1alpha1.ReasonConfigMapMissing, v1alpha1.ReasonConfigMapUnusable:
-		return fmt.Sprintf("Create or mend the ConfigMap: kubectl -n %s edit configmap NAME; check it with fanoutctl lint -f first.", n)
+		return fmt.Sprintf("Create or mend the ConfigMap that the message names: kubectl -n %s edit configmap; check it with fanoutctl lint -f first.", n)
 	case v1alpha1.ReasonBackendNotFound:
 		return fmt.Sprintf("Create the Service, or name another one in spec.backends: kubectl -n %s get services.", n)
 	case v1alpha1.ReasonIssuerUnusable:

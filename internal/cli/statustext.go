@@ -79,6 +79,8 @@ func missingKey(m *stats.MissingKey) string {
 		of = fmt.Sprintf("Secret %q", m.Secret)
 	case m.ConfigMap != "":
 		of = fmt.Sprintf("ConfigMap %q", m.ConfigMap)
+	case m.Audience != "":
+		of = fmt.Sprintf("service-account token %q", m.Audience)
 	}
 	if m.Key == "" {
 		return of
