@@ -46,12 +46,8 @@ func (c *compiler) limitKey(config *routeconfig.RateLimit) (*expression.Program,
 // limits writes how many calls were beyond each limit of a route.
 func (m *metrics) limits(r *route) {
 	for i, l := range r.limiters {
-		mode := "enforce"
-		if r.config.RateLimits[i].Report {
-			mode = "report"
-		}
 		m.counter("fanout_rate_limited_calls_total", "Calls beyond a rate limit: refused, or admitted where it only reports.", l.Limited(),
-			prometheus.Labels{"limit": r.config.RateLimits[i].Name, "mode": mode})
+			prometheus.Labels{"limit": r.config.RateLimits[i].Name, "mode": modeOf(r.config.RateLimits[i].Report)})
 	}
 }
 

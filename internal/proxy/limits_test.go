@@ -83,8 +83,8 @@ func TestCallsBeyondALimitAreCounted(t *testing.T) {
 	}
 	metrics := p.Ask("/metrics").Body
 	for _, want := range []string{
-		`fanout_rate_limited_calls_total{limit="trial",mode="report",namespace="shop",route="orders"} 4`,
-		`fanout_rate_limited_calls_total{limit="plan",mode="enforce",namespace="shop",route="orders"} 2`,
+		`fanout_rate_limited_calls_total{limit="trial",mode="Report",namespace="shop",route="orders"} 4`,
+		`fanout_rate_limited_calls_total{limit="plan",mode="Enforce",namespace="shop",route="orders"} 2`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("metrics have no %s", want)

@@ -21,8 +21,11 @@ const (
 )
 
 // mode is that of the route's validation.
-func (r *route) mode() string {
-	if r.config.Validation.Report {
+func (r *route) mode() string { return modeOf(r.config.Validation.Report) }
+
+// modeOf is a mode as the API spells it.
+func modeOf(report bool) string {
+	if report {
 		return modeReport
 	}
 	return modeEnforce
