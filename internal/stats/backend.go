@@ -1,6 +1,7 @@
 // Package stats keeps what became of calls and answers: sliding windows of
 // counters and mergeable histograms, and the one definition of a success rate.
-// Recording takes no lock; all of it is safe for concurrent use.
+// Recording takes no lock, but for the first event in five seconds; all of it is safe
+// for concurrent use.
 package stats
 
 import (
@@ -36,38 +37,39 @@ func NewBackend(now time.Time) *Backend { return &Backend{series: newSeries(now)
 
 // Record counts an answer. Each answer is recorded once, when it is final.
 func (b *Backend) Record(now time.Time, a *fanout.Answer) {
+	s := b.series.at(now)
 	if a.Attempts > 0 {
-		b.series.count(now, countAttempts, uint32(a.Attempts)) //nolint:gosec // some dozens at most
+		s.count(countAttempts, uint32(a.Attempts)) //nolint:gosec // some dozens at most
 	}
 	switch a.Outcome {
 	case fanout.Succeeded:
-		b.series.count(now, countSucceeded, 1)
-		b.series.observe(now, a.Elapsed)
+		s.count(countSucceeded, 1)
+		s.observe(a.Elapsed)
 	case fanout.Failed:
-		b.failed(now, a)
+		b.failed(now, s, a)
 	case fanout.Rejected:
-		b.series.count(now, countReasons+int(a.Reason), 1)
+		s.count(countReasons+int(a.Reason), 1)
 	case fanout.Canceled:
-		b.canceled(now, a)
+		b.canceled(now, s, a)
 	case fanout.Skipped:
-		b.series.count(now, countSkipped, 1)
+		s.count(countSkipped, 1)
 	case fanout.Pending: // not final
 	}
 }
 
-func (b *Backend) failed(now time.Time, a *fanout.Answer) {
-	b.series.count(now, countReasons+int(a.Reason), 1)
-	b.series.observe(now, a.Elapsed)
+func (b *Backend) failed(now time.Time, s *slot, a *fanout.Answer) {
+	s.count(countReasons+int(a.Reason), 1)
+	s.observe(a.Elapsed)
 	if a.Faulty() || a.Refused {
-		b.series.count(now, countFaulty, 1)
+		s.count(countFaulty, 1)
 	}
 	b.failure.Store(&Failure{Reason: ReasonOf(a.Reason), Status: a.Status, Refused: a.Refused, Message: a.Detail, Time: now})
 }
 
-func (b *Backend) canceled(now time.Time, a *fanout.Answer) {
-	b.series.count(now, countCanceled, 1)
+func (b *Backend) canceled(now time.Time, s *slot, a *fanout.Answer) {
+	s.count(countCanceled, 1)
 	if a.Elapsed > b.ownMedian(now) {
-		b.series.count(now, countLate, 1)
+		s.count(countLate, 1)
 	}
 }
 

@@ -18,14 +18,15 @@ func NewRoute(now time.Time) *Route { return &Route{series: newSeries(now)} }
 
 // Record counts a dispatched call; elapsed runs from its arrival to its response.
 func (r *Route) Record(now time.Time, outcome fanout.CallOutcome, elapsed time.Duration) {
-	r.series.count(now, int(outcome), 1)
+	s := r.series.at(now)
+	s.count(int(outcome), 1)
 	if outcome != fanout.ClientClosed {
-		r.series.observe(now, elapsed)
+		s.observe(elapsed)
 	}
 }
 
 // Refuse counts a call that was refused on the way in.
-func (r *Route) Refuse(now time.Time) { r.series.count(now, countRefused, 1) }
+func (r *Route) Refuse(now time.Time) { r.series.at(now).count(countRefused, 1) }
 
 // Windows returns the route's windows for a Report.
 func (r *Route) Windows(now time.Time) map[string]CallsWindow {
