@@ -105,6 +105,21 @@ func (b *Backend) Hedges() (sent, won, wasted uint64, ok bool) {
 	return h.sent.Load(), h.won.Load(), h.wasted.Load(), true
 }
 
+// Queued is how many calls wait for a slot, and how many may; ok is false where none does.
+func (b *Backend) Queued() (n, most int64, ok bool) {
+	l := &b.state.limits
+	return min(l.queued.Load(), l.places), l.places, l.slots != nil
+}
+
+// TokenEnds is when the access token that the backend is shown ends; zero where there is none.
+// ok is false where it is shown no such token.
+func (b *Backend) TokenEnds() (at time.Time, ok bool) {
+	if b.state.tokens == nil {
+		return time.Time{}, false
+	}
+	return b.state.tokens.Ends(), true
+}
+
 // Computes reports whether the backend has expressions.
 func (b *Backend) Computes() bool { return b.outgoing.Computes() }
 

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"github.com/fanout-operator/fanout/internal/build"
 )
 
 // failing is a proxy with a backend of which answers have failed for several reasons.
@@ -118,7 +120,7 @@ func TestR7Version(t *testing.T) {
 		t.Errorf("version printed %q (%v)", out, err)
 	}
 	out, _, err = command(t, "", "version", "-o", "json")
-	b := build{}
+	b := program{}
 	if err != nil || json.Unmarshal([]byte(out), &b) != nil || b.Version == "" || b.API != "fanout.dev/v1alpha1" || !strings.Contains(b.Platform, "/") {
 		t.Errorf("version printed %q (%v)", out, err)
 	}
@@ -139,7 +141,7 @@ func TestR7Version(t *testing.T) {
 		"fanoutctl (devel), commit c0ffee with changes of 2026-01-02, fanout.dev": of("", "vcs.revision", "c0ffee", "vcs.time", "2026-01-02",
 			"vcs.modified", "true"),
 	} {
-		if got := buildOf(info).String(); !strings.HasPrefix(got, want) {
+		if got := programOf(build.Of(info)).String(); !strings.HasPrefix(got, want) {
 			t.Errorf("it says %q, want %q", got, want)
 		}
 	}

@@ -1,27 +1,20 @@
 package cli
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/build"
 )
 
-// build is which fanoutctl this is.
-type build struct {
-	// Version is that of the module, a tag or what go build makes of a commit; (devel) where
-	// it was built without either.
-	Version string `json:"version"`
-	// Commit and Time are those that it was built from, Changed is set where the tree had
-	// changes beside. They are empty where the source was no checkout.
-	Commit  string `json:"commit,omitempty"`
-	Time    string `json:"time,omitempty"`
-	Changed bool   `json:"changed,omitempty"`
+// program is which fanoutctl this is.
+type program struct {
+	build.Info
+
 	// API is what lint checks and run serves.
 	API      string `json:"api"`
 	Go       string `json:"go"`
@@ -36,8 +29,7 @@ func newVersion() *cobra.Command {
 	}
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		info, _ := debug.ReadBuildInfo() // nil where it was built without modules
-		b := buildOf(info)
+		b := programOf(build.Read())
 		switch *output {
 		case "json":
 			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(b); err != nil {
@@ -53,27 +45,12 @@ func newVersion() *cobra.Command {
 	return cmd
 }
 
-func buildOf(info *debug.BuildInfo) build {
-	b := build{Version: "(devel)", API: v1alpha1.GroupVersion.String(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if info == nil {
-		return b
-	}
-	b.Version = cmp.Or(info.Main.Version, b.Version)
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Commit = s.Value
-		case "vcs.time":
-			b.Time = s.Value
-		case "vcs.modified":
-			b.Changed = s.Value == "true"
-		}
-	}
-	return b
+func programOf(b build.Info) program {
+	return program{Info: b, API: v1alpha1.GroupVersion.String(), Go: b.Go, Platform: runtime.GOOS + "/" + runtime.GOARCH}
 }
 
 // String is the version in one line.
-func (b build) String() string {
+func (b program) String() string {
 	line := "fanoutctl " + b.Version
 	if b.Commit != "" {
 		line += ", commit " + b.Commit

@@ -14,7 +14,14 @@ type Source interface {
 	Object() (kind routeconfig.Kind, name string)
 	// Problem is what is wrong with it now, or nil.
 	Problem() *Problem
-	// at is its folder in the tree.
+	// Life is how long it is, and may be, in use.
+	Life(now time.Time) Life
+	files
+}
+
+// files are where a Source comes from.
+type files interface {
+	// at is their folder in the tree.
 	at() string
 	reload(o *Options) (settled bool)
 }
@@ -34,6 +41,8 @@ type Derived[T any] struct {
 type made[T any] struct {
 	from  *Snapshot
 	value T
+	since time.Time
+	ends  ends
 }
 
 // kind says what of a Secret is read and what is made of it.
@@ -142,7 +151,7 @@ func (d *Derived[T]) make(old *made[T], from *Snapshot) (*made[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &made[T]{from, value}, nil
+	return &made[T]{from, value, time.Now(), endsOf(from)}, nil
 }
 
 func (m *made[T]) snapshot() *Snapshot {

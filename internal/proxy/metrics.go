@@ -9,6 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/build"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -24,6 +25,10 @@ func (*collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	current := c.proxy.plan.Load()
+	process := metrics{out: out}
+	process.build(c.proxy.build)
+	process.loads(&c.proxy.loads, current)
+	c.process(&process)
 	if current == nil {
 		return
 	}
@@ -31,19 +36,14 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if bounds == nil {
 		bounds = stats.DefaultBuckets()
 	}
-	process := metrics{out: out}
-	process.gauge("fanout_body_memory_bytes", "Memory taken by bodies.", float64(c.proxy.memory.Used()), nil)
-	process.gauge("fanout_client_connections", "Connections of clients.", float64(c.proxy.clients.now()), nil)
-	process.gauge("fanout_client_connections_limit", "Connections that clients may have.", float64(c.proxy.clients.max), nil)
-	process.counter("fanout_client_connections_refused_total", "Connections, and calls of trusted peers, for which there was no room.", c.proxy.clients.refusals.Load(), nil)
-	process.counter("fanout_client_connections_closed_total", "Connections that made room for others before they had a call.", c.proxy.clients.closed.Load(), nil)
-	process.gauge("fanout_body_memory_limit_bytes", "Memory that bodies may take.", float64(c.proxy.memory.Limit), nil)
+	now := time.Now()
 	for _, id := range current.order {
 		r := current.routes[id]
 		m := metrics{out: out, bounds: bounds, labels: prometheus.Labels{"namespace": r.config.Namespace, "route": r.config.Name}}
 		m.route(r)
 		m.issuers(r)
 		m.rules(r)
+		m.credentials(r, now)
 		for _, b := range r.backends {
 			m.answers(b.name, b.answers)
 			m.backend(b.name, b.Backend)
@@ -54,6 +54,22 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			m.comparisons(s)
 		}
 	}
+}
+
+// process writes what all routes have together.
+func (c *collector) process(m *metrics) {
+	m.gauge("fanout_body_memory_bytes", "Memory taken by bodies.", float64(c.proxy.memory.Used()), nil)
+	m.gauge("fanout_client_connections", "Connections of clients.", float64(c.proxy.clients.now()), nil)
+	m.gauge("fanout_client_connections_limit", "Connections that clients may have.", float64(c.proxy.clients.max), nil)
+	m.counter("fanout_client_connections_refused_total", "Connections, and calls of trusted peers, for which there was no room.", c.proxy.clients.refusals.Load(), nil)
+	m.counter("fanout_client_connections_closed_total", "Connections that made room for others before they had a call.", c.proxy.clients.closed.Load(), nil)
+	m.gauge("fanout_body_memory_limit_bytes", "Memory that bodies may take.", float64(c.proxy.memory.Limit), nil)
+}
+
+// build writes what the program was built from.
+func (m *metrics) build(b build.Info) {
+	m.gauge("fanout_build_info", "1 for what a program of ours was built from.", 1,
+		prometheus.Labels{"component": "proxy", "version": b.Version, "commit": b.Commit, "go_version": b.Go})
 }
 
 // metrics writes those of one route.
@@ -71,6 +87,7 @@ func (m *metrics) route(r *route) {
 	} {
 		m.counter("fanout_calls_total", "Calls by what became of them.", n, prometheus.Labels{"outcome": outcome})
 	}
+	m.gauge("fanout_route_info", "1 for the hash of a route's part of the document.", 1, prometheus.Labels{"part": r.part})
 	m.gauge("fanout_calls_in_flight", "Calls under way, stragglers included.", float64(r.dispatcher.InFlight()), nil)
 	m.limits(r)
 	m.store(r)
@@ -90,6 +107,11 @@ func (m *metrics) backend(name string, b *backend.Backend) {
 				prometheus.Labels{"backend": name, "state": string(state)})
 		}
 	}
+	if n, most, ok := b.Queued(); ok {
+		m.gauge("fanout_queued_requests", "Calls that wait for a slot of a backend.", float64(n), label)
+		m.gauge("fanout_queued_requests_limit", "Calls that may wait for a slot of a backend.", float64(most), label)
+	}
+	m.token(name, b)
 	if sent, won, wasted, ok := b.Hedges(); ok {
 		m.counter("fanout_hedges_sent_total", "Attempts that were made because another one was late.", sent, label)
 		m.counter("fanout_hedges_won_total", "Hedges whose answer stood.", won, label)
@@ -127,11 +149,11 @@ func (m *metrics) answers(name string, b *stats.Backend) {
 	count(fanout.Succeeded, "", answers.Succeeded)
 	count(fanout.Canceled, "", answers.Canceled)
 	count(fanout.Skipped, "", answers.Skipped)
-	for reason, n := range answers.Failed {
-		count(fanout.Failed, reason, n)
+	for _, reason := range stats.Reasons(fanout.Failed) { // with 0 as well: what has no series before has no rate when it comes
+		count(fanout.Failed, reason, answers.Failed[reason])
 	}
-	for reason, n := range answers.Rejected {
-		count(fanout.Rejected, reason, n)
+	for _, reason := range stats.Reasons(fanout.Rejected) {
+		count(fanout.Rejected, reason, answers.Rejected[reason])
 	}
 	label := prometheus.Labels{"backend": name}
 	m.counter("fanout_attempts_total", "HTTP exchanges with backends.", answers.Attempts, label)

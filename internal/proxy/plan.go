@@ -82,13 +82,14 @@ type dependency struct {
 	creds.Source
 
 	backend, field string
+	use            routeconfig.Use
 }
 
 func depends(on creds.Source, r *routeconfig.Reference) dependency {
 	if r.Backend != "" {
-		return dependency{on, r.Backend, ""}
+		return dependency{on, r.Backend, "", r.Use}
 	}
-	return dependency{on, "", r.Field}
+	return dependency{on, "", r.Field, r.Use}
 }
 
 // lasting is the state behind a plan, which outlives it. States and limiters go by name and

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/build"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
@@ -28,6 +29,8 @@ type Proxy struct {
 	store       *creds.Store
 	plan        atomic.Pointer[plan]
 	refused     atomic.Pointer[string]
+	loads       loads
+	build       build.Info
 	draining    atomic.Bool
 	buffers     sync.Pool // of *[]byte
 	compressors compressors
@@ -52,7 +55,7 @@ type Proxy struct {
 func New(o Options) *Proxy {
 	m := routeconfig.Divide(o.budget(), o.MaxConnections)
 	p := &Proxy{
-		options: o, servers: map[string]*server{}, leaving: map[*server]struct{}{},
+		options: o, build: build.Read(), servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, TokenHosts: o.TokenHosts, NamesByRoute: o.NamesByRoute}),
 		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(), hashing: gate.NewHashing(), digests: jwt.NewDigests(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
@@ -83,6 +86,7 @@ var ErrClosed = errors.New("the proxy is stopping")
 // the old one stays, and /status says why.
 func (p *Proxy) Load(encoded []byte) error {
 	err := p.load(encoded)
+	p.loads.note(time.Now(), routeconfig.Hash(encoded), err)
 	if err != nil {
 		reason := err.Error()
 		p.refused.Store(&reason)

@@ -24,6 +24,16 @@ func reasons() []Reason {
 	return list
 }
 
+// Reasons are the words for why an answer has an outcome; none where it needs no reason.
+func Reasons(outcome fanout.Outcome) (list []Reason) {
+	for r := fanout.NoReason + 1; r < fanout.Reason(fanout.Reasons); r++ {
+		if outcome == fanout.Failed && r < fanout.RateLimited || outcome == fanout.Rejected && r >= fanout.RateLimited {
+			list = append(list, ReasonOf(r))
+		}
+	}
+	return list
+}
+
 // Circuit is the state of a backend's circuit breaker.
 type Circuit string
 
