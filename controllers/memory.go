@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fanout-operator/fanout/internal/writes"
@@ -31,6 +32,9 @@ type memory struct {
 	// keptOff is set where the route is another operator's and that was told. The metric
 	// reads it beside the passes.
 	keptOff atomic.Bool
+	// conditions are those of the last pass, whether or not they have been written. Metrics read
+	// them beside the passes.
+	conditions atomic.Pointer[[]metav1.Condition]
 }
 
 // podMemory is what is kept of one Pod.
@@ -64,6 +68,7 @@ func (m *memory) keep(pods []seenPod) {
 // status stays: two that claim it by turns go on with what they have left.
 func (m *memory) drop() {
 	m.applied, m.pods, m.order, m.absent, m.edited = appliedIntents{}, nil, order{}, nil, time.Time{}
+	m.conditions.Store(nil)
 }
 
 // memories hold the memory of each route, until the route is gone. The zero value is empty.
@@ -96,15 +101,11 @@ func (m *memories) forget(route types.NamespacedName) {
 	delete(m.routes, route)
 }
 
-// keptOff is the number of routes that are left to other operators.
-func (m *memories) keptOff() float64 {
+// each calls f for each route, of which a pass may be under way.
+func (m *memories) each(f func(key types.NamespacedName, of *memory)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := 0
-	for _, of := range m.routes {
-		if of.keptOff.Load() {
-			n++
-		}
+	for key, of := range m.routes {
+		f(key, of)
 	}
-	return float64(n)
 }

@@ -87,7 +87,9 @@ func (r *RouteReconciler) desire(s *scope) (bool, error) {
 	if s.waits && (len(errs) > 0 || !programmed(s.route)) {
 		return false, nil
 	}
-	if s.errors = append(errs, faults...); len(s.errors) > 0 {
+	s.errors = append(errs, faults...)
+	r.metrics().built(s)
+	if len(s.errors) > 0 {
 		return true, nil
 	}
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: []routeconfig.Route{*compiled}})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -205,12 +204,4 @@ func (n *neglected) wait(operator string, neglect time.Duration, now time.Time) 
 func (m *memory) take() {
 	m.keptOff.Store(false)
 	m.neglected = neglected{}
-}
-
-// Collector is the operator's own metric.
-func (r *RouteReconciler) Collector() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "fanout_operator_routes_of_others",
-		Help: "Routes that are seen and left alone, since they belong to another operator.",
-	}, r.memories.keptOff)
 }

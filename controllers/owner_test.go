@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -122,15 +121,7 @@ func TestL8OneOwner(t *testing.T) {
 // ofOthers is an operator's metric.
 func ofOthers(t *testing.T, o *operator) float64 {
 	t.Helper()
-	registry := prometheus.NewRegistry()
-	if err := registry.Register(o.reconciler.Collector()); err != nil {
-		t.Fatal(err)
-	}
-	families, err := registry.Gather()
-	if err != nil || len(families) != 1 {
-		t.Fatalf("metrics %v: %v", families, err)
-	}
-	return families[0].GetMetric()[0].GetGauge().GetValue()
+	return gathered(t, o.reconciler.Collector())["fanout_operator_routes_of_others"]
 }
 
 // unmark takes the operator's mark off a route's children, as the event and the docs say.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -50,6 +51,9 @@ type RouteReconciler struct {
 	WatchSecrets bool
 	// Namespaces are those of CacheOptions.
 	Namespaces []string
+
+	figuresOnce sync.Once
+	figures     *figures
 
 	memories   memories
 	readers    readers

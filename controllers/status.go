@@ -81,6 +81,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		}
 	}
 	status := report.Status(in)
+	s.memory.conditions.Store(&status.Conditions)
 	if status.ObservedGeneration == s.route.Generation {
 		s.memory.editEnds()
 		again = 0
@@ -88,7 +89,9 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
 		return again, nil
 	}
-	if wait := s.memory.budget.Wait(report.News(&status, &s.route.Status), now); wait > 0 {
+	tells := report.News(&status, &s.route.Status)
+	if wait := s.memory.budget.Wait(tells, now); wait > 0 {
+		r.metrics().deferred.WithLabelValues(tells.String()).Inc()
 		return sooner(again, wait), nil
 	}
 	intent, err := statusIntent(s.route, &status)
@@ -102,6 +105,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	case err != nil:
 		return 0, fmt.Errorf("write status of %s: %w", s.key, err)
 	}
+	r.metrics().written.WithLabelValues(tells.String()).Inc()
 	logTransitions(ctx, s, status.Conditions)
 	r.announce(s.route, status.Conditions)
 	r.announceProgress(s.route, status.Conditions)

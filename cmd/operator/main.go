@@ -20,7 +20,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -69,6 +68,7 @@ type settings struct {
 	proxies                     desired.Options
 	injector                    string
 	watchSecrets                bool
+	fence                       *process.Fence
 }
 
 func parse(args []string) (*settings, error) {
@@ -166,9 +166,9 @@ func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 	// With the default of 20 the children of 500 routes take minutes, and an edit waits
 	// behind them; the API server defends itself (priority and fairness).
 	config.QPS, config.Burst = 100, 200
-	fence := process.NewFence(time.Now())
+	s.fence = process.NewFence(time.Now())
 	if s.leaderElect {
-		config.Wrap(fence.Wrap)
+		config.Wrap(s.fence.Wrap)
 	}
 	cacheOptions, err := controllers.CacheOptions(s.namespaces)
 	if err != nil {
@@ -188,7 +188,7 @@ func newManager(ctx context.Context, s *settings) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("set up manager: %w", err)
 	}
 	if s.leaderElect {
-		if err := mgr.Add(fence); err != nil {
+		if err := mgr.Add(s.fence); err != nil {
 			return nil, fmt.Errorf("set up fence: %w", err)
 		}
 	}
@@ -227,7 +227,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 			return err
 		}
 	}
-	if err := errors.Join(r.SetUp(mgr, moved, s.workers), metrics.Registry.Register(r.Collector())); err != nil {
+	if err := errors.Join(r.SetUp(mgr, moved, s.workers), register(r.Collector(), poller, s.fence.Collector(mgr.Elected()))); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
 	if err := mgr.Add(manager.RunnableFunc(poller.Run)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -29,6 +30,7 @@ var ErrStopped = errors.New("the process was stopped for so long that another op
 type Fence struct {
 	last    atomic.Int64 // wall clock, in nanoseconds: the monotonic one stops with the machine
 	stopped atomic.Bool
+	renewed atomic.Int64 // when a Lease was last written, by the wall clock in nanoseconds; 0 for never
 }
 
 // NewFence returns a Fence whose time begins now.
@@ -67,6 +69,14 @@ func (f *Fence) check(now time.Time) error {
 	return nil
 }
 
+// Renewed is when the process last wrote its Lease, by the wall clock; zero for never.
+func (f *Fence) Renewed() (at time.Time) {
+	if n := f.renewed.Load(); n > 0 {
+		at = time.Unix(0, n)
+	}
+	return at
+}
+
 // Wrap guards the writes of a client, those of leases too: a leader that gives up
 // its lease on its way out reads it first, and would take it from its successor.
 func (f *Fence) Wrap(next http.RoundTripper) http.RoundTripper { return fenced{f, next} }
@@ -86,5 +96,9 @@ func (f fenced) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return f.next.RoundTrip(r) // a transport's error is its own
+	response, err := f.next.RoundTrip(r)
+	if err == nil && response.StatusCode/100 == 2 && r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/leases") {
+		f.fence.renewed.Store(time.Now().UnixNano())
+	}
+	return response, err // a transport's error is its own
 }

@@ -52,3 +52,30 @@ func TestFenceStaysDown(t *testing.T) {
 		t.Error("the process goes on after a gap")
 	}
 }
+
+// What is read of the Lease is renewed by a write of it that was taken alone.
+func TestFenceKnowsWhenTheLeaseWasRenewed(t *testing.T) {
+	t.Parallel()
+	const leases = "/apis/coordination.k8s.io/v1/namespaces/a/leases/b"
+	for name, row := range map[string]struct {
+		method, path string
+		renews       bool
+	}{
+		"a renewal":        {http.MethodPut, leases, true},
+		"the first one":    {http.MethodPost, "/apis/coordination.k8s.io/v1/namespaces/a/leases", true},
+		"a look":           {http.MethodGet, leases, false},
+		"another's update": {http.MethodPut, "/api/v1/namespaces/a/configmaps/b", false},
+	} {
+		f := NewFence(time.Now())
+		request, err := http.NewRequestWithContext(t.Context(), row.method, "https://server"+row.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Wrap(answering{}).RoundTrip(request); err != nil {
+			t.Fatal(err)
+		}
+		if renewed := !f.Renewed().IsZero(); renewed != row.renews {
+			t.Errorf("%s: renewed %v, want %v", name, renewed, row.renews)
+		}
+	}
+}

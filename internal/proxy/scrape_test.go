@@ -236,7 +236,9 @@ func TestMetricsTellOfReloads(t *testing.T) {
 			t.Errorf("successful is %v and refused %v, want %v and %v", d, r, done, refused)
 		}
 	}
-	served := func() string { return regexp.MustCompile(`fanout_document_info\{document="(.+)"\} 1`).FindString(p.Ask("/metrics").Body) }
+	served := func() string {
+		return regexp.MustCompile(`fanout_document_info\{document="(.+)"\} 1`).FindString(p.Ask("/metrics").Body)
+	}
 	state(1, 0)
 	first := served()
 	for range 3 {

@@ -49,6 +49,9 @@ type Poller struct {
 	moved   func(types.NamespacedName)
 	wake    chan struct{}
 
+	counted   *counted
+	standing standing
+
 	mu      sync.Mutex
 	routes  map[types.NamespacedName]*watched
 	proxies map[proxyID]*contact
@@ -61,7 +64,7 @@ type Poller struct {
 // shows of a route has changed. Proxies that answer are asked at the pace of every.
 func New(fetcher Fetcher, every time.Duration, moved func(types.NamespacedName)) *Poller {
 	return &Poller{
-		fetcher: fetcher, every: every, moved: moved, wake: make(chan struct{}, 1),
+		fetcher: fetcher, every: every, moved: moved, wake: make(chan struct{}, 1), counted: newPolled(), standing: newStanding(),
 		routes: map[types.NamespacedName]*watched{}, proxies: map[proxyID]*contact{}, rooms: map[string]*room{}, lanes: newLanes(),
 	}
 }
@@ -213,7 +216,11 @@ func (p *Poller) work(ctx context.Context, next *poll) {
 // ask returns what the proxy of a poll says; nil where it does not answer, or with what no
 // proxy says. Of a report that cannot be read here it returns the version alone.
 func (p *Poller) ask(ctx context.Context, of *poll) *stats.Report {
+	begun := time.Now()
 	report, err := p.fetcher.Fetch(ctx, of.contact.id.target.URL, of.bounds)
+	if ctx.Err() == nil { // or the operator stops, and the proxy is not at fault
+		p.counted.note(begun, time.Now(), err)
+	}
 	if other := (*stats.VersionError)(nil); errors.As(err, &other) {
 		return &stats.Report{Version: other.Version}
 	}

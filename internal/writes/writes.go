@@ -44,6 +44,14 @@ const (
 	Generation             // of the spec, of which the status says nothing yet
 )
 
+// All are the kinds of news.
+func All() []News { return []News{Figures, Condition, Worse, Generation} }
+
+// String is the word for it.
+func (n News) String() string {
+	return [...]string{Figures: "figures", Condition: "condition", Worse: "worse", Generation: "generation"}[n]
+}
+
 // Bucket is the budget of one route's status. The zero value is full. It is not safe for
 // concurrent use.
 type Bucket struct {
