@@ -17,7 +17,7 @@ FUZZTIME ?= 10s
   images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
   conformance soak memory mutate
 
-include hack/security.mk
+include hack/security.mk hack/monitoring.mk
 
 ##@ General
 help: ## list the targets
@@ -126,7 +126,7 @@ lint: $(LINTER) ## run the linters of .golangci.yml
 tidy:
 	@for m in $(MODULES); do [ -f $$m/go.mod ] && (cd $$m && $(GO) mod tidy); done
 
-verify: generate manifests fmt tidy chart ## prove that everything generated is fresh
+verify: generate manifests monitoring fmt tidy chart ## prove that everything generated is fresh
 	git diff --exit-code
 	@test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not committed"; exit 1; }
 

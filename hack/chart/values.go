@@ -58,10 +58,18 @@ func scoped(document, name string) (string, error) {
 	return "{{- range .Values.namespaces }}\n---\n" + single + "{{- else }}\n" + strings.TrimSpace(document) + "\n{{- end }}\n", nil
 }
 
+// literal has helm leave braces alone that are somebody else's.
+func literal(document string) string {
+	return strings.NewReplacer("{{", `{{ "{{" }}`, "}}", `{{ "}}" }}`).Replace(document)
+}
+
 // monitor puts the values into what the Prometheus operator reads.
 func monitor(document string) (string, error) {
-	if kind(document) == "PrometheusRule" {
-		document = strings.NewReplacer("{{", `{{ "{{" }}`, "}}", `{{ "}}" }}`).Replace(document)
+	switch kind(document) {
+	case "PrometheusRule":
+		document = literal(document)
+	case "ConfigMap": // of the dashboard, which Grafana finds by a label of its own
+		return "{{- if .Values.monitoring.dashboard }}\n" + strings.TrimSpace(literal(document)) + "\n{{- end }}\n", nil
 	}
 	pairs := []string{"metadata:\n", "metadata:\n  labels:\n    {{- with .Values.monitoring.labels }}\n    {{- toYaml . | nindent 4 }}\n    {{- end }}\n"}
 	if strings.Contains(document, "    any: true\n") {

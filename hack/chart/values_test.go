@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // operatorPod is the Pod template of the operator's Deployment.
@@ -184,13 +186,20 @@ func TestR5StandardLabels(t *testing.T) {
 // watches some namespaces looks for proxies there alone.
 func TestR5Monitoring(t *testing.T) {
 	t.Parallel()
+	dashboards := 0
 	count := func(values ...string) (monitors, rules int) {
+		dashboards = 0
 		for _, u := range render(t, "fanout", "fanout-system", values...) {
 			switch u.GetKind() {
 			case "PodMonitor":
 				monitors++
 			case "PrometheusRule":
 				rules++
+			case "ConfigMap":
+				if u.GetLabels()["grafana_dashboard"] == "1" {
+					dashboards++
+				}
+				continue
 			default:
 				continue
 			}
@@ -200,14 +209,14 @@ func TestR5Monitoring(t *testing.T) {
 		}
 		return monitors, rules
 	}
-	if m, r := count(); m+r != 0 {
-		t.Errorf("by default there are %d PodMonitors and %d rules", m, r)
+	if m, r := count(); m+r+dashboards != 0 {
+		t.Errorf("by default there are %d PodMonitors, %d rules and %d dashboards", m, r, dashboards)
 	}
-	if m, r := count(everything...); m != 2 || r != 1 {
-		t.Errorf("with monitoring there are %d PodMonitors and %d rules", m, r)
+	if m, r := count(everything...); m != 2 || r != 1 || dashboards != 1 {
+		t.Errorf("with monitoring there are %d PodMonitors, %d rules and %d dashboards", m, r, dashboards)
 	}
-	if m, r := count("--set", "monitoring.enabled=true,monitoring.rules=false"); m != 2 || r != 0 {
-		t.Errorf("without rules there are %d PodMonitors and %d rules", m, r)
+	if m, r := count("--set", "monitoring.enabled=true,monitoring.rules=false,monitoring.dashboard=false"); m != 2 || r+dashboards != 0 {
+		t.Errorf("without rules and dashboard there are %d PodMonitors, %d rules and %d dashboards", m, r, dashboards)
 	}
 	proxies := find(t, render(t, "fanout", "fanout-system", "--set", "monitoring.enabled=true,namespaces={shop,web}"), "PodMonitor", "fanout-proxies")
 	names, _, _ := unstructured.NestedStringSlice(proxies.Object, "spec", "namespaceSelector", "matchNames")
@@ -217,6 +226,11 @@ func TestR5Monitoring(t *testing.T) {
 	rule := find(t, render(t, "fanout", "fanout-system", everything...), "PrometheusRule", "fanout")
 	if encoded, _ := json.Marshal(rule.Object); !strings.Contains(string(encoded), "{{ $labels.backend }}") {
 		t.Errorf("the alerts' own templates are gone: %s", encoded)
+	}
+	dashboard := find(t, render(t, "fanout", "fanout-system", everything...), "ConfigMap", "fanout-dashboard")
+	own, err := os.ReadFile(filepath.Join(testkit.Root(), "config", "overlays", "monitoring", "dashboard.json"))
+	if got, _, _ := unstructured.NestedString(dashboard.Object, "data", "fanout.json"); err != nil || got != string(own) {
+		t.Errorf("the dashboard is not that of config (%v)", err)
 	}
 }
 
