@@ -55,6 +55,19 @@ func (s *exchanger) ask(ctx context.Context, end context.CancelCauseFunc, w *wor
 	e := &exchange{}
 	e.trace.GotConn = e.gotConn
 	e.request = w.request.HTTP(httptrace.WithClientTrace(ctx, &e.trace))
+	if w.lane == nil {
+		return s.exchange(ctx, end, w, e, 0)
+	}
+	n := e.record(ctx, w)
+	r := s.exchange(ctx, end, w, e, n)
+	if r.recorded = n; r.answer.Stream == nil {
+		w.lane.End(n, fateOf(ctx, r.answer.Outcome), r.answer.Reason)
+	}
+	return r
+}
+
+// exchange sends one request and takes what comes; n is the attempt in the record.
+func (s *exchanger) exchange(ctx context.Context, end context.CancelCauseFunc, w *work, e *exchange, n int) reply {
 	token, err := s.credential.show(ctx, &e.request)
 	if err == nil {
 		err = s.credential.sign(&e.request, w)
@@ -67,14 +80,16 @@ func (s *exchanger) ask(ctx context.Context, end context.CancelCauseFunc, w *wor
 	if err != nil {
 		return e.failed(ctx, err, token, w)
 	}
+	w.lane.Head(n, response.StatusCode)
 	if response.StatusCode < 200 || response.StatusCode > 599 { // no answer in HTTP; a 101 was never asked for
 		_ = response.Body.Close()
 		return reply{answer: failure(ctx, fanout.Reset), token: token}
 	}
 	if s.streams(w.call, response) {
+		stream := newStream(ctx, end, w, response, &s.reading)
+		stream.recorded = n
 		return reply{token: token, answer: fanout.Answer{
-			Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header,
-			Stream: newStream(ctx, end, w, response, &s.reading),
+			Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header, Stream: stream,
 		}}
 	}
 	defer func() { _ = response.Body.Close() }()

@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
 // hedger asks once more, or a few times, beside an attempt that is late.
@@ -145,6 +147,9 @@ func (s *hedger) mayHedge(ctx context.Context, w *work) allowance {
 // start makes an attempt with a context of its own.
 func (t *heat) start(ctx context.Context) {
 	l := &lane{}
+	if t.work.lane != nil && len(t.begun) > 0 {
+		ctx = hedging(ctx)
+	}
 	ctx, l.end = context.WithCancelCause(ctx)
 	t.begun = append(t.begun, l)
 	t.running++
@@ -166,8 +171,12 @@ func (t *heat) settle(l *lane) reply {
 		}
 	}
 	for ; t.running > 0; t.running-- {
-		if s, ok := (<-t.ended).reply.answer.Stream.(*stream); ok { // it lost by a moment
+		other := &(<-t.ended).reply
+		if s, ok := other.answer.Stream.(*stream); ok { // it lost by a moment
 			s.discard()
+		}
+		if other.answer.Outcome == fanout.Succeeded {
+			t.work.lane.Lose(other.recorded)
 		}
 		t.work.ticket.release()
 	}

@@ -28,6 +28,8 @@ type reply struct {
 	faulty bool
 	// verdict is what the call says of the backend to its breaker.
 	verdict breaker.Verdict
+	// recorded is the attempt in the record, 0 where there is none.
+	recorded int
 }
 
 // rejected is the answer of a backend that bears no more, for a time.

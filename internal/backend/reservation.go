@@ -20,6 +20,9 @@ func (r *reservation) Attempts() int { return r.work.sent() }
 // Safe implements fanout.Reservation.
 func (r *reservation) Safe() bool { return r.work.request.Safe() }
 
+// Record implements fanout.Recorder.
+func (r *reservation) Record(lane *fanout.Lane) { r.work.lane = lane }
+
 // Cancel gives the ticket back.
 func (r *reservation) Cancel() { r.work.ticket.end(time.Now(), breaker.Unmade) }
 

@@ -31,8 +31,12 @@ type queue struct{ next stage }
 
 // ask implements stage.
 func (s *queue) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+	if w.ticket.waits() {
+		w.lane.Queue()
+	}
 	switch wait, ok := w.ticket.settle(ctx); {
 	case ok && w.ticket.wait(ctx):
+		w.lane.Dequeue()
 		return s.next.ask(ctx, end, w)
 	case !ok && ctx.Err() == nil:
 		return reply{answer: rejected(fanout.RateLimited, wait), verdict: breaker.Unmade}

@@ -22,6 +22,7 @@ type stream struct {
 	reading  *reading
 	idle     *time.Timer
 	err      error // that Read returned last
+	recorded int   // the attempt
 }
 
 // errIdle ends a stream whose backend is silent for too long.
@@ -57,6 +58,7 @@ func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
 	}
 	_ = s.response.Body.Close()
 	outcome, reason := s.outcome()
+	s.work.lane.End(s.recorded, fateOf(s.ctx, outcome), reason)
 	s.cancel(nil)
 	v := breaker.Good
 	if outcome == fanout.Failed {

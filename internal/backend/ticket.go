@@ -54,6 +54,9 @@ func (t *ticket) hold(now time.Time, from held, wait time.Duration) {
 	}
 }
 
+// waits reports whether it is not the call's turn yet, as far as is known here.
+func (t *ticket) waits() bool { return !t.due.IsZero() || t.place == inQueue || t.open }
+
 // wait waits for the token, and for the slot that a place in the queue is for. It returns
 // false when ctx ends first.
 func (t *ticket) wait(ctx context.Context) bool {

@@ -25,6 +25,7 @@ type work struct {
 	request  outgoing.Request
 	ticket   ticket
 	decided  <-chan struct{}
+	lane     *fanout.Lane // what is recorded of it; nil where nobody looks
 	deadline time.Time
 	cancel   context.CancelCauseFunc // of all attempts, and of the stream
 	attempts atomic.Int32

@@ -39,6 +39,8 @@ type Call struct {
 	Memory *memory.Account
 	// RequestID is sent to every backend and returned to the client.
 	RequestID string
+	// Record keeps what happens to the call; nil where nobody looks.
+	Record *Record
 }
 
 // Safe reports whether the call's method is safe (RFC 9110, section 9.2.1).

@@ -124,6 +124,7 @@ func (d *Dispatcher) Reserve(client context.Context, call *Call, reserver Reserv
 	}
 	d.running.Add(1)
 	call.Memory.Join()
+	call.Record.dispatch(f.start)
 	f.reserve(client, reserver)
 	return f, nil
 }

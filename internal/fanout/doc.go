@@ -10,4 +10,6 @@
 // each backend runs in one of its own and hands over one answer. Answers stand by the index
 // of their backend, so that the order of arrival cannot show. What becomes of a backend, and
 // who is told, stands in life.go.
+//
+// Where Call.Record is set, what happens to the call is kept in it, step by step: see Record.
 package fanout

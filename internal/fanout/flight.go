@@ -89,6 +89,7 @@ func (f *Flight) launch(base context.Context) {
 // ask runs in the backend's own goroutine.
 func (f *Flight) ask(ctx context.Context, i int) {
 	l := &f.legs[i]
+	f.call.Record.Backend(i).asked()
 	a := l.reservation.Do(ctx, l.cut, f.call, f.decided)
 	if a.Responded() {
 		f.d.Checker.Check(i, &a, f.call.Memory)
@@ -149,5 +150,6 @@ func (f *Flight) seeOut() {
 func (f *Flight) land() {
 	f.d.inFlight.Add(-1)
 	f.call.Memory.Close()
+	f.call.Record.end()
 	f.d.running.Done()
 }

@@ -45,6 +45,14 @@ func endOf(ctx context.Context) event {
 	return left
 }
 
+// cause is what a record says of an event that decides a call.
+func (f *Flight) cause(e event) Cause {
+	if e == decided && f.waiting == 0 {
+		return ByRefusals // an answer would have been noted
+	}
+	return [...]Cause{decided: ByAnswer, expired: ByTimeout, left: ByClient, stopped: ByStop}[e]
+}
+
 // fate is what an event makes of a backend whose answer is missing. The response is told
 // the outcome. Statistics are told the same of one that is dropped; of one that straggles
 // they are told its own answer, when that arrives.
@@ -92,6 +100,7 @@ func (f *Flight) fateOf(e event) fate {
 // conclude ends the waiting.
 func (f *Flight) conclude(e event) {
 	f.concluded, f.last = true, e
+	f.call.Record.decide(f.cause(e), -1)
 	to := f.fateOf(e)
 	for i := range f.legs {
 		switch s := f.legs[i].state; {
@@ -121,7 +130,7 @@ func (f *Flight) meet(i int, to fate) {
 		l.cut(to.cut)
 	}
 	if l.state = to.state; l.state == dropped {
-		f.d.Observer.Answered(i, &f.answers[i])
+		f.tell(i, &f.answers[i])
 	}
 }
 
@@ -130,8 +139,14 @@ func (f *Flight) meet(i int, to fate) {
 func (f *Flight) arrive(a arrival) {
 	f.waiting--
 	f.accept(a.backend, a.answer)
-	was := f.verdict
-	if f.judge(); was == undecided && f.verdict == met && f.d.Policy.Type == Any {
+	if f.verdict != undecided {
+		return
+	}
+	if f.judge(); f.verdict == undecided {
+		return
+	}
+	f.call.Record.decide(ByAnswer, a.backend)
+	if f.verdict == met && f.d.Policy.Type == Any {
 		f.deciding = a.backend
 	}
 }
@@ -144,7 +159,7 @@ func (f *Flight) arriveLate(a arrival) {
 		f.streams.Go(func() { a.answer.Stream.Close() })
 	}
 	if f.legs[a.backend].state == straggling {
-		f.d.Observer.Answered(a.backend, &a.answer)
+		f.tell(a.backend, &a.answer)
 	}
 }
 
@@ -153,4 +168,10 @@ func (f *Flight) accept(i int, a Answer) {
 	f.answers[i] = a
 	f.legs[i].state = answered
 	f.observe(i, &f.answers[i])
+}
+
+// tell tells what is final of a backend's answer to whoever counts, and to whoever looks.
+func (f *Flight) tell(i int, a *Answer) {
+	f.call.Record.Backend(i).answered(a)
+	f.d.Observer.Answered(i, a)
 }

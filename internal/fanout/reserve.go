@@ -13,6 +13,7 @@ func (f *Flight) reserve(client context.Context, reserver Reserver) {
 	for i := range f.legs {
 		r, refusal := reserver.Reserve(ctx, i, f.call)
 		if f.legs[i].reservation = r; r != nil {
+			f.call.Record.Backend(i).reserved(r)
 			continue
 		}
 		if refusal.Outcome == Skipped {

@@ -78,7 +78,9 @@ func (s *shade) reserve(ctx context.Context, i int, reserver Reserver) cast {
 	call := *s.call
 	call.Memory = account
 	c := cast{shadow: i, call: &call, account: account}
-	c.reservation, c.refusal = reserver.ReserveShadow(ctx, i, &call)
+	if c.reservation, c.refusal = reserver.ReserveShadow(ctx, i, &call); c.reservation != nil {
+		call.Record.Shadow(i).reserved(c.reservation)
+	}
 	return c
 }
 
@@ -88,11 +90,14 @@ func (s *shade) launch(base context.Context) {
 		return
 	}
 	for i := range s.casts {
+		s.call.Record.begin()
 		s.d.running.Go(func() { s.run(base, &s.casts[i]) })
 	}
 }
 
 func (s *shade) run(base context.Context, c *cast) {
+	defer s.call.Record.end()
+	lane := s.call.Record.Shadow(c.shadow)
 	if c.account != nil {
 		defer func() {
 			c.account.Close()
@@ -102,12 +107,14 @@ func (s *shade) run(base context.Context, c *cast) {
 	a := c.refusal
 	if c.reservation != nil {
 		ctx, end := context.WithCancelCause(base)
+		lane.asked()
 		a = c.reservation.Do(ctx, end, c.call, nil)
 	}
 	if a.Responded() {
 		s.d.Checker.Check(-1, &a, c.account)
 	}
 	a.Elapsed = time.Since(s.start)
+	lane.answered(&a)
 	<-s.decided
 	s.d.ShadowObserver.Shadowed(c.shadow, s.call, &a, &s.references[s.d.Shadows[c.shadow].Reference], c.account)
 }

@@ -36,7 +36,7 @@ type observed struct {
 // observe tells statistics of an answer: at once, or where it has a stream, how that ends.
 func (f *Flight) observe(i int, a *Answer) {
 	if a.Stream == nil {
-		f.d.Observer.Answered(i, a)
+		f.tell(i, a)
 		return
 	}
 	o := &observed{Stream: a.Stream, flight: f, backend: i, answer: *a}
@@ -51,7 +51,7 @@ func (o *observed) Close() (Outcome, Reason) {
 	o.once.Do(func() {
 		o.outcome, o.reason = o.Stream.Close()
 		o.answer.Outcome, o.answer.Reason = o.outcome, o.reason
-		o.flight.d.Observer.Answered(o.backend, &o.answer)
+		o.flight.tell(o.backend, &o.answer)
 		o.flight.streams.Done()
 	})
 	return o.outcome, o.reason
