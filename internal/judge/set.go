@@ -46,8 +46,8 @@ func (d Dialect) Keyword() string {
 	return "$defs"
 }
 
-// NewSet returns the set of decoded schemas, or says what is wrong with one.
-func NewSet(list []any, dialect Dialect) (*Set, *SetError) {
+// NewSet returns the set of decoded schemas. What is wrong with one is told when it is compiled.
+func NewSet(list []any, dialect Dialect) *Set {
 	c := jsonschema.NewCompiler()
 	c.UseLoader(nothing{})
 	if dialect == DialectOpenAPI30 {
@@ -60,10 +60,8 @@ func NewSet(list []any, dialect Dialect) (*Set, *SetError) {
 		members[strconv.Itoa(i)] = schema
 	}
 	s := &Set{c, dialect.Keyword(), newCircles()}
-	if err := c.AddResource(base, map[string]any{s.keyword: members}); err != nil {
-		return nil, s.located(0, err)
-	}
-	return s, nil
+	_ = c.AddResource(base, map[string]any{s.keyword: members}) // which refuses what is no URL, or is there already
+	return s
 }
 
 // Schema compiles the schema at an index, or says what is wrong with it.

@@ -39,6 +39,15 @@ func TestCompileErrorsSayWhere(t *testing.T) {
 	referring := func(beside string) string {
 		return "openapi: 3.1.0\npaths:\n  /a: {$ref: '#/x-item', " + beside + "}\nx-item: {get: {responses: {}}}\n"
 	}
+	// A property that has to be there is looked at through so many references.
+	chain := func(n int) string {
+		text := put("type: object", "type: object\n      required: [a]")
+		text = strings.Replace(text, `{a: {pattern: "^a"}}`, "{a: {$ref: '#/components/schemas/c1'}}", 1)
+		for i := range n - 1 {
+			text += fmt.Sprintf("    c%d: {$ref: '#/components/schemas/c%d'}\n", i+1, i+2)
+		}
+		return text + fmt.Sprintf("    c%d: {}\n", n)
+	}
 	ref, order := `"#/components/schemas/Order"`, "      type: object\n"
 	for _, row := range []struct{ text, want string }{
 		{good, ""},
@@ -69,6 +78,9 @@ func TestCompileErrorsSayWhere(t *testing.T) {
 		{put(ref, "http://169.254.169.254/"), "line 11, column 28: http://169.254.169.254/: it is not part of the document"},
 		{put(ref, "'#Order'"), "line 11, column 28: #Order: it is not part of the document"},
 		{good + "x-more: {examples: [{$ref: file:///etc/passwd}]}\n", "file:///etc/passwd: it is not part of the document"},
+		{put(order, order+"      required: true\n"), "/components/schemas/Order/required\": it is no schema: got boolean, want array"},
+		{chain(15), ""},
+		{chain(16), "references lead in a circle, or one to another too often"},
 		{put(order, order+"      $id: http://127.0.0.1/\n"), "line 16, column 7: $id is not read"},
 		{put(order, order+"      $schema: http://127.0.0.1/\n"), "line 16, column 7: $schema is not read"},
 		{put(order, order+"      $dynamicRef: '#a'\n"), "line 16, column 7: $dynamicRef is not read"},
@@ -131,10 +143,15 @@ func TestDocumentsAreBounded(t *testing.T) {
 		parameters += fmt.Sprintf("{name: p%d, in: query, schema: {$ref: '#/components/schemas/s0'}}, ", i)
 		schemas += fmt.Sprintf("    s%d: {anyOf: [{$ref: '#/components/schemas/s%d'}, {$ref: '#/components/schemas/s%d'}]}\n", i, (i+1)%300, (i+2)%300)
 	}
+	parameter := func(schema string) string {
+		return "openapi: 3.1.0\npaths:\n  /a: {get: {parameters: [{name: p, in: query, schema: " + schema + "}]}}\n" + schemas
+	}
+	const tooOften = "the schemas of parameters refer to each other too often"
 	for name, row := range map[string]struct{ text, want string }{
-		"operations": {many, "there are more than 1000 operations"},
-		"schemas":    {body("{allOf: ["+strings.Repeat("{},", 20_000)+"]}", ""), "there are more than 20000 schemas"},
-		"parameters": {"openapi: 3.1.0\npaths:\n  /a: {get: {parameters: [" + parameters + "]}}\n" + schemas, "the schemas of parameters refer to each other too often"},
+		"operations":           {many, "there are more than 1000 operations"},
+		"schemas":              {body("{allOf: ["+strings.Repeat("{},", 20_000)+"]}", ""), "there are more than 20000 schemas"},
+		"items of a parameter": {parameter("{allOf: [" + strings.Repeat("{items: {$ref: '#/components/schemas/s0'}}, ", 300) + "]}"), tooOften},
+		"parameters":           {"openapi: 3.1.0\npaths:\n  /a: {get: {parameters: [" + parameters + "]}}\n" + schemas, tooOften},
 	} {
 		_, err := openapi.Compile(row.text)
 		if err == nil || !strings.Contains(err.Error(), row.want) {

@@ -29,6 +29,7 @@ type compiler struct {
 	count    int
 	tree     *node
 	mistyped *CompileError // the first value that has a type of its own
+	tangled  *CompileError // the first schema of a parameter whose parts cannot be told
 }
 
 // Compile compiles the text of a document, in YAML or JSON. The error is a *CompileError.
@@ -53,10 +54,10 @@ func Compile(text string) (api *API, err error) {
 // told before what follows from it.
 func (c *compiler) run() *CompileError {
 	flaw := c.operations()
-	if flaw == nil && c.mistyped == nil {
+	if flaw == nil && c.mistyped == nil && c.tangled == nil {
 		flaw = c.compile()
 	}
-	return cmp.Or(c.mistyped, flaw)
+	return cmp.Or(c.mistyped, c.tangled, flaw)
 }
 
 // operations reads all that the document describes.
@@ -200,9 +201,7 @@ func (c *compiler) bases(servers place) (list [][]segment, err *CompileError) {
 func pathOf(raw string) ([]segment, error) {
 	path := raw
 	if _, rest, ok := strings.Cut(raw, "://"); ok {
-		if _, path, ok = strings.Cut(rest, "/"); !ok {
-			return nil, nil
-		}
+		_, path, _ = strings.Cut(rest, "/")
 	}
 	path = strings.Trim(path, "/")
 	if strings.ContainsAny(path, "?#") {

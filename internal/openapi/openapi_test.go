@@ -238,6 +238,20 @@ func bodied(t *testing.T, api *openapi.API, method, contentType, text string) st
 	return strings.Join(list, ", ")
 }
 
+// Where only responses have what is asked for, nothing is: draft 4 has no empty list of it.
+func TestNothingIsAskedForThatIsReadOnly(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"3.0.3", "3.1.0"} {
+		api := compiled(t, document(version, `  /orders:
+    put:
+      requestBody: {content: {application/json: {schema: {type: object, required: [id], properties: {id: {readOnly: true}}}}}}
+`))
+		if got := bodied(t, api, "PUT", "application/json", `{}`); got != "" {
+			t.Errorf("%s: got %q", version, got)
+		}
+	}
+}
+
 // A body is held against the schema of its operation and media type, exactly, and asks for
 // nothing that only responses have.
 func TestBodiesOfOperations(t *testing.T) {

@@ -74,7 +74,7 @@ func (c *compiler) parameter(at place, segments []segment) (*parameter, *Compile
 }
 
 // value reads what the value of a parameter is held against.
-func (c *compiler) value(p *parameter, at place) (err *CompileError) {
+func (c *compiler) value(p *parameter, at place) *CompileError {
 	described, content := at.child("schema"), at.child("content")
 	if types := c.members(content); content.there && len(types) != 1 {
 		return c.fault(content, "content names one media type")
@@ -92,8 +92,8 @@ func (c *compiler) value(p *parameter, at place) (err *CompileError) {
 		return nil
 	}
 	p.schema = c.schema(described)
-	p.writing, err = c.writingOf(described)
-	return err
+	p.writing = c.writingOf(described)
+	return nil
 }
 
 // ignored reports whether the document has no say over a parameter (OpenAPI 3.1,

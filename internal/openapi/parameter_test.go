@@ -158,6 +158,8 @@ func TestTypesOfParameters(t *testing.T) {
 		{"{anyOf: [{type: integer}, {type: boolean}]}", "canary", " anyOf"},
 		{"{oneOf: [{$ref: '#/components/schemas/N'}, {type: array, items: {type: integer}}]}", "7", ""},
 		{"{anyOf: [{type: array, items: {}}, {type: integer}]}", "x", ""},
+		{"{type: [array, string], items: {type: integer}}", "x", ""},
+		{"{type: [array, string], items: {type: integer}, maxLength: 1}", "xy", "/0 type"},
 		{"{allOf: [{type: integer}, {minimum: 3}]}", "2", " minimum"},
 		{"{enum: [a, 1]}", "1", ""},
 		{"{enum: [a, 1]}", "b", " enum"},

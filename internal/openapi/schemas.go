@@ -58,14 +58,13 @@ func (c *compiler) compile() *CompileError {
 		}
 		s.copies = append(s.copies, copied)
 	}
-	set, flaw := judge.NewSet(s.copies, s.dialect)
-	if flaw != nil {
-		return c.unfit(flaw)
-	}
+	set := judge.NewSet(s.copies, s.dialect)
 	for _, w := range s.wanted {
-		if w.judge, flaw = set.Schema(w.number); flaw != nil {
+		compiled, flaw := set.Schema(w.number)
+		if flaw != nil {
 			return c.unfit(flaw)
 		}
+		w.judge = compiled
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -48,43 +49,36 @@ type writing struct {
 }
 
 // writingOf is that of the schema at a place.
-func (c *compiler) writingOf(p place) (*writing, *CompileError) {
+func (c *compiler) writingOf(p place) *writing {
 	w := &writing{properties: map[string]kinds{}}
-	parts, err := c.parts(p)
-	if err != nil {
-		return nil, err
-	}
-	for _, part := range parts {
+	for _, part := range c.partsOf(p) {
 		w.own |= kindsIn(part)
-		if err := c.kindsOf(part.child("items"), &w.items); err != nil {
-			return nil, err
-		}
-		rest := part.child("additionalProperties")
-		if err := c.kindsOf(rest, &w.rest); err != nil {
-			return nil, err
-		}
+		w.items |= c.kindsOf(part.child("items"))
+		w.rest |= c.kindsOf(part.child("additionalProperties"))
 		properties := part.child("properties")
 		for name := range c.members(properties) {
-			found := w.properties[name]
-			if err := c.kindsOf(properties.child(name), &found); err != nil {
-				return nil, err
-			}
-			w.properties[name] = found
+			w.properties[name] |= c.kindsOf(properties.child(name))
 		}
 	}
-	return w, nil
+	return w
 }
 
-// kindsOf adds the types that the schema at a place names.
-func (c *compiler) kindsOf(p place, to *kinds) *CompileError {
+// kindsOf are the types that the schema at a place names.
+func (c *compiler) kindsOf(p place) (found kinds) {
 	if _, ok := p.value.(map[string]any); !ok {
-		return nil
+		return 0
 	}
-	parts, err := c.parts(p)
-	for _, part := range parts {
-		*to |= kindsIn(part)
+	for _, part := range c.partsOf(p) {
+		found |= kindsIn(part)
 	}
-	return err
+	return found
+}
+
+// partsOf are those of parts; none where they cannot be told, which run tells.
+func (c *compiler) partsOf(p place) []place {
+	list, err := c.parts(p)
+	c.tangled = cmp.Or(c.tangled, err)
+	return list
 }
 
 // parts are a schema and all that it is put together from, each once.
