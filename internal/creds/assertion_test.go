@@ -239,3 +239,19 @@ func TestClientsInTheForm(t *testing.T) {
 		}
 	}
 }
+
+// What is no key signs nothing, though it came past the reading of the Secret, and nothing is
+// asked without a signature.
+func TestNothingIsAskedWithoutASignature(t *testing.T) {
+	t.Parallel()
+	secrets := testkit.NewSecrets(t)
+	secrets.Mount("shop", "client", map[string]string{"client_id": "me", "private_key": "canary"})
+	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+	endpoint, transport := answering(`{"access_token":"t"}`)
+	token, _, err := tokenOf(t, creds.NewTokenSource(creds.TokenOptions{
+		TokenURL: "https://idp.example.com/token", Transport: transport, Assertion: "aud", Client: store.Keys("shop", "client", "client_id", "private_key"),
+	}))
+	if token != "" || err == nil || strings.Contains(err.Error(), "canary") || len(endpoint.forms) > 0 {
+		t.Errorf("%q, %v, asked by %v", token, err, endpoint.forms)
+	}
+}
