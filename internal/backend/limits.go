@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/fanout-operator/fanout/internal/breaker"
@@ -16,12 +15,12 @@ import (
 // requests in a time. They are safe for concurrent use.
 type limits struct {
 	breaker *breaker.Breaker
-	limiter *rate.Limiter       // nil for no limit; where that is shared, this proxy's share
-	shared  *shared             // nil where the limit is this proxy's own
-	waits   bool                // for a token of the rate
-	timeout time.Duration       // of the backend
-	slots   *semaphore.Weighted // nil for no limit
-	places  int64               // in the queue for a slot
+	limiter *rate.Limiter // nil for no limit; where that is shared, this proxy's share
+	shared  *shared       // nil where the limit is this proxy's own
+	waits   bool          // for a token of the rate
+	timeout time.Duration // of the backend
+	slots   *slots        // nil for no limit
+	places  int64         // in the queue for a slot
 	queued  atomic.Int64
 }
 
@@ -29,7 +28,7 @@ func (l *limits) configure(config *routeconfig.Backend) {
 	l.breaker, l.places = breaker.New(config.CircuitBreaker), int64(config.MaxQueuedRequests)
 	l.timeout = time.Duration(config.Timeout)
 	if config.MaxConcurrentRequests > 0 {
-		l.slots = semaphore.NewWeighted(int64(config.MaxConcurrentRequests))
+		l.slots = newSlots(config.MaxConcurrentRequests)
 	}
 	if limit := config.RateLimit; limit != nil {
 		l.limiter, l.waits = rate.NewLimiter(perSecond(limit), limit.Burst), limit.Wait
@@ -53,7 +52,7 @@ const (
 
 // enter takes a slot, or a place in the queue for one.
 func (l *limits) enter() place {
-	if l.slots == nil || l.slots.TryAcquire(1) {
+	if l.slots == nil || l.slots.try() {
 		return inSlot
 	}
 	if l.queued.Add(1) > l.places {
@@ -124,7 +123,7 @@ func (l *limits) admits(at time.Time) bool {
 // spare takes what one request more takes beside the first one, if there is room. It does
 // not wait for a turn.
 func (l *limits) spare(ctx context.Context, now time.Time) (from held, ok bool) {
-	if l.slots != nil && !l.slots.TryAcquire(1) {
+	if l.slots != nil && !l.slots.try() {
 		return nowhere, false
 	}
 	if from, _, ok = l.token(ctx, now, 0); !ok {
@@ -136,6 +135,6 @@ func (l *limits) spare(ctx context.Context, now time.Time) (from held, ok bool) 
 // release gives the slot of a request back.
 func (l *limits) release() {
 	if l.slots != nil {
-		l.slots.Release(1)
+		l.slots.release()
 	}
 }

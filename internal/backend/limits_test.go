@@ -180,3 +180,30 @@ func TestP5ConcurrencyCountsRequests(t *testing.T) {
 		}
 	})
 }
+
+// What is taken of a backend's limits is told: who is at it, who waits, and what the rate has
+// left.
+func TestLoadOfABackend(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config := limited(10, time.Second, routeconfig.Backend{MaxConcurrentRequests: 1, MaxQueuedRequests: 3})
+		b, _ := newBackend(t, config, exchangeScript{after: 50 * ms, status: 200})
+		if none, _ := newBackend(t, routeconfig.Backend{}); none.Load(time.Now()) != (Load{}) {
+			t.Errorf("without limits: %+v", none.Load(time.Now()))
+		}
+		idle := b.Load(time.Now())
+		for range 3 {
+			go ask(t, b, newCall("POST"))
+		}
+		synctest.Wait()
+		busy := b.Load(time.Now())
+		if busy.Busy != 1 || busy.Slots != 1 || busy.Queued != 2 || busy.Places != 3 || busy.Burst != idle.Burst || idle.Tokens-busy.Tokens != 3 {
+			t.Errorf("under load %+v, idle %+v", busy, idle)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if after := b.Load(time.Now()); after.Busy != 0 || after.Queued != 0 {
+			t.Errorf("after it: %+v", after)
+		}
+	})
+}

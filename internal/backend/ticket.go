@@ -66,7 +66,7 @@ func (t *ticket) wait(ctx context.Context) bool {
 	if t.place != inQueue {
 		return true
 	}
-	if t.slots.Acquire(ctx, 1) != nil {
+	if !t.slots.take(ctx) {
 		return false
 	}
 	t.queued.Add(-1)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -84,6 +85,22 @@ func (g *Gate) match(_ *Guest, a *Admission) *Refusal {
 		return methodNotAllowed(allMethods())
 	}
 	return notFound()
+}
+
+// Rule is the match that let a call in, as the route has it: its type and its path. Whoever
+// shows it shows nothing that the client has sent.
+func (g *Gate) Rule(call *fanout.Call) string {
+	for i := range g.matches {
+		m := &g.matches[i]
+		if !m.covers(call.Path) || !slices.Contains(m.methods, call.Method) {
+			continue
+		}
+		if m.exact {
+			return "Exact " + m.path
+		}
+		return "PathPrefix " + cmp.Or(m.path, "/")
+	}
+	return ""
 }
 
 // split cuts a request-target into raw path and raw query. The absolute form (RFC

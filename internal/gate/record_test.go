@@ -13,7 +13,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
-// whole is a call of which nothing is empty but its memory.
+// whole is a call of which nothing is empty but its memory, and what is recorded of it here.
 func whole() fanout.Call {
 	return fanout.Call{
 		Method: "POST", Path: "/orders/%2F\xff", Query: "a=\xfe&b", HasQuery: true, Prefix: 7, Host: "shop.example.com",
@@ -31,7 +31,7 @@ func TestRecordsHoldTheWholeCall(t *testing.T) {
 	t.Parallel()
 	call := whole()
 	for field, value := range reflect.ValueOf(call).Fields() {
-		if value.IsZero() && field.Name != "Memory" {
+		if value.IsZero() && field.Name != "Memory" && field.Name != "Record" {
 			t.Errorf("%s is empty, and not tested", field.Name)
 		}
 	}

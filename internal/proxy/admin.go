@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/fanout-operator/fanout/internal/calls"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -75,7 +76,7 @@ func (a *admin) close() error {
 	return nil
 }
 
-// AdminHandler serves /livez, /readyz, /metrics and /status.
+// AdminHandler serves /livez, /readyz, /metrics, /status and /calls.
 func (p *Proxy) AdminHandler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&collector{p},
@@ -84,6 +85,7 @@ func (p *Proxy) AdminHandler() http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", p.readyz)
 	mux.HandleFunc("GET /status", p.status)
+	mux.HandleFunc("GET "+calls.Path, p.calls)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
 }

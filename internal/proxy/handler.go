@@ -108,10 +108,15 @@ func (v *visit) dispatch() *gate.Refusal {
 			return gate.BadPath(err)
 		}
 	}
+	looked := v.look()
 	flight, err := v.route.dispatcher.Reserve(ctx, call, v)
 	v.admission.CloseInput()
 	if err != nil {
+		looked.Abandon()
 		return gate.Overloaded()
+	}
+	if call.Record != nil {
+		defer func() { call.Record.Responded(v.outcome, v.status) }() // Respond may fall
 	}
 	flight.Run(ctx, v)
 	return nil

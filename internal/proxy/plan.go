@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/backend"
+	"github.com/fanout-operator/fanout/internal/calls"
 	"github.com/fanout-operator/fanout/internal/combine"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/expression"
@@ -50,6 +52,8 @@ type route struct {
 	dispatcher  *fanout.Dispatcher
 	combiner    *combine.Combiner
 	calls       *stats.Route
+	recent      *calls.Recent
+	names       []string // of backends, then of shadows
 	rules       []tallied
 	issuers     []*jwt.Issuer
 	accessLog   accessLog
@@ -99,6 +103,7 @@ type lasting struct {
 	limiters map[string]*gate.Limiter
 	stores   map[string]*quota.Store
 	calls    map[string]*stats.Route
+	recent   map[string]*calls.Recent
 	answers  map[string]*stats.Backend
 	faults   map[string]*faults
 	results  map[string]*comparisons
@@ -112,6 +117,7 @@ func newLasting() lasting {
 		limiters: map[string]*gate.Limiter{},
 		stores:   map[string]*quota.Store{},
 		calls:    map[string]*stats.Route{},
+		recent:   map[string]*calls.Recent{},
 		answers:  map[string]*stats.Backend{},
 		faults:   map[string]*faults{},
 		results:  map[string]*comparisons{},
@@ -130,6 +136,7 @@ type compiler struct {
 	fresh        lasting
 	now          time.Time
 	shadowMemory *memory.Budget
+	desk         *calls.Desk
 	// expressions compiles those of all routes.
 	expressions *expression.Compiler
 }
@@ -181,13 +188,16 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		return nil, err
 	}
 	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
-	names := make([]string, len(r.backends))
-	for i, b := range r.backends {
-		names[i] = b.name
+	r.recent = keep(c.old.recent, c.fresh.recent, r.id, func() *calls.Recent { return calls.NewRecent(c.desk) })
+	for _, b := range r.backends {
+		r.names = append(r.names, b.name)
 	}
 	r.combiner = combine.New(combine.Options{
-		Response: config.Response, Backends: names, Policy: config.Dispatch.Policy,
+		Response: config.Response, Backends: slices.Clone(r.names), Policy: config.Dispatch.Policy,
 	})
+	for _, s := range r.shadows {
+		r.names = append(r.names, s.name)
+	}
 	r.dispatcher = newDispatcher(r)
 	return r, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/build"
+	"github.com/fanout-operator/fanout/internal/calls"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/gate"
@@ -38,6 +39,7 @@ type Proxy struct {
 	memory      *memory.Budget
 	hashing     *gate.Hashing
 	digests     *jwt.Digests
+	desk        *calls.Desk
 	// shadowMemory is on top of what calls have.
 	shadowMemory *memory.Budget
 
@@ -58,6 +60,7 @@ func New(o Options) *Proxy {
 		options: o, build: build.Read(), servers: map[string]*server{}, leaving: map[*server]struct{}{},
 		store:   creds.NewStore(creds.Options{Tree: o.Credentials, RequireAllowedHosts: o.RequireAllowedHosts, TokenHosts: o.TokenHosts, NamesByRoute: o.NamesByRoute}),
 		clients: newClients(m.Connections, slowRequest), compressors: newCompressors(), hashing: gate.NewHashing(), digests: jwt.NewDigests(),
+		desk:   calls.NewDesk(),
 		memory: &memory.Budget{Limit: m.Bodies}, shadowMemory: &memory.Budget{Limit: m.Shadows, Last: true},
 	}
 	p.clients.pass = o.Queue.Pass
@@ -115,7 +118,7 @@ func (p *Proxy) load(encoded []byte) error {
 	if err := p.mounted(document); err != nil {
 		return err
 	}
-	c := &compiler{options: &p.options, store: p.store, hashing: p.hashing, digests: p.digests, shadowMemory: p.shadowMemory, fresh: newLasting(), now: time.Now()}
+	c := &compiler{options: &p.options, store: p.store, hashing: p.hashing, digests: p.digests, shadowMemory: p.shadowMemory, desk: p.desk, fresh: newLasting(), now: time.Now()}
 	if old != nil {
 		c.old = old.lasting
 	}

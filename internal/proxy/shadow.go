@@ -78,6 +78,7 @@ func (r *route) Shadowed(i int, call *fanout.Call, a, reference *fanout.Answer, 
 	var pointer string
 	account.Do(len(a.Body)+len(reference.Body), func() { result, pointer = s.compare(a, reference, account) })
 	s.results.count(result)
+	call.Record.Shadow(i).Compared(string(result))
 	if result != stats.Same && result != stats.Incomparable && s.results.mayLog(now) {
 		r.log.Info("shadow differs", slog.String("route", r.id), slog.String("backend", s.name), slog.String("requestId", call.RequestID),
 			slog.String("differs", string(result)), slog.String("at", pointer),
