@@ -26,7 +26,7 @@ func main() {
 	memory := flag.String("memory", "", "measure the memory of this `program`, bin/fanout-proxy, instead")
 	abused := flag.String("abuse", "", "abuse this `program`, bin/fanout-proxy, instead, and measure the same")
 	seed := flag.Uint64("seed", 1, "of what -abuse leaves to chance")
-	trial := flag.String("trial", "", "with -memory and -abuse, those `trials` alone whose names have this in them")
+	trial := flag.String("trial", "", "with -memory and -abuse, those `trials` alone whose names have this in them, or one of these: A|B")
 	stand := flag.Bool("stand-by", false, "be the bystanders of -memory and -abuse, which start them themselves")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

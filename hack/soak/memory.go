@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func measure(ctx context.Context, program, only string, list []*trial) error {
 	defer close(s.orders)
 	var errs []error
 	for _, t := range list {
-		if !strings.Contains(t.name, only) {
+		if !slices.ContainsFunc(strings.Split(only, "|"), func(part string) bool { return strings.Contains(t.name, part) }) {
 			continue
 		}
 		err := t.run(ctx, s, program, others)
