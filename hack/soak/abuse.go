@@ -27,7 +27,7 @@ func abuses(seed uint64) ([]*trial, error) {
 	}
 	a := &abuse{seed: seed, pair: pair, secure: &tls.Config{RootCAs: pool, ServerName: listenerName, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}}}
 	var list []*trial
-	for _, part := range [](func() ([]*trial, error)){a.frames, a.heads, a.bodies, a.codings, a.callers, a.servers} {
+	for _, part := range [](func() ([]*trial, error)){a.frames, a.heads, a.bodies, a.codings, a.callers, a.servers, a.servers1} {
 		trials, err := part()
 		if err != nil {
 			return nil, err

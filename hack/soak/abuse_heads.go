@@ -85,11 +85,17 @@ func over2(target, fields string) func(context.Context, net.Conn, int) error {
 
 // noise is what comes of the seed.
 func (a *abuse) noise(ctx context.Context, conn net.Conn, client int) error {
-	random := rand.New(rand.NewPCG(a.seed, uint64(client)))
-	bytes := make([]byte, piece)
-	for i := range bytes {
-		bytes[i] = byte(random.Uint32())
-	}
+	bytes := a.chance(uint64(client))
 	bytes[0] = 0x16 // a handshake, as it seems
 	return over(bytes)(ctx, conn, client)
+}
+
+// chance is a piece of what comes of the seed, another one for each number.
+func (a *abuse) chance(number uint64) []byte {
+	random := rand.New(rand.NewPCG(a.seed, number))
+	b := make([]byte, piece)
+	for i := range b {
+		b[i] = byte(random.Uint32())
+	}
+	return b
 }

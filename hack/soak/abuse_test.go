@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -70,7 +72,7 @@ func TestTrialsOfAbuse(t *testing.T) {
 		}
 		seen[trial.name] = true
 	}
-	for _, part := range []string{"HTTP/2: ", "heads: ", "judged bodies: ", "slow bodies: ", "bombs: ", "callers: ", "backends: "} {
+	for _, part := range []string{"HTTP/2: ", "heads: ", "judged bodies: ", "slow bodies: ", "bombs: ", "callers: ", "backends: ", "backends of HTTP/1.1: "} {
 		if !strings.Contains(strings.Join(names(list), "\n"), part) {
 			t.Errorf("there are no trials of %q", part)
 		}
@@ -129,5 +131,33 @@ func TestScriptsAreReadAsHTTP2(t *testing.T) {
 	}
 	if heads < 2 {
 		t.Errorf("%d requests were read", heads)
+	}
+}
+
+// What hostile backends of HTTP/1.1 say begins as a response does, but for those that are to
+// be none; what they go on with goes on for ever.
+func TestHostileBackendsOfHTTP1Speak(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		speaker
+		status, length int
+		coded          bool
+	}{
+		"fine":    {speaker{says: fine}, 200, 11, false},
+		"chunked": {speaker{says: chunked + "\r\n", always: "1\r\n \r\n"}, 200, many, true},
+		"ahead":   {speaker{greets: fine, ends: true}, 200, 11, false},
+	} {
+		ours, theirs := net.Pipe()
+		go func() { row.serve(theirs); _ = theirs.Close() }()
+		go func() { _, _ = io.WriteString(ours, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}") }()
+		response, err := http.ReadResponse(bufio.NewReader(ours), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		content, err := io.ReadAll(io.LimitReader(response.Body, many))
+		if err != nil || response.StatusCode != row.status || len(content) != row.length || (len(response.TransferEncoding) > 0) != row.coded {
+			t.Errorf("%s: %d with %d bytes, error %v", name, response.StatusCode, len(content), err)
+		}
+		_ = ours.Close()
 	}
 }
