@@ -30,10 +30,11 @@ type client struct {
 	overflown bool
 	run       int  // bytes that were read since others had their turn; for the goroutine that reads
 	flow      flow // where they are frames of HTTP/2
-	// came says that something was read for the request that is served, and ahead that more
-	// had come before it was over: net/http reads one byte then. They are for turn.
-	came, ahead bool
-	greeted     sync.Once
+	// socket is below Conn; nil where nobody knows whether a read waits. waited says that one
+	// has since the last turn: others had theirs then.
+	socket  *socket
+	waited  bool
+	greeted sync.Once
 	// certificates are what the client has shown, read with its first request.
 	showing      sync.Once
 	certificates *gate.Shown
@@ -76,8 +77,8 @@ func (c *client) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	c.run += n
-	if c.came = c.came || n > 0; n > 0 && len(b) == 1 {
-		c.ahead = true
+	if paused := c.socket.paused(); paused && len(b) > 1 { // of one byte net/http waits beside the request that it serves
+		c.waited = true
 	}
 	if n > 0 && c.idle.Load() {
 		c.idle.Store(false) // a request begins to come

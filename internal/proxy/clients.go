@@ -57,8 +57,11 @@ func holder(addr netip.Addr) netip.Addr {
 func (c *clients) accept(conn net.Conn, address netip.Addr, secure *tls.Config) *client {
 	fresh := &client{Conn: conn, raw: conn, clients: c, address: address}
 	fresh.wait()
+	if fresh.socket = newSocket(conn); fresh.socket != nil {
+		fresh.Conn = fresh.socket
+	}
 	if secure != nil {
-		fresh.Conn = tls.Server(conn, secure)
+		fresh.Conn = tls.Server(fresh.Conn, secure)
 	}
 	c.mu.Lock()
 	room := c.room(address)
@@ -210,9 +213,8 @@ func (c *clients) now() int {
 // turn lets others go first now and then: a client that sends requests ahead would otherwise
 // be served without a pause. One that waits for its responses pauses by itself.
 func (c *clients) turn(v *client) {
-	ahead := v.ahead || !v.came
-	v.ahead, v.came = false, false
-	if !ahead {
+	if v.waited {
+		v.waited = false
 		v.flow.spent, v.run = 0, 0
 		return
 	}

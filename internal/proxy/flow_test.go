@@ -120,22 +120,27 @@ func TestFramesPassInTurns(t *testing.T) {
 }
 
 // A client that sends requests of HTTP/1 ahead lets others go first now and then, however
-// short they are; frames of HTTP/2 have turns of their own.
+// short they are and in whatever pieces they come; frames of HTTP/2 have turns of their own.
 func TestRequestsPassInTurns(t *testing.T) {
 	t.Parallel()
-	clients, passes := newClients(1, time.Second), 0
-	clients.pass = func(uint64) { passes++ }
-	c := &client{Conn: &conveyor{rest: bytes.Repeat([]byte("a"), 1<<20)}, clients: clients}
 	for name, row := range map[string]struct {
 		reads []int
+		waits int // the read that waits; 0 for none
 		want  int
 	}{
-		"nothing is read: it had all come": {nil, 3}, "more comes before it is over": {[]int{100, 1}, 3}, "the client waits for each response": {[]int{100}, 0},
+		"nothing is read: it had all come":   {nil, 0, 3},
+		"each request is read by itself":     {[]int{100}, 0, 3},
+		"more comes before it is over":       {[]int{100, 1}, 0, 3},
+		"net/http looks whether it has left": {[]int{100, 1}, 2, 3},
+		"the client waits for each response": {[]int{100, 1}, 1, 0},
 	} {
-		passes = 0
+		clients, passes := newClients(1, time.Second), 0
+		clients.pass = func(uint64) { passes++ }
+		c := &client{Conn: &conveyor{rest: bytes.Repeat([]byte("a"), 1<<20)}, clients: clients, socket: &socket{}}
 		for range 3*turn/perRequest + 1 {
 			clients.changed(c, http.StateActive)
-			for _, n := range row.reads {
+			for i, n := range row.reads {
+				c.socket.waited = i+1 == row.waits
 				if _, err := c.Read(make([]byte, n)); err != nil {
 					t.Fatal(err)
 				}
@@ -145,15 +150,14 @@ func TestRequestsPassInTurns(t *testing.T) {
 		if passes != row.want {
 			t.Errorf("%s: others had their turn %d times, want %d", name, passes, row.want)
 		}
-		c.flow.spent = 0
-	}
-	passes = 0
-	c.head.binary.Store(true)
-	for range 3 * turn / perRequest {
-		clients.changed(c, http.StateIdle)
-	}
-	if passes != 0 {
-		t.Error("a connection of HTTP/2 that is idle takes turns")
+		passes, c.flow.spent = 0, 0
+		c.head.binary.Store(true)
+		for range 3 * turn / perRequest {
+			clients.changed(c, http.StateIdle)
+		}
+		if passes != 0 {
+			t.Error("a connection of HTTP/2 that is idle takes turns")
+		}
 	}
 }
 
