@@ -211,14 +211,15 @@ func (c *clients) now() int {
 }
 
 // turn lets others go first now and then: a client that sends requests ahead would otherwise
-// be served without a pause. One that waits for its responses pauses by itself.
-func (c *clients) turn(v *client) {
+// be served without a pause. One that waits for its responses pauses by itself. A request
+// has taken so long, from its first byte to its response.
+func (c *clients) turn(v *client, took time.Duration) {
 	if v.waited {
 		v.waited = false
 		v.flow.spent, v.run = 0, 0
 		return
 	}
-	if v.flow.spent += perRequest; v.flow.over() {
+	if v.flow.spent += max(perRequest, int(took/perSpan)); v.flow.over() {
 		c.pass(bulk.First)
 	}
 }
@@ -232,7 +233,7 @@ func (c *clients) changed(conn net.Conn, state http.ConnState) {
 	if state == http.StateIdle {
 		if !v.head.binary.Load() { // whose frames another goroutine reads
 			v.head.next()
-			c.turn(v)
+			c.turn(v, time.Since(c.began)-time.Duration(v.waits.Load()))
 		}
 		v.wait()
 		v.idle.Store(true)

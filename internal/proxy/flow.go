@@ -1,5 +1,7 @@
 package proxy
 
+import "time"
+
 const (
 	frameHead    = 9 // bytes (RFC 9113, section 4.1)
 	frameHeaders = 0x1
@@ -9,9 +11,11 @@ const (
 	turn     = 32
 	perFrame = 512
 	perCall  = turn / 2
-	// perRequest is what a request of HTTP/1 costs. net/http reads them one after another,
-	// too, as many as a client has sent ahead.
+	// perRequest is what a request of HTTP/1 costs, and one for each perSpan that it takes where
+	// that is more: to judge a body of 1 KB may take a millisecond. net/http reads them one after
+	// another, too, as many as a client has sent ahead.
 	perRequest = turn / 8
+	perSpan    = 500 * time.Microsecond / turn
 )
 
 // flow reckons what the requests of a client cost as they pass, of HTTP/2 by their frames. net/http reads them one

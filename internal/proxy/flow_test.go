@@ -126,13 +126,16 @@ func TestRequestsPassInTurns(t *testing.T) {
 	for name, row := range map[string]struct {
 		reads []int
 		waits int // the read that waits; 0 for none
+		takes time.Duration
 		want  int
 	}{
-		"nothing is read: it had all come":   {nil, 0, 3},
-		"each request is read by itself":     {[]int{100}, 0, 3},
-		"more comes before it is over":       {[]int{100, 1}, 0, 3},
-		"net/http looks whether it has left": {[]int{100, 1}, 2, 3},
-		"the client waits for each response": {[]int{100, 1}, 1, 0},
+		"nothing is read: it had all come":       {nil, 0, 0, 3},
+		"each request is read by itself":         {[]int{100}, 0, 0, 3},
+		"more comes before it is over":           {[]int{100, 1}, 0, 0, 3},
+		"net/http looks whether it has left":     {[]int{100, 1}, 2, 0, 3},
+		"each request takes long":                {[]int{100}, 0, time.Millisecond, 25},
+		"the client waits for each response":     {[]int{100, 1}, 1, 0, 0},
+		"it waits for those that take long, too": {[]int{100, 1}, 1, time.Millisecond, 0},
 	} {
 		clients, passes := newClients(1, time.Second), 0
 		clients.pass = func(uint64) { passes++ }
@@ -145,6 +148,7 @@ func TestRequestsPassInTurns(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			c.waits.Store(int64(time.Since(clients.began) - row.takes))
 			clients.changed(c, http.StateIdle)
 		}
 		if passes != row.want {
