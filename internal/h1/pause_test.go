@@ -3,6 +3,10 @@ package h1_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +54,54 @@ func TestConnectionsAreMadeWhileTheyAreNeeded(t *testing.T) {
 			synctest.Wait()
 			if dialled := p.dialled.Load(); dialled != row.dialled {
 				t.Errorf("%s: %d connections were made, want %d", name, dialled, row.dialled)
+			}
+			pool.CloseIdleConnections()
+		})
+	}
+}
+
+// A server that sends more than is read at once, in small parts, lets others go first now and
+// then; one that is waited for does not, and neither do short responses, or content as it is.
+func TestResponsesPauseInTurns(t *testing.T) {
+	t.Parallel()
+	const chunk = "1\r\na\r\n"
+	chunks := strings.Repeat(chunk, 64<<10/len(chunk)) + "0\r\n\r\n" // 16 reads of 4 KiB
+	for name, row := range map[string]struct {
+		fields, rest string
+		pieces       int
+		wait         time.Duration
+		asks, least  int64
+		most         int64
+	}{
+		"chunks of a byte":                     {"Transfer-Encoding: chunked", chunks, 1, 0, 1, 3, 5},
+		"chunks of a byte that are waited for": {"Transfer-Encoding: chunked", chunks, 17, time.Millisecond, 1, 0, 0},
+		"short responses":                      {"Content-Length: 2", "{}", 1, 0, 100, 0, 0},
+		"content":                              {"Content-Length: 1048576", strings.Repeat("a", 1<<20), 1, 0, 1, 0, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &peer{onRequest: func(_ int64, _ *http.Request, w io.Writer) bool {
+				_, err := io.WriteString(w, "HTTP/1.1 200 OK\r\n"+row.fields+"\r\n\r\n")
+				for rest, size := row.rest, (len(row.rest)-1)/row.pieces+1; rest != ""; rest = rest[min(size, len(rest)):] {
+					time.Sleep(row.wait)
+					_, err = io.WriteString(w, rest[:min(size, len(rest))])
+				}
+				return err == nil
+			}}
+			var pauses atomic.Int64
+			pool := newPool(t, p, func(o *h1.Options) { o.Pause = func() { pauses.Add(1) } })
+			for range row.asks {
+				response, err := pool.RoundTrip(request(t.Context(), t, "GET"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{response.Body}, make([]byte, 64<<10)); err != nil {
+					t.Fatal(err)
+				}
+				_ = response.Body.Close()
+			}
+			// The one connection was begun with a pause.
+			if n := pauses.Load() - p.dialled.Load(); n < row.least || n > row.most {
+				t.Errorf("%s: others had their turn %d times, want %d to %d", name, n, row.least, row.most)
 			}
 			pool.CloseIdleConnections()
 		})

@@ -19,8 +19,8 @@ type Options struct {
 	// Dial makes a connection, secured where it is to be. It bounds its own time. Its error
 	// is that of the request for which it was asked.
 	Dial func(ctx context.Context) (net.Conn, error)
-	// Pause, if it is set, lets others go first before a connection is made. One that nobody
-	// needs any more afterwards is not made.
+	// Pause, if it is set, lets others go first: before a connection is made, which is not where
+	// nobody needs it any more afterwards, and now and then while a response takes long to read.
 	Pause func()
 	// MaxConnections bounds the connections, at least 1. Requests beyond wait.
 	MaxConnections int
