@@ -27,7 +27,7 @@ type Queue struct {
 }
 
 // New returns a Queue that leaves one of Go's processors to what is short. It keeps two
-// descriptors for each processor, and starts threads with their first work.
+// descriptors for each processor, and starts threads with their first work, of four each.
 func New() *Queue {
 	q := &Queue{}
 	n := max(1, runtime.GOMAXPROCS(0)-1)

@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"slices"
@@ -173,4 +174,27 @@ func TestK5PassAsksTheNetwork(t *testing.T) {
 	}
 	_ = in.Close()
 	reader.Wait()
+}
+
+// A thread ends once nobody has work for it; where there are no descriptors for one, the work
+// is done all the same.
+func TestCrewsEnd(t *testing.T) {
+	t.Parallel()
+	done := 0
+	count := func() *job { return &job{compute: func() { done++ }} }
+	c := newCrew()
+	c.run(count())
+	c.run(count())
+	c.close()
+	for b := [1]byte{}; ; runtime.Gosched() {
+		if _, err := c.ending.Write(b[:]); errors.Is(err, os.ErrClosed) {
+			break
+		}
+	}
+	none := &crew{}
+	none.run(count())
+	none.close()
+	if done != 3 {
+		t.Errorf("%d of 3 were done", done)
+	}
 }

@@ -2,11 +2,11 @@ package bulk
 
 import (
 	"container/heap"
-	"runtime"
 	"sync"
 )
 
-// threads run computations. They start with their work, and stay until close.
+// threads run computations. They start with their work, and stay until close. Each has a
+// goroutine that fetches work for it and tells when it is over: see crew.
 type threads struct {
 	mu      sync.Mutex
 	work    *sync.Cond
@@ -42,7 +42,7 @@ func (t *threads) add(age uint64, compute func()) *job {
 	t.waiting.add(age, j)
 	if len(t.waiting.places) > t.idle && t.started < t.most {
 		t.started++
-		go t.thread()
+		go t.serve()
 	}
 	t.work.Signal()
 	return j
@@ -55,14 +55,14 @@ func (t *threads) close() {
 	t.work.Broadcast()
 }
 
-// thread ends with its goroutine, which stays locked: a priority can be lowered and never
-// raised again.
-func (t *threads) thread() {
-	runtime.LockOSThread()
-	giveWay()
+// serve has a thread do one job after another.
+func (t *threads) serve() {
+	c := newCrew()
 	for j := t.next(); j != nil; j = t.next() {
-		j.run()
+		c.run(j)
+		close(j.done)
 	}
+	c.close()
 }
 
 // next waits for work; nil where there will be none.
@@ -88,7 +88,6 @@ type job struct {
 }
 
 func (j *job) run() {
-	defer close(j.done)
 	defer func() { j.panicked = recover() }()
 	j.compute()
 }
