@@ -125,7 +125,7 @@ func TestSeriesAreThereBeforeTheFirstFailure(t *testing.T) {
 		`fanout_answers_total{backend="b0",namespace="shop",outcome="rejected",reason="circuitOpen",route="orders"} 0`,
 		`fanout_calls_total{namespace="shop",outcome="refused",route="orders"} 0`,
 		`fanout_documents_refused_total 0`,
-		`fanout_rate_limited_calls_total{limit="few",mode="enforce",namespace="shop",route="orders"} 0`,
+		`fanout_rate_limited_calls_total{limit="few",mode="Enforce",namespace="shop",route="orders"} 0`,
 		`fanout_validation_faults_total{mode="Enforce",namespace="shop",route="orders",rule="jsonSchema"} 0`,
 		`fanout_shadow_comparisons_total{backend="shadow",namespace="shop",result="body",route="orders"} 0`,
 		`fanout_queued_requests{backend="b0",namespace="shop",route="orders"} 0`,

@@ -49,7 +49,7 @@ type Poller struct {
 	moved   func(types.NamespacedName)
 	wake    chan struct{}
 
-	counted   *counted
+	counted  *counted
 	standing standing
 
 	mu      sync.Mutex

@@ -85,12 +85,13 @@ func TestEarlyAnswers(t *testing.T) {
 	const early = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno"
 	for name, row := range map[string]struct {
 		size  int
+		reads bool // all of the request, at some time: the connection may be good for another one
 		serve func(net.Conn)
 	}{
-		"and go on":          {1 << 20, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early); time.Sleep(time.Hour) }},
-		"and close":          {1 << 20, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early) }},
-		"and read it then":   {1 << 20, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early); _, _ = io.Copy(io.Discard, conn) }},
-		"before all is sent": {20 << 10, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early); _, _ = io.Copy(io.Discard, conn) }},
+		"and go on":          {1 << 20, false, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early); time.Sleep(time.Hour) }},
+		"and close":          {1 << 20, false, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early) }},
+		"and read it then":   {1 << 20, true, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early); _, _ = io.Copy(io.Discard, conn) }},
+		"before all is sent": {20 << 10, true, func(conn net.Conn) { head(conn); _, _ = io.WriteString(conn, early); _, _ = io.Copy(io.Discard, conn) }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c, _ := open(t, row.serve)
@@ -103,7 +104,7 @@ func TestEarlyAnswers(t *testing.T) {
 			if body, err := io.ReadAll(response.Body); string(body) != "no" || err != nil || response.StatusCode != 413 {
 				t.Errorf("%s: %d %q, %v", name, response.StatusCode, body, err)
 			}
-			if c.Free() {
+			if c.Free() && !row.reads {
 				t.Errorf("%s: the connection is used again with half a request on it", name)
 			}
 		})
