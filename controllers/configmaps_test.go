@@ -23,7 +23,7 @@ func TestConfigMapsShowAndReachTheProxies(t *testing.T) {
 	testkit.Eventually(t, "the children are there", func() bool { return hasChildren(t, route) })
 	pod := startPod(t, route)
 	pod.sync()
-	if c := becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionFalse, "ConfigMapMissing"); c.Message != `ConfigMap "schemas" is missing or empty` {
+	if c := becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionFalse, "ConfigMapMissing"); c.Message != `ConfigMap "schemas" is missing or empty (spec.validation.jsonSchema.configMapKeyRef)` {
 		t.Errorf("message is %q", c.Message)
 	}
 	becomes(t, keyOf(route), "Ready", metav1.ConditionFalse, "ConfigMapMissing")
@@ -46,7 +46,7 @@ func TestConfigMapsShowAndReachTheProxies(t *testing.T) {
 	testkit.Eventually(t, "the Pod is told of the change, twice", func() bool { return rotated() == "4" })
 	pod.secrets.Mount(namespace, "_schemas", schemas.Data)
 	c := becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionFalse, "ConfigMapUnusable")
-	want := `ConfigMap "schemas": line 1, column 9: "/type" is no schema: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'; what was there before stays in use`
+	want := `ConfigMap "schemas": line 1, column 9: "/type" is no schema: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'; what was there before stays in use (spec.validation.jsonSchema.configMapKeyRef)`
 	if c.Message != want {
 		t.Errorf("message is %q", c.Message)
 	}
