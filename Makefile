@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GO ?= go
 TOOL = $(GO) tool -modfile=hack/tools/go.mod
 LINTER = bin/golangci-lint
-MODULES := . hack/tools hack/cluster hack/bench test/e2e test/gitops test/conformance
+MODULES := . hack/tools hack/cluster hack/bench test/e2e test/gitops test/conformance test/browser
 IMAGE := fanout.dev/fanout:v0.1.0
 CLUSTER = bin/cluster -dir .cluster
 # The race detector needs a C compiler; without one the tests still run.
@@ -17,7 +17,7 @@ FUZZTIME ?= 10s
   images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
   conformance soak memory mutate
 
-include hack/security.mk hack/monitoring.mk hack/gitops.mk
+include hack/security.mk hack/monitoring.mk hack/gitops.mk hack/page.mk
 
 ##@ General
 help: ## list the targets
@@ -118,10 +118,10 @@ $(LINTER): hack/tools/go.mod hack/tools/golangci-lint/main.go
 	cd hack/tools && $(GO) build -o ../../$(LINTER) ./golangci-lint
 
 fmt: $(LINTER) ## format the code
-	@for m in . hack/cluster test/e2e test/gitops test/conformance; do (cd $$m && $(CURDIR)/$(LINTER) fmt -c $(CURDIR)/.golangci.yml); done
+	@for m in . hack/cluster test/e2e test/gitops test/conformance test/browser; do (cd $$m && $(CURDIR)/$(LINTER) fmt -c $(CURDIR)/.golangci.yml); done
 
 lint: $(LINTER) ## run the linters of .golangci.yml
-	@for m in . hack/cluster test/e2e test/gitops test/conformance; do echo "== linting $$m"; (cd $$m && $(CURDIR)/$(LINTER) run -c $(CURDIR)/.golangci.yml); done
+	@for m in . hack/cluster test/e2e test/gitops test/conformance test/browser; do echo "== linting $$m"; (cd $$m && $(CURDIR)/$(LINTER) run -c $(CURDIR)/.golangci.yml); done
 
 tidy:
 	@for m in $(MODULES); do [ -f $$m/go.mod ] && (cd $$m && $(GO) mod tidy); done

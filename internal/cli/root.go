@@ -29,7 +29,7 @@ func New(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.AddCommand(
 		newRun(), newLint(), newRender(), newDiff(),
-		newGet(), newStatus(), newStat(), newTry(), newLogs(), newCheck(), newVersion(),
+		newGet(), newStatus(), newStat(), newDash(), newTry(), newLogs(), newCheck(), newVersion(),
 	)
 	return root
 }

@@ -76,7 +76,8 @@ type walked struct {
 	// Next is what to do, empty where nothing is wrong.
 	Next []string `json:"next"`
 
-	stale string
+	stale   string
+	reports []*stats.Report // of those that answered
 }
 
 // podState is one proxy.
@@ -114,7 +115,7 @@ func (c *cluster) walk(ctx context.Context, w wanted, now time.Time) (*walked, e
 		Conditions: sorted(route.Status.Conditions), Backends: append([]v1alpha1.BackendStatus{}, route.Status.Backends...),
 		Pods: []podState{}, Events: []event{}, stale: c.stale(ctx, route.Status.Operator, now),
 	}
-	if found.Pods, err = c.pods(ctx, w); err != nil {
+	if found.Pods, found.reports, err = c.pods(ctx, w); err != nil {
 		found.Untold = append(found.Untold, err.Error())
 	}
 	if found.Events, err = c.events(ctx, route, now); err != nil {
@@ -139,10 +140,10 @@ func sorted(conditions []metav1.Condition) []metav1.Condition {
 }
 
 // pods asks the proxies of a route.
-func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, error) {
+func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, []*stats.Report, error) {
 	found, err := c.podsOf(ctx, w)
 	if err != nil {
-		return []podState{}, err
+		return []podState{}, nil, err
 	}
 	reports, errs := c.ask(ctx, found)
 	list := make([]podState, len(found))
@@ -158,7 +159,7 @@ func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, error) {
 			list[i].Missing = r.Missing
 		}
 	}
-	return list, nil
+	return list, reports, nil
 }
 
 // podReadiness is why the proxy of a Pod does not serve, or Ready.
