@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/calls"
 	"github.com/fanout-operator/fanout/internal/dashboard"
@@ -143,28 +145,39 @@ func TestThePageIsSelfContained(t *testing.T) {
 // Several tabs that ask the same cost what one does.
 func TestReadersShareAnAnswer(t *testing.T) {
 	t.Parallel()
-	source := &scripted{may: make(chan struct{})}
-	h := serve(source)
-	var reading sync.WaitGroup
-	for range 5 {
-		reading.Go(func() {
+	synctest.Test(t, func(t *testing.T) {
+		source := &scripted{may: make(chan struct{})}
+		h := serve(source)
+		var reading sync.WaitGroup
+		read := func() {
 			if w := get(t, h, "/api/routes"); !strings.Contains(w.Body.String(), "orders") {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
+		}
+		for range 5 {
+			reading.Go(read)
+		}
+		time.Sleep(5 * time.Second) // the answer takes its time, and nobody asks beside it
+		reading.Go(read)
+		ctx, leave := context.WithCancel(t.Context())
+		reading.Go(func() {
+			if w := get(t, h, "/api/routes", func(r *http.Request) { *r = *r.WithContext(ctx) }); w.Code != 502 {
+				t.Errorf("a reader that has left waits: %d", w.Code)
+			}
 		})
-	}
-	testkit.Eventually(t, "somebody asks", func() bool { return source.asked.Load() > 0 })
-	close(source.may)
-	reading.Wait()
-	if n := source.asked.Load(); n != 1 {
-		t.Errorf("the source was asked %d times for five readers at once", n)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	silent := serve(&scripted{may: make(chan struct{})})
-	if w := get(t, silent, "/api/routes", func(r *http.Request) { *r = *r.WithContext(ctx) }); w.Code != 502 {
-		t.Errorf("a reader that has left waits: %d", w.Code)
-	}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		close(source.may)
+		reading.Wait()
+		if n := source.asked.Load(); n != 1 {
+			t.Errorf("the source was asked %d times for readers at once", n)
+		}
+		time.Sleep(time.Second)
+		if read(); source.asked.Load() != 2 {
+			t.Error("an answer is given again that is a second old")
+		}
+	})
 }
 
 // A standalone proxy is enough for all that the page shows of routes, backends and calls.

@@ -60,15 +60,20 @@ func (w *world) live(modes []string) surfaces {
 			p = proxytest.ServeWith(w.t, secrets, proxy.Options{Log: slog.New(panics)}, *w.route)
 		}
 		p.ReloadCredentials([]string{"."})
+		calls := "/calls?route=" + w.route.Namespace + "/" + w.route.Name
+		p.Ask(calls) // calls are kept for whoever looks
 		w.callAll(p, shown)
 		panics.next.Store(true)
 		w.callAll(p, shown)
-		for _, page := range []string{"/metrics", "/status", "/readyz", "/livez"} {
+		for _, page := range []string{"/metrics", "/status", calls, "/readyz", "/livez"} {
 			shown.add(page, p.Ask(page).Body)
 		}
 		dump := make([]byte, 8<<20)
 		shown.add("goroutines", string(dump[:runtime.Stack(dump, true)]))
 		if i == 0 && mode == "well" {
+			if told := p.Ask(calls).Body; !strings.Contains(told, `"fate":"won"`) {
+				w.t.Errorf("no call is told: %s", told)
+			}
 			w.told()
 		}
 	}
