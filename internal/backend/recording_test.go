@@ -18,7 +18,7 @@ import (
 )
 
 // looked is a call of one backend that is recorded; mark may be nil.
-func looked(mark func(fanout.AttemptID, http.Header)) *fanout.Call {
+func looked(mark func(int, fanout.AttemptID, http.Header)) *fanout.Call {
 	call := newCall("GET")
 	call.Record = fanout.NewRecord(fanout.RecordOptions{Backends: 1, Arrived: time.Now(), Mark: mark})
 	return call
@@ -136,7 +136,7 @@ func TestAttemptsAreMarked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, seen := newBackend(t, hedged(80*ms), exchangeScript{after: time.Second, status: 200}, exchangeScript{after: 20 * ms, status: 200})
-		call := looked(func(id fanout.AttemptID, fields http.Header) { fields.Set("X-Attempt", fmt.Sprintf("%x", id)) })
+		call := looked(func(_ int, id fanout.AttemptID, fields http.Header) { fields.Set("X-Attempt", fmt.Sprintf("%x", id)) })
 		askLooked(t.Context(), t, b, call)
 		for i, a := range call.Record.Recorded().Backends[0].Attempts {
 			if got := seen.seen[i].Header.Get("X-Attempt"); got != fmt.Sprintf("%x", a.ID) {

@@ -28,9 +28,10 @@ type RecordOptions struct {
 	Backends, Shadows int
 	// Arrived is when the request did.
 	Arrived time.Time
-	// Mark is called with each attempt before it is sent. The fields are its own, without the
+	// Mark is called with each attempt before it is sent. The lane is the index of the backend,
+	// or that of the shadow behind all backends. The fields are the attempt's own, without the
 	// credential yet. It may be nil.
-	Mark func(attempt AttemptID, fields http.Header)
+	Mark func(lane int, attempt AttemptID, fields http.Header)
 	// Done is called once, from any goroutine, when the response is written and the last
 	// straggler and shadow has ended: nothing more is recorded then. It may be nil.
 	Done func(*Record)
@@ -45,7 +46,7 @@ func NewRecord(o RecordOptions) *Record {
 		Backends: lanes[:o.Backends:o.Backends], Shadows: lanes[o.Backends:],
 	}
 	for i := range lanes {
-		r.lanes[i] = Lane{record: r, seen: &lanes[i]}
+		r.lanes[i] = Lane{record: r, index: i, seen: &lanes[i]}
 	}
 	return r
 }
@@ -136,6 +137,7 @@ func (r *Record) end() {
 // Lane is what a Record keeps of one backend, or of one shadow. The nil Lane keeps nothing.
 type Lane struct {
 	record *Record
+	index  int
 	seen   *RecordedLane
 }
 
@@ -237,7 +239,7 @@ func (l *Lane) Begin(hedges bool, fields http.Header) (n int) {
 		n = len(seen.Attempts)
 	})
 	if mark := l.record.options.Mark; mark != nil {
-		mark(a.ID, fields)
+		mark(l.index, a.ID, fields)
 	}
 	return n
 }

@@ -203,7 +203,7 @@ func TestRecordOfAStream(t *testing.T) {
 func TestRecordIsBounded(t *testing.T) {
 	t.Parallel()
 	marked := map[fanout.AttemptID]bool{}
-	r := fanout.NewRecord(fanout.RecordOptions{Backends: 1, Mark: func(id fanout.AttemptID, fields http.Header) {
+	r := fanout.NewRecord(fanout.RecordOptions{Backends: 1, Mark: func(_ int, id fanout.AttemptID, fields http.Header) {
 		marked[id] = fields != nil
 	}})
 	lane := r.Backend(0)
