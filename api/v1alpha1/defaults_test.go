@@ -61,14 +61,15 @@ func TestQ1NoDefaultsBelowListItems(t *testing.T) {
 	}
 }
 
-// inputs are whole routes: those of the golden documents and the sample.
+// inputs are whole routes: those of the golden documents and the samples.
 func inputs(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(testkit.Root(), "internal", "*", "testdata", "*.in.yaml"))
 	if err != nil || len(files) < 5 {
 		t.Fatalf("found %d inputs (%v)", len(files), err)
 	}
-	return append(files, filepath.Join(testkit.Root(), "config", "samples", "orders.yaml"))
+	samples := filepath.Join(testkit.Root(), "config", "samples")
+	return append(files, filepath.Join(samples, "orders.yaml"), filepath.Join(samples, "tracing", "payments.yaml"))
 }
 
 // Q1: the same file applied twice by kubectl leaves nothing to send.

@@ -69,40 +69,10 @@ type Proxy struct {
 	// of those that are complete, and all others.
 	// +optional
 	AccessLog *AccessLog `json:"accessLog,omitempty"`
-}
 
-// AccessLogType names the calls that have a line in the proxies' log.
-//
-// +kubebuilder:validation:Enum=Sampled;All;None
-type AccessLogType string
-
-// The calls that have a line in the proxies' log.
-const (
-	// AccessLogSampled is one in oneIn complete calls, and every other request: what is
-	// partial, failed, refused or left by its client is always there.
-	AccessLogSampled AccessLogType = "Sampled"
-	// AccessLogAll is every request.
-	AccessLogAll AccessLogType = "All"
-	// AccessLogNone is none.
-	AccessLogNone AccessLogType = "None"
-)
-
-// AccessLog says which calls have a line in the proxies' log: some 500 bytes of JSON on
-// standard error, with the fields that docs/operations/logs.md lists.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.oneIn) || !has(self.type) || self.type == 'Sampled'",message="proxy.accessLog.oneIn goes with type Sampled"
-type AccessLog struct {
-	// type is Sampled (default), All or None.
+	// tracing says which calls are told of by spans, and whom. Default: none.
 	// +optional
-	// +kubebuilder:default=Sampled
-	Type AccessLogType `json:"type,omitempty"`
-
-	// oneIn is how many complete calls have one line under type Sampled, 1 to 1000000,
-	// counted by each proxy from its first one. Default: 100.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=1000000
-	OneIn *int32 `json:"oneIn,omitempty"`
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // Autoscaling are the bounds of a HorizontalPodAutoscaler (autoscaling/v2).

@@ -223,9 +223,11 @@ func TestR9LintPrintsTheRemarks(t *testing.T) {
 
 func TestSamplesAreWithoutFaults(t *testing.T) {
 	t.Parallel()
-	out, _, err := command(t, "", "lint", "-f", filepath.Join(testkit.Root(), "config", "samples"))
-	if err != nil {
-		t.Errorf("printed %q (%v)", out, err)
+	for _, folder := range []string{"samples", "samples/tracing"} {
+		out, _, err := command(t, "", "lint", "-f", filepath.Join(testkit.Root(), "config", folder))
+		if err != nil {
+			t.Errorf("%s: printed %q (%v)", folder, out, err)
+		}
 	}
 }
 

@@ -58,6 +58,7 @@ func Unchecked(route *v1alpha1.FanoutRoute, o Options) (*routeconfig.Route, []Ex
 		Dispatch:       c.dispatch(),
 		Response:       c.response(),
 		AccessLog:      c.accessLog(),
+		Tracing:        c.tracing(),
 
 		CredentialHeaders: c.credentialHeaders(),
 	}

@@ -89,7 +89,7 @@ func (c *compiler) accessLog() *routeconfig.AccessLog {
 	if l == nil {
 		return nil
 	}
-	out := &routeconfig.AccessLog{Type: string(cmp.Or(l.Type, v1alpha1.AccessLogSampled))}
+	out := &routeconfig.AccessLog{Type: string(cmp.Or(l.Type, v1alpha1.AccessLogSampled)), Fields: texts(l.Fields)}
 	if out.Type == routeconfig.AccessLogSampled {
 		out.OneIn = int(cmp.Or(value(l.OneIn), 100))
 	}

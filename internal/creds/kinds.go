@@ -88,6 +88,8 @@ func (s *Store) Source(namespace string, r *routeconfig.Reference) Source {
 		return s.ClientAuthorities(namespace, r.Name)
 	case routeconfig.UseUsers:
 		return s.Users(namespace, r.Name)
+	case routeconfig.UseHeaders:
+		return s.Headers(namespace, r.Name)
 	default:
 		return s.Credential(namespace, r)
 	}

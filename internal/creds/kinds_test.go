@@ -180,6 +180,20 @@ func kindTrials(t *testing.T) map[string]kindTrial {
 			good: map[string]string{"k": "1"}, tells: "1", other: map[string]string{"k": "a\tb"}, tells2nd: "a\tb",
 			bad: map[string]string{"k": "", "l": "1"}, key: "k",
 		},
+		"Headers": {
+			open: func(s *creds.Store) derived {
+				return told(s.Headers("shop", "s"), func(s *creds.Snapshot) string {
+					var list []string
+					for name, value := range s.Fields() {
+						list = append(list, name+"="+value.Reveal())
+					}
+					return strings.Join(list, " ")
+				})
+			},
+			good: map[string]string{"Authorization": "Bearer 1", "x-scope": "a"}, tells: "Authorization=Bearer 1 x-scope=a",
+			other: map[string]string{"Authorization": "Bearer 2", "allowedHosts": "h"}, tells2nd: "Authorization=Bearer 2",
+			bad: map[string]string{"Authorization": "Bearer 3", "x-scope": "a\nb"}, key: "x-scope",
+		},
 		"Authorities": {
 			open: func(s *creds.Store) derived { return told(s.Authorities("shop", "s"), pool) },
 			good: map[string]string{"ca.crt": one["tls.crt"]}, tells: "one", other: map[string]string{"ca.crt": two["tls.crt"]}, tells2nd: "two",

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,54 +17,110 @@ const maxLogged = 1024
 
 func logged(s string) string { return s[:min(len(s), maxLogged)] }
 
-// log writes the line of a request, where it is to have one: docs/operations/logs.md
-// lists its fields. The path stands there without its query, which may hold secrets.
+// log writes the line of a request, where it is to have one:
+// docs/operations/access-log.schema.json is its form.
 func (v *visit) log(now time.Time) {
 	logger := v.proxy.options.Log
 	if !logger.Enabled(v.Request.Context(), slog.LevelInfo) || !v.sampled() {
 		return
 	}
-	path, _, _ := strings.Cut(v.Request.RequestURI, "?")
-	attrs := make([]slog.Attr, 0, 12)
-	attrs = append(attrs,
-		slog.String("route", v.route.id),
-		slog.String("requestId", v.ID),
-		slog.String("method", logged(v.Request.Method)),
-		slog.String("path", logged(path)),
-		slog.Int("status", v.status),
-		slog.Int64("ms", now.Sub(v.start).Milliseconds()),
-		slog.Int("bytes", v.bytes),
-	)
+	l := line{has: v.route.accessLog, attrs: make([]slog.Attr, 0, 13)}
+	l.attrs = append(l.attrs, slog.String("route", v.route.id))
+	l.text(fieldRequestID, "requestId", v.ID)
+	if l.has.fields[fieldTraceID] {
+		if c := v.context(); c.Known() {
+			l.text(fieldTraceID, "traceId", c.Trace.String())
+		}
+	}
+	path, _, _ := strings.Cut(v.Request.RequestURI, "?") // it may hold secrets
+	l.text(fieldMethod, "method", logged(v.Request.Method))
+	l.text(fieldPath, "path", logged(path))
+	l.number(fieldStatus, "status", int64(v.status))
+	l.number(fieldDuration, "ms", now.Sub(v.start).Milliseconds())
+	l.number(fieldBytes, "bytes", int64(v.bytes))
 	if v.Client.IsValid() {
-		attrs = append(attrs, slog.String("client", v.Client.String()))
+		l.text(fieldClient, "client", v.Client.String())
 	}
 	if v.caller != "" {
-		attrs = append(attrs, slog.String("caller", v.caller))
+		l.text(fieldCaller, "caller", v.caller)
 	}
 	if v.result != nil {
-		attrs = append(attrs, slog.String("outcome", v.outcome.String()), v.backends())
+		l.text(fieldOutcome, "outcome", v.outcome.String())
+		if l.has.fields[fieldBackends] {
+			l.attrs = append(l.attrs, v.backends())
+		}
 	}
-	logger.LogAttrs(v.Request.Context(), slog.LevelInfo, "call", attrs...)
+	logger.LogAttrs(v.Request.Context(), slog.LevelInfo, "call", l.attrs...)
 }
 
-// accessLog says which requests of a route have a line: none, or one in so many complete
-// calls, the first of them and all that are not complete.
+// line is one that is being written, of the fields that its route wants.
+type line struct {
+	has   *accessLog
+	attrs []slog.Attr
+}
+
+func (l *line) text(f field, name, value string) {
+	if l.has.fields[f] {
+		l.attrs = append(l.attrs, slog.String(name, value))
+	}
+}
+
+func (l *line) number(f field, name string, value int64) {
+	if l.has.fields[f] {
+		l.attrs = append(l.attrs, slog.Int64(name, value))
+	}
+}
+
+// field is a part of a line, by its place in routeconfig.AccessLogFields.
+type field int
+
+const (
+	fieldRequestID field = iota
+	fieldTraceID
+	fieldMethod
+	fieldPath
+	fieldStatus
+	fieldDuration
+	fieldBytes
+	fieldClient
+	fieldCaller
+	fieldOutcome
+	fieldBackends
+	logFields // how many there are
+)
+
+// accessLog says which requests of a route have a line, and what is in it: none, or one in
+// so many complete calls, the first of them and all that are not complete.
 type accessLog struct {
-	none  bool
-	oneIn uint64
-	calls atomic.Uint64 // complete ones
+	none   bool
+	oneIn  uint64
+	fields [logFields]bool
+	calls  atomic.Uint64 // complete ones
 }
 
-func newAccessLog(config *routeconfig.AccessLog, oneIn int) accessLog {
-	if config == nil {
-		return accessLog{oneIn: uint64(max(oneIn, 1))}
+// newAccessLog makes that of a route; own is the proxy's setting, for routes that have none.
+func newAccessLog(route *routeconfig.Route, own int) *accessLog {
+	l := &accessLog{oneIn: uint64(max(own, 1))}
+	config := route.AccessLog
+	if config != nil {
+		l.none, l.oneIn = config.Type == routeconfig.AccessLogNone, uint64(max(config.OneIn, 1))
 	}
-	return accessLog{none: config.Type == routeconfig.AccessLogNone, oneIn: uint64(max(config.OneIn, 1))}
+	for i, name := range routeconfig.AccessLogFields() {
+		switch {
+		case config != nil && len(config.Fields) > 0:
+			l.fields[i] = slices.Contains(config.Fields, name)
+		case name == routeconfig.LogTraceID:
+			l.fields[i] = route.Tracing != nil
+		default:
+			l.fields[i] = true
+		}
+	}
+	return l
 }
 
 // sampled reports whether a request has a line.
 func (v *visit) sampled() bool {
-	l := &v.route.accessLog
+	l := v.route.accessLog
 	switch {
 	case l.none:
 		return false

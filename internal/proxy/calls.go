@@ -10,21 +10,39 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
 
-// look has the call recorded where somebody looks at its route; the entry is nil elsewhere.
+// record has the call recorded where somebody looks at its route, or it is traced; the entry
+// is nil where nobody looks.
+func (v *visit) record() *calls.Entry {
+	entry, t := v.look(), v.traced
+	if entry == nil && t == nil {
+		return nil
+	}
+	call := &v.admission.Call
+	o := fanout.RecordOptions{Backends: len(v.route.backends), Shadows: len(v.route.shadows), Arrived: v.start}
+	if t != nil {
+		t.admit(v.route.gate.Rule(call))
+		o.Mark, o.Done = t.mark, t.done
+	}
+	switch {
+	case entry == nil:
+	case t == nil:
+		o.Done = entry.Done
+	default:
+		o.Done = func(r *fanout.Record) { entry.Done(r); t.done(r) }
+	}
+	if call.Record = fanout.NewRecord(o); entry != nil {
+		entry.Follow(call.Record)
+	}
+	return entry
+}
+
+// look is the entry of the call where somebody looks at its route, else nil.
 func (v *visit) look() *calls.Entry {
 	if !v.route.recent.Wanted() {
 		return nil
 	}
 	call := &v.admission.Call
-	entry := v.route.recent.Begin(time.Now(), call.Method, v.route.gate.Rule(call), v.route.names)
-	if entry == nil {
-		return nil
-	}
-	call.Record = fanout.NewRecord(fanout.RecordOptions{
-		Backends: len(v.route.backends), Shadows: len(v.route.shadows), Arrived: v.start, Done: entry.Done,
-	})
-	entry.Follow(call.Record)
-	return entry
+	return v.route.recent.Begin(time.Now(), call.Method, v.route.gate.Rule(call), v.route.names)
 }
 
 // calls answers whoever looks at the calls of a route, and has them kept for a while.

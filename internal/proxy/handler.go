@@ -35,6 +35,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.proxy.draining.Load() {
 		w.Header()["Connection"] = []string{"close"}
 	}
+	v.trace()
 	v.serve() //nolint:contextcheck // the request carries it
 }
 
@@ -69,6 +70,7 @@ type visit struct {
 	settlement backend.Settlement
 	caller     string         // who calls, as far as the gate knows
 	result     *fanout.Result // nil where the call was refused
+	traced     *traced        // nil where the request is not
 	outcome    fanout.CallOutcome
 	status     int
 	bytes      int
@@ -108,7 +110,7 @@ func (v *visit) dispatch() *gate.Refusal {
 			return gate.BadPath(err)
 		}
 	}
-	looked := v.look()
+	looked := v.record()
 	flight, err := v.route.dispatcher.Reserve(ctx, call, v)
 	v.admission.CloseInput()
 	if err != nil {

@@ -37,8 +37,11 @@ func (c *compiler) issuers(r *route) ([]*jwt.Issuer, error) {
 	return list, nil
 }
 
-// start lets issuers fetch their keys.
+// start lets issuers fetch their keys, and exporters send.
 func (l *lasting) start() {
+	for _, exporter := range l.traces {
+		exporter.Start()
+	}
 	for _, issuer := range l.issuers {
 		issuer.Start()
 	}

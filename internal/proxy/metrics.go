@@ -44,6 +44,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		m.issuers(r)
 		m.rules(r)
 		m.credentials(r, now)
+		m.spans(r)
 		for _, b := range r.backends {
 			m.answers(b.name, b.answers)
 			m.backend(b.name, b.Backend)

@@ -22,6 +22,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/quota"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/trace"
 )
 
 // plan is the compiled form of a document. It is immutable; a reload makes another.
@@ -56,7 +57,8 @@ type route struct {
 	names       []string // of backends, then of shadows
 	rules       []tallied
 	issuers     []*jwt.Issuer
-	accessLog   accessLog
+	accessLog   *accessLog
+	tracing     *tracing // nil where nothing is traced
 	log         *slog.Logger
 	// shadowMemory is what shadows of all routes share.
 	shadowMemory *memory.Budget
@@ -109,6 +111,7 @@ type lasting struct {
 	results  map[string]*comparisons
 	tallies  map[string]*stats.Tally
 	issuers  map[string]*jwt.Issuer
+	traces   map[string]*trace.Exporter
 }
 
 func newLasting() lasting {
@@ -123,6 +126,7 @@ func newLasting() lasting {
 		results:  map[string]*comparisons{},
 		tallies:  map[string]*stats.Tally{},
 		issuers:  map[string]*jwt.Issuer{},
+		traces:   map[string]*trace.Exporter{},
 	}
 }
 
@@ -162,7 +166,7 @@ func (c *compiler) plan(document *routeconfig.Document, hash string) (*plan, err
 func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	r := &route{
 		id: config.Namespace + "/" + config.Name, config: config, log: c.options.Log, shadowMemory: c.shadowMemory,
-		accessLog: newAccessLog(config.AccessLog, c.options.AccessLogSample),
+		accessLog: newAccessLog(config, c.options.AccessLogSample),
 	}
 	part, err := config.Hash()
 	if err != nil {
@@ -199,6 +203,9 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		r.names = append(r.names, s.name)
 	}
 	r.dispatcher = newDispatcher(r)
+	if r.tracing, err = c.tracing(r); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 

@@ -135,6 +135,7 @@ func (v *visit) answer(r *gate.Refusal) {
 	if r.Gone {
 		v.status = statusClientClosed
 		v.log(time.Now())
+		v.traced.refused(v)
 		hangUp()
 	}
 	h := http.Header{"Content-Type": {problem.ContentType}}
@@ -144,6 +145,7 @@ func (v *visit) answer(r *gate.Refusal) {
 	v.unburden(r, h)
 	v.write(r.Status, h, r.Append(nil))
 	v.log(time.Now())
+	v.traced.refused(v)
 	v.linger(r)
 }
 

@@ -59,6 +59,7 @@ func everything(t *testing.T, backends int) *proxytest.Proxy {
 			issuing.trust(r)
 			r.Authentication.Certificate = &routeconfig.CallerCertificate{CASecret: "ca"}
 			r.Validation.JSONSchema = &routeconfig.JSONSchema{Text: "true"}
+			r.Tracing = &routeconfig.Tracing{Endpoint: b.URL, Protocol: routeconfig.TracingHTTP}
 		}))
 	testkit.Eventually(t, "keys are fetched", func() bool { return strings.Contains(p.Ask("/metrics").Body, "fanout_issuer_keys_age_seconds{") })
 	if got := p.Do("POST", "orders", "/", "{}", "Authorization", issuing.token("till")); got.Header.Get("Fanout-Outcome") == "" {

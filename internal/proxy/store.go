@@ -34,11 +34,17 @@ func (c *compiler) share(r *route) error {
 	return nil
 }
 
-// closeStores ends the stores of a plan that another one, nil for none, does not have.
+// closeStores ends the stores and the exporters of a plan that another one, nil for none, does
+// not have.
 func (p *Proxy) closeStores(of, other *lasting) {
 	for id, store := range of.stores {
 		if other == nil || other.stores[id] != store {
 			p.closing.Go(store.Close)
+		}
+	}
+	for id, exporter := range of.traces {
+		if other == nil || other.traces[id] != exporter {
+			p.closing.Go(exporter.Close)
 		}
 	}
 }

@@ -54,6 +54,8 @@ type Route struct {
 	Response Response `json:"response"`
 	// AccessLog is nil where the proxy's own setting holds.
 	AccessLog *AccessLog `json:"accessLog,omitempty"`
+	// Tracing is nil where no call is told of.
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // Duration is written as a string such as "1.5s".

@@ -35,6 +35,12 @@ func TestDecodedDocumentsEncodeToTheSameBytes(t *testing.T) {
 
 func storeless(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Shared: true}} }
 
+func told(modify func(*routeconfig.Tracing)) func(*routeconfig.Route) {
+	t := &routeconfig.Tracing{Endpoint: "http://x", Protocol: routeconfig.TracingHTTP}
+	modify(t)
+	return func(r *routeconfig.Route) { r.Tracing = t }
+}
+
 func stored(modify func(*routeconfig.RateLimitStore)) func(*routeconfig.Route) {
 	s := &routeconfig.RateLimitStore{Addresses: []string{"redis:1"}, Topology: routeconfig.TopologyStandalone, Timeout: 1, Proxies: 1}
 	modify(s)
@@ -87,7 +93,17 @@ func TestWhatAProxyCannotServeIsRefused(t *testing.T) {
 		`rateLimit.key is "cookie"`:              func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Key: "cookie"}} },
 		`rateLimit.expression goes with the key`: func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Key: "expression"}} },
 		`rateLimit.told cannot go with report`:   func(r *routeconfig.Route) { r.RateLimits = []routeconfig.RateLimit{{Report: true, Told: true}} },
-		`response.partialStatusCode is 300, not`: func(r *routeconfig.Route) { r.Response.PartialStatusCode = 300 },
+		`accessLog.fields is "Query", not one of`: func(r *routeconfig.Route) {
+			r.AccessLog = &routeconfig.AccessLog{Type: "All", Fields: []string{"Query"}}
+		},
+		`tracing.endpoint is not http or https`:       told(func(t *routeconfig.Tracing) { t.Endpoint = "grpc://x" }),
+		`tracing.endpoint of host "x" has a user`:     told(func(t *routeconfig.Tracing) { t.Endpoint = "http://u@x" }),
+		`tracing.endpoint has a query`:                told(func(t *routeconfig.Tracing) { t.Endpoint = "http://x/?" }),
+		`tracing.endpoint has a path, and the`:        told(func(t *routeconfig.Tracing) { t.Endpoint, t.Protocol = "http://x/a", "GRPC" }),
+		`tracing.protocol is "Zipkin"`:                told(func(t *routeconfig.Tracing) { t.Protocol = "Zipkin" }),
+		`tracing.samplePercent is 101`:                told(func(t *routeconfig.Tracing) { t.SamplePercent = 101 }),
+		`tracing.headersSecretName "a/b" is no plain`: told(func(t *routeconfig.Tracing) { t.HeadersSecret = "a/b" }),
+		`response.partialStatusCode is 300, not`:      func(r *routeconfig.Route) { r.Response.PartialStatusCode = 300 },
 	} {
 		if _, err := routeconfig.Decode(document(t, modify)); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("error %v, want %q in it", err, words)

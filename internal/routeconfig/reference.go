@@ -39,6 +39,7 @@ const (
 	UseSigningKey        Use = "signingKey"
 	UseSigningKeys       Use = "signingKeys"
 	UseAWS               Use = "aws"
+	UseHeaders           Use = "headers" // all keys there are
 	// UseJSONSchema, UseJWKS and UseOpenAPI are of ConfigMaps.
 	UseJSONSchema Use = "jsonSchema"
 	UseJWKS       Use = "jwks"
@@ -54,6 +55,7 @@ func (r *Route) References() []Reference {
 	list.optional(Reference{Field: "spec.listener.tls.secretName", Name: r.Listener.TLSSecret, Keys: keysOfPair(), Use: UseKeyPair})
 	r.Validation.references(&list)
 	list.store(r.RateLimitStore)
+	list.tracing(r.Tracing)
 	for b := range r.Receivers() {
 		list.backend(b)
 	}

@@ -1,9 +1,6 @@
 package routeconfig
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // Listener says which calls a route takes, and where. Port is that on which the
 // proxy listens, which is not always the port of the Service.
@@ -102,32 +99,6 @@ const (
 // the client said of one body must not reach the backends.
 func (r *Response) Combined() bool {
 	return r.Type != ResponseFirst && r.Type != ResponsePrimary
-}
-
-// AccessLog says which calls have a line in the log.
-type AccessLog struct {
-	// Type is AccessLogSampled, AccessLogAll or AccessLogNone.
-	Type string `json:"type"`
-	// OneIn is how many complete calls have one line under AccessLogSampled.
-	OneIn int `json:"oneIn,omitempty"`
-}
-
-// The calls that have a line in the log.
-const (
-	AccessLogSampled = "Sampled"
-	AccessLogAll     = "All"
-	AccessLogNone    = "None"
-)
-
-func (l *AccessLog) validate() error {
-	if l == nil {
-		return nil
-	}
-	err := oneOf("accessLog.type", l.Type, AccessLogSampled, AccessLogAll, AccessLogNone)
-	if l.Type == AccessLogSampled {
-		err = errors.Join(err, between("accessLog.oneIn", int64(l.OneIn), 1, 1_000_000))
-	}
-	return err
 }
 
 // CallTime is how long a call may take from its head to the end of its last straggler, by

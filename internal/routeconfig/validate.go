@@ -43,6 +43,7 @@ func (r *Route) validate() error {
 		r.Dispatch.validate(len(r.Backends)),
 		r.Response.validate(len(r.Backends)),
 		r.AccessLog.validate(),
+		r.Tracing.validate(),
 		r.Validation.validate(),
 		r.Authentication.validate(),
 		r.validateReceivers(),

@@ -170,6 +170,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TokenPlaceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenTLS"):
 		return &apiv1alpha1.TokenTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Tracing"):
+		return &apiv1alpha1.TracingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Traffic"):
 		return &apiv1alpha1.TrafficApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Validation"):

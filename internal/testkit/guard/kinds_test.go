@@ -49,6 +49,9 @@ func kinds() []kind {
 			r.Spec.RateLimits = []v1alpha1.CallRateLimit{{Name: "all", Requests: 1000, Per: "1s", Scope: v1alpha1.ScopeRoute}}
 			r.Spec.RateLimitStore = &v1alpha1.RateLimitStore{Type: v1alpha1.StoreRedis, Redis: &v1alpha1.RedisStore{Addresses: []string{address}}}
 		}, nil, authority},
+		{"spec.proxy.tracing.otlpEndpoint", func(r *v1alpha1.FanoutRoute, url string) {
+			r.Spec.Proxy.Tracing = &v1alpha1.Tracing{OTLPEndpoint: url, Protocol: v1alpha1.TracingGRPC, SamplePercent: new(int32(100))}
+		}, nil, origin},
 	}
 }
 
@@ -65,6 +68,13 @@ func authority(url string) string {
 		return text
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// origin is a URL without its path.
+func origin(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	text, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + text
 }
 
 // of is what stands in the field so that a URL is asked.

@@ -74,9 +74,13 @@ func (w *world) live(modes []string) surfaces {
 			if told := p.Ask(calls).Body; !strings.Contains(told, `"fate":"won"`) {
 				w.t.Errorf("no call is told: %s", told)
 			}
+			testkit.Eventually(w.t, "spans came", func() bool { return w.traces() != "" })
 			w.told()
 		}
 	}
+	p.Stop()
+	<-p.Stopped // with what waits for the collector
+	shown.add("traces", w.traces())
 	shown.add("log", log.String())
 	if !strings.Contains(log.String(), "provoked") {
 		w.t.Error("no panic was provoked")
@@ -123,7 +127,8 @@ func (w *world) told() {
 		switch c.Secret + " " + c.Key {
 		case "client client_secret", "client-2 client_secret", "api-key key", "query key", "basic password", "bearer token", "shadow key", "aws aws_access_key_id", "aws aws_session_token",
 			"the token endpoint token for basic", "the token endpoint token for post", "the token endpoint token for jwt", "the token endpoint token for mtls",
-			"client-3 client_id", "client-4 client_id", "pair-2 tls.crt, its organization", "pair tls.crt, its organization", "store username", "store password":
+			"client-3 client_id", "client-4 client_id", "pair-2 tls.crt, its organization", "pair tls.crt, its organization", "store username", "store password",
+			"otlp Authorization", "otlp X-Scope-OrgID":
 			if len(canary.Found([]canary.Value{c}, heard)) == 0 {
 				w.t.Errorf("%s of Secret %q was sent to nobody", c.Key, c.Secret)
 			}

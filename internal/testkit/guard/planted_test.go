@@ -83,6 +83,7 @@ func planters() map[routeconfig.Use]func(g *garden, r *routeconfig.Reference) ma
 		routeconfig.UseSigningKey:  texts(signs),
 		routeconfig.UseSigningKeys: texts(signs),
 		routeconfig.UseAWS:         texts("", "aws_session_token"),
+		routeconfig.UseHeaders:     texts(signs, "Authorization", "X-Scope-OrgID"),
 		routeconfig.UseWebhook: func(g *garden, r *routeconfig.Reference) map[string]string {
 			encoded := base64.StdEncoding.EncodeToString([]byte(g.text(r.Name, "secret", "")))
 			return map[string]string{"secret": "whsec_" + encoded}

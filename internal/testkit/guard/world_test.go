@@ -41,6 +41,7 @@ type world struct {
 
 	mu       sync.Mutex
 	received bytes.Buffer
+	spans    bytes.Buffer // of them, what is no field
 }
 
 func newWorld(t *testing.T) *world {
@@ -113,6 +114,10 @@ func (w *world) handle(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.mu.Lock()
 	w.received.Write(dump)
+	if r.URL.Path == "/otlp/v1/traces" {
+		_, body, _ := bytes.Cut(dump, []byte("\r\n\r\n"))
+		w.spans.Write(body)
+	}
 	w.mu.Unlock()
 	if token, isToken := strings.CutPrefix(r.URL.Path, "/token/"); isToken && *w.mode.Load() == "well" {
 		rw.Header().Set("Content-Type", "application/json")
@@ -224,6 +229,13 @@ func (w *world) repeat(conn net.Conn) {
 			return
 		}
 	}
+}
+
+// traces are the spans that the collector was sent.
+func (w *world) traces() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.spans.String()
 }
 
 // heard is whatever anybody was sent.

@@ -53,6 +53,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLog
   map:
     fields:
+    - name: fields
+      type:
+        list:
+          elementType:
+            namedType: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogField
+          elementRelationship: associative
     - name: oneIn
       type:
         scalar: numeric
@@ -60,6 +66,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogType
       default: Sampled
+- name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogField
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.AccessLogType
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Algorithm
@@ -992,6 +1000,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: template
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.PodTemplate
+    - name: tracing
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.Tracing
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ProxyMode
   scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.ProxyNetworkPolicy
@@ -1417,6 +1428,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: clientCertificateSecretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+- name: com.github.fanout-operator.fanout.api.v1alpha1.Tracing
+  map:
+    fields:
+    - name: headersSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
+    - name: otlpEndpoint
+      type:
+        scalar: string
+    - name: protocol
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.TracingProtocol
+      default: HTTP
+    - name: samplePercent
+      type:
+        scalar: numeric
+      default: 1
+- name: com.github.fanout-operator.fanout.api.v1alpha1.TracingProtocol
+  scalar: string
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Traffic
   map:
     fields:

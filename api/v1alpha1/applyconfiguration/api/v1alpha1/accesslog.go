@@ -9,14 +9,18 @@ import (
 // AccessLogApplyConfiguration represents a declarative configuration of the AccessLog type for use
 // with apply.
 //
-// AccessLog says which calls have a line in the proxies' log: some 500 bytes of JSON on
-// standard error, with the fields that docs/operations/logs.md lists.
+// AccessLog says which calls have a line in the proxies' log, and what is in it: some 500
+// bytes of JSON on standard error, as docs/operations/access-log.schema.json has it.
 type AccessLogApplyConfiguration struct {
 	// type is Sampled (default), All or None.
 	Type *apiv1alpha1.AccessLogType `json:"type,omitempty"`
 	// oneIn is how many complete calls have one line under type Sampled, 1 to 1000000,
 	// counted by each proxy from its first one. Default: 100.
 	OneIn *int32 `json:"oneIn,omitempty"`
+	// fields are what a line has beside time, level, message and route: RequestID, TraceID,
+	// Method, Path, Status, Duration, Bytes, Client, Caller, Outcome, Backends. Default: all
+	// but TraceID, which is there where proxy.tracing is set.
+	Fields []apiv1alpha1.AccessLogField `json:"fields,omitempty"`
 }
 
 // AccessLogApplyConfiguration constructs a declarative configuration of the AccessLog type for use with
@@ -38,5 +42,15 @@ func (b *AccessLogApplyConfiguration) WithType(value apiv1alpha1.AccessLogType) 
 // If called multiple times, the OneIn field is set to the value of the last call.
 func (b *AccessLogApplyConfiguration) WithOneIn(value int32) *AccessLogApplyConfiguration {
 	b.OneIn = &value
+	return b
+}
+
+// WithFields adds the given value to the Fields field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Fields field.
+func (b *AccessLogApplyConfiguration) WithFields(values ...apiv1alpha1.AccessLogField) *AccessLogApplyConfiguration {
+	for i := range values {
+		b.Fields = append(b.Fields, values[i])
+	}
 	return b
 }

@@ -35,6 +35,8 @@ type ProxyApplyConfiguration struct {
 	// accessLog says which calls have a line in the proxies' log. Default: one in 100
 	// of those that are complete, and all others.
 	AccessLog *AccessLogApplyConfiguration `json:"accessLog,omitempty"`
+	// tracing says which calls are told of by spans, and whom. Default: none.
+	Tracing *TracingApplyConfiguration `json:"tracing,omitempty"`
 }
 
 // ProxyApplyConfiguration constructs a declarative configuration of the Proxy type for use with
@@ -104,5 +106,13 @@ func (b *ProxyApplyConfiguration) WithService(value *ProxyServiceApplyConfigurat
 // If called multiple times, the AccessLog field is set to the value of the last call.
 func (b *ProxyApplyConfiguration) WithAccessLog(value *AccessLogApplyConfiguration) *ProxyApplyConfiguration {
 	b.AccessLog = value
+	return b
+}
+
+// WithTracing sets the Tracing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tracing field is set to the value of the last call.
+func (b *ProxyApplyConfiguration) WithTracing(value *TracingApplyConfiguration) *ProxyApplyConfiguration {
+	b.Tracing = value
 	return b
 }
