@@ -5,9 +5,11 @@ import (
 	"os"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
 )
@@ -38,6 +40,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	config, kubeconfig = c, f.Name()
+	log.SetLogger(logr.Discard())
 	if err := writeKubeconfig(kubeconfig, c); err != nil {
 		return 1, err
 	}

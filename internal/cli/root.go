@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // ErrReported says that what is wrong has been printed already.
@@ -43,6 +45,7 @@ func manifestFlags(cmd *cobra.Command) *[]string {
 
 // Main runs fanoutctl and returns the exit code.
 func Main(args []string) int {
+	log.SetLogger(logr.Discard()) // else controller-runtime's client writes a stack trace to stderr after 30 s
 	root := New(os.Stdin, os.Stdout, os.Stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
