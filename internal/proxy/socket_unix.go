@@ -76,13 +76,3 @@ func (s *socket) read(fd uintptr) bool {
 func (s *socket) failed() error {
 	return &net.OpError{Op: "read", Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError("read", s.err)}
 }
-
-// paused reports whether anything had to be waited for since it was asked last.
-func (s *socket) paused() bool {
-	if s == nil {
-		return false
-	}
-	waited := s.waited
-	s.waited = false
-	return waited
-}
