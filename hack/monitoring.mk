@@ -13,5 +13,6 @@ prometheus: ## let a real Prometheus scrape the demo and ask it all that alerts 
 	@hack/prometheus.sh
 	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/fanoutctl ./cmd/fanoutctl
 	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo ./hack/demo
-	PROMETHEUS=$${PROMETHEUS:-prometheus} $(GO) test -count=1 -v -run Prometheus ./hack/monitoring
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/fanout-operator ./cmd/operator
+	export KUBEBUILDER_ASSETS=$$(hack/kube-assets.sh) PROMETHEUS=$${PROMETHEUS:-prometheus} && $(GO) test -count=1 -v -run Prometheus ./hack/monitoring
 

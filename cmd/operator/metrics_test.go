@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -45,6 +46,9 @@ func TestDocumentedMetrics(t *testing.T) {
 		switch name := family.GetName(); {
 		case strings.HasPrefix(name, "fanout_"):
 			shown[name] = true
+			if problems, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{family}).Lint(); err != nil || len(problems) > 0 {
+				t.Errorf("promlint says of %s: %v %v", name, problems, err)
+			}
 		case strings.HasPrefix(name, "go_godebug_"):
 			t.Errorf("there is %s", name)
 		}

@@ -34,6 +34,7 @@ func main() {
 	fanoutctl := flag.String("fanoutctl", "bin/fanoutctl", "the program")
 	samples := flag.String("samples", "config/samples", "folder with the route and its Secrets")
 	keep := flag.Bool("keep", false, "stay up until Ctrl-C")
+	admin := flag.String("admin", "", "host:port of the proxy's metrics and statistics; a free one by default")
 	serve := flag.Bool("serve", false, "run the APIs alone, on ports 8081 to 8083")
 	url := flag.String("url", "", "call this route and run nothing")
 	flag.Parse()
@@ -44,7 +45,7 @@ func main() {
 	case *url != "":
 		err = callRoute(ctx, *url)
 	default:
-		err = run(ctx, *fanoutctl, *samples, *keep)
+		err = run(ctx, *fanoutctl, *samples, *admin, *keep)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -52,7 +53,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, fanoutctl, samples string, keep bool) error {
+func run(ctx context.Context, fanoutctl, samples, admin string, keep bool) error {
 	apis, err := startAPIs(freePorts())
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func run(ctx context.Context, fanoutctl, samples string, keep bool) error {
 	defer apis.close()
 	say("two APIs listen: api-one on %s (OAuth 2.0, 20 ms slow), api-two on %s (API key, one call in ten fails)",
 		apis.one.Addr(), apis.two.Addr())
-	p, err := startProxy(ctx, fanoutctl, samples, apis)
+	p, err := startProxy(ctx, fanoutctl, samples, admin, apis)
 	if err != nil {
 		return err
 	}
@@ -108,10 +109,11 @@ type proxy struct {
 	url, admin string
 }
 
-func startProxy(ctx context.Context, fanoutctl, samples string, apis *apis) (*proxy, error) {
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
+func startProxy(ctx context.Context, fanoutctl, samples, admin string, apis *apis) (_ *proxy, err error) {
+	if admin == "" {
+		if admin, err = freeAddress(); err != nil {
+			return nil, err
+		}
 	}
 	p := &proxy{admin: admin}
 	p.cmd = exec.Command(fanoutctl, "run", "-f", samples, "--admin", admin, "--access-log-sample", "100000",

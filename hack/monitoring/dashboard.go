@@ -170,9 +170,13 @@ func (p *panel) object(id int, place object) object {
 	for i, q := range p.queries {
 		targets = append(targets, object{"refId": string(rune('A' + i)), "expr": q.expression, "legendFormat": q.legend, "datasource": source()})
 	}
+	defaults := object{"unit": p.unit}
+	if !strings.HasSuffix(p.title, "time left") { // which is below 0 once something has ended
+		defaults["min"] = 0
+	}
 	return object{
 		"id": id, "type": "timeseries", "title": p.title, "description": p.about, "gridPos": place, "datasource": source(), "targets": targets,
-		"fieldConfig": object{"defaults": object{"unit": p.unit, "min": 0}, "overrides": []object{}},
+		"fieldConfig": object{"defaults": defaults, "overrides": []object{}},
 		"options":     object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true}, "tooltip": object{"mode": "multi", "sort": "desc"}},
 	}
 }

@@ -94,6 +94,10 @@ func TestEachAlertHasAPageAndTests(t *testing.T) {
 			silent[a.Name] = silent[a.Name] || len(a.Exp) == 0
 		}
 	}
+	list, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "operations", "alerts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var names []string
 	for _, r := range all(t) {
 		if r.Alert == "" {
@@ -105,6 +109,9 @@ func TestEachAlertHasAPageAndTests(t *testing.T) {
 		}
 		if r.For == "" || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || !strings.HasSuffix(r.Annotations["runbook_url"], "/docs/operations/runbooks/"+r.Alert+".md") {
 			t.Errorf("%s lacks for, severity, summary or the page's address: %+v", r.Alert, r)
+		}
+		if line := "| [" + r.Alert + "](runbooks/" + r.Alert + ".md) | " + r.Labels["severity"] + " | "; !strings.Contains(string(list), line) {
+			t.Errorf("docs/operations/alerts.md has no line %s", line)
 		}
 		page, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "operations", "runbooks", r.Alert+".md"))
 		if err != nil {
