@@ -13,7 +13,7 @@ import (
 // Two hundred routes are shown, those with a fault first; the filter finds one; and what does not
 // change is not drawn anew.
 func TestTwoHundredRoutes(t *testing.T) {
-	b := open(t, serve(t, &stage.Source{Routes: 200}), "light")
+	b := open(t, serve(t, &stage.Source{Routes: 200, Moves: true}), "light")
 	b.shows("200 routes, 2 with a fault", "operator alive", "live: figures a few seconds old", "cluster prod-eu.example.com")
 	if first := b.text("document.querySelector('tbody tr').innerText"); !strings.Contains(first, "payments/invoices") || !strings.Contains(first, "! ready") || !strings.Contains(first, "erp fails with status 503") {
 		t.Errorf("first stands %q", first)

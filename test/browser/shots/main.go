@@ -83,10 +83,10 @@ func shoot(tab *stage.Tab, fragment, ready string, height int64, file string) er
 	if len(small) > maxBytes {
 		return fmt.Errorf("%s has %d bytes, more than %d", file, len(small), maxBytes)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	if err := os.WriteFile(file, small, 0o644); err != nil {
+	if err := os.WriteFile(file, small, 0o600); err != nil {
 		return fmt.Errorf("write picture: %w", err)
 	}
 	fmt.Printf("%s: %d bytes\n", file, len(small))

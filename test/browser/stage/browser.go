@@ -62,7 +62,7 @@ func Open(browser context.Context, url, scheme string) (tab *Tab, faults <-chan 
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 	if err == nil {
-		err = tab.do(chromedp.Navigate(url))
+		err = chromedp.Do(ctx, chromedp.Navigate(url))
 	}
 	if err != nil {
 		stop()
@@ -102,9 +102,12 @@ func (t *Tab) Await(expression string) error {
 		if err == nil && text == "true" {
 			return nil
 		}
+		if time.Now().After(deadline) && err != nil {
+			return fmt.Errorf("wait for %s: %w", expression, err)
+		}
 		if time.Now().After(deadline) {
 			screen, _ := t.Text("document.body.innerText")
-			return fmt.Errorf("it never came to %s (%v); the screen says:\n%s", expression, err, screen)
+			return fmt.Errorf("it never came to %s; the screen says:\n%s", expression, screen)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/fanout-operator/fanout/internal/dashboard"
 )
 
-// Source shows a cluster that does not change. It implements dashboard.Source.
+// Source shows a cluster that does not change, but as it is told. It implements dashboard.Source.
 type Source struct {
 	// Routes is how many there are; the third and the sixth have a fault.
 	Routes int
+	// Moves has the rate of the first one change with each reading.
+	Moves bool
 
 	mu       sync.Mutex
 	gone     bool
@@ -48,7 +50,9 @@ func (s *Source) Overview(context.Context) (*dashboard.Overview, error) {
 	for i := range s.Routes {
 		o.Routes = append(o.Routes, row(i))
 	}
-	o.Routes[0].Rate = fmt.Sprintf("%d/s", 38+s.overview%5) // something moves each time
+	if s.Moves {
+		o.Routes[0].Rate = fmt.Sprintf("%d/s", 38+s.overview%5)
+	}
 	return o, nil
 }
 
