@@ -58,7 +58,7 @@ type conn struct {
 }
 
 const (
-	// small is what net/http reads of heads and of the frame of chunks at most, in bytes. What
+	// small is what package wire reads of heads and of the frame of chunks at most, in bytes. What
 	// it reads at once is content, that nobody has to look through.
 	small = 4 << 10
 	// turn is after how many small reads others have their turn: a server that sends responses
