@@ -61,6 +61,10 @@ func (c *Call) spans() int {
 	return n
 }
 
+// parts is what a call takes of the queue: its spans, and what is known of each backend, which
+// is as large whether it was asked or not.
+func (c *Call) parts() int { return c.spans() + len(c.Seen.Backends) + len(c.Seen.Shadows) }
+
 // NewSpan names a span: never zero (W3C Trace Context, section 3.2.2.4).
 func NewSpan() (id SpanID) {
 	for id == (SpanID{}) {

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// maxQueued bounds the spans that wait, of a route: some 2 MiB of them. Those of further
-	// calls are dropped.
-	maxQueued = 4096
+	// maxQueued bounds the spans that wait, of a route, and the backends of their calls
+	// together: some 2 MiB. Those of further calls are dropped.
+	maxQueued = 8192
 	// maxBatch is how many spans are sent at once, or those of one call.
 	maxBatch = 512
 	// maxWait is how long a span waits for others.
@@ -65,6 +65,7 @@ type Exporter struct {
 	mu     sync.Mutex
 	queue  []*Call
 	queued int // spans in it
+	parts  int // that it takes, see Call.parts
 	closed bool
 
 	exported, failures, full, failed, rejected atomic.Uint64
@@ -106,13 +107,14 @@ func (e *Exporter) Counts() Counts {
 func (e *Exporter) Add(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.queued+c.spans() > maxQueued {
+	if e.closed || e.parts+c.parts() > maxQueued {
 		e.full.Add(uint64(c.spans())) //nolint:gosec // never negative
 		return
 	}
 	before := e.queued
 	e.queue = append(e.queue, c)
 	e.queued += c.spans()
+	e.parts += c.parts()
 	if before == 0 || before < maxBatch && e.queued >= maxBatch {
 		e.rouse()
 	}
@@ -191,6 +193,7 @@ func (e *Exporter) next() (batch []*Call, spans int, last bool) {
 func (e *Exporter) take() (batch []*Call, spans int) {
 	for len(batch) < len(e.queue) && (len(batch) == 0 || spans+e.queue[len(batch)].spans() <= maxBatch) {
 		spans += e.queue[len(batch)].spans()
+		e.parts -= e.queue[len(batch)].parts()
 		batch = e.queue[:len(batch)+1]
 	}
 	e.queue = append([]*Call(nil), e.queue[len(batch):]...)
