@@ -148,3 +148,18 @@ func TestAttemptsAreMarked(t *testing.T) {
 		}
 	})
 }
+
+// Of two attempts that come in at the same moment one has won, and the other lost.
+func TestOneAttemptWins(t *testing.T) {
+	t.Parallel()
+	for range 50 { // chance says which is seen first, and whether the other was cut
+		synctest.Test(t, func(t *testing.T) {
+			b, _ := newBackend(t, hedged(80*ms), exchangeScript{after: 100 * ms, status: 200}, exchangeScript{after: 20 * ms, status: 200})
+			call := looked(nil)
+			askLooked(t.Context(), t, b, call)
+			if seen := attempts(call); strings.Count(seen, "won") != 1 || strings.Count(seen, "lost") != 1 {
+				t.Fatal(seen)
+			}
+		})
+	}
+}
