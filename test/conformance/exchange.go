@@ -51,7 +51,7 @@ func (a *account) token(issuer, subject, audience string) (string, error) {
 
 const (
 	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
-	typeJWT       = "urn:ietf:params:oauth:token-type:jwt" //nolint:gosec // a name
+	typeJWT       = "urn:ietf:params:oauth:token-type:jwt"
 )
 
 // exchangeClients get tokens for others (RFC 8693), or prove who they are by that of a service

@@ -195,7 +195,7 @@ func requests(t *testing.T, since time.Time) map[string]int {
 func owners(t *testing.T, u *unstructured.Unstructured) (list []string) {
 	t.Helper()
 	for _, m := range u.GetManagedFields() {
-		if m.Subresource == "" && m.FieldsV1 != nil && strings.Contains(string(m.FieldsV1.Raw), `"f:spec"`) {
+		if m.Subresource == "" && m.FieldsV1 != nil && strings.Contains(m.FieldsV1.GetRawString(), `"f:spec"`) {
 			list = append(list, m.Manager+" "+string(m.Operation))
 		}
 	}
