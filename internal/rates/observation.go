@@ -38,7 +38,7 @@ type Observation struct {
 	Sum stats.RouteReport
 }
 
-// Window is that of a status.
+// Window is that of the figures of a status; states are judged by shorter ones, see Judge.
 const Window = stats.Window5m
 
 // changed reports whether it differs who serves what, what is missing, or whether the store
@@ -62,8 +62,7 @@ func (o *Observation) standsOtherwise(other *Observation) bool {
 
 // sameStanding compares what of a backend is no figure.
 func sameStanding(a, b stats.BackendReport) bool {
-	return a.Name == b.Name && reason(a.LastFailure) == reason(b.LastFailure) &&
-		Judge(&a) == Judge(&b)
+	return a.Name == b.Name && reason(a.LastFailure) == reason(b.LastFailure) && sameState(&a, &b)
 }
 
 func reason(f *stats.Failure) stats.Failure {

@@ -83,6 +83,15 @@ func (p *proxies) call(status int, took time.Duration) {
 	}
 }
 
+// answer counts a call of the first proxy alone.
+func (p *proxies) answer(status int, took time.Duration) {
+	a := fanout.Answer{Outcome: fanout.Succeeded, Status: status, Elapsed: took, Attempts: 1}
+	if status/100 != 2 {
+		a.Outcome, a.Reason = fanout.Failed, fanout.Status
+	}
+	p.backends["http://a/status"].Record(time.Now(), &a)
+}
+
 // changes are the times at which something was worth showing.
 type changes struct {
 	mu sync.Mutex
@@ -268,7 +277,7 @@ func TestJudge(t *testing.T) {
 		"a closed circuit":              {stats.Answers{Succeeded: 1}, "closed", v1alpha1.BackendHealthy},
 		"slow more often than answered": {stats.Answers{Succeeded: 40, Canceled: 60, Late: 60}, "", v1alpha1.BackendSlow},
 	} {
-		if got := Judge(&stats.BackendReport{Windows: map[string]stats.AnswersWindow{Window: {Answers: row.answers}}, Circuit: row.circuit}); got != row.want {
+		if got := Judge(&stats.BackendReport{Windows: map[string]stats.AnswersWindow{Window: {Answers: row.answers}}, Circuit: row.circuit}, ""); got != row.want {
 			t.Errorf("%s: %s, want %s", name, got, row.want)
 		}
 	}

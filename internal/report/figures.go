@@ -76,7 +76,7 @@ func backend(in Input, spec *v1alpha1.Backend, before *v1alpha1.BackendStatus) v
 	for i := range in.Seen.Sum.Backends {
 		if b := &in.Seen.Sum.Backends[i]; b.Name == string(name) {
 			w := b.Windows[rates.Window]
-			out.State = rates.Judge(b)
+			out.State = rates.Judge(b, before.State)
 			rate, ok := w.Answers.SuccessRate()
 			out.SuccessRate = within(stats.Percent(rate, ok), 8)
 			if w.Answers.Total() > 0 {

@@ -89,7 +89,7 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 
 // Report returns the backend's part of a Report.
 func (b *Backend) Report(now time.Time, name string) BackendReport {
-	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}}
+	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, Standing: b.series.standings(now)}
 	if f := b.failure.Load(); f != nil {
 		last := *f
 		last.AgeSeconds = max(now.Sub(f.Time), 0).Seconds()
@@ -125,10 +125,13 @@ func (t *sums) answers() Answers {
 			continue
 		}
 		counts := &a.Failed
-		if r >= fanout.RateLimited {
+		if rejects(countReasons + int(r)) {
 			counts = &a.Rejected
 		}
 		*counts = addWords(*counts, map[Reason]uint64{ReasonOf(r): n})
 	}
 	return a
 }
+
+// rejects reports whether a counter of reasons is of answers that were rejected.
+func rejects(counter int) bool { return counter >= countReasons+int(fanout.RateLimited) }

@@ -30,7 +30,8 @@ func fullest() *Report {
 	for r := fanout.NoReason + 1; r < fanout.RateLimited; r++ {
 		answers.Failed[ReasonOf(r)] = 1 << 35
 	}
-	of := BackendReport{Windows: map[string]AnswersWindow{}, Circuit: "halfOpen", Shadow: true,
+	stands := Standing{1 << 35, 1 << 35, 1 << 35, 1 << 35}
+	of := BackendReport{Windows: map[string]AnswersWindow{}, Standing: Standings{stands, stands, stands, stands}, Circuit: "halfOpen", Shadow: true,
 		Compared:    map[Comparison]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
 		LastFailure: &Failure{Reason: "forbiddenAddress", Status: 599, Time: start, AgeSeconds: 3600}}
 	r := RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]CallsWindow{}}
@@ -98,7 +99,7 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 			 "windows": {"5m": {"seconds": 1e300, "answers": {"succeeded": 1, "failed": {"timeout": 2, "boredom": 3}}}},
 			 "lastFailure": {"reason": "` + long + `", "time": "2026-01-02T03:04:05Z"}},
 			{"name": "b0", "circuit": "open"},
-			{"name": "b1", "lastFailure": {"reason": "status", "status": 503, "time": "2026-01-02T03:04:05Z", "ageSeconds": -7}}]},
+			{"name": "b1", "standing": {"25s": {"asked": 18446744073709551615, "heard": 2, "faulty": 3, "late": 4}, "9s": {}}, "lastFailure": {"reason": "status", "status": 503, "time": "2026-01-02T03:04:05Z", "ageSeconds": -7}}]},
 		{"namespace": "shop", "name": "orders", "backends": [{"name": "b1", "circuit": "open"}]}]}`
 	got, err := read(ofOrders(2), text)
 	if err != nil {
@@ -109,9 +110,9 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 		Missing: []MissingKey{{Secret: "partner", Key: "tls.KEY_-9"}, {Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
 		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: Counts{{0, maxCount}}}}},
 		Backends: []BackendReport{
-			{Name: "b0", Compared: map[Comparison]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
+			{Name: "b0", Standing: Standings{Last5m: Standing{Asked: 6, Heard: 6}}, Compared: map[Comparison]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
 				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[Reason]uint64{"timeout": 2, "other": 3}}}}},
-			{Name: "b1", Windows: map[string]AnswersWindow{}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second), AgeSeconds: 3595}},
+			{Name: "b1", Windows: map[string]AnswersWindow{}, Standing: Standings{Last25s: Standing{maxCount, 2, 3, 4}}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second), AgeSeconds: 3595}},
 		},
 	}}}
 	if g, w := encode(t, got), encode(t, want); g != w {

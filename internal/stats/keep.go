@@ -6,7 +6,7 @@ import "slices"
 // on, and for eight words.
 const (
 	sizeRoute   = 256
-	sizeBackend = 256
+	sizeBackend = 384
 	sizeMissing = 96
 	sizeWindows = 1200
 	sizeWords   = 300
@@ -25,6 +25,7 @@ func (r *RouteReport) Kept(window string) *RouteReport {
 	}
 	for i := range kept.Backends {
 		b := &kept.Backends[i]
+		b.Standing = r.Backends[i].Standings()
 		b.Compared, b.Windows = nil, map[string]AnswersWindow{}
 		if w, ok := r.Backends[i].Windows[window]; ok {
 			w.Answers.Failed, w.Answers.Rejected = inSum(w.Answers.Failed), inSum(w.Answers.Rejected)

@@ -85,6 +85,7 @@ func (m *merger) addBackend(b *BackendReport) {
 		window.Add(w)
 		sum.Windows[name] = window
 	}
+	sum.Standing.Add(b.Standings())
 	sum.Shadow = sum.Shadow || b.Shadow
 	sum.Compared = addWords(sum.Compared, b.Compared)
 	if severity(b.Circuit) > severity(sum.Circuit) {

@@ -90,8 +90,10 @@ type MissingKey struct {
 
 // BackendReport is one backend of a RouteReport.
 type BackendReport struct {
-	Name        string                   `json:"name"`
-	Windows     map[string]AnswersWindow `json:"windows"`
+	Name    string                   `json:"name"`
+	Windows map[string]AnswersWindow `json:"windows"`
+	// Standing is what its state is judged by; see Standings.
+	Standing    Standings `json:"standing"`
 	LastFailure *Failure                 `json:"lastFailure,omitempty"`
 	// Circuit is the state of the circuit breaker.
 	Circuit Circuit `json:"circuit,omitempty"`

@@ -28,8 +28,11 @@ func windows() [3]window {
 	return [...]window{{Window1m, 5 * time.Second}, {Window5m, 25 * time.Second}, {Window1h, 5 * time.Minute}}
 }
 
-// fiveMinutes is the place of Window5m among them.
-const fiveMinutes = 1
+// The places of Window1m and Window5m among them.
+const (
+	oneMinute = iota
+	fiveMinutes
+)
 
 // slot counts what happened within one span of time. A slot is never emptied: a new one takes
 // its place in the ring, so that a late writer cannot spoil it. What every answer adds to stands

@@ -71,6 +71,7 @@ func decoded(text string) (*stats.Report, error) {
 func TestTheFormOfAReport(t *testing.T) {
 	t.Parallel()
 	window := stats.Histogram{Counts: stats.Counts{{Bucket: -60, N: 3}}, Seconds: 0.25}
+	stands := stats.Standing{Asked: 9, Heard: 8, Faulty: 7, Late: 6}
 	report := stats.Report{Version: stats.ReportVersion, Document: "0123456789abcdef", Refused: "why", Ready: true, Routes: []stats.RouteReport{{
 		Namespace: "shop", Name: "orders", Part: "fedcba9876543210",
 		Missing:  []stats.MissingKey{{Secret: "partner", ConfigMap: "schemas", Key: "token", Backend: "one", Issuer: "idp", Audience: "https://idp.example.com", Field: "spec.a", Stale: true, Seconds: 9, Message: "why"}},
@@ -81,6 +82,7 @@ func TestTheFormOfAReport(t *testing.T) {
 		Store: &stats.StoreReport{Answers: true, Fault: "why"},
 		Backends: []stats.BackendReport{{
 			Name: "one", Circuit: stats.CircuitHalfOpen, Shadow: true, Compared: map[stats.Comparison]uint64{stats.Incomparable: 1},
+			Standing: stats.Standings{Last15s: stands, Last25s: stands, Last1m: stands, Last5m: stands},
 			LastFailure: &stats.Failure{Reason: "status", Status: 503, Refused: true, Message: "why", Time: time.Unix(0, 0).UTC(), AgeSeconds: 1.5},
 			Windows: map[string]stats.AnswersWindow{stats.Window5m: {Seconds: 300, Duration: window, Answers: stats.Answers{
 				Succeeded: 1, Failed: map[stats.Reason]uint64{"status": 2}, Rejected: map[stats.Reason]uint64{"rateLimited": 3},
