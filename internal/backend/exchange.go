@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/creds"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
@@ -45,15 +47,23 @@ type exchange struct {
 	request           http.Request
 	trace             httptrace.ClientTrace
 	connected, reused bool
+	awaits            atomic.Uint32 // the fanout.Cause of a timeout now
 }
 
-func (e *exchange) gotConn(info httptrace.GotConnInfo) { e.connected, e.reused = true, info.Reused }
+func (e *exchange) gotConn(info httptrace.GotConnInfo) {
+	e.connected, e.reused = true, info.Reused
+	e.await(fanout.ResponseTimeout)
+}
+
+func (e *exchange) await(c fanout.Cause) { e.awaits.Store(uint32(c)) }
 
 // ask implements stage.
 func (s *exchanger) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
 	w.call.Memory.PassLarge()
 	e := &exchange{}
 	e.trace.GotConn = e.gotConn
+	e.await(fanout.CredentialTimeout)
+	w.latest.Store(e)
 	e.request = w.request.HTTP(httptrace.WithClientTrace(ctx, &e.trace))
 	if w.lane == nil {
 		return s.exchange(ctx, end, w, e, 0)
@@ -74,13 +84,15 @@ func (s *exchanger) exchange(ctx context.Context, end context.CancelCauseFunc, w
 	}
 	w.attempts.Add(1) // of those under way, too
 	if err != nil {
-		return reply{answer: explained(ctx, fanout.Credential, err), token: token, unsent: true}
+		return reply{answer: e.explained(ctx, fanout.Credential, err), token: token, unsent: true}
 	}
+	e.await(fanout.ConnectTimeout)
 	response, err := s.state.connections.RoundTrip(&e.request)
 	if err != nil {
 		return e.failed(ctx, err, token, w)
 	}
 	w.lane.Head(n, response.StatusCode)
+	e.await(fanout.BodyTimeout)
 	if response.StatusCode < 200 || response.StatusCode > 599 { // no answer in HTTP; a 101 was never asked for
 		_ = response.Body.Close()
 		return reply{answer: failure(ctx, fanout.Reset), token: token}
@@ -102,8 +114,23 @@ func (e *exchange) failed(ctx context.Context, err error, token creds.Token, w *
 	_, unwritten := errors.AsType[h1.UnsentError](err)
 	_, died := errors.AsType[h1.DiedError](err)
 	return reply{
-		answer: explained(ctx, carrier.Reason(err, e.connected), err), token: token, unprocessed: unprocessed,
+		answer: e.explained(ctx, carrier.Reason(err, e.connected), err), token: token, unprocessed: unprocessed,
 		unsent: unprocessed || unwritten || !e.connected,
 		stale:  e.reused && (unwritten || died && w.request.Safe()),
 	}
+}
+
+// explained is a failure with what of its error may be told: why there was no credential, or
+// no connection, or what its time was up before.
+func (e *exchange) explained(ctx context.Context, r fanout.Reason, err error) fanout.Answer {
+	a := failure(ctx, r)
+	a.Cause = fanout.Cause(e.awaits.Load()) //nolint:gosec // one of them
+	switch a.Detail = detail(err); {
+	case a.Reason == fanout.Timeout:
+	case a.Reason == fanout.Credential:
+		a.Cause = fanout.NoCause
+	default:
+		a.Cause, a.Detail = dial.Cause(err)
+	}
+	return a
 }

@@ -48,13 +48,6 @@ func failure(ctx context.Context, r fanout.Reason) fanout.Answer {
 	return fanout.Answer{Outcome: fanout.Failed, Reason: r}
 }
 
-// explained is a failure with what of its error may be told.
-func explained(ctx context.Context, r fanout.Reason, err error) fanout.Answer {
-	a := failure(ctx, r)
-	a.Detail = detail(err)
-	return a
-}
-
 // detail is what of an error may be told: why there was no credential, or nothing.
 func detail(err error) string {
 	if fault, ok := errors.AsType[*creds.Fault](err); ok {

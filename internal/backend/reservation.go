@@ -17,6 +17,9 @@ type reservation struct {
 // Attempts counts the exchanges begun.
 func (r *reservation) Attempts() int { return r.work.sent() }
 
+// Awaits implements fanout.Reservation.
+func (r *reservation) Awaits() fanout.Cause { return r.work.awaits() }
+
 // Safe implements fanout.Reservation.
 func (r *reservation) Safe() bool { return r.work.request.Safe() }
 

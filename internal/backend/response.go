@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/body"
+	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/headers"
 	"github.com/fanout-operator/fanout/internal/memory"
@@ -57,7 +58,10 @@ func (s *reading) read(ctx context.Context, w *work, response *http.Response) fa
 		}
 	case err != nil:
 		a = failure(ctx, fanout.Reset)
-		a.Status, a.Header = response.StatusCode, response.Header
+		a.Status, a.Header, a.Cause = response.StatusCode, response.Header, fanout.BodyTimeout
+		if a.Reason == fanout.Reset {
+			a.Cause, a.Detail = dial.Cause(err)
+		}
 	default:
 		a.Body = content
 		if !s.succeeded(w.call, response.StatusCode) {

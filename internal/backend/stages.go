@@ -44,7 +44,9 @@ func (s *queue) ask(ctx context.Context, end context.CancelCauseFunc, w *work) r
 	if context.Cause(ctx) == errLate { //nolint:errorlint // our own cause, never wrapped
 		return reply{answer: overloaded(), verdict: breaker.Unmade} // the queue took all the time that the backend has
 	}
-	return reply{answer: ended(ctx, failure(ctx, fanout.Timeout)), verdict: breaker.Unmade}
+	waited := failure(ctx, fanout.Timeout)
+	waited.Cause = fanout.QueueTimeout
+	return reply{answer: ended(ctx, waited), verdict: breaker.Unmade}
 }
 
 // judge says what a call means to the breaker.

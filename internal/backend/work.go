@@ -29,6 +29,7 @@ type work struct {
 	deadline time.Time
 	cancel   context.CancelCauseFunc // of all attempts, and of the stream
 	attempts atomic.Int32
+	latest   atomic.Pointer[exchange]
 	hedges   int // among the attempts
 	// unprocessed counts those that were repeated because they were proved unprocessed.
 	unprocessed int
@@ -42,6 +43,14 @@ type work struct {
 
 // sent counts the exchanges begun.
 func (w *work) sent() int { return int(w.attempts.Load()) }
+
+// awaits says what the newest exchange waits for, or has waited for.
+func (w *work) awaits() fanout.Cause {
+	if e := w.latest.Load(); e != nil {
+		return fanout.Cause(e.awaits.Load()) //nolint:gosec // one of them
+	}
+	return fanout.QueueTimeout
+}
 
 // end gives back what the call has of the backend, with what it says of it.
 func (w *work) end(v breaker.Verdict) {

@@ -30,9 +30,9 @@ func Reason(err error, connected bool) fanout.Reason {
 // What the error itself says may hold bytes of the peer.
 func Explain(err error) string {
 	dialled, isDial := errors.AsType[*net.OpError](err)
-	reason := Reason(err, !isDial || dialled.Op != "dial").String()
-	if cause := dial.Cause(err); cause != "" {
-		return reason + " (" + cause + ")"
+	reason := Reason(err, !isDial || dialled.Op != "dial")
+	if _, says := dial.Cause(err); says != "" && reason != fanout.Credential {
+		return reason.String() + " (" + says + ")"
 	}
-	return reason
+	return reason.String()
 }

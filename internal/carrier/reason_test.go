@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"syscall"
 	"testing"
 
@@ -26,16 +27,16 @@ func TestReasonsForNoResponse(t *testing.T) {
 		want      fanout.Reason
 		explained string
 	}{
-		{dialling(&dial.ForbiddenError{}), false, fanout.ForbiddenAddress, "forbiddenAddress"},
-		{dialling(syscall.ECONNREFUSED), false, fanout.Connect, "connect (refused)"},
-		{dialling(&net.DNSError{IsNotFound: true}), false, fanout.Connect, "connect (no such host)"},
+		{dialling(&dial.ForbiddenError{Network: netip.MustParsePrefix("10.0.0.0/8")}), false, fanout.ForbiddenAddress, "forbiddenAddress (an address within 10.0.0.0/8)"},
+		{dialling(syscall.ECONNREFUSED), false, fanout.Connect, "connect (connection refused)"},
+		{dialling(&net.DNSError{Name: "api.test.", IsNotFound: true}), false, fanout.Connect, "connect (lookup api.test: no such host)"},
 		{dialling(errors.New("what a peer says")), false, fanout.Connect, "connect"},
 		{dial.HandshakeError{Cause: creds.ErrMissing}, false, fanout.Credential, "credential"},
-		{dial.HandshakeError{Cause: x509.UnknownAuthorityError{}}, false, fanout.TLS, "tls (its certificate is of an authority that is not known)"},
-		{dial.HandshakeError{Cause: io.EOF}, false, fanout.TLS, "tls"},
-		{dial.HandshakeError{Cause: reading}, false, fanout.TLS, "tls"},
-		{reading, true, fanout.Reset, "reset"},
-		{io.ErrUnexpectedEOF, true, fanout.Reset, "reset"},
+		{dial.HandshakeError{Cause: x509.UnknownAuthorityError{}}, false, fanout.TLS, "tls (unknown authority)"},
+		{dial.HandshakeError{Cause: io.EOF}, false, fanout.TLS, "tls (connection closed)"},
+		{dial.HandshakeError{Cause: reading}, false, fanout.TLS, "tls (connection reset)"},
+		{reading, true, fanout.Reset, "reset (connection reset)"},
+		{io.ErrUnexpectedEOF, true, fanout.Reset, "reset (connection closed)"},
 	} {
 		if got := Reason(row.err, row.connected); got != row.want {
 			t.Errorf("%v: %q, want %q", row.err, got, row.want)

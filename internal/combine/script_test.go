@@ -127,7 +127,10 @@ type reservation struct {
 
 func (r reservation) Cancel()       {}
 func (r reservation) Attempts() int { return 1 }
-func (r reservation) Safe() bool    { return r.safe }
+
+// Awaits implements fanout.Reservation.
+func (reservation) Awaits() fanout.Cause { return fanout.ResponseTimeout }
+func (r reservation) Safe() bool         { return r.safe }
 
 func (r reservation) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	select {

@@ -37,13 +37,13 @@ func TestDialTLS(t *testing.T) {
 		cause    string
 		is       error
 	}{
-		"a stranger":   {settings: func() (*tls.Config, error) { return &tls.Config{}, nil }, cause: "its certificate is of an authority that is not known"},
-		"another host": {settings: func() (*tls.Config, error) { return &tls.Config{RootCAs: pool, ServerName: "other.test"}, nil }, cause: "its certificate is for another host"},
+		"a stranger":   {settings: func() (*tls.Config, error) { return &tls.Config{}, nil }, cause: "unknown authority"},
+		"another host": {settings: func() (*tls.Config, error) { return &tls.Config{RootCAs: pool, ServerName: "other.test"}, nil }, cause: "certificate for another host than other.test"},
 		"no settings":  {settings: func() (*tls.Config, error) { return nil, missing }, is: missing},
 	} {
 		_, err := d.DialTLS(t.Context(), "example.com:443", row.settings)
-		if _, ok := errors.AsType[HandshakeError](err); !ok || Cause(err) != row.cause || row.is != nil && !errors.Is(err, row.is) {
-			t.Errorf("%s: %v, known as %q", name, err, Cause(err))
+		if _, ok := errors.AsType[HandshakeError](err); !ok || Unmade(err) != row.cause || row.is != nil && !errors.Is(err, row.is) {
+			t.Errorf("%s: %v, known as %q", name, err, Unmade(err))
 		}
 	}
 }
@@ -62,8 +62,8 @@ func TestDialTLSGivesUp(t *testing.T) {
 	if _, ok := errors.AsType[HandshakeError](err); !ok {
 		t.Errorf("TLS 1.1: %v", err)
 	}
-	if _, err := d.DialTLS(t.Context(), "127.0.0.1:1", nil); Cause(err) != "refused" || !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("refused: %v, known as %q", err, Cause(err))
+	if _, err := d.DialTLS(t.Context(), "127.0.0.1:1", nil); Unmade(err) != "connection refused" || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("refused: %v, known as %q", err, Unmade(err))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()

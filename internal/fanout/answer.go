@@ -10,6 +10,8 @@ import (
 type Answer struct {
 	Outcome Outcome
 	Reason  Reason
+	// Cause says more of a failure without a response, or of one that broke off.
+	Cause Cause
 	// Refused says that the backend has failed with 401 or 403 though it was shown the
 	// route's own credential.
 	Refused bool
@@ -28,8 +30,9 @@ type Answer struct {
 	Attempts int
 	// RetryAfter is how long the limit that rejected the call stays closed.
 	RetryAfter time.Duration
-	// Detail says why there was no credential: our own words, nothing secret and nothing that
-	// a peer wrote. It is for logs and statuses, and empty for everything else.
+	// Detail says of this failure what Reason and Cause do not: why there was no credential,
+	// which host was not found, when a certificate expired. These are our own words, nothing
+	// secret and nothing that a peer wrote. It is for logs and statuses.
 	Detail string
 }
 

@@ -34,6 +34,9 @@ func (instant) Cancel() {}
 // Attempts implements fanout.Reservation.
 func (instant) Attempts() int { return 1 }
 
+// Awaits implements fanout.Reservation.
+func (instant) Awaits() fanout.Cause { return fanout.ResponseTimeout }
+
 // Safe implements fanout.Reservation.
 func (instant) Safe() bool { return true }
 

@@ -45,12 +45,12 @@ func endOf(ctx context.Context) event {
 	return left
 }
 
-// cause is what a record says of an event that decides a call.
-func (f *Flight) cause(e event) Cause {
+// decider is what a record says of an event that decides a call.
+func (f *Flight) decider(e event) Decider {
 	if e == decided && f.waiting == 0 {
 		return ByRefusals // an answer would have been noted
 	}
-	return [...]Cause{decided: ByAnswer, expired: ByTimeout, left: ByClient, stopped: ByStop}[e]
+	return [...]Decider{decided: ByAnswer, expired: ByTimeout, left: ByClient, stopped: ByStop}[e]
 }
 
 // fate is what an event makes of a backend whose answer is missing. The response is told
@@ -100,7 +100,7 @@ func (f *Flight) fateOf(e event) fate {
 // conclude ends the waiting.
 func (f *Flight) conclude(e event) {
 	f.concluded, f.last = true, e
-	f.call.Record.decide(f.cause(e), -1)
+	f.call.Record.decide(f.decider(e), -1)
 	to := f.fateOf(e)
 	for i := range f.legs {
 		switch s := f.legs[i].state; {
@@ -121,6 +121,9 @@ func (f *Flight) meet(i int, to fate) {
 	a := Answer{Outcome: to.outcome, Reason: to.reason}
 	if l.state == working && to.outcome != Pending {
 		a.Elapsed, a.Attempts = time.Since(f.start), l.reservation.Attempts()
+		if to.reason == Timeout {
+			a.Cause = l.reservation.Awaits()
+		}
 	}
 	f.answers[i] = a
 	switch {

@@ -96,14 +96,14 @@ func (r *Record) dispatch(at time.Time) {
 }
 
 // decide notes the decision; the first one stands.
-func (r *Record) decide(cause Cause, by int) {
+func (r *Record) decide(decider Decider, by int) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen.Decided.At.IsZero() {
-		r.seen.Decided = Decision{At: time.Now(), Cause: cause, By: by}
+		r.seen.Decided = Decision{At: time.Now(), Decider: decider, By: by}
 	}
 }
 

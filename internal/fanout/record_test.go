@@ -26,7 +26,7 @@ func drawn(of fanout.Recorded) string {
 		return t.Sub(of.Arrived).String()
 	}
 	d := of.Decided
-	fmt.Fprintf(&b, "decided %s by %s of %d, responded %s, ended %s\n", at(d.At), d.Cause, d.By, at(of.Responded), at(of.Ended))
+	fmt.Fprintf(&b, "decided %s by %s of %d, responded %s, ended %s\n", at(d.At), d.Decider, d.By, at(of.Responded), at(of.Ended))
 	for _, list := range [][]fanout.RecordedLane{of.Backends, of.Shadows} {
 		for _, l := range list {
 			fmt.Fprintf(&b, "reserved %s, asked %s, ended %s %s %s\n", at(l.Reserved), at(l.Asked), at(l.Ended), l.Outcome, l.Reason)

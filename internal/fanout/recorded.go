@@ -41,28 +41,28 @@ func cloneLanes(from []RecordedLane) []RecordedLane {
 
 // Decision is when a call was decided, and by what.
 type Decision struct {
-	At    time.Time
-	Cause Cause
+	At      time.Time
+	Decider Decider
 	// By is the index of the backend whose answer decided it, -1 where none did.
 	By int
 }
 
-// Cause is what decided a call.
-type Cause uint8
+// Decider is what decided a call.
+type Decider uint8
 
 // What decides a call. Undecided is one that was not decided yet.
 const (
-	Undecided  Cause = iota
-	ByAnswer         // an answer made the policy met, or made that impossible
-	ByRefusals       // so many backends refused that nothing was sent
-	ByTimeout        // the time of the call was up
-	ByClient         // the client left
-	ByStop           // the proxy stops
+	Undecided  Decider = iota
+	ByAnswer           // an answer made the policy met, or made that impossible
+	ByRefusals         // so many backends refused that nothing was sent
+	ByTimeout          // the time of the call was up
+	ByClient           // the client left
+	ByStop             // the proxy stops
 )
 
 // String returns the word for it, empty for Undecided.
-func (c Cause) String() string {
-	return [...]string{"", "answer", "refusals", "timeout", "clientClosed", "stop"}[c]
+func (d Decider) String() string {
+	return [...]string{"", "answer", "refusals", "timeout", "clientClosed", "stop"}[d]
 }
 
 // RecordedLane is one backend, or one shadow. It took no part where nothing of it is set.

@@ -37,6 +37,9 @@ type Reservation interface {
 	// Attempts counts the HTTP exchanges begun so far. It may be called while Do
 	// runs.
 	Attempts() int
+	// Awaits says what an answer whose time is up has waited for: one of the causes that are
+	// timeouts, or NoCause where nobody knows. It may be called while Do runs.
+	Awaits() Cause
 	// Safe reports whether the method that the backend gets is safe. It may be called at
 	// any time.
 	Safe() bool

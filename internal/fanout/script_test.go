@@ -92,6 +92,9 @@ func (s *scripted) Cancel() { s.returned.Add(1) }
 // Attempts implements fanout.Reservation.
 func (s *scripted) Attempts() int { return int(s.asked.Load()) }
 
+// Awaits implements fanout.Reservation.
+func (*scripted) Awaits() fanout.Cause { return fanout.ResponseTimeout }
+
 // Safe implements fanout.Reservation.
 func (s *scripted) Safe() bool { return !s.writes }
 

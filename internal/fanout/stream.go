@@ -46,11 +46,22 @@ func (f *Flight) observe(i int, a *Answer) {
 	f.streams.Add(1)
 }
 
+// brokenOff is the cause of a response that came to no end.
+func brokenOff(r Reason) Cause {
+	switch r {
+	case Timeout:
+		return BodyTimeout
+	case Reset:
+		return ConnectionClosed
+	}
+	return NoCause
+}
+
 // Close implements Stream. It may be called again.
 func (o *observed) Close() (Outcome, Reason) {
 	o.once.Do(func() {
 		o.outcome, o.reason = o.Stream.Close()
-		o.answer.Outcome, o.answer.Reason = o.outcome, o.reason
+		o.answer.Outcome, o.answer.Reason, o.answer.Cause = o.outcome, o.reason, brokenOff(o.reason)
 		o.flight.tell(o.backend, &o.answer)
 		o.flight.streams.Done()
 	})

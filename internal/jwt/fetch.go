@@ -168,11 +168,11 @@ func unreached(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*dial.ForbiddenError](err); ok {
 		return errors.New("the issuer's address may not be dialled (forbiddenAddress)")
 	}
-	if cause := dial.Cause(err); cause != "" {
-		return fmt.Errorf("the issuer cannot be asked: %s", cause)
-	}
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("the issuer has not answered in time")
+	}
+	if says := dial.Unmade(err); says != "" {
+		return fmt.Errorf("the issuer cannot be asked: %s", says)
 	}
 	if _, ok := errors.AsType[dial.HandshakeError](err); ok {
 		return errors.New("the issuer cannot be asked: tls")

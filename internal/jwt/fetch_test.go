@@ -116,9 +116,9 @@ func TestIssuersThatCannotBeAsked(t *testing.T) {
 	}{
 		"loopback":        {silent.URL, dial.Options{}, "keys: the issuer's address may not be dialled (forbiddenAddress)"},
 		"metadata":        {"http://[::ffff:169.254.169.254]/", dial.Options{AllowLoopback: true}, "keys: the issuer's address may not be dialled (forbiddenAddress)"},
-		"nobody there":    {closed.URL, dial.Options{AllowLoopback: true}, "keys: the issuer cannot be asked: refused"},
-		"a foreign paper": {secure.URL, dial.Options{AllowLoopback: true}, "keys: the issuer cannot be asked: its certificate is of an authority that is not known"},
-		"no TLS":          {strings.Replace(silent.URL, "http:", "https:", 1), dial.Options{AllowLoopback: true}, "keys: the issuer cannot be asked: tls"},
+		"nobody there":    {closed.URL, dial.Options{AllowLoopback: true}, "keys: the issuer cannot be asked: connection refused"},
+		"a foreign paper": {secure.URL, dial.Options{AllowLoopback: true}, "keys: the issuer cannot be asked: unknown authority"},
+		"no TLS":          {strings.Replace(silent.URL, "http:", "https:", 1), dial.Options{AllowLoopback: true}, "keys: the issuer cannot be asked: the server does not speak TLS"},
 		"no address":      {"http://a b/", dial.Options{}, "keys: the address cannot be read"},
 	} {
 		c := config(func(c *routeconfig.CallerJWT) { c.JWKSURI = row.uri })

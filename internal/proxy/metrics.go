@@ -156,6 +156,10 @@ func (m *metrics) answers(name string, b *stats.Backend) {
 	for _, reason := range stats.Reasons(fanout.Rejected) {
 		count(fanout.Rejected, reason, answers.Rejected[reason])
 	}
+	for cause, n := range b.Causes() {
+		m.counter("fanout_transport_failures_total", "Answers that failed without a response, or broke off, by what is known of it.", n,
+			prometheus.Labels{"backend": name, "cause": string(cause)})
+	}
 	label := prometheus.Labels{"backend": name}
 	m.counter("fanout_attempts_total", "HTTP exchanges with backends.", answers.Attempts, label)
 	m.histogram("fanout_answer_duration_seconds", "Time to a succeeded or failed answer.", duration, label)

@@ -185,11 +185,11 @@ func explain(err error, budget time.Duration) string {
 	if answer, ok := rueidis.IsRedisErr(err); ok {
 		return "it answers with an error" + code(answer.Error())
 	}
-	if cause := dial.Cause(err); cause != "" {
-		return "it cannot be connected to (" + cause + ")"
-	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return "it has not answered within " + budget.String()
+	}
+	if says := dial.Unmade(err); says != "" {
+		return "it cannot be connected to (" + says + ")"
 	}
 	return "its connection has ended"
 }

@@ -167,7 +167,7 @@ func TestStoresWithTLS(t *testing.T) {
 	s := unheard(t, secrets, settings(redis.Address, secure("ca")), dial.Options{AllowLoopback: true})
 	answers(t, s)
 	takes(t, route(s), hourly("few", 1))
-	faulty(t, unheard(t, secrets, settings(redis.Address, secure("")), dial.Options{AllowLoopback: true}), "authority that is not known")
+	faulty(t, unheard(t, secrets, settings(redis.Address, secure("")), dial.Options{AllowLoopback: true}), "unknown authority")
 	pair := map[string]string{"tls.crt": string(own.PEM), "tls.key": string(private)}
 	for hosts, want := range map[string]string{"127.0.0.1": "", "redis.example.com": "allowedHosts does not cover " + redis.Address} {
 		pair["allowedHosts"] = hosts

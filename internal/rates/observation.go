@@ -69,7 +69,7 @@ func reason(f *stats.Failure) stats.Failure {
 	if f == nil {
 		return stats.Failure{}
 	}
-	return stats.Failure{Reason: f.Reason, Status: f.Status, Refused: f.Refused, Message: f.Message}
+	return stats.Failure{Reason: f.Reason, Cause: f.Cause, Status: f.Status, Refused: f.Refused, Message: f.Message}
 }
 
 // moved reports whether a figure has moved far enough to be shown.

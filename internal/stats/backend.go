@@ -5,6 +5,7 @@
 package stats
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type Backend struct {
 	median  atomic.Int64 // of the last five minutes
 	renewed atomic.Int64 // number of the span of renewal in which it was, from 1
 	failure atomic.Pointer[Failure]
+	causes  [fanout.Causes]atomic.Uint64 // since the start
 }
 
 // NewBackend returns an empty Backend.
@@ -63,7 +65,11 @@ func (b *Backend) failed(now time.Time, s *slot, a *fanout.Answer) {
 	if a.Faulty() || a.Refused {
 		s.count(countFaulty, 1)
 	}
-	b.failure.Store(&Failure{Reason: ReasonOf(a.Reason), Status: a.Status, Refused: a.Refused, Message: a.Detail, Time: now})
+	b.causes[a.Cause].Add(1)
+	b.failure.Store(&Failure{
+		Reason: ReasonOf(a.Reason), Cause: causeOf(a.Cause), Status: a.Status, Refused: a.Refused,
+		Message: cmp.Or(a.Detail, a.Cause.Says()), Time: now,
+	})
 }
 
 func (b *Backend) canceled(now time.Time, s *slot, a *fanout.Answer) {
@@ -102,6 +108,16 @@ func (b *Backend) Report(now time.Time, name string) BackendReport {
 		}
 	}
 	return report
+}
+
+// Causes returns how many answers have failed since the start for each cause that is known,
+// with 0 for those that did not happen.
+func (b *Backend) Causes() map[Cause]uint64 {
+	counts := make(map[Cause]uint64, fanout.Causes)
+	for c := fanout.NoCause + 1; c < fanout.Cause(fanout.Causes); c++ {
+		counts[causeOf(c)] = b.causes[c].Load()
+	}
+	return counts
 }
 
 // Total returns the answers and their durations since the start.

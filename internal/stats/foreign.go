@@ -206,8 +206,12 @@ func (f *Failure) bounded(now time.Time) *Failure {
 		age = time.Duration(min(f.AgeSeconds, maxAge.Seconds()) * float64(time.Second))
 	}
 	age = min(max(age, 0), maxAge)
+	cause := f.Cause
+	if !slices.Contains(causes(), cause) {
+		cause = ""
+	}
 	return &Failure{
-		Reason: f.Reason, Status: f.Status, Refused: f.Refused, Message: cut(f.Message, maxMessage),
+		Reason: f.Reason, Cause: cause, Status: f.Status, Refused: f.Refused, Message: cut(f.Message, maxMessage),
 		Time: now.Add(-age).UTC(), AgeSeconds: age.Seconds(),
 	}
 }

@@ -33,7 +33,7 @@ func fullest() *Report {
 	stands := Standing{1 << 35, 1 << 35, 1 << 35, 1 << 35}
 	of := BackendReport{Windows: map[string]AnswersWindow{}, Standing: Standings{stands, stands, stands, stands}, Circuit: "halfOpen", Shadow: true,
 		Compared:    map[Comparison]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
-		LastFailure: &Failure{Reason: "forbiddenAddress", Status: 599, Time: start, AgeSeconds: 3600}}
+		LastFailure: &Failure{Reason: "forbiddenAddress", Cause: "certificateExpired", Status: 599, Time: start, AgeSeconds: 3600}}
 	r := RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]CallsWindow{}}
 	for _, w := range windows() {
 		of.Windows[w.name] = AnswersWindow{Seconds: w.slot.Seconds() * slots, Answers: answers, Duration: spread}
@@ -99,7 +99,7 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 			 "windows": {"5m": {"seconds": 1e300, "answers": {"succeeded": 1, "failed": {"timeout": 2, "boredom": 3}}}},
 			 "lastFailure": {"reason": "` + long + `", "time": "2026-01-02T03:04:05Z"}},
 			{"name": "b0", "circuit": "open"},
-			{"name": "b1", "standing": {"25s": {"asked": 18446744073709551615, "heard": 2, "faulty": 3, "late": 4}, "9s": {}}, "lastFailure": {"reason": "status", "status": 503, "time": "2026-01-02T03:04:05Z", "ageSeconds": -7}}]},
+			{"name": "b1", "standing": {"25s": {"asked": 18446744073709551615, "heard": 2, "faulty": 3, "late": 4}, "9s": {}}, "lastFailure": {"reason": "status", "cause": "boredom", "status": 503, "time": "2026-01-02T03:04:05Z", "ageSeconds": -7}}]},
 		{"namespace": "shop", "name": "orders", "backends": [{"name": "b1", "circuit": "open"}]}]}`
 	got, err := read(ofOrders(2), text)
 	if err != nil {

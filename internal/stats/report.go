@@ -94,7 +94,7 @@ type BackendReport struct {
 	Windows map[string]AnswersWindow `json:"windows"`
 	// Standing is what its state is judged by; see Standings.
 	Standing    Standings `json:"standing"`
-	LastFailure *Failure                 `json:"lastFailure,omitempty"`
+	LastFailure *Failure  `json:"lastFailure,omitempty"`
 	// Circuit is the state of the circuit breaker.
 	Circuit Circuit `json:"circuit,omitempty"`
 	// Shadow is set for a backend whose answers never count. Compared counts its answers
@@ -106,10 +106,12 @@ type BackendReport struct {
 // Failure is a failed answer.
 type Failure struct {
 	Reason Reason `json:"reason"`
-	Status int    `json:"status,omitempty"`
+	// Cause says more of one without a response, empty where nothing more is known.
+	Cause  Cause `json:"cause,omitempty"`
+	Status int   `json:"status,omitempty"`
 	// Refused says that the backend refused the credential that it was shown.
 	Refused bool `json:"refused,omitempty"`
-	// Message says why there was no credential, empty for every other failure.
+	// Message says it in words of the proxy's: why there was no credential, or no response.
 	Message string `json:"message,omitempty"`
 	// Time is the proxy's wall clock at the failure: the one of a Report, for people. Who
 	// decodes a foreign Report reckons it anew from the age.

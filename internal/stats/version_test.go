@@ -82,8 +82,8 @@ func TestTheFormOfAReport(t *testing.T) {
 		Store: &stats.StoreReport{Answers: true, Fault: "why"},
 		Backends: []stats.BackendReport{{
 			Name: "one", Circuit: stats.CircuitHalfOpen, Shadow: true, Compared: map[stats.Comparison]uint64{stats.Incomparable: 1},
-			Standing: stats.Standings{Last15s: stands, Last25s: stands, Last1m: stands, Last5m: stands},
-			LastFailure: &stats.Failure{Reason: "status", Status: 503, Refused: true, Message: "why", Time: time.Unix(0, 0).UTC(), AgeSeconds: 1.5},
+			Standing:    stats.Standings{Last15s: stands, Last25s: stands, Last1m: stands, Last5m: stands},
+			LastFailure: &stats.Failure{Reason: "status", Cause: "bodyTimeout", Status: 503, Refused: true, Message: "why", Time: time.Unix(0, 0).UTC(), AgeSeconds: 1.5},
 			Windows: map[string]stats.AnswersWindow{stats.Window5m: {Seconds: 300, Duration: window, Answers: stats.Answers{
 				Succeeded: 1, Failed: map[stats.Reason]uint64{"status": 2}, Rejected: map[stats.Reason]uint64{"rateLimited": 3},
 				Canceled: 4, Skipped: 5, Faulty: 6, Late: 7, Attempts: 8,

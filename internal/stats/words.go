@@ -34,6 +34,21 @@ func Reasons(outcome fanout.Outcome) (list []Reason) {
 	return list
 }
 
+// Cause says more of why an answer failed: the word of a fanout.Cause.
+type Cause string
+
+// causeOf is the word of a cause.
+func causeOf(c fanout.Cause) Cause { return Cause(c.String()) }
+
+// causes are all words for it, but none.
+func causes() []Cause {
+	var list []Cause
+	for c := fanout.NoCause + 1; c < fanout.Cause(fanout.Causes); c++ {
+		list = append(list, causeOf(c))
+	}
+	return list
+}
+
 // Circuit is the state of a backend's circuit breaker.
 type Circuit string
 

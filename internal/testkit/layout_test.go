@@ -113,7 +113,7 @@ func TestImports(t *testing.T) {
 		"internal/headers":     "",
 		"internal/jwt":         "internal/creds internal/dial internal/rawjson internal/routeconfig",
 		"internal/creds":       "internal/dial internal/routeconfig",
-		"internal/dial":        "internal/bulk",
+		"internal/dial":        "internal/bulk internal/fanout",
 		"internal/schema":      "config/crd",
 		"internal/selfsigned":  "",
 		"internal/routeconfig": "",

@@ -69,7 +69,7 @@ func (c *Call) server() *tracepb.Span {
 		s.Attributes = append(s.Attributes, number("http.response.status_code", c.Status))
 	}
 	if d := c.Seen.Decided; !d.At.IsZero() {
-		s.Attributes = append(s.Attributes, text("fanout.decided.by", d.Cause.String()))
+		s.Attributes = append(s.Attributes, text("fanout.decided.by", d.Decider.String()))
 	}
 	if c.Status >= 500 {
 		fail(s, strconv.Itoa(c.Status))

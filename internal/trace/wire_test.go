@@ -56,7 +56,7 @@ func hedged(begun time.Time) *trace.Call {
 		Shadows:  []trace.Backend{{Name: "dark", Host: "dark.example.com", Port: 80}},
 	}
 	c.Seen = fanout.Recorded{
-		Arrived: begun, Decided: fanout.Decision{At: at(25), Cause: fanout.ByAnswer, By: 1},
+		Arrived: begun, Decided: fanout.Decision{At: at(25), Decider: fanout.ByAnswer, By: 1},
 		Backends: []fanout.RecordedLane{
 			{Ended: at(22), Outcome: fanout.Succeeded, Status: 200, Attempts: []fanout.RecordedAttempt{
 				{ID: id(1), Kind: fanout.First, Begun: at(1), Ended: at(22), Fate: fanout.FateLost},
