@@ -26,6 +26,8 @@ type memory struct {
 	absent []string
 	// edited is since when the spec is newer than what is served; zero where it is not.
 	edited time.Time
+	// refused is when it was told last that calls are; zero for never.
+	refused time.Time
 	// budget is that of the status.
 	budget    writes.Bucket
 	neglected neglected

@@ -80,6 +80,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 			}
 		}
 	}
+	r.announceRefusals(s, in.Seen, now)
 	status := report.Status(in)
 	s.memory.conditions.Store(&status.Conditions)
 	if status.ObservedGeneration == s.route.Generation {
@@ -109,6 +110,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	logTransitions(ctx, s, status.Conditions)
 	r.announce(s.route, status.Conditions)
 	r.announceProgress(s.route, status.Conditions)
+	r.announceCertificates(s.route, &status)
 	return again, nil
 }
 

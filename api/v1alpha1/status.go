@@ -14,7 +14,8 @@ const (
 	// spec names, can use it, and may send it, the keys of issuers are no older than 15
 	// minutes, and the Services of backends exist. Reasons: ResolvedRefs, BackendNotFound,
 	// SecretMissing, ConfigMapMissing, SecretUnusable, IssuerUnusable, ConfigMapUnusable,
-	// NoPods, Pending.
+	// NoPods, Pending, CertificateExpired, and CertificateExpiring, with which it is True: one
+	// that the listener, a backend or a token endpoint is shown ends within 14 days.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionProgrammed: at least one proxy is ready, and all ready ones serve
 	// the spec. With proxy.mode Sidecar it is so too while no Pod has one: the first
@@ -67,6 +68,8 @@ const (
 	ReasonBackendNotFound         = "BackendNotFound"
 	ReasonSecretUnusable          = "SecretUnusable"
 	ReasonIssuerUnusable          = "IssuerUnusable"
+	ReasonCertificateExpiring     = "CertificateExpiring"
+	ReasonCertificateExpired      = "CertificateExpired"
 	ReasonProgrammed              = "Programmed"
 	ReasonNoProxies               = "NoProxies"
 	ReasonProxiesUnreachable      = "ProxiesUnreachable"
@@ -85,6 +88,8 @@ const (
 	ReasonSidecarsMissing         = "SidecarsMissing"
 	ReasonReconciled              = "Reconciled"
 	ReasonReconciling             = "Reconciling"
+	// ReasonCallsRefused is of events alone: over 5 % of the calls of five minutes are refused.
+	ReasonCallsRefused = "CallsRefused"
 	// ReasonProgressDeadlineExceeded is the Deployment's own.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
 )
@@ -135,7 +140,7 @@ type FanoutRouteStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Selector string `json:"selector,omitempty"`
 
-	// traffic is that of the route, over all proxies. Absent without any.
+	// traffic is that of the route, over all proxies, within five minutes. Absent without any.
 	// +optional
 	Traffic *Traffic `json:"traffic,omitempty"`
 
@@ -193,6 +198,19 @@ type Traffic struct {
 	// +kubebuilder:validation:MaxLength=8
 	SuccessRate string `json:"successRate,omitempty"`
 
+	// refusedRate is refused / (refused + decided) calls, such as 1.5%: refused are those that
+	// make no call, by limits, authentication, validation or for want of room. Absent where
+	// none is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=8
+	RefusedRate string `json:"refusedRate,omitempty"`
+
+	// refusedFor is the reason for which most of them are, such as rate-limited: a label of
+	// the metric fanout_refused_calls_total. Absent where none is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=40
+	RefusedFor string `json:"refusedFor,omitempty"`
+
 	// latency is that of the responses.
 	// +optional
 	Latency *Latency `json:"latency,omitempty"`
@@ -216,7 +234,11 @@ type Latency struct {
 	P99 string `json:"p99,omitempty"`
 }
 
-// BackendState sums up how a backend is doing.
+// BackendState sums up how a backend is doing. It is judged by short windows, while all figures
+// speak of five minutes: Failing and Slow by the last 15 s, 25 s, 1 min or 5 min, whichever is the
+// shortest with ten answers, Degraded by the last 25 s, 1 min or 5 min with forty, and by the last
+// 5 min where there are fewer. So an outage shows within 15 s and is over within 30 s at two
+// calls a second or more. A state ends at half of the share at which it begins.
 //
 // +kubebuilder:validation:Enum=Healthy;Degraded;Failing;Open;Slow;MissingCredential;Idle
 type BackendState string
@@ -237,7 +259,7 @@ const (
 	// BackendMissingCredential: a Secret key that it needs is missing, or may not or cannot
 	// be sent to it.
 	BackendMissingCredential BackendState = "MissingCredential"
-	// BackendIdle: no answer was heard in the window, and none was waited for too long.
+	// BackendIdle: no answer was heard in five minutes, and none was waited for too long.
 	BackendIdle BackendState = "Idle"
 )
 
@@ -247,18 +269,18 @@ type BackendStatus struct {
 	// +required
 	Name BackendName `json:"name,omitempty"`
 
-	// state sums it up.
+	// state sums it up, by short windows: see BackendState.
 	// +optional
 	State BackendState `json:"state,omitempty"`
 
-	// successRate is succeeded / (succeeded + failed) answers within the window,
+	// successRate is succeeded / (succeeded + failed) answers within five minutes,
 	// such as 99.5%; rejected, canceled and skipped ones count as neither. Absent
 	// without answers.
 	// +optional
 	// +kubebuilder:validation:MaxLength=8
 	SuccessRate string `json:"successRate,omitempty"`
 
-	// requestRate is the number of answers a second, such as 12.5/s.
+	// requestRate is the number of answers a second within five minutes, such as 12.5/s.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	RequestRate string `json:"requestRate,omitempty"`
@@ -280,8 +302,9 @@ type LastFailure struct {
 	// +kubebuilder:validation:MaxLength=32
 	Reason string `json:"reason,omitempty"`
 
-	// message says it in words: the reason, the status, why there was no credential, and
-	// the Secret whose credential is refused. It holds no text of the backend.
+	// message says it in words: the reason, the status, why there was no credential or no
+	// response (connect: lookup api.example.com: no such host), and the Secret whose credential
+	// is refused. It holds no text of the backend.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Message string `json:"message,omitempty"`

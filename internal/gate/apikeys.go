@@ -29,11 +29,16 @@ const realm = "fanout"
 func (k *callerKeys) examine(guest *Guest) verdict {
 	sent := guest.Request.Header[k.header]
 	callers, err := k.callers.Get()
-	if err != nil || len(sent) != 1 || sent[0] == "" {
+	if len(sent) == 0 || len(sent) == 1 && sent[0] == "" {
 		return k.unknown
 	}
-	if name, ok := callers.Name(sent[0]); ok {
-		return verdict{known: true, caller: name}
+	if err != nil {
+		return k.unknown.because(callersMissing)
 	}
-	return k.unknown
+	if len(sent) == 1 {
+		if name, ok := callers.Name(sent[0]); ok {
+			return verdict{known: true, caller: name}
+		}
+	}
+	return k.unknown.because(unknownKey)
 }

@@ -50,8 +50,11 @@ func newCertificates(namespace string, config *routeconfig.CallerCertificate, st
 func (c *certificates) examine(guest *Guest) verdict {
 	shown := guest.Shown
 	pool, err := c.authorities.Get()
-	if shown == nil || len(shown.Chain) == 0 || err != nil {
+	switch {
+	case shown == nil || len(shown.Chain) == 0:
 		return c.unknown
+	case err != nil:
+		return c.unknown.because(callersMissing)
 	}
 	now := time.Now()
 	found := shown.judged.Load()
@@ -60,7 +63,7 @@ func (c *certificates) examine(guest *Guest) verdict {
 		shown.judged.Store(found)
 	}
 	if found.name.Value == "" || len(c.subjects) > 0 && !slices.Contains(c.subjects, found.name) {
-		return c.unknown
+		return c.unknown.because(unknownCertificate)
 	}
 	return verdict{known: true, caller: found.name.Value}
 }

@@ -27,8 +27,11 @@ func (p *passwords) examine(guest *Guest) verdict {
 	}
 	name, password, ok := guest.Request.BasicAuth()
 	users, err := p.users.Get()
-	if !ok || err != nil {
+	switch {
+	case !ok:
 		return p.unknown
+	case err != nil:
+		return p.unknown.because(callersMissing)
 	}
 	shown := users.Digest(name, password)
 	found := users.Recall(name, shown)
@@ -38,7 +41,7 @@ func (p *passwords) examine(guest *Guest) verdict {
 			compute: func() creds.Verdict { return users.Judge(name, password) },
 		})
 	}
-	out := p.unknown
+	out := p.unknown.because(wrongPassword)
 	switch found {
 	case creds.Right:
 		return verdict{known: true, caller: name}

@@ -1,6 +1,9 @@
 package gate
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // proof is one way to prove who calls.
 type proof interface {
@@ -20,6 +23,14 @@ type verdict struct {
 	// wants is what the proof asks for, in words, and challenge in those of
 	// WWW-Authenticate. Both are set where the caller is not known.
 	wants, challenge string
+	// why is what is wrong with what was shown; empty where nothing was.
+	why string
+}
+
+// because is the verdict with what is wrong.
+func (v verdict) because(why string) verdict {
+	v.why = why
+	return v
 }
 
 // newProofs returns those that a route knows, in the order in which they are looked at.
@@ -50,7 +61,7 @@ func (g *Gate) identify(guest *Guest, a *Admission) *Refusal {
 	if len(g.proofs) == 0 {
 		return nil
 	}
-	wants, challenges, later := "", make([]string, 0, 4), false
+	wants, challenges, later, why := "", make([]string, 0, 4), false, ""
 	for _, p := range g.proofs {
 		v := p.examine(guest)
 		if v.known {
@@ -62,12 +73,12 @@ func (g *Gate) identify(guest *Guest, a *Admission) *Refusal {
 		}
 		wants += v.wants
 		challenges = append(challenges, v.challenge)
-		later = later || v.later
+		later, why = later || v.later, cmp.Or(why, v.why)
 	}
 	if later {
 		return callerUnjudged()
 	}
-	return unauthorized(wants, challenges)
+	return unauthorized(wants, challenges, cmp.Or(why, nothingShown))
 }
 
 // authorization is the one line of that field. Of several it is not known which one counts.

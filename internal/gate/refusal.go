@@ -21,6 +21,11 @@ type Refusal struct {
 	Gone bool
 	// Caller is who was refused, where that was known by then; it is for the access log.
 	Caller string
+	// Limit is the limit, or the setting, that the request is beyond; empty for none. It is
+	// for the access log, as the reason is.
+	Limit string
+	// cause says more of who is not known than the kind does.
+	cause string
 	// Read says that nothing of the request is left to be read.
 	Read bool
 }
@@ -32,6 +37,12 @@ func refuse(kind problem.Kind, status int, detail string) *Refusal {
 // with adds the field that tells a client how to do better.
 func (r *Refusal) with(field, value string) *Refusal {
 	r.Field, r.Values = field, []string{value}
+	return r
+}
+
+// beyond names the limit.
+func (r *Refusal) beyond(limit string) *Refusal {
+	r.Limit = limit
 	return r
 }
 
@@ -51,22 +62,22 @@ func BadPath(err error) *Refusal { return badPath("the path cannot be forwarded:
 
 // Overloaded refuses a call beyond dispatch.maxInFlight.
 func Overloaded() *Refusal {
-	return later(problem.Overloaded, "dispatch.maxInFlight calls of the route are under way")
+	return later(problem.Overloaded, "dispatch.maxInFlight calls of the route are under way").beyond("dispatch.maxInFlight")
 }
 
 // TooManyFields refuses a request with more fields than limit.
 func TooManyFields(limit int) *Refusal {
-	return refuse(problem.TooManyFields, http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request has more than %d fields", limit))
+	return refuse(problem.TooManyFields, http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request has more than %d fields", limit)).beyond("fields")
 }
 
 // TooManyCalls refuses one of too many calls from one address, where others wait.
 func TooManyCalls() *Refusal {
-	return later(problem.Overloaded, "the client's address has its share of the proxy's connections")
+	return later(problem.Overloaded, "the client's address has its share of the proxy's connections").beyond("connections")
 }
 
 // OutOfMemory refuses a call for whose bodies there is no room.
 func OutOfMemory() *Refusal {
-	return later(problem.Overloaded, "the proxy's memory for bodies is used up")
+	return later(problem.Overloaded, "the proxy's memory for bodies is used up").beyond("memory")
 }
 
 // Stopping answers a call that was not over when the proxy, or its route, had to be.
@@ -83,9 +94,9 @@ func loopDetected() *Refusal {
 	return refuse(problem.Loop, http.StatusLoopDetected, "the call has passed this route already: a backend leads back to it")
 }
 
-func unauthorized(wants string, challenges []string) *Refusal {
+func unauthorized(wants string, challenges []string, cause string) *Refusal {
 	r := refuse(problem.Unauthenticated, http.StatusUnauthorized, "authentication of the route asks for "+wants)
-	r.Field, r.Values = "Www-Authenticate", challenges
+	r.Field, r.Values, r.cause = "Www-Authenticate", challenges, cause
 	return r
 }
 
@@ -95,12 +106,12 @@ func callerUnjudged() *Refusal {
 
 func rateLimited(name string, wait time.Duration) *Refusal {
 	return refuse(problem.RateLimited, http.StatusTooManyRequests, fmt.Sprintf("rateLimits %q of the route is exhausted", name)).
-		with("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10))
+		with("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10)).beyond(name)
 }
 
 // limitUnknown refuses a call where the limit has to hold, and nobody can say whether it does.
 func limitUnknown(name string) *Refusal {
-	return later(problem.LimitUnknown, fmt.Sprintf("the store of rateLimits %q of the route does not answer", name))
+	return later(problem.LimitUnknown, fmt.Sprintf("the store of rateLimits %q of the route does not answer", name)).beyond(name)
 }
 
 // left answers nobody: the client has gone.
@@ -116,11 +127,11 @@ func unsupportedType(allowed []string) *Refusal {
 }
 
 func tooLarge(limit int64) *Refusal {
-	return refuse(problem.BodyTooLarge, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body exceeds validation.maxBodySize of %d bytes", limit))
+	return refuse(problem.BodyTooLarge, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body exceeds validation.maxBodySize of %d bytes", limit)).beyond("validation.maxBodySize")
 }
 
 func bodyTimeout(limit time.Duration) *Refusal {
-	return refuse(problem.BodyTimeout, http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within validation.bodyTimeout of %s", limit))
+	return refuse(problem.BodyTimeout, http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within validation.bodyTimeout of %s", limit)).beyond("validation.bodyTimeout")
 }
 
 func encoded() *Refusal {

@@ -58,51 +58,53 @@ func (p *tokenPlace) String() string {
 
 // examine implements proof. A token that was judged before takes microseconds.
 func (t *tokens) examine(guest *Guest) verdict {
-	out := t.unknown
+	out, worst := t.unknown, jwt.NoFlaw
 	for i := range t.places {
 		sent, ok := t.places[i].find(guest.Request)
 		if !ok {
 			continue
 		}
-		found, judged := t.judge(guest, &t.places[i], sent)
+		found, judged, flaw := t.judge(guest, &t.places[i], sent)
 		switch judged {
 		case jwt.Admitted:
 			return verdict{known: true, caller: found.Name, claims: found.Claims}
 		case jwt.Refused, jwt.Unjudged:
+			worst = max(worst, flaw)
 			out = t.invalid
-			out.later = out.later || judged == jwt.Unjudged
+			out.why, out.later = ofToken(worst), out.later || judged == jwt.Unjudged
 		}
 	}
 	return out
 }
 
-func (t *tokens) judge(guest *Guest, at *tokenPlace, sent string) (*jwt.Caller, jwt.Verdict) {
+func (t *tokens) judge(guest *Guest, at *tokenPlace, sent string) (*jwt.Caller, jwt.Verdict, jwt.Flaw) {
 	if len(sent) > jwt.MaxToken {
-		return nil, jwt.Refused
+		return nil, jwt.Refused, jwt.Malformed
 	}
 	digest, now := t.digests.Of(sent), time.Now()
 	for _, issuer := range at.issuers {
 		if known := issuer.Recall(digest, now); known != nil {
-			return known, jwt.Admitted
+			return known, jwt.Admitted, jwt.NoFlaw
 		}
 	}
-	token, worst := jwt.Parse(sent), jwt.Refused
+	token, verdict, worst := jwt.Parse(sent), jwt.Refused, jwt.WrongIssuer
 	if token == nil {
-		return nil, worst
+		return nil, verdict, jwt.Malformed
 	}
 	for _, issuer := range at.issuers {
 		if !issuer.Issues(token) {
 			continue
 		}
-		switch found, judged := issuer.Judge(guest.Request.Context(), token, digest); judged {
+		switch found, judged, flaw := issuer.Judge(guest.Request.Context(), token, digest); judged {
 		case jwt.Admitted:
-			return found, judged
+			return found, judged, flaw
 		case jwt.Unjudged:
-			worst = judged
+			verdict = judged
 		case jwt.Refused:
+			worst = max(worst, flaw)
 		}
 	}
-	return nil, worst
+	return nil, verdict, worst
 }
 
 // find returns the one token that is there. Of several it is not known which one counts.

@@ -185,7 +185,7 @@ func TestTokensThatAreNotJudgedAllocateNothing(t *testing.T) { // alone: it coun
 		"too long":      {strings.Repeat("x", jwt.MaxToken+1), jwt.Refused},
 	} {
 		judge := func() {
-			if _, got := known.judge(guest, &known.places[0], row.sent); got != row.want {
+			if _, got, _ := known.judge(guest, &known.places[0], row.sent); got != row.want {
 				t.Errorf("%s: %v, want %v", name, got, row.want)
 			}
 		}

@@ -24,7 +24,7 @@ func BenchmarkToken(b *testing.B) {
 	key := newRSA(b, "rsa", 2048)
 	issuer, digests := holding(b, config(), key.published(b, nil)), NewDigests()
 	compact := common(b, key)
-	if _, verdict := issuer.Judge(b.Context(), Parse(compact), digests.Of(compact)); verdict != Admitted {
+	if _, verdict, _ := issuer.Judge(b.Context(), Parse(compact), digests.Of(compact)); verdict != Admitted {
 		b.Fatal(verdict)
 	}
 	b.Run("judged before", func(b *testing.B) {
@@ -50,7 +50,7 @@ func BenchmarkToken(b *testing.B) {
 				b.Fatal("it is wrong")
 			}
 			verified := time.Now()
-			if _, verdict := issuer.Judge(b.Context(), Parse(compact), digests.Of(compact)); verdict != Admitted {
+			if _, verdict, _ := issuer.Judge(b.Context(), Parse(compact), digests.Of(compact)); verdict != Admitted {
 				b.Fatal(verdict)
 			}
 			alone, whole = alone+verified.Sub(begun), whole+time.Since(verified)
@@ -67,7 +67,7 @@ func TestTokensOfBeforeAllocateNothing(t *testing.T) { // alone: it counts alloc
 	key := newEd(t, "one")
 	issuer, digests := holding(t, config(), key.published(t, nil)), NewDigests()
 	compact := lasting(t, key, "EdDSA")
-	if _, verdict := issuer.Judge(t.Context(), Parse(compact), digests.Of(compact)); verdict != Admitted {
+	if _, verdict, _ := issuer.Judge(t.Context(), Parse(compact), digests.Of(compact)); verdict != Admitted {
 		t.Fatal(verdict)
 	}
 	if n := testing.AllocsPerRun(100, func() {

@@ -35,33 +35,38 @@ func newRules(config *routeconfig.CallerJWT) rules {
 	}
 }
 
-// admit returns who the token is of, nil where it does not say what it must. Its signature
+// admit returns who the token is of, or why it does not say what it must. Its signature
 // is another matter.
-func (r *rules) admit(t *Token, now time.Time) *Caller {
+func (r *rules) admit(t *Token, now time.Time) (*Caller, Flaw) {
 	end, ok := date(t.claims["exp"])
-	if !ok || !r.issued(t) || !now.Before(end.Add(r.skew)) {
-		return nil // a token that does not end would be valid for ever
+	switch {
+	case !r.issued(t):
+		return nil, WrongIssuer
+	case !ok:
+		return nil, NoExpiry // it would be valid for ever
+	case !now.Before(end.Add(r.skew)):
+		return nil, Expired
 	}
 	for _, name := range []string{"nbf", "iat"} {
 		raw, set := t.claims[name]
 		begin, ok := date(raw)
 		if set && (!ok || now.Before(begin.Add(-r.skew))) {
-			return nil
+			return nil, NotYetValid
 		}
 	}
 	if len(r.audiences) > 0 && !slices.ContainsFunc(words(t.claims["aud"], false), func(a string) bool { return slices.Contains(r.audiences, a) }) {
-		return nil
+		return nil, WrongAudience
 	}
 	for i := range r.required {
 		if !holds(&r.required[i], t.claims) {
-			return nil
+			return nil, LacksClaim
 		}
 	}
 	name := name(find(t.claims, r.caller))
 	if name == "" {
-		return nil
+		return nil, NoCaller
 	}
-	return &Caller{Name: name, Claims: t.payload, until: end.Add(r.skew)}
+	return &Caller{Name: name, Claims: t.payload, until: end.Add(r.skew)}, NoFlaw
 }
 
 // issued reports whether a token says who has issued it, where that is asked for.

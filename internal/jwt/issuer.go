@@ -104,14 +104,18 @@ func (i *Issuer) Recall(d Digest, now time.Time) *Caller {
 	return h.verdicts.recall(d, now)
 }
 
-// Judge finds out who a token is of, and remembers. Where keys are missing it waits for them,
-// for 3 s at most, or until ctx ends.
-func (i *Issuer) Judge(ctx context.Context, t *Token, d Digest) (*Caller, Verdict) {
+// Judge finds out who a token is of, and remembers, or why it is refused. Where keys are
+// missing it waits for them, for 3 s at most, or until ctx ends.
+func (i *Issuer) Judge(ctx context.Context, t *Token, d Digest) (*Caller, Verdict, Flaw) {
 	now := time.Now()
-	caller := i.rules.admit(t, now)
-	if caller == nil || !slices.Contains(i.algs, t.alg) {
-		return nil, Refused // whoever has signed it
+	caller, flaw := i.rules.admit(t, now)
+	if caller == nil {
+		return nil, Refused, flaw // whoever has signed it
 	}
+	if !slices.Contains(i.algs, t.alg) {
+		return nil, Refused, WrongAlgorithm
+	}
+	flaw = UnknownKey
 	for range 3 { // what was under way may have begun before the key was there
 		h := i.held(time.Now())
 		if h != nil {
@@ -119,11 +123,12 @@ func (i *Issuer) Judge(ctx context.Context, t *Token, d Digest) (*Caller, Verdic
 			for k := range keys {
 				if keys[k].signed(t) {
 					h.verdicts.remember(d, caller, now)
-					return caller, Admitted
+					return caller, Admitted, NoFlaw
 				}
+				flaw = BadSignature
 			}
 			if byName {
-				return nil, Refused
+				return nil, Refused, flaw
 			}
 		}
 		if over := i.ask(); over == nil || !i.wait(ctx, over) {
@@ -131,9 +136,9 @@ func (i *Issuer) Judge(ctx context.Context, t *Token, d Digest) (*Caller, Verdic
 		}
 	}
 	if i.held(time.Now()) == nil {
-		return nil, Unjudged
+		return nil, Unjudged, NoFlaw
 	}
-	return nil, Refused
+	return nil, Refused, flaw
 }
 
 // ask has the keys fetched, unless somebody has asked for that within 30 s. It returns what

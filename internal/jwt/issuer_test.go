@@ -175,7 +175,7 @@ func TestNoKeysYet(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		token := Parse(lasting(t, one, "EdDSA"))
-		if _, got := s.Judge(ctx, token, Digest{}); got != Unjudged || time.Since(begun) != patience+time.Second {
+		if _, got, _ := s.Judge(ctx, token, Digest{}); got != Unjudged || time.Since(begun) != patience+time.Second {
 			t.Errorf("a call that ends: %d after %s", got, time.Since(begun))
 		}
 		s.want(t, "what can never be admitted", one.sign(t, "EdDSA", says(map[string]any{"aud": "x"}), nil), Refused)
@@ -215,7 +215,7 @@ func TestVerdictsFollowTheKeys(t *testing.T) {
 		synctest.Wait()
 		compact := lasting(t, one, "EdDSA")
 		token, digest := Parse(compact), Digest{1}
-		if _, verdict := s.Judge(t.Context(), token, digest); verdict != Admitted {
+		if _, verdict, _ := s.Judge(t.Context(), token, digest); verdict != Admitted {
 			t.Fatal(verdict)
 		}
 		time.Sleep(2*refreshEvery + time.Second)

@@ -167,7 +167,11 @@ func judge(t testing.TB, i *Issuer, compact string) (*Caller, Verdict) {
 	if token == nil || !i.Issues(token) {
 		return nil, Refused
 	}
-	return i.Judge(t.Context(), token, Digest(sha256.Sum256([]byte(compact))))
+	caller, verdict, flaw := i.Judge(t.Context(), token, Digest(sha256.Sum256([]byte(compact))))
+	if (flaw != NoFlaw) != (verdict == Refused) {
+		t.Errorf("verdict %d with flaw %d", verdict, flaw)
+	}
+	return caller, verdict
 }
 
 func TestClaims(t *testing.T) {

@@ -50,7 +50,22 @@ func (v *visit) log(now time.Time) {
 			l.attrs = append(l.attrs, v.backends())
 		}
 	}
+	if v.refusal != nil && l.has.fields[fieldOutcome] {
+		l.attrs = append(l.attrs, v.refused()...)
+	}
 	logger.LogAttrs(v.Request.Context(), slog.LevelInfo, "call", l.attrs...)
+}
+
+// refused is why the request made no call.
+func (v *visit) refused() []slog.Attr {
+	attrs := []slog.Attr{slog.String("reason", v.refusal.Reason())}
+	if v.refusal.Limit != "" {
+		attrs = append(attrs, slog.String("limit", v.refusal.Limit))
+	}
+	if rule := v.refusal.Rule(); rule != "" {
+		attrs = append(attrs, slog.String("rule", rule))
+	}
+	return attrs
 }
 
 // line is one that is being written, of the fields that its route wants.

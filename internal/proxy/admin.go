@@ -127,10 +127,12 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Part:      r.part,
 		Missing:   r.missing(now),
 		Reported:  r.reported(now),
+		Refused:   r.refusals.Report(now),
 		Issuers:   r.reportIssuers(now),
 		Windows:   r.calls.Windows(now),
 		Store:     r.storeReport(),
 	}
+	report.Certificates = r.certificates(now)
 	for _, b := range r.backends {
 		of := b.answers.Report(now, b.name)
 		of.Circuit = b.Circuit(now)

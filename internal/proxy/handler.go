@@ -71,6 +71,7 @@ type visit struct {
 	caller     string         // who calls, as far as the gate knows
 	result     *fanout.Result // nil where the call was refused
 	traced     *traced        // nil where the request is not
+	refusal    *gate.Refusal  // nil where it was not
 	outcome    fanout.CallOutcome
 	status     int
 	bytes      int

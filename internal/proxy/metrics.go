@@ -90,6 +90,7 @@ func (m *metrics) route(r *route) {
 	}
 	m.gauge("fanout_route_info", "1 for the hash of a route's part of the document.", 1, prometheus.Labels{"part": r.part})
 	m.gauge("fanout_calls_in_flight", "Calls under way, stragglers included.", float64(r.dispatcher.InFlight()), nil)
+	m.refused(r)
 	m.limits(r)
 	m.store(r)
 	m.histogram("fanout_call_duration_seconds", "Time from a call's arrival to its response.", duration, nil)

@@ -55,6 +55,7 @@ type route struct {
 	calls       *stats.Route
 	recent      *calls.Recent
 	names       []string // of backends, then of shadows
+	refusals    *stats.Refusals
 	rules       []tallied
 	issuers     []*jwt.Issuer
 	accessLog   *accessLog
@@ -106,6 +107,7 @@ type lasting struct {
 	stores   map[string]*quota.Store
 	calls    map[string]*stats.Route
 	recent   map[string]*calls.Recent
+	refusals map[string]*stats.Refusals
 	answers  map[string]*stats.Backend
 	faults   map[string]*faults
 	results  map[string]*comparisons
@@ -121,6 +123,7 @@ func newLasting() lasting {
 		stores:   map[string]*quota.Store{},
 		calls:    map[string]*stats.Route{},
 		recent:   map[string]*calls.Recent{},
+		refusals: map[string]*stats.Refusals{},
 		answers:  map[string]*stats.Backend{},
 		faults:   map[string]*faults{},
 		results:  map[string]*comparisons{},
@@ -192,6 +195,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 		return nil, err
 	}
 	r.calls = keep(c.old.calls, c.fresh.calls, r.id, func() *stats.Route { return stats.NewRoute(c.now) })
+	r.refusals = keep(c.old.refusals, c.fresh.refusals, r.id, func() *stats.Refusals { return stats.NewRefusals(c.now, gate.Reasons()) })
 	r.recent = keep(c.old.recent, c.fresh.recent, r.id, func() *calls.Recent { return calls.NewRecent(c.desk) })
 	for _, b := range r.backends {
 		r.names = append(r.names, b.name)

@@ -118,6 +118,8 @@ func (v *visit) refuse(r *gate.Refusal) {
 		v.caller = r.Caller
 	}
 	v.route.calls.Refuse(v.start)
+	v.route.refusals.Add(v.start, r.Reason())
+	v.refusal = r
 	v.answer(r)
 }
 

@@ -6,6 +6,7 @@ package rates
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/writes"
@@ -36,15 +37,35 @@ type Observation struct {
 	// Sum adds up all of them. Of durations it has the quantiles that a status shows, and no
 	// others; of words for what failed none.
 	Sum stats.RouteReport
+	// Ending are the certificates that end soon, or have, when all this was added up.
+	Ending []stats.CertificateReport
+	// Expired is how many of them have.
+	Expired int
+}
+
+// endsSoon is how long before its end a certificate is told.
+const endsSoon = 14 * 24 * time.Hour
+
+// foresee notes which certificates end soon, or have.
+func (o *Observation) foresee(now time.Time) {
+	for _, c := range o.Sum.Certificates {
+		left := c.Ends.Sub(now)
+		if left < endsSoon {
+			o.Ending = append(o.Ending, c)
+		}
+		if left <= 0 {
+			o.Expired++
+		}
+	}
 }
 
 // Window is that of the figures of a status; states are judged by shorter ones, see Judge.
 const Window = stats.Window5m
 
-// changed reports whether it differs who serves what, what is missing, or whether the store
-// of rate limits answers.
+// changed reports whether it differs who serves what, what is missing, which certificates
+// end, or whether the store of rate limits answers.
 func (o *Observation) changed(other *Observation) bool {
-	return !slices.Equal(o.Proxies, other.Proxies) || !slices.Equal(o.Sum.Missing, other.Sum.Missing) || store(o) != store(other)
+	return !slices.Equal(o.Ending, other.Ending) || o.Expired != other.Expired || !slices.Equal(o.Proxies, other.Proxies) || !slices.Equal(o.Sum.Missing, other.Sum.Missing) || store(o) != store(other)
 }
 
 // store is what the proxies say of the store of rate limits.
@@ -108,13 +129,15 @@ func quantiles() []float64 { return []float64{0.50, 0.95, 0.99} }
 
 // figures are those of a window. A success rate is -1 where there is none.
 type figures struct {
-	success, rate float64
-	latency       [3]float64
+	success, rate, refused float64
+	latency                [3]float64
 }
 
 func callFigures(w stats.CallsWindow) figures {
 	rate, ok := w.Calls.SuccessRate()
-	return newFigures(rate, ok, w.Calls.Decided(), w.Seconds, w.Duration)
+	f := newFigures(rate, ok, w.Calls.Decided(), w.Seconds, w.Duration)
+	f.refused, _ = w.Calls.RefusedRate()
+	return f
 }
 
 func answerFigures(w stats.AnswersWindow) figures {
@@ -137,6 +160,9 @@ func newFigures(rate float64, ok bool, n uint64, seconds float64, h stats.Histog
 }
 
 func figuresMoved(a, b figures) bool {
+	if (a.refused > 0) != (b.refused > 0) || math.Abs(a.refused-b.refused) >= writes.MovedRate {
+		return true
+	}
 	if (a.success < 0) != (b.success < 0) || math.Abs(a.success-b.success) >= writes.MovedRate || shareMoved(a.rate, b.rate) {
 		return true
 	}

@@ -67,6 +67,7 @@ func add(list []heard, now time.Time) *Observation {
 		}
 	}
 	o.Sum = stats.Merge(reports)
+	o.foresee(now)
 	o.Sum.Thin(quantiles()...) // there is one sum or two of each route, whatever it has of Pods
 	return o
 }

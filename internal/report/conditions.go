@@ -146,7 +146,7 @@ func resolvedRefs(in Input) verdict {
 		lines = append(lines, missing(m))
 	}
 	if len(lines) == 0 {
-		return yes(v1alpha1.ReasonResolvedRefs, "The proxies hold every Secret and ConfigMap that the spec names")
+		return certified(in)
 	}
 	return no(lacking(in.Seen.Sum.Missing), joined(lines, "; "))
 }
@@ -233,7 +233,7 @@ func backendsHealthy(in Input, states []v1alpha1.BackendStatus) verdict {
 		b := &states[i]
 		switch {
 		case !well(b.State):
-			ill = append(ill, illness(b))
+			ill = append(ill, illness(in, b))
 		case fails(b):
 			unhelpful = append(unhelpful, fmt.Sprintf("%s succeeds at %s%s", b.Name, b.SuccessRate, because(b)))
 		}

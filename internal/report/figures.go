@@ -20,20 +20,34 @@ func traffic(in Input) *v1alpha1.Traffic {
 		return nil
 	}
 	w := in.Seen.Sum.Windows[rates.Window]
-	rate, ok := w.Calls.SuccessRate()
-	if !ok {
+	if w.Calls.Decided()+w.Calls.Refused == 0 {
 		return nil
 	}
+	rate, ok := w.Calls.SuccessRate()
 	now := &v1alpha1.Traffic{
 		Window:      rates.Window,
 		RequestRate: within(stats.PerSecond(w.Calls.Decided(), w.Seconds), 32),
 		SuccessRate: within(stats.Percent(rate, ok), 8),
 		Latency:     latency(w.Duration),
 	}
-	if before != nil && before.Window == now.Window && near(trafficFigures(before), trafficFigures(now)) {
+	if refused, _ := w.Calls.RefusedRate(); refused > 0 {
+		now.RefusedRate = within(atLeast(stats.Percent(refused, true)), 8)
+		if list := stats.Frequent(in.Seen.Sum.Refused); len(list) > 0 {
+			now.RefusedFor = within(list[0].Reason, 40)
+		}
+	}
+	if before != nil && before.Window == now.Window && before.RefusedFor == now.RefusedFor && near(trafficFigures(before), trafficFigures(now)) {
 		return before
 	}
 	return now
+}
+
+// atLeast is a share of refused calls, of which some are: one in ten thousand is not none.
+func atLeast(percent string) string {
+	if percent == "0%" {
+		return "0.1%"
+	}
+	return percent
 }
 
 func latency(h stats.Histogram) *v1alpha1.Latency {

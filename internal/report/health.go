@@ -2,17 +2,35 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
 
-// illness says of a backend what it is, and its last failure where that is why.
-func illness(b *v1alpha1.BackendStatus) string {
+// illness says of a backend what it is, and why: its last failure, or what it lacks.
+func illness(in Input, b *v1alpha1.BackendStatus) string {
 	text := fmt.Sprintf("%s is %s", b.Name, b.State)
-	if b.State == v1alpha1.BackendFailing || b.State == v1alpha1.BackendOpen {
+	switch b.State {
+	case v1alpha1.BackendFailing, v1alpha1.BackendOpen:
 		text += because(b)
+	case v1alpha1.BackendMissingCredential:
+		text += lacks(in, string(b.Name))
 	}
 	return text
+}
+
+// lacks is the first of what keeps a backend from having its credential.
+func lacks(in Input, backend string) string {
+	if in.Seen == nil {
+		return ""
+	}
+	for _, m := range in.Seen.Sum.Missing {
+		if m.Backend == backend && !m.Stale {
+			line, _ := strings.CutSuffix(missing(m), fmt.Sprintf(" for backend %q", backend))
+			return " (" + Cut(line, maxFailure) + ")"
+		}
+	}
+	return ""
 }
 
 func because(b *v1alpha1.BackendStatus) string {

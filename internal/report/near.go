@@ -14,11 +14,14 @@ import (
 // is absent.
 type shownFigures struct {
 	success float64
+	refused float64    // of a route's calls
 	shares  [4]float64 // rate, p50, p95 and p99
 }
 
 func trafficFigures(t *v1alpha1.Traffic) shownFigures {
-	return parsed(t.SuccessRate, t.RequestRate, t.Latency)
+	f := parsed(t.SuccessRate, t.RequestRate, t.Latency)
+	f.refused = number(t.RefusedRate, "%")
+	return f
 }
 
 func backendFigures(b *v1alpha1.BackendStatus) shownFigures {
@@ -49,6 +52,9 @@ func number(text, unit string) float64 {
 // is no neighbour of anything.
 func near(a, b shownFigures) bool {
 	if (a.success < 0) != (b.success < 0) || (a.success == 100) != (b.success == 100) || math.Abs(a.success-b.success) >= writes.NearPercent {
+		return false
+	}
+	if (a.refused < 0) != (b.refused < 0) || math.Abs(a.refused-b.refused) >= writes.NearPercent {
 		return false
 	}
 	for i := range a.shares {

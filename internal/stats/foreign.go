@@ -145,6 +145,7 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 		}
 	}
 	out.Missing, out.Reported = missing.list, b.reported(r.Reported)
+	out.Refused, out.Certificates = boundedRefusals(r.Refused), b.certificates(r.Certificates)
 	if r.Store != nil {
 		out.Store = &StoreReport{Answers: r.Store.Answers, Fault: cut(r.Store.Fault, maxMessage)}
 	}

@@ -67,6 +67,7 @@ func (r *RouteReport) Size() int {
 	for i := range r.Reported {
 		n += sizeRule + len(r.Reported[i].Rule)
 	}
+	n += sizeRule * (len(r.Refused) + 2*len(r.Certificates))
 	for _, w := range r.Windows {
 		n += sizeCount * cap(w.Duration.Counts)
 	}

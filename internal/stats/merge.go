@@ -29,6 +29,8 @@ func Merge(reports []RouteReport) RouteReport {
 		m.all.Namespace, m.all.Name = r.Namespace, r.Name
 		m.addMissing(r.Missing)
 		m.all.Reported = addReported(m.all.Reported, r.Reported)
+		m.all.Refused = addRefusals(m.all.Refused, r.Refused)
+		m.all.Certificates = addCertificates(m.all.Certificates, r.Certificates)
 		m.addStore(r.Store)
 		m.addWindows(r.Windows)
 		for j := range r.Backends {

@@ -42,10 +42,14 @@ type RouteReport struct {
 	Part    string       `json:"part,omitempty"`
 	Missing []MissingKey `json:"missing,omitempty"`
 	// Reported are rules that would have refused calls, were they enforced.
-	Reported []RuleReport           `json:"reported,omitempty"`
-	Issuers  []IssuerReport         `json:"issuers,omitempty"`
-	Windows  map[string]CallsWindow `json:"windows"`
-	Backends []BackendReport        `json:"backends"`
+	Reported []RuleReport `json:"reported,omitempty"`
+	// Refused are the reasons for which requests made no call.
+	Refused []RefusalReport `json:"refused,omitempty"`
+	// Certificates are those that the route shows, to its clients and to others.
+	Certificates []CertificateReport    `json:"certificates,omitempty"`
+	Issuers      []IssuerReport         `json:"issuers,omitempty"`
+	Windows      map[string]CallsWindow `json:"windows"`
+	Backends     []BackendReport        `json:"backends"`
 	// Store is that of shared rate limits; nil where there is none.
 	Store *StoreReport `json:"store,omitempty"`
 }
@@ -54,6 +58,15 @@ type RouteReport struct {
 type StoreReport struct {
 	Answers bool   `json:"answers"`
 	Fault   string `json:"fault,omitempty"`
+}
+
+// CertificateReport is a certificate in use: the listener's, whose Backend is empty, or the one that
+// a backend, or its token endpoint, is shown.
+type CertificateReport struct {
+	Secret  string `json:"secret"`
+	Backend string `json:"backend,omitempty"`
+	// Ends is when the first certificate of the chain does, by the clock of whoever signed it.
+	Ends time.Time `json:"ends"`
 }
 
 // IssuerReport is an issuer of callers' tokens, with the keys that the proxy has of it.
@@ -195,6 +208,15 @@ func (c *Calls) Add(other Calls) {
 
 // Decided is the number of calls that were decided.
 func (c Calls) Decided() uint64 { return c.Complete + c.Partial + c.Failed }
+
+// RefusedRate is refused / (refused + decided) calls; ok is false without any.
+func (c Calls) RefusedRate() (rate float64, ok bool) {
+	all := c.Refused + c.Decided()
+	if all == 0 {
+		return 0, false
+	}
+	return float64(c.Refused) / float64(all), true
+}
 
 // SuccessRate is (complete + partial) / decided calls; ok is false without any.
 func (c Calls) SuccessRate() (rate float64, ok bool) {

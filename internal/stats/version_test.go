@@ -74,9 +74,11 @@ func TestTheFormOfAReport(t *testing.T) {
 	stands := stats.Standing{Asked: 9, Heard: 8, Faulty: 7, Late: 6}
 	report := stats.Report{Version: stats.ReportVersion, Document: "0123456789abcdef", Refused: "why", Ready: true, Routes: []stats.RouteReport{{
 		Namespace: "shop", Name: "orders", Part: "fedcba9876543210",
-		Missing:  []stats.MissingKey{{Secret: "partner", ConfigMap: "schemas", Key: "token", Backend: "one", Issuer: "idp", Audience: "https://idp.example.com", Field: "spec.a", Stale: true, Seconds: 9, Message: "why"}},
-		Reported: []stats.RuleReport{{Rule: "positive", Seconds: 300, Count: 7}},
-		Issuers:  []stats.IssuerReport{{Name: "idp", Keys: 2, Never: true, AgeSeconds: 9, Problem: "why"}},
+		Missing:      []stats.MissingKey{{Secret: "partner", ConfigMap: "schemas", Key: "token", Backend: "one", Issuer: "idp", Audience: "https://idp.example.com", Field: "spec.a", Stale: true, Seconds: 9, Message: "why"}},
+		Reported:     []stats.RuleReport{{Rule: "positive", Seconds: 300, Count: 7}},
+		Refused:      []stats.RefusalReport{{Reason: "rate-limited", Count: 8}},
+		Certificates: []stats.CertificateReport{{Secret: "partner", Backend: "one", Ends: time.Unix(0, 0).UTC()}},
+		Issuers:      []stats.IssuerReport{{Name: "idp", Keys: 2, Never: true, AgeSeconds: 9, Problem: "why"}},
 		Windows: map[string]stats.CallsWindow{stats.Window5m: {Seconds: 300, Duration: window,
 			Calls: stats.Calls{Complete: 1, Partial: 2, Failed: 3, ClientClosed: 4, Refused: 5}}},
 		Store: &stats.StoreReport{Answers: true, Fault: "why"},

@@ -1453,6 +1453,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: latency
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.Latency
+    - name: refusedFor
+      type:
+        scalar: string
+    - name: refusedRate
+      type:
+        scalar: string
     - name: requestRate
       type:
         scalar: string

@@ -13,13 +13,13 @@ import (
 type BackendStatusApplyConfiguration struct {
 	// name is that of the backend.
 	Name *apiv1alpha1.BackendName `json:"name,omitempty"`
-	// state sums it up.
+	// state sums it up, by short windows: see BackendState.
 	State *apiv1alpha1.BackendState `json:"state,omitempty"`
-	// successRate is succeeded / (succeeded + failed) answers within the window,
+	// successRate is succeeded / (succeeded + failed) answers within five minutes,
 	// such as 99.5%; rejected, canceled and skipped ones count as neither. Absent
 	// without answers.
 	SuccessRate *string `json:"successRate,omitempty"`
-	// requestRate is the number of answers a second, such as 12.5/s.
+	// requestRate is the number of answers a second within five minutes, such as 12.5/s.
 	RequestRate *string `json:"requestRate,omitempty"`
 	// latency is that of succeeded and failed answers.
 	Latency *LatencyApplyConfiguration `json:"latency,omitempty"`

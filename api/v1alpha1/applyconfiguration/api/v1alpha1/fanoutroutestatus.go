@@ -32,7 +32,7 @@ type FanoutRouteStatusApplyConfiguration struct {
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
 	// selector selects the Pods of the proxies, for the scale subresource.
 	Selector *string `json:"selector,omitempty"`
-	// traffic is that of the route, over all proxies. Absent without any.
+	// traffic is that of the route, over all proxies, within five minutes. Absent without any.
 	Traffic *TrafficApplyConfiguration `json:"traffic,omitempty"`
 	// healthyBackends is the number of backends that are Healthy or Degraded, of the number
 	// of all but shadows: 3/4. Absent while all are Idle, since nothing is known of them.

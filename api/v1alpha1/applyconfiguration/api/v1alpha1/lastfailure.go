@@ -14,8 +14,9 @@ type LastFailureApplyConfiguration struct {
 	// reason is one of status, timeout, connect, tls, reset, tooLarge, credential,
 	// forbiddenAddress, uncombinable, expression.
 	Reason *string `json:"reason,omitempty"`
-	// message says it in words: the reason, the status, why there was no credential, and
-	// the Secret whose credential is refused. It holds no text of the backend.
+	// message says it in words: the reason, the status, why there was no credential or no
+	// response (connect: lookup api.example.com: no such host), and the Secret whose credential
+	// is refused. It holds no text of the backend.
 	Message *string `json:"message,omitempty"`
 	// time is when it was first seen.
 	Time *v1.Time `json:"time,omitempty"`

@@ -18,6 +18,13 @@ type TrafficApplyConfiguration struct {
 	// successRate is (complete + partial) / decided calls, such as 99.5%. Absent
 	// without calls.
 	SuccessRate *string `json:"successRate,omitempty"`
+	// refusedRate is refused / (refused + decided) calls, such as 1.5%: refused are those that
+	// make no call, by limits, authentication, validation or for want of room. Absent where
+	// none is.
+	RefusedRate *string `json:"refusedRate,omitempty"`
+	// refusedFor is the reason for which most of them are, such as rate-limited: a label of
+	// the metric fanout_refused_calls_total. Absent where none is.
+	RefusedFor *string `json:"refusedFor,omitempty"`
 	// latency is that of the responses.
 	Latency *LatencyApplyConfiguration `json:"latency,omitempty"`
 }
@@ -49,6 +56,22 @@ func (b *TrafficApplyConfiguration) WithRequestRate(value string) *TrafficApplyC
 // If called multiple times, the SuccessRate field is set to the value of the last call.
 func (b *TrafficApplyConfiguration) WithSuccessRate(value string) *TrafficApplyConfiguration {
 	b.SuccessRate = &value
+	return b
+}
+
+// WithRefusedRate sets the RefusedRate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RefusedRate field is set to the value of the last call.
+func (b *TrafficApplyConfiguration) WithRefusedRate(value string) *TrafficApplyConfiguration {
+	b.RefusedRate = &value
+	return b
+}
+
+// WithRefusedFor sets the RefusedFor field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RefusedFor field is set to the value of the last call.
+func (b *TrafficApplyConfiguration) WithRefusedFor(value string) *TrafficApplyConfiguration {
+	b.RefusedFor = &value
 	return b
 }
 

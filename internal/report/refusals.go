@@ -1,0 +1,43 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fanout-operator/fanout/internal/rates"
+	"github.com/fanout-operator/fanout/internal/stats"
+)
+
+const (
+	// refusedShare of the calls of five minutes is told when it is exceeded, unless that are
+	// fewer than refusedLeast: of a quiet route one lost caller would be too many.
+	refusedShare = 0.05
+	refusedLeast = 10
+	// toldReasons is how many are named, the most frequent first.
+	toldReasons = 3
+)
+
+// CallsRefused says how many calls are refused and why, where they are many.
+func CallsRefused(seen *rates.Observation) (says string, many bool) {
+	if seen == nil {
+		return "", false
+	}
+	calls := seen.Sum.Windows[rates.Window].Calls
+	share, ok := calls.RefusedRate()
+	if !ok || share <= refusedShare || calls.Refused < refusedLeast {
+		return "", false
+	}
+	var why []string
+	list := stats.Frequent(seen.Sum.Refused)
+	for _, r := range list[:min(len(list), toldReasons)] {
+		why = append(why, fmt.Sprintf("%d %s", r.Count, r.Reason))
+	}
+	says = fmt.Sprintf("%s of %d calls within %s were refused", stats.Percent(share, true), calls.Refused+calls.Decided(), rates.Window)
+	if len(why) > 0 {
+		says += ": " + strings.Join(why, ", ")
+	}
+	if rest := len(list) - toldReasons; rest > 0 {
+		says += fmt.Sprintf(" and %d reasons more", rest)
+	}
+	return says, true
+}
