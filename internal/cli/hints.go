@@ -22,7 +22,7 @@ func (f *walked) next(route *v1alpha1.FanoutRoute) []string {
 	said, lacks := map[string]bool{}, f.lackHints()
 	for i := range f.Conditions {
 		c := &f.Conditions[i]
-		if !isBad(c) || said[c.Reason] || c.Type == v1alpha1.ConditionReconciling {
+		if !isBad(c) && c.Reason != v1alpha1.ReasonCertificateExpiring || said[c.Reason] || c.Type == v1alpha1.ConditionReconciling {
 			continue
 		}
 		said[c.Reason] = true // Ready repeats that of another
@@ -83,6 +83,8 @@ func hint(c *metav1.Condition, f *walked) string {
 		return "Bring operator and proxies to versions that know each other: see fanoutctl check."
 	case v1alpha1.ReasonSidecarsMissing:
 		return fmt.Sprintf("Make the Pods anew that have no sidecar: kubectl -n %s rollout restart of their owner; they were made while the webhook was away.", n)
+	case v1alpha1.ReasonCertificateExpiring, v1alpha1.ReasonCertificateExpired:
+		return "Renew the certificate in the Secret that the message names: proxies take it without a restart."
 	case v1alpha1.ReasonStoreUnreachable:
 		return "See that spec.rateLimitStore can be reached and takes the password; until then onStoreFailure of the limits holds."
 	}

@@ -96,17 +96,18 @@ func TestSeriesOfARoute(t *testing.T) {
 	few, many := count(one.Ask("/metrics").Body), count(eight.Ask("/metrics").Body)
 	const (
 		answers   = 17                // outcomes, reasons and attempts
+		causes    = 18                // of failures without a response
 		histogram = 15 + 3            // classic buckets, the infinite one, sum and count
 		state     = 3 + 2 + 3 + 1 + 1 // circuit, queue, hedges, limit, token
 		secrets   = 3 * (4 + 1)       // each has four reasons, and is in use since; here are three
 		ends      = 2                 // of certificates
-		each      = answers + histogram + state + secrets + ends
+		each      = answers + causes + histogram + state + secrets + ends
 	)
 	if got := many - few; got != 7*each {
 		t.Errorf("seven backends more are %d series more, want %d of %d each", got, 7*each, each)
 	}
-	const comparisons, calls, limits, rule, issuer, authority, process = 4, 5 + histogram + 2, 4, 1, 2, 4 + 2, 11
-	if base := few - 2*each; base != comparisons+calls+limits+rule+issuer+authority+process {
+	const comparisons, calls, refusals, limits, rule, issuer, authority, process = 4, 5 + histogram + 2, 32, 4, 1, 2, 4 + 2, 11
+	if base := few - 2*each; base != comparisons+calls+refusals+limits+rule+issuer+authority+process {
 		t.Errorf("there are %d series beside those of backends", base)
 	}
 	for i := range 300 { // nothing that a caller chooses makes a series
