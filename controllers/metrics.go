@@ -106,6 +106,7 @@ func degree(s metav1.ConditionStatus) float64 {
 		return 1
 	case metav1.ConditionFalse:
 		return 0
+	case metav1.ConditionUnknown:
 	}
 	return -1
 }

@@ -54,12 +54,13 @@ spec:
 // ruleObject is a file of rules, from its groups on, as the spec of an object.
 func ruleObject(plain string) string {
 	_, groups, _ := strings.Cut(plain, "\ngroups:\n")
-	text := head
+	var text strings.Builder
+	text.WriteString(head)
 	for line := range strings.Lines("groups:\n" + groups) {
 		if strings.TrimSpace(line) != "" {
-			line = "  " + line
+			text.WriteString("  ")
 		}
-		text += line
+		text.WriteString(line)
 	}
-	return text
+	return text.String()
 }

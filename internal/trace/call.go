@@ -73,8 +73,8 @@ func NewSpan() (id SpanID) {
 	return id
 }
 
-func newTrace() (id TraceID) {
-	for id == (TraceID{}) {
+func newTrace() (id ID) {
+	for id == (ID{}) {
 		fill(id[:8])
 		fill(id[8:])
 	}

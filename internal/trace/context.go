@@ -8,21 +8,21 @@ import (
 
 // Context is where a request stands in a trace (W3C Trace Context). The zero value is none.
 type Context struct {
-	Trace TraceID
+	Trace ID
 	// Span is the one that the request was made in.
 	Span SpanID
 	// Flags are as they came: bits that nobody here knows pass.
 	Flags byte
 }
 
-// TraceID names a trace.
-type TraceID [16]byte
+// ID names a trace.
+type ID [16]byte
 
 // SpanID names a span within a trace.
 type SpanID [8]byte
 
 // String is the form in fields and logs.
-func (t TraceID) String() string { return hex.EncodeToString(t[:]) }
+func (t ID) String() string { return hex.EncodeToString(t[:]) }
 
 // sampledFlag says that whoever made the request may have recorded it.
 const sampledFlag = 1
@@ -31,12 +31,13 @@ const sampledFlag = 1
 func (c Context) Sampled() bool { return c.Flags&sampledFlag != 0 }
 
 // Known reports whether there is a trace.
-func (c Context) Known() bool { return c.Trace != TraceID{} }
+func (c Context) Known() bool { return c.Trace != ID{} }
 
 const (
-	// Parent and State are the fields of a context, as header maps have them.
+	// Parent is the field of a context, as header maps have it.
 	Parent = "Traceparent"
-	State  = "Tracestate"
+	// State is that of what vendors keep with it.
+	State = "Tracestate"
 	// parentSize is that of a Traceparent of version 00. Later ones are as long at least, and
 	// begin the same.
 	parentSize = 55
@@ -60,7 +61,7 @@ func parse(text string) Context {
 	c := Context{}
 	whole := digits(version[:], text[:2]) && digits(c.Trace[:], text[3:35]) && digits(c.Span[:], text[36:52]) && digits(flags[:], text[53:55])
 	switch c.Flags = flags[0]; {
-	case !whole, version[0] == 0xff, c.Trace == TraceID{}, c.Span == SpanID{}:
+	case !whole, version[0] == 0xff, c.Trace == ID{}, c.Span == SpanID{}:
 		return Context{}
 	case len(text) > parentSize && (version[0] == 0 || text[parentSize] != '-'):
 		return Context{}

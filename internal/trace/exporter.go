@@ -108,7 +108,7 @@ func (e *Exporter) Add(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || e.parts+c.parts() > maxQueued {
-		e.full.Add(uint64(c.spans())) //nolint:gosec // never negative
+		e.full.Add(uint64(c.spans()))
 		return
 	}
 	before := e.queued
@@ -206,7 +206,7 @@ func (e *Exporter) ship(batch []*Call, spans int, h *health) {
 	encoded, err := e.resource.encode(batch)
 	if err != nil { // it is no message: nothing that trying again could heal
 		h.fails(err)
-		e.failed.Add(uint64(spans)) //nolint:gosec // never negative
+		e.failed.Add(uint64(spans))
 		return
 	}
 	for try := 1; ; try++ {
@@ -214,8 +214,8 @@ func (e *Exporter) ship(batch []*Call, spans int, h *health) {
 		if err == nil {
 			h.works()
 			rejected = max(0, min(rejected, spans))
-			e.exported.Add(uint64(spans - rejected)) //nolint:gosec // never negative
-			e.rejected.Add(uint64(rejected))         //nolint:gosec // never negative
+			e.exported.Add(uint64(spans - rejected))
+			e.rejected.Add(uint64(rejected))
 			return
 		}
 		e.failures.Add(1)
@@ -228,7 +228,7 @@ func (e *Exporter) ship(batch []*Call, spans int, h *health) {
 			}
 		}
 		h.fails(err)
-		e.failed.Add(uint64(spans)) //nolint:gosec // never negative
+		e.failed.Add(uint64(spans))
 		return
 	}
 }

@@ -160,7 +160,7 @@ func nanos(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // after 1970
+	return uint64(t.UnixNano())
 }
 
 // known is a method that HTTP has, or the word for any other (semantic conventions, HTTP).

@@ -195,7 +195,7 @@ func rejectedOf(message []byte) int {
 	if n < 0 || spans > maxQueued {
 		return 0
 	}
-	return int(spans) //nolint:gosec // at most maxQueued
+	return int(spans)
 }
 
 // member is what stands behind the tag of field 1, of a type.
