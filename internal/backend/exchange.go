@@ -125,9 +125,10 @@ func (e *exchange) failed(ctx context.Context, err error, token creds.Token, w *
 func (e *exchange) explained(ctx context.Context, r fanout.Reason, err error) fanout.Answer {
 	a := failure(ctx, r)
 	a.Cause = fanout.Cause(e.awaits.Load()) //nolint:gosec // one of them
-	switch a.Detail = detail(err); {
-	case a.Reason == fanout.Timeout:
-	case a.Reason == fanout.Credential:
+	a.Detail = detail(err)
+	switch a.Reason { //nolint:exhaustive // what is due to the connection is all the rest
+	case fanout.Timeout:
+	case fanout.Credential:
 		a.Cause = fanout.NoCause
 	default:
 		a.Cause, a.Detail = dial.Cause(err)

@@ -14,11 +14,10 @@ type reservation struct {
 	work  work
 }
 
-// Attempts counts the exchanges begun.
-func (r *reservation) Attempts() int { return r.work.sent() }
-
-// Awaits implements fanout.Reservation.
-func (r *reservation) Awaits() fanout.Cause { return r.work.awaits() }
+// Progress implements fanout.Reservation.
+func (r *reservation) Progress() (attempts int, awaits fanout.Cause) {
+	return r.work.sent(), r.work.awaits()
+}
 
 // Safe implements fanout.Reservation.
 func (r *reservation) Safe() bool { return r.work.request.Safe() }

@@ -125,12 +125,9 @@ type reservation struct {
 	safe bool
 }
 
-func (r reservation) Cancel()       {}
-func (r reservation) Attempts() int { return 1 }
-
-// Awaits implements fanout.Reservation.
-func (reservation) Awaits() fanout.Cause { return fanout.ResponseTimeout }
-func (r reservation) Safe() bool         { return r.safe }
+func (r reservation) Cancel()                       {}
+func (r reservation) Progress() (int, fanout.Cause) { return 1, fanout.ResponseTimeout }
+func (r reservation) Safe() bool                    { return r.safe }
 
 func (r reservation) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	select {

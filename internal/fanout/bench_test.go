@@ -31,11 +31,8 @@ func (instant) Do(context.Context, context.CancelCauseFunc, *fanout.Call, <-chan
 // Cancel implements fanout.Reservation.
 func (instant) Cancel() {}
 
-// Attempts implements fanout.Reservation.
-func (instant) Attempts() int { return 1 }
-
-// Awaits implements fanout.Reservation.
-func (instant) Awaits() fanout.Cause { return fanout.ResponseTimeout }
+// Progress implements fanout.Reservation.
+func (instant) Progress() (int, fanout.Cause) { return 1, fanout.ResponseTimeout }
 
 // Safe implements fanout.Reservation.
 func (instant) Safe() bool { return true }

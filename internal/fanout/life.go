@@ -120,9 +120,10 @@ func (f *Flight) meet(i int, to fate) {
 	l := &f.legs[i]
 	a := Answer{Outcome: to.outcome, Reason: to.reason}
 	if l.state == working && to.outcome != Pending {
-		a.Elapsed, a.Attempts = time.Since(f.start), l.reservation.Attempts()
+		attempts, awaits := l.reservation.Progress()
+		a.Elapsed, a.Attempts = time.Since(f.start), attempts
 		if to.reason == Timeout {
-			a.Cause = l.reservation.Awaits()
+			a.Cause = awaits
 		}
 	}
 	f.answers[i] = a

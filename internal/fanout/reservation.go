@@ -34,12 +34,10 @@ type Reservation interface {
 	Do(ctx context.Context, end context.CancelCauseFunc, call *Call, decided <-chan struct{}) Answer
 	// Cancel gives back what was reserved, without asking.
 	Cancel()
-	// Attempts counts the HTTP exchanges begun so far. It may be called while Do
-	// runs.
-	Attempts() int
-	// Awaits says what an answer whose time is up has waited for: one of the causes that are
-	// timeouts, or NoCause where nobody knows. It may be called while Do runs.
-	Awaits() Cause
+	// Progress counts the HTTP exchanges begun so far, and says what an answer whose time is
+	// up now has waited for: one of the causes that are timeouts, or NoCause where nobody
+	// knows. It may be called while Do runs.
+	Progress() (attempts int, awaits Cause)
 	// Safe reports whether the method that the backend gets is safe. It may be called at
 	// any time.
 	Safe() bool

@@ -89,11 +89,8 @@ func cutOff(ctx context.Context) fanout.Answer {
 // Cancel implements fanout.Reservation.
 func (s *scripted) Cancel() { s.returned.Add(1) }
 
-// Attempts implements fanout.Reservation.
-func (s *scripted) Attempts() int { return int(s.asked.Load()) }
-
-// Awaits implements fanout.Reservation.
-func (*scripted) Awaits() fanout.Cause { return fanout.ResponseTimeout }
+// Progress implements fanout.Reservation.
+func (s *scripted) Progress() (int, fanout.Cause) { return int(s.asked.Load()), fanout.ResponseTimeout }
 
 // Safe implements fanout.Reservation.
 func (s *scripted) Safe() bool { return !s.writes }

@@ -104,7 +104,7 @@ func ReasonsOf(config *routeconfig.Route) (list []string) {
 // applies reports whether requests to a route can be refused as a kind.
 func applies(kind problem.Kind, config *routeconfig.Route) bool {
 	v := &config.Validation
-	switch kind {
+	switch kind { //nolint:exhaustive // those that depend on the spec: all others of the gate apply
 	case problem.Unauthenticated:
 		return false // by what is shown
 	case problem.CallerUnjudged:

@@ -15,6 +15,7 @@ func illness(in Input, b *v1alpha1.BackendStatus) string {
 		text += because(b)
 	case v1alpha1.BackendMissingCredential:
 		text += lacks(in, string(b.Name))
+	case v1alpha1.BackendHealthy, v1alpha1.BackendDegraded, v1alpha1.BackendSlow, v1alpha1.BackendIdle:
 	}
 	return text
 }

@@ -169,8 +169,8 @@ func (s *simulated) compare() {
 		var rate, success float64
 		_, _ = fmt.Sscanf(tr.RequestRate, "%f/s", &rate)
 		_, _ = fmt.Sscanf(tr.SuccessRate, "%f%%", &success)
-		real := float64(truth.Calls.Decided()) / truth.Seconds
-		offBy, off := math.Abs(rate-real)/max(rate, real), math.Abs(success-100*share)
+		truly := float64(truth.Calls.Decided()) / truth.Seconds
+		offBy, off := math.Abs(rate-truly)/max(rate, truly), math.Abs(success-100*share)
 		far = offBy > farRate+roundedShare || off > farSuccess+roundedPercent
 		if !far {
 			s.farthestOfRate, s.farthest = max(s.farthestOfRate, offBy), max(s.farthest, off)

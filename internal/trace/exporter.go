@@ -108,7 +108,7 @@ func (e *Exporter) Add(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || e.parts+c.parts() > maxQueued {
-		e.full.Add(uint64(c.spans()))
+		e.full.Add(uint64(c.spans())) //nolint:gosec // never negative
 		return
 	}
 	before := e.queued
@@ -206,7 +206,7 @@ func (e *Exporter) ship(batch []*Call, spans int, h *health) {
 	encoded, err := e.resource.encode(batch)
 	if err != nil { // it is no message: nothing that trying again could heal
 		h.fails(err)
-		e.failed.Add(uint64(spans))
+		e.failed.Add(uint64(spans)) //nolint:gosec // never negative
 		return
 	}
 	for try := 1; ; try++ {
@@ -214,7 +214,7 @@ func (e *Exporter) ship(batch []*Call, spans int, h *health) {
 		if err == nil {
 			h.works()
 			rejected = max(0, min(rejected, spans))
-			e.exported.Add(uint64(spans - rejected))
+			e.exported.Add(uint64(spans - rejected)) //nolint:gosec // never negative
 			e.rejected.Add(uint64(rejected))
 			return
 		}
@@ -228,7 +228,7 @@ func (e *Exporter) ship(batch []*Call, spans int, h *health) {
 			}
 		}
 		h.fails(err)
-		e.failed.Add(uint64(spans))
+		e.failed.Add(uint64(spans)) //nolint:gosec // never negative
 		return
 	}
 }
