@@ -12,7 +12,7 @@ func News(status, before *v1alpha1.FanoutRouteStatus) writes.News {
 		return writes.Generation
 	case worse(status, before):
 		return writes.Worse
-	case !sameConditions(status, before):
+	case !sameConditions(status, before), recovered(status, before):
 		return writes.Condition
 	}
 	return writes.Figures

@@ -41,7 +41,8 @@ func TestWhatAStatusTells(t *testing.T) {
 		"the first failure":    {v1alpha1.FanoutRouteStatus{Backends: of("Healthy", "")}, v1alpha1.FanoutRouteStatus{Backends: of("Healthy", "status")}, writes.Worse},
 		"the next failure":     {v1alpha1.FanoutRouteStatus{Backends: of("Failing", "status")}, v1alpha1.FanoutRouteStatus{Backends: of("Failing", "timeout")}, writes.Figures},
 		"a backend that fails": {v1alpha1.FanoutRouteStatus{Backends: of("Degraded", "status")}, v1alpha1.FanoutRouteStatus{Backends: of("Failing", "status")}, writes.Worse},
-		"one that recovers":    {v1alpha1.FanoutRouteStatus{Backends: of("Failing", "status")}, v1alpha1.FanoutRouteStatus{Backends: of("Degraded", "status")}, writes.Figures},
+		"one that recovers":    {v1alpha1.FanoutRouteStatus{Backends: of("Failing", "status")}, v1alpha1.FanoutRouteStatus{Backends: of("Degraded", "status")}, writes.Condition},
+		"one that is well":     {v1alpha1.FanoutRouteStatus{Backends: of("Degraded", "status")}, v1alpha1.FanoutRouteStatus{Backends: of("Healthy", "status")}, writes.Condition},
 		"one that is new":      {v1alpha1.FanoutRouteStatus{}, v1alpha1.FanoutRouteStatus{Backends: of("Open", "")}, writes.Worse},
 	} {
 		if got := report.News(&row.now, &row.before); got != row.want {

@@ -25,6 +25,16 @@ func worse(now, before *v1alpha1.FanoutRouteStatus) bool {
 	return false
 }
 
+// recovered reports whether a backend is better off: who looks after an outage waits for that.
+func recovered(now, before *v1alpha1.FanoutRouteStatus) bool {
+	for i := range now.Backends {
+		if b := &now.Backends[i]; ill(b.State) < ill(backendOf(before, b.Name).State) {
+			return true
+		}
+	}
+	return false
+}
+
 // bad reports whether a condition says that something is wrong; not whether anything is
 // under way, or unknown.
 func bad(c *metav1.Condition) bool {

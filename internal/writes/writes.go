@@ -39,7 +39,7 @@ type News uint8
 // The kinds of news, from what may wait longest.
 const (
 	Figures    News = iota // figures, counts and words
-	Condition              // a condition that has become another
+	Condition              // a condition that has become another, a backend that recovers
 	Worse                  // a condition that is bad now, a backend that fails
 	Generation             // of the spec, of which the status says nothing yet
 )
