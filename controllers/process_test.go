@@ -40,7 +40,7 @@ func runOperator(t *testing.T, namespaces []string) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, "fanout-operator"), "--namespaces="+strings.Join(namespaces, ","),
 		"--proxy-image=fanout:test", "--metrics-address="+p.metrics, "--health-address=0")
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=256MiB", "KUBECONFIG="+kubeconfig(t, dir))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=256MiB", "KUBECONFIG="+kubeconfig(t, dir, operatorUser))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +62,13 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// kubeconfig is a file with which a process is the operator's user.
-func kubeconfig(t *testing.T, dir string) string {
+// kubeconfig is a file with which a process is a user; an administrator where that is empty.
+func kubeconfig(t *testing.T, dir, user string) string {
 	t.Helper()
 	c := clientcmdapi.NewConfig()
 	c.Clusters["test"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
 	c.AuthInfos["test"] = &clientcmdapi.AuthInfo{
-		ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken, Impersonate: operatorUser,
+		ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken, Impersonate: user,
 	}
 	c.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
 	c.CurrentContext = "test"
