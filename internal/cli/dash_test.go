@@ -105,7 +105,7 @@ func TestDashShowsACluster(t *testing.T) {
 		ready, condition(v1alpha1.ConditionBackendsHealthy, "True", "Healthy", ""),
 	}}
 	ill.Status = v1alpha1.FanoutRouteStatus{Operator: "dash/gone", Conditions: []metav1.Condition{
-		ready, condition(v1alpha1.ConditionBackendsHealthy, "False", "BackendsUnhealthy", "one fails: status 503"),
+		ready, condition(v1alpha1.ConditionBackendsHealthy, "False", "BackendsFailing", "one fails: status 503"),
 	}, Backends: []v1alpha1.BackendStatus{{Name: "one", State: v1alpha1.BackendFailing}}}
 	for _, r := range []*v1alpha1.FanoutRoute{good, ill} {
 		if err := c.Status().Update(t.Context(), r); err != nil {

@@ -27,7 +27,7 @@ func TestTwoHundredRoutes(t *testing.T) {
 	b.must(b.Await("document.activeElement.id == 'filter'"))
 	b.text("document.getElementById('filter').value = ''") // pressed by a protocol, the key is typed all the same
 	b.must(b.Press("secretmissing"))
-	b.shows("1 shown", "search/catalog", `has no key "token"`)
+	b.shows("1 shown", "search/catalog", `lacks the key "token"`)
 	if n := b.text("document.querySelectorAll('tbody tr').length"); n != "1" {
 		t.Errorf("%s rows are like that", n)
 	}
@@ -44,7 +44,7 @@ func TestARouteAsLanes(t *testing.T) {
 	b := open(t, serve(t, &stage.Source{Routes: 3}), "light", "404") // of a route that is none
 	b.shows("3 routes")
 	b.must(b.Click("a[href='#/routes/shop/orders']"))
-	b.shows("What to do next", "Backend billing is kept from calls by its circuit breaker", "BackendsUnhealthy", "CircuitOpened", "orders-7c9f8d-abk4q")
+	b.shows("What to do next", "Backend billing is kept from calls by its circuit breaker", "BackendsFailing", "billing is Open (status 503)", "orders-7c9f8d-abk4q")
 	b.must(b.Await("document.querySelectorAll('.lanes tbody tr').length == 4"))
 	for row, words := range map[string][]string{
 		"1": {"inventory", "Healthy", "99.9%", "timeout 9", "12 ms · 31 ms · 55 ms", "3 of 64 slots", "0 of 128 waiting"},

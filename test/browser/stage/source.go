@@ -68,10 +68,10 @@ func row(i int) dashboard.Row {
 	}
 	switch i {
 	case 2:
-		r.Ready, r.Reason, r.Message, r.Bad = "False", "SecretMissing", `Secret "catalog-eu" has no key "token", which backend "catalog-eu" needs`, true
+		r.Ready, r.Reason, r.Message, r.Bad = "False", "SecretMissing", `Secret "catalog-eu" lacks the key "token" for backend "catalog-eu"`, true
 		r.Backends, r.Success, r.Rate, r.P99 = "1/2", "", "", ""
 	case 5:
-		r.Reason, r.Message, r.Bad, r.Backends, r.Success = "BackendsUnhealthy", "1 of 3 backends is not healthy: erp fails with status 503", true, "2/3", "94.1%"
+		r.Reason, r.Message, r.Bad, r.Backends, r.Success = "BackendsFailing", "erp is Failing (status 503)", true, "2/3", "94.1%"
 	}
 	return r
 }
@@ -87,15 +87,15 @@ func (s *Source) Route(_ context.Context, namespace, name string) (*dashboard.Ro
 		return nil, fmt.Errorf("route %s/%s: %w", namespace, name, dashboard.ErrNotFound)
 	}
 	r := &dashboard.Route{Row: row(0), URL: "http://orders.shop.svc:8080"}
-	r.Reason, r.Message, r.Bad = "BackendsUnhealthy", "2 of 3 backends are healthy; billing is kept from calls by its circuit breaker", true
+	r.Reason, r.Message, r.Bad = "BackendsFailing", "billing is Open (status 503)", true
 	r.Conditions = []dashboard.Condition{
 		{Type: "Accepted", Status: "True", Reason: "Accepted", Age: "12d"},
-		{Type: "Ready", Status: "True", Reason: "Ready", Age: "2d", Message: "All 2 proxies serve the spec"},
-		{Type: "BackendsHealthy", Status: "False", Reason: "BackendsUnhealthy", Age: "4m", Bad: true, Message: r.Message},
+		{Type: "Ready", Status: "True", Reason: "Ready", Age: "2d", Message: "The route serves the spec"},
+		{Type: "BackendsHealthy", Status: "False", Reason: "BackendsFailing", Age: "4m", Bad: true, Message: r.Message},
 	}
 	r.Events = []dashboard.Event{
-		{Age: "2d", Type: "Normal", Reason: "Programmed", Message: "All 2 proxies serve the document"},
-		{Age: "4m", Type: "Warning", Reason: "CircuitOpened", Message: "The circuit of backend billing is open: status 503"},
+		{Age: "2d", Type: "Normal", Reason: "Programmed", Message: "Every ready proxy serves the spec"},
+		{Age: "4m", Type: "Warning", Reason: "BackendsFailing", Message: "billing is Open (status 503)"},
 	}
 	r.Pods = []dashboard.Pod{{Name: "orders-7c9f8d-abk4q", State: "Ready", Document: "9f3ac1d2"}, {Name: "orders-7c9f8d-x2mm7", State: "Ready", Document: "9f3ac1d2", Restarts: 1}}
 	r.Next = []string{"Backend billing is kept from calls by its circuit breaker: status 503. It is probed again after circuitBreaker.openFor."}
