@@ -71,6 +71,7 @@ func someLines(t *testing.T) []string {
 	), policy("BestEffort", 0), func(r *routeconfig.Route) {
 		r.Dispatch.Stragglers = routeconfig.StragglersCancel
 		r.Validation.MaxBodySize = 100
+		r.Validation.JSONSchema = &routeconfig.JSONSchema{Text: `{"maxProperties":1}`}
 		r.Tracing = &routeconfig.Tracing{Endpoint: "http://127.0.0.1:1", Protocol: routeconfig.TracingHTTP}
 	})
 	parent := []string{"Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}
@@ -78,8 +79,9 @@ func someLines(t *testing.T) []string {
 	p.Do("POST", "orders", "/a?b", "{}")
 	p.Do("POST", "orders", "/"+strings.Repeat("p", 2000)+"\xff", "{}", "X-API-Key", "wrong")
 	p.Do("POST", "orders", "/", strings.Repeat("x", 200), "X-API-Key", "k")
+	p.Do("POST", "orders", "/", `{"a":1,"b":2}`, "X-API-Key", "k")
 	leave(t, p, hang)
-	testkit.Eventually(t, "all calls have their line", func() bool { return len(p.Log.Lines(t, "call")) == 5 })
+	testkit.Eventually(t, "all calls have their line", func() bool { return len(p.Log.Lines(t, "call")) == 6 })
 	var lines []string
 	for line := range strings.Lines(p.Log.String()) {
 		if strings.Contains(line, `"msg":"call"`) {

@@ -106,8 +106,8 @@ func TestSeriesOfARoute(t *testing.T) {
 	if got := many - few; got != 7*each {
 		t.Errorf("seven backends more are %d series more, want %d of %d each", got, 7*each, each)
 	}
-	const comparisons, calls, refusals, limits, rule, issuer, authority, process = 4, 5 + histogram + 2, 32, 4, 1, 2, 4 + 2, 11
-	if base := few - 2*each; base != comparisons+calls+refusals+limits+rule+issuer+authority+process {
+	const comparisons, calls, refusals, limits, rule, issuer, authority, spans, process = 4, 5 + histogram + 2, 32, 4, 1, 2, 4 + 2, 5, 11
+	if base := few - 2*each; base != comparisons+calls+refusals+limits+rule+issuer+authority+spans+process {
 		t.Errorf("there are %d series beside those of backends", base)
 	}
 	for i := range 300 { // nothing that a caller chooses makes a series

@@ -15,7 +15,7 @@ import (
 func TestTwoHundredRoutes(t *testing.T) {
 	b := open(t, serve(t, &stage.Source{Routes: 200, Moves: true}), "light")
 	b.shows("200 routes, 2 with a fault", "operator alive", "live: figures a few seconds old", "cluster prod-eu.example.com")
-	if first := b.text("document.querySelector('tbody tr').innerText"); !strings.Contains(first, "payments/invoices") || !strings.Contains(first, "! ready") || !strings.Contains(first, "erp fails with status 503") {
+	if first := b.text("document.querySelector('tbody tr').innerText"); !strings.Contains(first, "payments/invoices") || !strings.Contains(first, "! ready") || !strings.Contains(first, "erp is Failing (status 503)") {
 		t.Errorf("first stands %q", first)
 	}
 	b.text(`window.moved = 0, window.made = 0, new MutationObserver((list) => list.forEach((m) => { window.moved++; window.made += [...m.addedNodes].filter((n) => n.nodeName == 'TR').length })).observe(document.querySelector('tbody'), {childList: true, subtree: true, characterData: true})`)
