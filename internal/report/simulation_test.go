@@ -1,3 +1,8 @@
+//go:build !race
+
+// Days of virtual time take seconds, and ten minutes with the race detector: `make test` runs this
+// file by itself.
+
 package report_test
 
 import (
