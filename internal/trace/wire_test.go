@@ -227,10 +227,10 @@ func TestCollectorsThatCannotBeReached(t *testing.T) {
 		dialer             *dial.Dialer
 		log                string
 	}{
-		"nobody listens":            {closed, "HTTP", nil, "the collector has not answered: connect (refused)"},
-		"nobody listens, by gRPC":   {closed, "GRPC", nil, "the collector has not answered: connect (refused)"},
-		"a forbidden address":       {plain.URL, "HTTP", dial.New(dial.Options{}), "the collector has not answered: forbiddenAddress"},
-		"plain, though TLS is said": {strings.Replace(plain.URL, "http:", "https:", 1), "HTTP", nil, "the collector has not answered: tls"},
+		"nobody listens":            {closed, "HTTP", nil, "the collector has not answered: connect (connection refused)"},
+		"nobody listens, by gRPC":   {closed, "GRPC", nil, "the collector has not answered: connect (connection refused)"},
+		"a forbidden address":       {plain.URL, "HTTP", dial.New(dial.Options{}), "the collector has not answered: forbiddenAddress (an address within 127.0.0.0/8)"},
+		"plain, though TLS is said": {strings.Replace(plain.URL, "http:", "https:", 1), "HTTP", nil, "the collector has not answered: tls (the server does not speak TLS)"},
 	} {
 		e, log := exporting(t, row.endpoint, row.protocol, func(o *trace.Options) {
 			if row.dialer != nil {
