@@ -126,7 +126,7 @@ func (e *exchange) explained(ctx context.Context, r fanout.Reason, err error) fa
 	a := failure(ctx, r)
 	a.Cause = fanout.Cause(e.awaits.Load()) //nolint:gosec // one of them
 	a.Detail = detail(err)
-	switch a.Reason { //nolint:exhaustive // what is due to the connection is all the rest
+	switch a.Reason {
 	case fanout.Timeout:
 	case fanout.Credential:
 		a.Cause = fanout.NoCause

@@ -53,8 +53,9 @@ func brokenOff(r Reason) Cause {
 		return BodyTimeout
 	case Reset:
 		return ConnectionClosed
+	default:
+		return NoCause
 	}
-	return NoCause
 }
 
 // Close implements Stream. It may be called again.
