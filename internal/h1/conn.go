@@ -39,9 +39,8 @@ type conn struct {
 	pool *Pool
 	wire *wire.Conn
 	once sync.Once
-	// sent and got count calls of Write, before they begin, and those of Read that
-	// brought something.
-	sent, got atomic.Int64
+	// got counts calls of Read that brought something.
+	got atomic.Int64
 	// quick counts small reads since the last one that waited, or the last request.
 	quick atomic.Int32
 
@@ -96,12 +95,6 @@ func (c *conn) read(b []byte) (int, error) {
 	return n, err // its reader asks for the kind
 }
 
-// Write implements net.Conn.
-func (c *conn) Write(b []byte) (int, error) {
-	c.sent.Add(1)
-	return c.Conn.Write(b) // its writer asks for the kind
-}
-
 // goodbye is how long TLS may take to say that it closes.
 const goodbye = 250 * time.Millisecond
 
@@ -124,11 +117,11 @@ func (c *conn) shut() { _ = c.Close() }
 // roundTrip asks, and gives the connection back with its response's body.
 func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 	c.quick.Store(0)
-	sent, got := c.sent.Load(), c.got.Load()
+	got := c.got.Load()
 	response, err := c.wire.RoundTrip(r)
 	if err != nil {
 		switch {
-		case c.sent.Load() == sent:
+		case c.wire.Free(): // it has written nothing
 			err = UnsentError{err}
 		case c.reused && c.got.Load() == got && r.Context().Err() == nil:
 			err = DiedError{err}

@@ -2,8 +2,6 @@ package proxy_test
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,21 +16,13 @@ import (
 // docs/operations/metrics.md lists the metrics of a proxy, no more and no less.
 func TestDocumentedMetrics(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "operations", "metrics.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented, _, _ := strings.Cut(string(page), "## Of the operator")
+	want, _ := testkit.DocumentedMetrics(t)
 	p := everything(t, 1)
-	names := func(text string) []string {
-		set := map[string]bool{}
-		for _, name := range regexp.MustCompile(`\bfanout_[a-z_]+`).FindAllString(text, -1) {
-			set[name] = true
-		}
-		return slices.Sorted(maps.Keys(set))
+	set := map[string]bool{}
+	for _, shown := range regexp.MustCompile(`(?m)^# TYPE (fanout_\S+)`).FindAllStringSubmatch(p.Ask("/metrics").Body, -1) {
+		set[shown[1]] = true
 	}
-	shown := regexp.MustCompile(`(?m)^# TYPE (\S+)`).FindAllString(p.Ask("/metrics").Body, -1)
-	if got, want := names(strings.Join(shown, "\n")), names(documented); len(got) < 15 || !slices.Equal(got, want) {
+	if got := slices.Sorted(maps.Keys(set)); len(got) < 15 || !slices.Equal(got, want) {
 		t.Errorf("a proxy has\n%s\nthe page lists\n%s", strings.Join(got, " "), strings.Join(want, " "))
 	}
 }
