@@ -135,6 +135,25 @@ func TestWhatIsProved(t *testing.T) {
 	}
 }
 
+// A request of which nothing could be written may be sent again, and its connection is as good as it was.
+func TestWhatIsNotWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &peer{}
+		pool := newPool(t, p)
+		mustAsk(t.Context(), t, pool, 1, "the first")
+		r := request(t.Context(), t, "GET")
+		r.Header["X-A"] = []string{"a\nb"}
+		if _, err := pool.RoundTrip(r); err == nil {
+			t.Error("a line break is sent")
+		} else if _, ok := errors.AsType[h1.UnsentError](err); !ok {
+			t.Errorf("it is not told that nothing was written: %v", err)
+		}
+		mustAsk(t.Context(), t, pool, 1, "the next")
+		pool.CloseIdleConnections()
+	})
+}
+
 // Connections are bounded, those who wait are served in turn, and what is idle is bounded.
 func TestBounds(t *testing.T) {
 	t.Parallel()
