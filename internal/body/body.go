@@ -36,7 +36,7 @@ func Read(r io.Reader, declared, limit int64, account *memory.Account) ([]byte, 
 		return nil, nil
 	}
 	// One byte more than the limit, so that a body of just the limit ends with EOF.
-	p := pieces{account: account, declared: declared, most: limit + 1, next: first, room: account.Room, pass: account.Pass}
+	p := pieces{account: account, declared: declared, most: limit + 1, next: first}
 	if declared > 0 {
 		p.next = min(first, declared+1) // one more, in which the end is seen
 	}
@@ -69,10 +69,16 @@ type pieces struct {
 	next     int64 // the room of the next piece
 	size     int64
 	taken    int64
-	run      int // bytes since the last pause
-	// room takes room for n bytes and makes it; pass lets others go first, nil for nobody.
-	room func(n int64) (b []byte, ok bool)
-	pass func()
+	run      int  // bytes since the last pause
+	inTurn   bool // read within Account.Do: nobody else goes first
+}
+
+// room takes room for n bytes, and makes it.
+func (p *pieces) room(n int64) (b []byte, ok bool) {
+	if p.inTurn {
+		return p.account.Make(n)
+	}
+	return p.account.Room(n)
 }
 
 // fill reads to the end, or as much as it may.
@@ -143,8 +149,8 @@ func (p *pieces) piece() ([]byte, error) {
 // it leaves the error as it is: an end in the middle is that of the reader.
 func (p *pieces) full(r io.Reader, b []byte) ([]byte, error) {
 	for len(b) < cap(b) {
-		if p.run >= atOnce && p.pass != nil {
-			p.pass()
+		if p.run >= atOnce && !p.inTurn {
+			p.account.Pass()
 			p.run = 0
 		}
 		n, err := r.Read(b[len(b):min(cap(b), len(b)+atOnce)])

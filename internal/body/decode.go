@@ -90,7 +90,7 @@ func decode(wire []byte, codings []string, limit, most int64, account *memory.Ac
 		defer end()
 		layers = append(layers, &layer{r: decoded, left: most})
 	}
-	p := pieces{account: account, declared: -1, most: limit + 1, next: first, room: account.Make}
+	p := pieces{account: account, declared: -1, most: limit + 1, next: first, inTurn: true}
 	content, err := p.read(layers[len(layers)-1], limit)
 	// A decoder may stop where its own end is; what is around it must end well, too.
 	for i := len(layers) - 2; i > 0 && err == nil; i-- {

@@ -87,16 +87,15 @@ func (c *Combiner) Check(_ int, a *fanout.Answer, account *memory.Account) {
 	if c.shape == nil || a.Outcome != fanout.Succeeded && c.Type != routeconfig.ResponseEnvelope {
 		return
 	}
-	room := room{account: account}
-	parsed, ok := c.shape.fits(a, &room)
-	if room.short {
+	j, ok := &judged{room: room{account: account}}, false
+	if j.content, ok = c.shape.fits(a, &j.room); j.room.short {
 		*a = fanout.Answer{Outcome: fanout.Rejected, Reason: fanout.Overloaded, RetryAfter: time.Second, Attempts: a.Attempts}
 		return
 	}
 	if !ok && a.Outcome == fanout.Succeeded {
 		a.Outcome, a.Reason = fanout.Failed, fanout.Uncombinable
 	}
-	a.Checked = parsed
+	a.Checked = j
 }
 
 // Combine makes the response to a decided call whose client is there to read it. A body

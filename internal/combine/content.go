@@ -17,6 +17,21 @@ type content struct {
 	tape []rawjson.Member
 }
 
+// judged is what Check keeps of an answer, with what it was made in.
+type judged struct {
+	content
+
+	room room
+}
+
+// checked is what Check has found out about an answer; nothing where it has not looked.
+func checked(a *fanout.Answer) content {
+	if j, ok := a.Checked.(*judged); ok {
+		return j.content
+	}
+	return content{}
+}
+
 type kind uint8
 
 const (

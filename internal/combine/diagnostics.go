@@ -13,9 +13,11 @@ func (c *Combiner) Diagnose(r *fanout.Result, h http.Header) {
 	if c.Diagnostics == routeconfig.DiagnosticsNone {
 		return
 	}
-	h["Fanout-Outcome"] = []string{r.Outcome.String()}
+	lines := []string{r.Outcome.String(), ""}
+	h["Fanout-Outcome"] = lines[:1:1]
 	if c.Diagnostics == routeconfig.DiagnosticsFull {
-		h["Fanout-Backends"] = []string{c.list(r)}
+		lines[1] = c.list(r)
+		h["Fanout-Backends"] = lines[1:]
 	}
 }
 
@@ -31,7 +33,8 @@ func ForbidRetry(r *fanout.Result, h http.Header) {
 // list writes the answers as a list of tokens with parameters (RFC 9651, section
 // 3.1). Clocks stand here and in the log, never in a body.
 func (c *Combiner) list(r *fanout.Result) string {
-	b := make([]byte, 0, 64*len(r.Answers))
+	var room [512]byte
+	b := room[:0]
 	for i := range r.Answers {
 		a := &r.Answers[i]
 		if i > 0 {

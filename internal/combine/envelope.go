@@ -46,7 +46,7 @@ func (c *Combiner) sizeOfResponse(a *fanout.Answer) int {
 			}
 		}
 	}
-	switch parsed, _ := a.Checked.(content); parsed.kind {
+	switch parsed := checked(a); parsed.kind {
 	case jsonValue:
 		n += len(parsed.json)
 	case text:
@@ -108,7 +108,7 @@ func (c *Combiner) appendResponse(dst []byte, a *fanout.Answer) []byte {
 		dst = appendField(dst, contentType)
 	}
 	dst = c.appendFields(dst, a.Header)
-	parsed, _ := a.Checked.(content)
+	parsed := checked(a)
 	switch parsed.kind {
 	case jsonValue:
 		dst = append(dst, `,"body":`...)

@@ -176,7 +176,7 @@ func checkEntry(t *testing.T, got envelopeEntry, a *fanout.Answer) {
 			t.Fatalf("body %q of %q", *got.BodyBase64, a.Body)
 		}
 	case got.Body == nil:
-		if parsed, _ := a.Checked.(content); len(a.Body) > 0 && parsed.kind != tooDeep {
+		if parsed := checked(a); len(a.Body) > 0 && parsed.kind != tooDeep {
 			t.Fatalf("no body of %q", a.Body)
 		}
 	default:

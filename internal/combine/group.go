@@ -16,7 +16,7 @@ func (group) fits(a *fanout.Answer, _ *room) (content, bool) {
 func (group) size(c *Combiner, r *fanout.Result) int {
 	n := 2
 	for i := range r.Answers {
-		parsed, _ := r.Answers[i].Checked.(content)
+		parsed := checked(&r.Answers[i])
 		n += len(c.names[i]) + len(`:null,`) + len(parsed.json)
 	}
 	return n
@@ -35,7 +35,7 @@ func (group) write(c *Combiner, r *fanout.Result, dst []byte, _ *room) ([]byte, 
 		}
 		first = false
 		dst = append(append(dst, c.names[i]...), ':')
-		if parsed, _ := a.Checked.(content); parsed.kind == jsonValue {
+		if parsed := checked(a); parsed.kind == jsonValue {
 			dst = append(dst, parsed.json...)
 		} else {
 			dst = append(dst, "null"...)

@@ -45,7 +45,7 @@ const memberWidth = 20
 func (merge) size(_ *Combiner, r *fanout.Result) int {
 	n := 2
 	for i := range r.Answers {
-		parsed, _ := r.Answers[i].Checked.(content)
+		parsed := checked(&r.Answers[i])
 		n += len(parsed.json)
 	}
 	return n
@@ -56,7 +56,7 @@ func (m merge) write(_ *Combiner, r *fanout.Result, dst []byte, room *room) ([]b
 	defer m.scratch.Put(w)
 	w.merge, w.room = m, room
 	for i := range r.Answers {
-		if parsed, _ := r.Answers[i].Checked.(content); r.Answers[i].Outcome == fanout.Succeeded && parsed.kind == jsonValue {
+		if parsed := checked(&r.Answers[i]); r.Answers[i].Outcome == fanout.Succeeded && parsed.kind == jsonValue {
 			w.roots = append(w.roots, ref{offset(len(w.bodies)), root})
 			w.bodies = append(w.bodies, parsed)
 		}

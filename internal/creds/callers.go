@@ -4,19 +4,29 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"hash"
+	"sync"
 )
 
 // Callers knows callers by their keys. It is immutable.
 type Callers struct {
-	salt  []byte
-	names map[[sha256.Size]byte]string
+	names   map[[sha256.Size]byte]string
+	hashers sync.Pool // of *hasher, all with one salt
+}
+
+// hasher hashes one key at a time.
+type hasher struct {
+	mac hash.Hash
+	key []byte
+	sum [sha256.Size]byte
 }
 
 // newCallers takes each key of the Secret for a caller's name and each line of its value
 // for one of the caller's keys. A key of several callers is none.
 func newCallers(s *Snapshot) (*Callers, error) {
-	c := &Callers{salt: make([]byte, sha256.Size), names: map[[sha256.Size]byte]string{}}
-	_, _ = rand.Read(c.salt) // never fails, see its documentation
+	c, salt := &Callers{names: map[[sha256.Size]byte]string{}}, make([]byte, sha256.Size)
+	_, _ = rand.Read(salt) // never fails, see its documentation
+	c.hashers.New = func() any { return &hasher{mac: hmac.New(sha256.New, salt)} }
 	for key, names := range owners(s.values) {
 		if len(names) == 1 {
 			c.names[c.digest(key)] = names[0]
@@ -34,7 +44,12 @@ func (c *Callers) Name(key string) (name string, ok bool) {
 }
 
 func (c *Callers) digest(key string) [sha256.Size]byte {
-	mac := hmac.New(sha256.New, c.salt)
-	mac.Write([]byte(key))
-	return [sha256.Size]byte(mac.Sum(nil))
+	h := c.hashers.Get().(*hasher)
+	defer c.hashers.Put(h)
+	h.key = append(h.key[:0], key...)
+	defer clear(h.key)
+	h.mac.Reset()
+	h.mac.Write(h.key)
+	h.mac.Sum(h.sum[:0])
+	return h.sum
 }

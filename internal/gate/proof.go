@@ -61,7 +61,8 @@ func (g *Gate) identify(guest *Guest, a *Admission) *Refusal {
 	if len(g.proofs) == 0 {
 		return nil
 	}
-	wants, challenges, later, why := "", make([]string, 0, 4), false, ""
+	wants, later, why := "", false, ""
+	var challenges []string
 	for _, p := range g.proofs {
 		v := p.examine(guest)
 		if v.known {

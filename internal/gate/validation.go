@@ -53,20 +53,37 @@ func (g *Gate) readBody(guest *Guest, a *Admission) *Refusal {
 	return nil
 }
 
+// incoming is the body of a request on its way in. It implements memory.Incoming.
+type incoming struct {
+	guest   *Guest
+	control http.ResponseController
+	maxSize int64
+	content []byte
+	err     error
+}
+
+// Receive implements memory.Incoming.
+func (in *incoming) Receive() {
+	r := in.guest.Request
+	in.content, in.err = body.Read(r.Body, r.ContentLength, in.maxSize, in.guest.Memory)
+}
+
+// Stop implements memory.Incoming.
+func (in *incoming) Stop() { in.until(time.Now()) }
+
+// until bounds the reading. Not every writer has deadlines; the server's always do.
+func (in *incoming) until(at time.Time) { _ = in.control.SetReadDeadline(at) }
+
 // receive takes the body in, at its sender's pace but no slower than the rules allow.
 func (v *validation) receive(guest *Guest) (content []byte, refusal *Refusal) {
-	r, control := guest.Request, http.NewResponseController(guest.Writer)
-	// Not every writer has deadlines; the server's always do.
-	_ = control.SetReadDeadline(time.Now().Add(v.timeout))
-	var err error
-	yielded := guest.Memory.Receive(
-		func() { _ = control.SetReadDeadline(time.Now()) },
-		func() { content, err = body.Read(r.Body, r.ContentLength, v.maxSize, guest.Memory) },
-	)
+	in := &incoming{guest: guest, control: *http.NewResponseController(guest.Writer), maxSize: v.maxSize}
+	in.until(time.Now().Add(v.timeout))
+	yielded := guest.Memory.Receive(in)
+	err := in.err
 	switch {
 	case err == nil:
-		_ = control.SetReadDeadline(time.Time{})
-		return content, nil
+		in.until(time.Time{})
+		return in.content, nil
 	case yielded:
 		return nil, OutOfMemory()
 	case errors.Is(err, body.ErrTooLarge):
@@ -77,7 +94,7 @@ func (v *validation) receive(guest *Guest) (content []byte, refusal *Refusal) {
 		return nil, bodyTimeout(v.timeout)
 	}
 	refusal = brokenBody()
-	refusal.Gone = r.Context().Err() != nil
+	refusal.Gone = guest.Request.Context().Err() != nil
 	return nil, refusal
 }
 

@@ -13,9 +13,17 @@ type Account struct {
 	age    uint64
 	held   atomic.Int64
 	users  atomic.Int32
-	// yield ends the body that comes; both are guarded by the budget.
-	yield   func()
+	// coming is the body that comes; both are guarded by the budget.
+	coming  Incoming
 	yielded bool
+}
+
+// Incoming is a body that comes at its sender's pace.
+type Incoming interface {
+	// Receive reads it, and takes its room from the account.
+	Receive()
+	// Stop ends that soon, from any goroutine.
+	Stop()
 }
 
 // Join adds a user, who closes the account too.
@@ -54,6 +62,10 @@ func (a *Account) Room(n int64) (b []byte, ok bool) {
 	if n < roomy {
 		return a.Make(n)
 	}
+	return a.roomInTurn(n)
+}
+
+func (a *Account) roomInTurn(n int64) (b []byte, ok bool) {
 	a.Do(int(n), func() { b, ok = a.Make(n) })
 	return b, ok
 }
@@ -111,23 +123,22 @@ func (a *Account) PassLarge() {
 	}
 }
 
-// Receive calls read, which fills the account with a body that comes at its sender's
-// pace. Where the room is needed for others meanwhile, it calls stop, from any
-// goroutine, and Receive returns true.
-func (a *Account) Receive(stop, read func()) (yielded bool) {
+// Receive has a body read. Where its room is needed for others meanwhile, the body is stopped
+// and Receive returns true.
+func (a *Account) Receive(body Incoming) (yielded bool) {
 	if a.holder == nil { // nobody's share is judged
-		read()
+		body.Receive()
 		return false
 	}
-	a.setYield(stop)
-	read()
-	return a.setYield(nil)
+	a.setComing(body)
+	body.Receive()
+	return a.setComing(nil)
 }
 
-func (a *Account) setYield(stop func()) (yielded bool) {
+func (a *Account) setComing(body Incoming) (yielded bool) {
 	a.budget.mu.Lock()
 	defer a.budget.mu.Unlock()
-	a.yield = stop
+	a.coming = body
 	return a.yielded
 }
 

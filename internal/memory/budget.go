@@ -129,11 +129,11 @@ func (h *holder) yield(share int64) {
 		}
 	}
 	for a := range h.accounts {
-		if over > 0 && a.yield != nil {
+		if over > 0 && a.coming != nil {
 			over -= a.held.Load()
 			a.yielded = true
-			a.yield()
-			a.yield = nil
+			a.coming.Stop()
+			a.coming = nil
 		}
 	}
 }

@@ -5,6 +5,22 @@ import (
 	"testing"
 )
 
+// stuckBody comes to no end before stuck has.
+type stuckBody struct {
+	begun   chan struct{}
+	stuck   <-chan struct{}
+	stopped *int
+}
+
+// Receive implements Incoming.
+func (b *stuckBody) Receive() {
+	close(b.begun)
+	<-b.stuck
+}
+
+// Stop implements Incoming.
+func (b *stuckBody) Stop() { *b.stopped++ }
+
 // K4: bodies that were told to stop are gone for the next one who finds no room, though they
 // have not given back yet.
 func TestK4WhatYieldsIsCountedOnce(t *testing.T) {
@@ -17,12 +33,9 @@ func TestK4WhatYieldsIsCountedOnce(t *testing.T) {
 		if !a.Take(100) {
 			t.Fatal("there is no room")
 		}
-		receiving := make(chan struct{})
-		go a.Receive(func() { stopped++ }, func() {
-			close(receiving)
-			<-stuck
-		})
-		<-receiving
+		body := &stuckBody{begun: make(chan struct{}), stuck: stuck, stopped: &stopped}
+		go a.Receive(body)
+		<-body.begun
 	}
 	for range 3 {
 		if b.Open(netip.MustParseAddr("192.0.2.2")).Take(10) {

@@ -145,8 +145,8 @@ func (c *client) Close() error {
 
 // greet tells a client that speaks plainly where TLS is asked for.
 func (c *client) greet(err error) {
-	var odd tls.RecordHeaderError
-	if !errors.As(err, &odd) || odd.Conn == nil || !bytes.ContainsAny(odd.RecordHeader[:1], "CDGHOPT") {
+	odd, ok := err.(tls.RecordHeaderError) //nolint:errorlint // of Conn itself, and nothing is made in vain
+	if !ok || odd.Conn == nil || !bytes.ContainsAny(odd.RecordHeader[:1], "CDGHOPT") {
 		return
 	}
 	c.greeted.Do(func() {

@@ -39,11 +39,18 @@ func newCompressors() compressors {
 	return compressors{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
+// variesByCoding is for reading alone.
+var variesByCoding = []string{"Accept-Encoding"} //nolint:gochecknoglobals // the same for all responses
+
 // compress encodes a combined body as the client likes it best (RFC 9110, section
 // 12.5.3), and says so in the fields. Bodies of backends are passed as they are, and one
 // is that for whose encoding there is no room.
 func (p *Proxy) compress(h http.Header, request *http.Request, content []byte, account *memory.Account) []byte {
-	h["Vary"] = append(h["Vary"], "Accept-Encoding")
+	if before := h["Vary"]; len(before) == 0 {
+		h["Vary"] = variesByCoding
+	} else {
+		h["Vary"] = append(before, "Accept-Encoding")
+	}
 	if len(content) < minCompressed {
 		return content
 	}

@@ -1,7 +1,8 @@
 package proxy
 
 import (
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -29,7 +30,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v := &visit{proxy: h.proxy, route: route, client: clientOf(r), start: time.Now(), patience: writeTimeout}
 	v.Writer, v.Request, v.ID, v.Shown = w, r, requestID(r.Header), v.client.shown()
-	id := []string{v.ID}
+	v.lines = &[2]string{v.ID}
+	id := v.lines[:1:1]
 	r.Header["X-Request-Id"] = id // backends get it too
 	w.Header()["X-Request-Id"] = id
 	if h.proxy.draining.Load() {
@@ -44,7 +46,12 @@ func requestID(h http.Header) string {
 	if id := h.Get("X-Request-Id"); harmless(id) {
 		return id
 	}
-	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+	var random [16]byte
+	binary.BigEndian.PutUint64(random[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(random[8:], rand.Uint64())
+	var text [2 * len(random)]byte
+	hex.Encode(text[:], random[:])
+	return string(text[:])
 }
 
 func harmless(id string) bool {
@@ -77,6 +84,9 @@ type visit struct {
 	bytes      int
 	// run are those that were streamed since the last pause.
 	run int
+	// lines are values of fields: the request's id, and the length of its response. They stand
+	// by themselves, since shadows keep the first for longer than the rest may stay.
+	lines *[2]string
 	// patience is how long the client may take for a piece of the response.
 	patience time.Duration
 }

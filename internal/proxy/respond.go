@@ -156,7 +156,8 @@ func (v *visit) write(status int, fields http.Header, body []byte) {
 	v.status = status
 	h := v.take(fields)
 	if bodyAllowed(status) && v.Request.Method != http.MethodHead {
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		v.lines[1] = strconv.Itoa(len(body))
+		h["Content-Length"] = v.lines[1:]
 	} else {
 		body = nil // to HEAD without a length but a backend's: that of GET is not known
 	}
