@@ -3,8 +3,6 @@ package backend
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 
@@ -14,22 +12,24 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
+	"github.com/fanout-operator/fanout/internal/outgoing"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // bounded gives each attempt a time of its own.
 type bounded struct {
-	next  stage
-	limit time.Duration
+	next   stage
+	limit  time.Duration
+	alarms tether.Alarms
 }
 
 // ask implements stage.
-func (s *bounded) ask(ctx context.Context, _ context.CancelCauseFunc, w *work) reply {
-	ctx, end := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(s.limit, func() { end(fanout.ErrTimeout) })
-	defer timer.Stop()
-	r := s.next.ask(ctx, end, w)
+func (s *bounded) ask(ctx *tether.Context, w *work) reply {
+	ctx = ctx.Branch(ctx)
+	defer s.alarms.Set(s.limit, ctx, fanout.ErrTimeout).Stop()
+	r := s.next.ask(ctx, w)
 	if r.answer.Stream == nil {
-		end(nil)
+		ctx.End(nil)
 	}
 	return r
 }
@@ -42,64 +42,88 @@ type exchanger struct {
 }
 
 // exchange is a request as a connection has it, which may keep it until its next one: so it
-// holds nothing of the answer.
+// holds nothing of the answer. It is the context of the request, too, with what connections
+// ask of that.
 type exchange struct {
-	request           http.Request
-	trace             httptrace.ClientTrace
+	*tether.Context
+
+	request           outgoing.Attempt
+	choice            h1.Choice
+	used              *h2.Used // nil where no connection is shared
+	lane              *fanout.Lane
+	recorded          int // the attempt, where it is
 	connected, reused bool
 	awaits            atomic.Uint32 // the fanout.Cause of a timeout now
 }
 
-func (e *exchange) gotConn(info httptrace.GotConnInfo) {
-	e.connected, e.reused = true, info.Reused
+// Value implements context.Context.
+func (e *exchange) Value(key any) any {
+	switch key.(type) {
+	case tether.ObserverKey:
+		return e
+	case h1.ChoiceKey:
+		return e.choice
+	case h2.UsedKey:
+		return e.used
+	}
+	return e.Context.Value(key)
+}
+
+// GotConn implements tether.Observer.
+func (e *exchange) GotConn(reused bool) {
+	e.connected, e.reused = true, reused
 	e.await(fanout.ResponseTimeout)
+	e.lane.Connected(e.recorded, reused)
 }
 
 func (e *exchange) await(c fanout.Cause) { e.awaits.Store(uint32(c)) }
 
 // ask implements stage.
-func (s *exchanger) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+func (s *exchanger) ask(ctx *tether.Context, w *work) reply {
 	w.call.Memory.PassLarge()
-	e := &exchange{}
-	e.trace.GotConn = e.gotConn
+	e := &exchange{Context: ctx, choice: w.choice}
+	if s.state.multiplexed {
+		e.used = &w.used
+	}
 	e.await(fanout.CredentialTimeout)
 	w.latest.Store(e)
-	e.request = w.request.HTTP(httptrace.WithClientTrace(ctx, &e.trace))
+	w.request.Begin(&e.request, e)
 	if w.lane == nil {
-		return s.exchange(ctx, end, w, e, 0)
+		return s.exchange(w, e)
 	}
-	n := e.record(ctx, w)
-	r := s.exchange(ctx, end, w, e, n)
-	if r.recorded = n; r.answer.Stream == nil {
-		w.lane.End(n, fateOf(ctx, r.answer.Outcome), r.answer.Reason)
+	e.record(w)
+	r := s.exchange(w, e)
+	if r.recorded = e.recorded; r.answer.Stream == nil {
+		w.lane.End(e.recorded, fateOf(ctx, r.answer.Outcome), r.answer.Reason)
 	}
 	return r
 }
 
-// exchange sends one request and takes what comes; n is the attempt in the record.
-func (s *exchanger) exchange(ctx context.Context, end context.CancelCauseFunc, w *work, e *exchange, n int) reply {
-	token, err := s.credential.show(ctx, &e.request)
+// exchange sends one request and takes what comes.
+func (s *exchanger) exchange(w *work, e *exchange) reply {
+	ctx := e.Context
+	token, err := s.credential.show(ctx, &e.request.Request)
 	if err == nil {
-		err = s.credential.sign(&e.request, w)
+		err = s.credential.sign(&e.request.Request, w)
 	}
 	w.attempts.Add(1) // of those under way, too
 	if err != nil {
 		return reply{answer: e.explained(ctx, fanout.Credential, err), token: token, unsent: true}
 	}
 	e.await(fanout.ConnectTimeout)
-	response, err := s.state.connections.RoundTrip(&e.request)
+	response, err := s.state.connections.RoundTrip(&e.request.Request)
 	if err != nil {
 		return e.failed(ctx, err, token, w)
 	}
-	w.lane.Head(n, response.StatusCode)
+	w.lane.Head(e.recorded, response.StatusCode)
 	e.await(fanout.BodyTimeout)
 	if response.StatusCode < 200 || response.StatusCode > 599 { // no answer in HTTP; a 101 was never asked for
 		_ = response.Body.Close()
 		return reply{answer: failure(ctx, fanout.Reset), token: token}
 	}
 	if s.streams(w.call, response) {
-		stream := newStream(ctx, end, w, response, &s.reading)
-		stream.recorded = n
+		stream := newStream(ctx, w, response, &s.reading)
+		stream.recorded = e.recorded
 		return reply{token: token, answer: fanout.Answer{
 			Outcome: fanout.Succeeded, Status: response.StatusCode, Header: response.Header, Stream: stream,
 		}}

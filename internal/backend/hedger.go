@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // hedger asks once more, or a few times, beside an attempt that is late.
@@ -15,7 +16,7 @@ type hedger struct {
 }
 
 // ask implements stage.
-func (s *hedger) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+func (s *hedger) ask(ctx *tether.Context, w *work) reply {
 	now := time.Now()
 	if w.sent() == 0 {
 		s.hedges.budget.first(now)
@@ -23,13 +24,13 @@ func (s *hedger) ask(ctx context.Context, end context.CancelCauseFunc, w *work) 
 	if after, ok := s.hedges.delay(now); ok && w.request.Repeatable(s.retry.methods) {
 		return s.race(ctx, w, after)
 	}
-	return s.timed(ctx, end, w)
+	return s.timed(ctx, w)
 }
 
 // timed makes one attempt, and notes how long it took.
-func (s *hedger) timed(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+func (s *hedger) timed(ctx *tether.Context, w *work) reply {
 	begun := time.Now()
-	r := s.next.ask(ctx, end, w)
+	r := s.next.ask(ctx, w)
 	now := time.Now()
 	s.hedges.took(now, now.Sub(begun))
 	return r
@@ -48,12 +49,12 @@ type heat struct {
 
 // lane is one of them.
 type lane struct {
-	end   context.CancelCauseFunc
+	ctx   *tether.Context
 	reply reply
 }
 
 // race makes an attempt, and hedges it where it is late.
-func (s *hedger) race(ctx context.Context, w *work, after time.Duration) reply {
+func (s *hedger) race(ctx *tether.Context, w *work, after time.Duration) reply {
 	t := &heat{stage: s, work: w, ended: make(chan *lane, 1+s.hedges.max)}
 	t.start(ctx)
 	timer := time.NewTimer(after)
@@ -145,16 +146,16 @@ func (s *hedger) mayHedge(ctx context.Context, w *work) allowance {
 }
 
 // start makes an attempt with a context of its own.
-func (t *heat) start(ctx context.Context) {
-	l := &lane{}
+func (t *heat) start(ctx *tether.Context) {
+	var values context.Context = ctx
 	if t.work.lane != nil && len(t.begun) > 0 {
-		ctx = hedging(ctx)
+		values = hedging(ctx)
 	}
-	ctx, l.end = context.WithCancelCause(ctx)
+	l := &lane{ctx: ctx.Branch(values)}
 	t.begun = append(t.begun, l)
 	t.running++
 	go func() {
-		l.reply = t.stage.timed(ctx, l.end, t.work)
+		l.reply = t.stage.timed(l.ctx, t.work)
 		t.ended <- l
 	}()
 }
@@ -167,7 +168,7 @@ func (t *heat) settle(l *lane) reply {
 	}
 	for _, other := range t.begun {
 		if other != l {
-			other.end(errLost)
+			other.ctx.End(errLost)
 		}
 	}
 	for ; t.running > 0; t.running-- {
@@ -181,7 +182,7 @@ func (t *heat) settle(l *lane) reply {
 		t.work.ticket.release()
 	}
 	if l.reply.answer.Stream == nil {
-		l.end(nil)
+		l.ctx.End(nil)
 	}
 	h, lost := t.stage.hedges, uint64(len(t.begun)-1) //nolint:gosec // 0 to 3
 	if l != t.begun[0] {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http/httptrace"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 )
@@ -17,15 +16,9 @@ func hedging(ctx context.Context) context.Context {
 }
 
 // record has an attempt recorded, and its request marked: its fields are its own from here on.
-func (e *exchange) record(ctx context.Context, w *work) (n int) {
+func (e *exchange) record(w *work) {
 	e.request.Header = maps.Clone(e.request.Header)
-	n = w.lane.Begin(ctx.Value(hedgeKey{}) != nil, e.request.Header)
-	lane := w.lane
-	e.trace.GotConn = func(info httptrace.GotConnInfo) {
-		e.gotConn(info)
-		lane.Connected(n, info.Reused)
-	}
-	return n
+	e.lane, e.recorded = w.lane, w.lane.Begin(e.Value(hedgeKey{}) != nil, e.request.Header)
 }
 
 // fateOf is what became of an attempt that ended with such an outcome.

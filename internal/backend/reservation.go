@@ -1,11 +1,11 @@
 package backend
 
 import (
-	"context"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // reservation is the right to ask a backend once. It implements fanout.Reservation.
@@ -30,12 +30,10 @@ func (r *reservation) Cancel() { r.work.ticket.end(time.Now(), breaker.Unmade) }
 
 // Do asks the backend until it has an answer that stands. The ticket is given back with it,
 // or with the end of its stream.
-func (r *reservation) Do(
-	ctx context.Context, end context.CancelCauseFunc, call *fanout.Call, decided <-chan struct{},
-) fanout.Answer {
+func (r *reservation) Do(ctx *tether.Context, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
 	w := &r.work
-	w.call, w.decided, w.cancel = call, decided, end
-	got := r.stack.ask(ctx, end, w)
+	w.call, w.decided, w.tether = call, decided, ctx
+	got := r.stack.ask(ctx, w)
 	got.answer.Attempts = w.sent()
 	if got.answer.Stream != nil {
 		w.ticket.hear(time.Now(), got.verdict)

@@ -5,13 +5,13 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // said answers every request with one response.
@@ -19,7 +19,7 @@ type said http.Response
 
 // RoundTrip implements http.RoundTripper.
 func (s *said) RoundTrip(r *http.Request) (*http.Response, error) {
-	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
+	tether.Observe(r.Context(), false)
 	response := http.Response(*s)
 	return &response, nil
 }

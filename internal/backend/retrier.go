@@ -7,7 +7,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/h1"
-	"github.com/fanout-operator/fanout/internal/h2"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // retrier asks until an answer stands.
@@ -18,14 +18,12 @@ type retrier struct {
 }
 
 // ask implements stage.
-func (s *retrier) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
-	if s.state.multiplexed {
-		ctx = h2.Avoid(ctx, &w.used)
-	}
+func (s *retrier) ask(ctx *tether.Context, w *work) reply {
 	s.state.repeats.first(time.Now())
 	defer func() { w.trial.End() }()
 	for {
-		r := s.next.ask(s.choose(ctx, w), end, w)
+		w.choice = s.choose(w)
+		r := s.next.ask(ctx, w)
 		s.tell(w, &r)
 		r.faulty = r.answer.Faulty() && ctx.Err() == nil
 		if !s.repeats(ctx, w, &r) {
@@ -37,14 +35,14 @@ func (s *retrier) ask(ctx context.Context, end context.CancelCauseFunc, w *work)
 
 // choose says which connection an attempt takes. One that is repeated where its connection
 // dies may prefer an old one to making a new one.
-func (s *retrier) choose(ctx context.Context, w *work) context.Context {
+func (s *retrier) choose(w *work) h1.Choice {
 	switch {
 	case w.letDown:
-		return h1.Fresh(ctx)
+		return h1.FreshConn
 	case w.request.Safe() || s.retry.resets && w.request.Repeatable(s.retry.methods):
-		return ctx
+		return h1.AnyConn
 	}
-	return h1.Careful(ctx)
+	return h1.YoungConn
 }
 
 // tell says what the backend thinks of the token that it was shown.

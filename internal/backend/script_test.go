@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // exchangeScript is what the transport does with one request.
@@ -52,12 +52,12 @@ func (f *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
 	f.mu.Lock()
 	s := f.scripts[min(len(f.seen), len(f.scripts)-1)]
-	f.seen, f.at, f.bodies = append(f.seen, r), append(f.at, time.Now()), append(f.bodies, string(body))
+	f.seen, f.at, f.bodies = append(f.seen, r.Clone(r.Context())), append(f.at, time.Now()), append(f.bodies, string(body))
 	f.mu.Unlock()
 	if s.unsent != nil && !s.reused {
 		return nil, s.unsent
 	}
-	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Reused: s.reused})
+	tether.Observe(r.Context(), s.reused)
 	if s.unsent != nil {
 		return nil, h1.UnsentError{Err: s.unsent}
 	}
@@ -128,8 +128,9 @@ func ask(t *testing.T, b *Backend, call *fanout.Call) fanout.Answer {
 
 // do asks with a context that is of this reservation alone.
 func do(ctx context.Context, r fanout.Reservation, call *fanout.Call, decided <-chan struct{}) fanout.Answer {
-	ctx, end := context.WithCancelCause(ctx)
-	return r.Do(ctx, end, call, decided)
+	own := tether.New(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { own.End(context.Cause(ctx)) })
+	return r.Do(own, call, decided)
 }
 
 func newCall(method string, fields ...string) *fanout.Call {

@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // The tests over these are about the seam between a call and its connections: they know
@@ -89,8 +90,9 @@ func askOnce(ctx context.Context, b *backend.Backend, c *fanout.Call) fanout.Ans
 	if r == nil {
 		return refusal
 	}
-	ctx, end := context.WithCancelCause(ctx)
-	return r.Do(ctx, end, c, nil)
+	own := tether.New(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { own.End(context.Cause(ctx)) })
+	return r.Do(own, c, nil)
 }
 
 // secured runs a test over TLS and without.

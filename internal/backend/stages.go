@@ -7,37 +7,38 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // deadline bounds the time of a call, that in the queue included.
 type deadline struct {
 	next    stage
 	timeout time.Duration
+	alarms  tether.Alarms
 }
 
 // errLate ends the attempts of a backend whose own time is up.
 var errLate = fmt.Errorf("the backend is late: %w", fanout.ErrTimeout)
 
 // ask implements stage. What is streamed has come by then, and goes on.
-func (s *deadline) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+func (s *deadline) ask(ctx *tether.Context, w *work) reply {
 	w.deadline = time.Now().Add(s.timeout)
-	timer := time.AfterFunc(s.timeout, func() { end(errLate) })
-	defer timer.Stop()
-	return s.next.ask(ctx, end, w)
+	defer s.alarms.Set(s.timeout, ctx, errLate).Stop()
+	return s.next.ask(ctx, w)
 }
 
 // queue waits for the slot of a call, and for its turn.
 type queue struct{ next stage }
 
 // ask implements stage.
-func (s *queue) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+func (s *queue) ask(ctx *tether.Context, w *work) reply {
 	if w.ticket.waits() {
 		w.lane.Queue()
 	}
 	switch wait, ok := w.ticket.settle(ctx); {
 	case ok && w.ticket.wait(ctx):
 		w.lane.Dequeue()
-		return s.next.ask(ctx, end, w)
+		return s.next.ask(ctx, w)
 	case !ok && ctx.Err() == nil:
 		return reply{answer: rejected(fanout.RateLimited, wait), verdict: breaker.Unmade}
 	}
@@ -56,9 +57,9 @@ type judge struct {
 }
 
 // ask implements stage. Only the backend's time counts, not that in the queue.
-func (s *judge) ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply {
+func (s *judge) ask(ctx *tether.Context, w *work) reply {
 	begun := time.Now()
-	r := s.next.ask(ctx, end, w)
+	r := s.next.ask(ctx, w)
 	r.verdict = s.breaker.Judge(&r.answer, time.Since(begun))
 	if r.verdict == breaker.Unheard && r.faulty {
 		r.verdict = breaker.Fault // it was canceled, after an attempt had failed

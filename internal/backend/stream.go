@@ -10,13 +10,13 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // stream is the body of a response that is passed on while it comes. It implements
 // fanout.Stream, and holds what its call has of the backend.
 type stream struct {
-	ctx      context.Context // of its exchange, which outlives the attempt
-	cancel   context.CancelCauseFunc
+	ctx      *tether.Context // of its exchange, which outlives the attempt
 	work     *work
 	response *http.Response
 	reading  *reading
@@ -28,9 +28,9 @@ type stream struct {
 // errIdle ends a stream whose backend is silent for too long.
 var errIdle = fmt.Errorf("the backend is silent: %w", fanout.ErrTimeout)
 
-func newStream(ctx context.Context, end context.CancelCauseFunc, w *work, response *http.Response, how *reading) *stream {
-	s := &stream{ctx: ctx, cancel: end, work: w, response: response, reading: how}
-	s.idle = time.AfterFunc(how.idleTimeout, func() { end(errIdle) })
+func newStream(ctx *tether.Context, w *work, response *http.Response, how *reading) *stream {
+	s := &stream{ctx: ctx, work: w, response: response, reading: how}
+	s.idle = time.AfterFunc(how.idleTimeout, func() { ctx.End(errIdle) })
 	s.idle.Stop()
 	return s
 }
@@ -49,7 +49,7 @@ func (s *stream) Read(b []byte) (int, error) {
 func (s *stream) Trailer() http.Header { return s.response.Trailer }
 
 // Abort implements fanout.Stream.
-func (s *stream) Abort(cause error) { s.cancel(cause) }
+func (s *stream) Abort(cause error) { s.ctx.End(cause) }
 
 // Close implements fanout.Stream.
 func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
@@ -59,7 +59,7 @@ func (s *stream) Close() (fanout.Outcome, fanout.Reason) {
 	_ = s.response.Body.Close()
 	outcome, reason := s.outcome()
 	s.work.lane.End(s.recorded, fateOf(s.ctx, outcome), reason)
-	s.cancel(nil)
+	s.ctx.End(nil)
 	v := breaker.Good
 	if outcome == fanout.Failed {
 		v = breaker.Fault
@@ -74,7 +74,7 @@ func (s *stream) discard() { _ = s.response.Body.Close() }
 // drain reads what is left, within the size and the time that the backend has, so that
 // its connection can be used again. That the rest is lost says nothing of it.
 func (s *stream) drain() {
-	timer := time.AfterFunc(time.Until(s.work.deadline), func() { s.cancel(fanout.ErrDecided) })
+	timer := time.AfterFunc(time.Until(s.work.deadline), func() { s.ctx.End(fanout.ErrDecided) })
 	defer timer.Stop()
 	_, _ = io.CopyN(io.Discard, s, s.reading.maxSize+1)
 	s.err = io.EOF

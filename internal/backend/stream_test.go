@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // silence is the end of a body that never comes.
@@ -33,7 +33,7 @@ type piped func(context.Context) io.Reader
 
 // RoundTrip implements http.RoundTripper.
 func (p piped) RoundTrip(r *http.Request) (*http.Response, error) {
-	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
+	tether.Observe(r.Context(), false)
 	return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(p(r.Context()))}, nil
 }
 
@@ -147,7 +147,7 @@ type stubborn struct {
 
 // RoundTrip implements http.RoundTripper.
 func (s *stubborn) RoundTrip(r *http.Request) (*http.Response, error) {
-	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
+	tether.Observe(r.Context(), false)
 	body := &tracked{Reader: strings.NewReader("body")}
 	s.mu.Lock()
 	after := s.after[len(s.bodies)]

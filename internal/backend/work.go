@@ -1,21 +1,22 @@
 package backend
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/breaker"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/h2"
 	"github.com/fanout-operator/fanout/internal/outgoing"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // stage asks the backend, with something of its own about it, by way of the next stage. ctx
-// is of what it asks alone; end ends it, and where the answer has a stream, that does.
+// is of what it asks alone; where the answer has a stream, that ends it.
 type stage interface {
-	ask(ctx context.Context, end context.CancelCauseFunc, w *work) reply
+	ask(ctx *tether.Context, w *work) reply
 }
 
 // work is one call as a backend has it: the request, the ticket, and what became of its
@@ -27,7 +28,7 @@ type work struct {
 	decided  <-chan struct{}
 	lane     *fanout.Lane // what is recorded of it; nil where nobody looks
 	deadline time.Time
-	cancel   context.CancelCauseFunc // of all attempts, and of the stream
+	tether   *tether.Context // of all attempts, and of the stream
 	attempts atomic.Int32
 	latest   atomic.Pointer[exchange]
 	hedges   int // among the attempts
@@ -39,6 +40,7 @@ type work struct {
 	trial   *creds.Trial // of that token, while it lasts
 	// letDown says that the last attempt met a connection that had died.
 	letDown bool
+	choice  h1.Choice // the connection that attempts take
 }
 
 // sent counts the exchanges begun.
@@ -54,6 +56,6 @@ func (w *work) awaits() fanout.Cause {
 
 // end gives back what the call has of the backend, with what it says of it.
 func (w *work) end(v breaker.Verdict) {
-	w.cancel(nil)
+	w.tether.End(nil)
 	w.ticket.end(time.Now(), v)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // script is a backend that does what a line says:
@@ -129,7 +130,7 @@ func (r reservation) Cancel()                       {}
 func (r reservation) Progress() (int, fanout.Cause) { return 1, fanout.ResponseTimeout }
 func (r reservation) Safe() bool                    { return r.safe }
 
-func (r reservation) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
+func (r reservation) Do(ctx *tether.Context, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	select {
 	case <-time.After(r.delay):
 		return r.answer

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // instant is backends that answer at once.
@@ -24,7 +25,7 @@ func (instant) ReserveShadow(context.Context, int, *fanout.Call) (fanout.Reserva
 }
 
 // Do implements fanout.Reservation.
-func (instant) Do(context.Context, context.CancelCauseFunc, *fanout.Call, <-chan struct{}) fanout.Answer {
+func (instant) Do(*tether.Context, *fanout.Call, <-chan struct{}) fanout.Answer {
 	return fanout.Answer{Outcome: fanout.Succeeded, Status: 200}
 }
 

@@ -90,6 +90,7 @@ type Dispatcher struct {
 	inFlight atomic.Int64
 	shadowed atomic.Int64 // calls under way with shadows
 	running  sync.WaitGroup
+	timers   sync.Pool // of *time.Timer that are stopped
 }
 
 // New returns a Dispatcher.
@@ -117,7 +118,7 @@ func (d *Dispatcher) Reserve(client context.Context, call *Call, reserver Reserv
 		d: d, call: call, start: time.Now(),
 		answers:    make([]Answer, d.Backends),
 		legs:       make([]leg, d.Backends),
-		arrivals:   make(chan arrival, d.Backends),
+		arrivals:   make(chan int, d.Backends),
 		deciding:   -1,
 		stragglers: d.stragglers(call),
 		decided:    make(chan struct{}),
@@ -127,6 +128,21 @@ func (d *Dispatcher) Reserve(client context.Context, call *Call, reserver Reserv
 	call.Record.dispatch(f.start)
 	f.reserve(client, reserver)
 	return f, nil
+}
+
+// timer returns one that is to be released.
+func (d *Dispatcher) timer(after time.Duration) *time.Timer {
+	t, ok := d.timers.Get().(*time.Timer)
+	if !ok {
+		return time.NewTimer(after)
+	}
+	t.Reset(after)
+	return t
+}
+
+func (d *Dispatcher) release(t *time.Timer) {
+	t.Stop() // nothing stale is received of it from now on
+	d.timers.Put(t)
 }
 
 func (d *Dispatcher) stragglers(call *Call) Stragglers {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // Flight is one call under way: Dispatcher.Reserve begins it, and Run brings it to its end.
 // Its fields belong to one goroutine, that of its caller until the response is made, and
-// then the one that sees the last backends out. Backends' own goroutines only send to
-// arrivals, which has room for all of them.
+// then the one that sees the last backends out. Backends' own goroutines write what they got
+// into their legs, and send their number to arrivals, which has room for all of them.
 type Flight struct {
 	d          *Dispatcher
 	call       *Call
@@ -17,7 +19,7 @@ type Flight struct {
 	answers    []Answer // by backend; they are the result's once the call is decided
 	legs       []leg    // by backend
 	shade      *shade
-	arrivals   chan arrival
+	arrivals   chan int
 	waiting    int // backends that have not handed over their answer
 	stragglers Stragglers
 	verdict    verdict
@@ -28,19 +30,15 @@ type Flight struct {
 	decided    chan struct{} // closed when the call is
 	streamed   bool          // an answer has had a stream
 	streams    sync.WaitGroup
+	told       Result // what the response is made of
 }
 
 // leg is what a flight knows of one backend, beside its answer.
 type leg struct {
 	state       state
-	reservation Reservation             // nil where it refused
-	cut         context.CancelCauseFunc // ends its attempts
-}
-
-// arrival is what a backend's goroutine hands over.
-type arrival struct {
-	backend int
-	answer  Answer
+	reservation Reservation     // nil where it refused
+	tether      *tether.Context // of its attempts, once it was asked
+	got         Answer          // its own, of the backend's goroutine until it has arrived
 }
 
 // Responder writes the response to a call.
@@ -54,7 +52,7 @@ type Responder interface {
 // responded to as soon as it is decided. client is what Reserve was given.
 func (f *Flight) Run(client context.Context, responder Responder) {
 	if !f.concluded {
-		f.launch(context.WithoutCancel(client)) // attempts outlive the client under Finish
+		f.launch() //nolint:contextcheck // attempts outlive the client under Finish
 		f.conclude(f.await(client))
 	}
 	close(f.decided)
@@ -70,42 +68,43 @@ func (f *Flight) Run(client context.Context, responder Responder) {
 }
 
 // launch asks every backend that has a reservation, each in a goroutine and a context of
-// its own.
-func (f *Flight) launch(base context.Context) {
+// its own, which has nothing of the client's.
+func (f *Flight) launch() {
+	tethers := make([]tether.Context, len(f.legs))
 	for i := range f.legs {
 		l := &f.legs[i]
 		if l.state != reserved {
 			continue
 		}
-		var ctx context.Context
-		ctx, l.cut = context.WithCancelCause(base)
+		l.tether = &tethers[i]
+		l.tether.Begin(context.Background())
 		l.state = working
 		f.waiting++
-		go f.ask(ctx, i)
+		go f.ask(i)
 	}
-	f.shade.launch(base)
+	f.shade.launch()
 }
 
 // ask runs in the backend's own goroutine.
-func (f *Flight) ask(ctx context.Context, i int) {
+func (f *Flight) ask(i int) {
 	l := &f.legs[i]
 	f.call.Record.Backend(i).asked()
-	a := l.reservation.Do(ctx, l.cut, f.call, f.decided)
-	if a.Responded() {
-		f.d.Checker.Check(i, &a, f.call.Memory)
+	l.got = l.reservation.Do(l.tether, f.call, f.decided)
+	if l.got.Responded() {
+		f.d.Checker.Check(i, &l.got, f.call.Memory)
 	}
-	a.Elapsed = time.Since(f.start)
-	f.arrivals <- arrival{i, a}
+	l.got.Elapsed = time.Since(f.start)
+	f.arrivals <- i
 }
 
 // await takes answers until the call is decided, its time is up, or the client has left.
 func (f *Flight) await(client context.Context) event {
-	timer := time.NewTimer(f.d.Timeout - time.Since(f.start)) // reservations have taken some
-	defer timer.Stop()
+	timer := f.d.timer(f.d.Timeout - time.Since(f.start)) // reservations have taken some
+	defer f.d.release(timer)
 	for f.waiting > 0 && (f.verdict == undecided || f.stragglers == Wait) {
 		select {
-		case a := <-f.arrivals:
-			f.arrive(a)
+		case i := <-f.arrivals:
+			f.arrive(i)
 		case <-client.Done():
 			return endOf(client)
 		case <-timer.C:
@@ -121,8 +120,8 @@ func (f *Flight) await(client context.Context) event {
 func (f *Flight) collect() {
 	for {
 		select {
-		case a := <-f.arrivals:
-			f.arrive(a)
+		case i := <-f.arrivals:
+			f.arrive(i)
 		default:
 			return
 		}

@@ -131,7 +131,7 @@ func (f *Flight) meet(i int, to fate) {
 	case l.state == reserved:
 		l.reservation.Cancel()
 	case to.cut != nil:
-		l.cut(to.cut)
+		l.tether.End(to.cut)
 	}
 	if l.state = to.state; l.state == dropped {
 		f.tell(i, &f.answers[i])
@@ -140,30 +140,31 @@ func (f *Flight) meet(i int, to fate) {
 
 // arrive takes the answer of a backend that is waited for: response and statistics are
 // told.
-func (f *Flight) arrive(a arrival) {
+func (f *Flight) arrive(i int) {
 	f.waiting--
-	f.accept(a.backend, a.answer)
+	f.accept(i, f.legs[i].got)
 	if f.verdict != undecided {
 		return
 	}
 	if f.judge(); f.verdict == undecided {
 		return
 	}
-	f.call.Record.decide(ByAnswer, a.backend)
+	f.call.Record.decide(ByAnswer, i)
 	if f.verdict == met && f.d.Policy.Type == Any {
-		f.deciding = a.backend
+		f.deciding = i
 	}
 }
 
 // arriveLate takes the answer of a backend that is not waited for any more: statistics are
 // told that of one that straggled, and nobody is told that of one that was dropped.
-func (f *Flight) arriveLate(a arrival) {
+func (f *Flight) arriveLate(i int) {
 	f.waiting--
-	if a.answer.Stream != nil {
-		f.streams.Go(func() { a.answer.Stream.Close() })
+	l := &f.legs[i]
+	if stream := l.got.Stream; stream != nil {
+		f.streams.Go(func() { stream.Close() })
 	}
-	if f.legs[a.backend].state == straggling {
-		f.tell(a.backend, &a.answer)
+	if l.state == straggling {
+		f.tell(i, &l.got)
 	}
 }
 

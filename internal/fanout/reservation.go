@@ -1,6 +1,10 @@
 package fanout
 
-import "context"
+import (
+	"context"
+
+	"github.com/fanout-operator/fanout/internal/tether"
+)
 
 // Reserver asks the backends of a route for the right to send one call. It is made for that
 // call, knows what expressions read of it, and is used by one goroutine.
@@ -25,13 +29,13 @@ type Reservation interface {
 	// Do asks the backend and returns its answer. It obeys ctx at once; the cause
 	// of a canceled ctx tells whether the answer is Canceled or a Timeout.
 	//
-	// ctx is of this reservation alone, and end ends it, also when the backend's own time
-	// is up. Do calls it before it returns; where the answer has a Stream, ctx lives as
-	// long as that does, and closing it calls end.
+	// ctx is of this reservation alone, and Do ends it, also when the backend's own time
+	// is up, before it returns; where the answer has a Stream, ctx lives as long as that
+	// does, and closing it ends it.
 	//
 	// decided is closed when the call is decided: what would only make the answer
 	// come sooner is not worth it any more.
-	Do(ctx context.Context, end context.CancelCauseFunc, call *Call, decided <-chan struct{}) Answer
+	Do(ctx *tether.Context, call *Call, decided <-chan struct{}) Answer
 	// Cancel gives back what was reserved, without asking.
 	Cancel()
 	// Progress counts the HTTP exchanges begun so far, and says what an answer whose time is

@@ -22,7 +22,8 @@ type Result struct {
 
 // result hands the answers over: the flight does not touch them any more.
 func (f *Flight) result() *Result {
-	r := &Result{
+	r := &f.told
+	*r = Result{
 		Outcome: Complete, Answers: f.answers, Deciding: f.deciding, Unwanted: f.unwanted == len(f.answers),
 		Memory: f.call.Memory, legs: f.legs,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/memory"
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // scripted is a backend in memory that yields one answer after a while.
@@ -61,7 +62,7 @@ func (s *scripted) reserve(ctx context.Context) (fanout.Reservation, fanout.Answ
 }
 
 // Do implements fanout.Reservation.
-func (s *scripted) Do(ctx context.Context, _ context.CancelCauseFunc, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
+func (s *scripted) Do(ctx *tether.Context, _ *fanout.Call, _ <-chan struct{}) fanout.Answer {
 	s.asked.Add(1)
 	timer := time.NewTimer(s.after)
 	defer timer.Stop()

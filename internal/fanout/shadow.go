@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/memory"
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // Shadow is a backend whose answer never counts and never delays a response.
@@ -85,17 +86,17 @@ func (s *shade) reserve(ctx context.Context, i int, reserver Reserver) cast {
 }
 
 // launch asks the shadows, each in a goroutine and a context of its own.
-func (s *shade) launch(base context.Context) {
+func (s *shade) launch() {
 	if s == nil {
 		return
 	}
 	for i := range s.casts {
 		s.call.Record.begin()
-		s.d.running.Go(func() { s.run(base, &s.casts[i]) })
+		s.d.running.Go(func() { s.run(&s.casts[i]) })
 	}
 }
 
-func (s *shade) run(base context.Context, c *cast) {
+func (s *shade) run(c *cast) {
 	defer s.call.Record.end()
 	lane := s.call.Record.Shadow(c.shadow)
 	if c.account != nil {
@@ -106,9 +107,8 @@ func (s *shade) run(base context.Context, c *cast) {
 	}
 	a := c.refusal
 	if c.reservation != nil {
-		ctx, end := context.WithCancelCause(base)
 		lane.asked()
-		a = c.reservation.Do(ctx, end, c.call, nil)
+		a = c.reservation.Do(tether.New(context.Background()), c.call, nil)
 	}
 	if a.Responded() {
 		s.d.Checker.Check(-1, &a, c.account)

@@ -29,38 +29,42 @@ func (w *waiter) give(c *conn) {
 	close(w.ready)
 }
 
-// choice is which connection a request takes.
-type choice uint8
+// Choice is which connection a request takes.
+type Choice uint8
 
 const (
-	anyConn choice = iota
-	youngConn
-	freshConn
+	// AnyConn is for requests that are repeated where their connection has died.
+	AnyConn Choice = iota
+	// YoungConn is for those that may not be repeated: one on which its server has just
+	// answered, or a new one if there is one to be had soon.
+	YoungConn
+	// FreshConn is none that has been idle, if there is another one to be had soon: such a one
+	// has just let the request down.
+	FreshConn
 )
 
-type choiceKey struct{}
+// ChoiceKey is that of a Choice among the values of a request's context; without one it is
+// AnyConn.
+type ChoiceKey struct{}
 
-// Careful returns a context whose requests may not be repeated. They take a young
-// connection: one on which its server has just answered, or a new one if there is one to be
-// had soon.
+// Careful returns a context with YoungConn.
 func Careful(ctx context.Context) context.Context {
-	return context.WithValue(ctx, choiceKey{}, youngConn)
+	return context.WithValue(ctx, ChoiceKey{}, YoungConn)
 }
 
-// Fresh returns a context whose requests take none that has been idle, if there is another
-// one to be had soon: such a one has just let them down.
+// Fresh returns a context with FreshConn.
 func Fresh(ctx context.Context) context.Context {
-	return context.WithValue(ctx, choiceKey{}, freshConn)
+	return context.WithValue(ctx, ChoiceKey{}, FreshConn)
 }
 
 // take finds a connection for a request, or waits for one.
 func (p *Pool) take(ctx context.Context) (*conn, error) {
-	choice, _ := ctx.Value(choiceKey{}).(choice)
-	careful := choice != anyConn
+	choice, _ := ctx.Value(ChoiceKey{}).(Choice)
+	careful := choice != AnyConn
 	p.mu.Lock()
 	now := time.Now()
 	var c *conn
-	if choice != freshConn {
+	if choice != FreshConn {
 		c = p.find(now, careful)
 	}
 	if c == nil && careful && p.open >= p.options.MaxConnections {

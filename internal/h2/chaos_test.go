@@ -64,7 +64,7 @@ func TestNothingIsStuck(t *testing.T) {
 					for range 10 {
 						ctx, cancel := context.WithCancelCause(t.Context())
 						if roll(2) == 0 {
-							ctx = h2.Avoid(ctx, &used)
+							ctx = context.WithValue(ctx, h2.UsedKey{}, &used)
 						}
 						limit := time.Duration(1+roll(3000)) * time.Millisecond
 						timer := time.AfterFunc(limit, func() { cancel([]error{errLate, context.Canceled}[roll(2)]) })

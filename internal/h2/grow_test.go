@@ -92,7 +92,7 @@ func TestP8AFurtherAttemptDialsItself(t *testing.T) {
 			pool := newHanging(h)
 			defer pool.CloseIdleConnections()
 			var used h2.Used
-			ctx, cancel := context.WithCancel(h2.Avoid(t.Context(), &used))
+			ctx, cancel := context.WithCancel(context.WithValue(t.Context(), h2.UsedKey{}, &used))
 			defer cancel()
 			first := make(chan error, 1)
 			go func() { first <- ask(ctx, pool) }()
@@ -102,7 +102,7 @@ func TestP8AFurtherAttemptDialsItself(t *testing.T) {
 				<-first
 			}
 			begun := time.Now()
-			if err := ask(h2.Avoid(t.Context(), &used), pool); err != nil || time.Since(begun) > 0 || h.dials.Load() != dials {
+			if err := ask(context.WithValue(t.Context(), h2.UsedKey{}, &used), pool); err != nil || time.Since(begun) > 0 || h.dials.Load() != dials {
 				t.Errorf("hedge %v: %v after %v and %d dials", hedge, err, time.Since(begun), h.dials.Load())
 			}
 		})
@@ -121,7 +121,7 @@ func TestP8WhoAvoidsAConnectionDoesNotWaitForLong(t *testing.T) {
 		pool := newHanging(h)
 		defer pool.CloseIdleConnections()
 		var used h2.Used
-		ctx := h2.Avoid(t.Context(), &used)
+		ctx := context.WithValue(t.Context(), h2.UsedKey{}, &used)
 		if err := ask(ctx, pool); err == nil {
 			t.Fatal("the first attempt was not reset")
 		}

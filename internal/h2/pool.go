@@ -8,10 +8,11 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // Options are those of a Pool.
@@ -89,9 +90,7 @@ func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{Conn: c.frames, Reused: reused})
-	}
+	tether.Observe(r.Context(), reused)
 	return c.roundTrip(r)
 }
 

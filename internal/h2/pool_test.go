@@ -178,7 +178,7 @@ func TestP8AFurtherAttemptTakesAnotherConnection(t *testing.T) {
 		pool := newPool(p)
 		defer pool.CloseIdleConnections()
 		var used h2.Used
-		ctx := h2.Avoid(t.Context(), &used)
+		ctx := context.WithValue(t.Context(), h2.UsedKey{}, &used)
 		for range 3 {
 			if err := ask(ctx, pool); err != nil || p.dialed.Load() != 1 {
 				t.Errorf("after an answer: %v, on %d connections", err, p.dialed.Load())

@@ -55,16 +55,12 @@ type Used struct {
 	makings []*making // that the last attempt waited for that waited
 }
 
-type usedKey struct{}
-
-// Avoid returns a context whose requests take none of the connections that were used, and
-// add theirs.
-func Avoid(ctx context.Context, used *Used) context.Context {
-	return context.WithValue(ctx, usedKey{}, used)
-}
+// UsedKey is that of a *Used among the values of a request's context: the request takes none
+// of these connections, and adds its own.
+type UsedKey struct{}
 
 func usedBy(ctx context.Context) *Used {
-	used, _ := ctx.Value(usedKey{}).(*Used)
+	used, _ := ctx.Value(UsedKey{}).(*Used)
 	return used
 }
 

@@ -3,7 +3,6 @@ package outgoing
 import (
 	"bytes"
 	"context"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -40,18 +39,32 @@ func (r *Request) Repeatable(methods string) bool {
 	return methods == routeconfig.RetryIdempotencyKey && len(r.Fields["Idempotency-Key"]) > 0
 }
 
-// HTTP returns the request of one attempt, which ends with ctx. Fields, URL and content are
+// Attempt is the request of one attempt, with its reading of the content.
+type Attempt struct {
+	http.Request
+
+	content content
+}
+
+// content implements io.ReadCloser, and io.WriterTo as requests are copied.
+type content struct{ bytes.Reader }
+
+// Close implements io.Closer.
+func (*content) Close() error { return nil }
+
+// Begin fills the request of an attempt, which ends with ctx. Fields, URL and content are
 // shared with the other attempts: ShowField and ShowParameter change them for this one.
 // There is no GetBody, so that net/http repeats nothing by itself.
-func (r *Request) HTTP(ctx context.Context) http.Request {
-	out := *new(http.Request).WithContext(ctx)
+func (r *Request) Begin(a *Attempt, ctx context.Context) { //nolint:revive // ctx is a part of the attempt
+	a.Request = *new(http.Request).WithContext(ctx)
+	out := &a.Request
 	out.Method, out.Host, out.Header, out.URL = r.Method, r.Authority, r.Fields, &r.URL
 	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	out.Body = http.NoBody
 	if len(r.Body) > 0 {
-		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
+		a.content.Reset(r.Body)
+		out.Body, out.ContentLength = &a.content, int64(len(r.Body))
 	}
-	return out
 }
 
 // ShowField sets a field, given by its canonical name, in one attempt.

@@ -48,16 +48,18 @@ func TestAttemptsShareWhatTheyDoNotChange(t *testing.T) {
 	t.Parallel()
 	call := &fanout.Call{Method: "POST", Path: "/", Query: "key=caller&a=1", HasQuery: true, Header: http.Header{"X-Key": {"caller"}}, Body: []byte("body")}
 	r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, call)
-	first, second := r.HTTP(t.Context()), r.HTTP(t.Context())
-	ShowField(&first, "X-Key", "ours")
-	ShowParameter(&first, "key", "ours")
+	var first, second Attempt
+	r.Begin(&first, t.Context())
+	r.Begin(&second, t.Context())
+	ShowField(&first.Request, "X-Key", "ours")
+	ShowParameter(&first.Request, "key", "ours")
 	if got := first.Header.Get("X-Key"); got != "ours" || first.URL.RawQuery != "a=1&key=ours" {
 		t.Errorf("the attempt shows %q and %q", got, first.URL.RawQuery)
 	}
 	if got := second.Header.Get("X-Key"); got != "caller" || second.URL.RawQuery != call.Query || r.URL.RawQuery != call.Query {
 		t.Errorf("another attempt shows %q and %q", got, second.URL.RawQuery)
 	}
-	for _, attempt := range []*http.Request{&first, &second} {
+	for _, attempt := range []*Attempt{&first, &second} {
 		if content, err := io.ReadAll(attempt.Body); string(content) != "body" || err != nil || attempt.ContentLength != 4 || attempt.GetBody != nil {
 			t.Errorf("an attempt has the body %q (%v), %d bytes", content, err, attempt.ContentLength)
 		}
@@ -69,8 +71,9 @@ func TestParameterThatIsShownAlone(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{"": "key=o+k%26", "a=1": "a=1&key=o+k%26", "%6bey=caller": "key=o+k%26", "key": "key=o+k%26"} {
 		r := newRequest(t, routeconfig.Request{Path: routeconfig.PathURL}, &fanout.Call{Method: "GET", Path: "/", Query: query, HasQuery: query != ""})
-		attempt := r.HTTP(t.Context())
-		if ShowParameter(&attempt, "key", "o k&"); attempt.URL.RawQuery != want {
+		var attempt Attempt
+		r.Begin(&attempt, t.Context())
+		if ShowParameter(&attempt.Request, "key", "o k&"); attempt.URL.RawQuery != want {
 			t.Errorf("%q becomes %q, want %q", query, attempt.URL.RawQuery, want)
 		}
 	}

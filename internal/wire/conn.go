@@ -79,7 +79,7 @@ func (c *Conn) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c.free = false
 	x := &exchange{conn: c, ctx: r.Context(), head: c.options.MaxHead}
-	x.stop = context.AfterFunc(r.Context(), c.interrupt)
+	x.tie()
 	sent := x.send(r, first, rest)
 	give(out, first)
 	if sent != nil {

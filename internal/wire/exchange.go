@@ -8,13 +8,16 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // exchange is a request and its response, whose body it is.
 type exchange struct {
 	conn     *Conn
 	ctx      context.Context
-	stop     func() bool // lets go of ctx; false where that has ended
+	tether   tie         // of ctx; nil where that has none
+	stop     func() bool // lets go of ctx where it has no tether; false where it has ended
 	written  chan error  // of the request's rest, once; nil where all of it has left at once
 	head     int         // bytes that heads may yet have
 	last     bool        // the connection is not used again
@@ -28,6 +31,34 @@ type exchange struct {
 }
 
 const untilClosed = -1
+
+// tie is a context that tells its end without a goroutine, nor anything made for it: a
+// tether.Context, or what has one.
+type tie interface {
+	Attach(e tether.Ender)
+	Detach(e tether.Ender) bool
+}
+
+// tie has the end of the request's context end whatever waits on the connection.
+func (x *exchange) tie() {
+	if t, ok := x.ctx.(tie); ok {
+		x.tether = t
+		t.Attach(x)
+		return
+	}
+	x.stop = context.AfterFunc(x.ctx, x.conn.interrupt)
+}
+
+// untie reports whether ctx has not ended.
+func (x *exchange) untie() bool {
+	if x.tether != nil {
+		return x.tether.Detach(x)
+	}
+	return x.stop()
+}
+
+// End implements tether.Ender.
+func (x *exchange) End(error) { x.conn.interrupt() }
 
 // patience is how long a server that stopped listening may take to say why.
 const patience = 250 * time.Millisecond
@@ -47,7 +78,7 @@ func (x *exchange) end(whole bool) bool {
 	if x.ended.Swap(true) {
 		return false
 	}
-	if again := x.stop() && whole && !x.last && x.sent() && x.conn.in.Buffered() == 0; again {
+	if again := x.untie() && whole && !x.last && x.sent() && x.conn.in.Buffered() == 0; again {
 		x.conn.free = true
 	} else {
 		_ = x.conn.Close()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/selfsigned"
+	"github.com/fanout-operator/fanout/internal/tether"
 	"github.com/fanout-operator/fanout/internal/wire"
 )
 
@@ -56,26 +57,61 @@ func TestContextsEndExchanges(t *testing.T) {
 			time.Sleep(time.Hour)
 		},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			c, _ := open(t, serve)
-			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(time.Second, func() { cancel(errCause) })
-			r := get(t, http.MethodPost).WithContext(ctx)
-			content := bytes.Repeat([]byte("x"), 100<<10)
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
-			begun := time.Now()
-			response, err := c.RoundTrip(r)
-			if err == nil {
-				_, err = io.ReadAll(response.Body)
-				_ = response.Body.Close()
-			}
-			if took := time.Since(begun); !errors.Is(err, errCause) || took != time.Second {
-				t.Errorf("%s: %v after %s", name, err, took)
-			}
-			if c.Free() {
-				t.Errorf("%s: the connection can be used again", name)
-			}
+		endsExchange(t, name, serve, context.WithCancelCause)
+		endsExchange(t, name+", by a tether", serve, func(values context.Context) (context.Context, context.CancelCauseFunc) {
+			ctx := tether.New(context.WithoutCancel(values))
+			return ctx, ctx.End
 		})
+	}
+}
+
+func endsExchange(t *testing.T, name string, serve func(net.Conn), cancelable func(context.Context) (context.Context, context.CancelCauseFunc)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := open(t, serve)
+		ctx, cancel := cancelable(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errCause) })
+		r := get(t, http.MethodPost).WithContext(ctx)
+		content := bytes.Repeat([]byte("x"), 100<<10)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
+		begun := time.Now()
+		response, err := c.RoundTrip(r)
+		if err == nil {
+			_, err = io.ReadAll(response.Body)
+			_ = response.Body.Close()
+		}
+		if took := time.Since(begun); !errors.Is(err, errCause) || took != time.Second {
+			t.Errorf("%s: %v after %s", name, err, took)
+		}
+		if c.Free() {
+			t.Errorf("%s: the connection can be used again", name)
+		}
+	})
+}
+
+// The end of a context is none of the exchanges' that come after its own.
+func TestContextsEndTheirOwnExchange(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	c, _ := open(t, func(conn net.Conn) {
+		answering(ok + "Content-Length: 2\r\n\r\nhi")(conn)
+		answering(ok + "Content-Length: 2\r\n\r\n")(conn)
+		<-ended
+		_, _ = io.WriteString(conn, "hi")
+	})
+	first := tether.New(context.WithoutCancel(t.Context()))
+	response, err := c.RoundTrip(get(t, http.MethodGet).WithContext(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(response.Body)
+	if response, err = c.RoundTrip(get(t, http.MethodGet)); err != nil {
+		t.Fatal(err)
+	}
+	first.End(errCause)
+	close(ended)
+	if body, err := io.ReadAll(response.Body); string(body) != "hi" || err != nil {
+		t.Errorf("%q: %v", body, err)
 	}
 }
 
