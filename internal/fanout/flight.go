@@ -87,6 +87,7 @@ func (f *Flight) launch() {
 
 // ask runs in the backend's own goroutine.
 func (f *Flight) ask(i int) {
+	stretch(i)
 	l := &f.legs[i]
 	f.call.Record.Backend(i).asked()
 	l.got = l.reservation.Do(l.tether, f.call, f.decided)
