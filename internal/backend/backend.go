@@ -154,7 +154,11 @@ func (b *Backend) Reserve(ctx context.Context, call *fanout.Call, in *expression
 	}
 	request := b.outgoing.Make(call, &computed) // the request, for all attempts
 	b.credential.identify(&request)
-	return &reservation{stack: b.stack, work: work{request: request, ticket: ticket}}, fanout.Answer{}
+	r := &reservation{stack: b.stack, work: work{request: request, ticket: ticket}}
+	if !b.state.multiplexed {
+		r.work.rules = b.outgoing
+	}
+	return r, fanout.Answer{}
 }
 
 // unevaluated is the answer of a backend whose expressions came to no end.

@@ -24,6 +24,7 @@ type stage interface {
 type work struct {
 	call     *fanout.Call
 	request  outgoing.Request
+	rules    *outgoing.Rules // that take the request back; nil where a connection may keep it
 	ticket   ticket
 	decided  <-chan struct{}
 	lane     *fanout.Lane // what is recorded of it; nil where nobody looks
@@ -58,4 +59,7 @@ func (w *work) awaits() fanout.Cause {
 func (w *work) end(v breaker.Verdict) {
 	w.tether.End(nil)
 	w.ticket.end(time.Now(), v)
+	if w.rules != nil {
+		w.rules.Recycle(&w.request)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Field is a field to set.
@@ -30,7 +31,7 @@ type Options struct {
 	Via string
 }
 
-// Rules make the fields for a backend out of those of a call. They are immutable.
+// Rules make the fields for a backend out of those of a call. They are safe for concurrent use.
 type Rules struct {
 	credentials *Credentials
 	// withheld has the folded names of what a caller cannot send: credentials, and what
@@ -42,6 +43,7 @@ type Rules struct {
 	via                string
 	// Values that are the same for most calls.
 	identity, direct []string
+	spent            sync.Pool // of http.Header, empty
 }
 
 type field struct {
@@ -86,7 +88,11 @@ func Width(fields int) int { return 100 * fields }
 // Apply returns the fields for the backend, with those computed for this call. Content
 // says what the backend gets of the call's body. The values are shared with in.
 func (r *Rules) Apply(in http.Header, computed []Field, content Content) http.Header {
-	out, named := make(http.Header, len(in)+len(r.set)+4), Named(in)
+	out, ok := r.spent.Get().(http.Header)
+	if !ok {
+		out = make(http.Header, len(in)+len(r.set)+4)
+	}
+	named := Named(in)
 	for name, values := range in {
 		if r.passes(name, named) && (content == Received || !AboutContent(name)) {
 			out[name] = values
@@ -108,6 +114,18 @@ func (r *Rules) Apply(in http.Header, computed []Field, content Content) http.He
 	}
 	return out
 }
+
+// Recycle takes back what Apply returned, of which nobody has any use: the next call has its
+// fields in the same map.
+func (r *Rules) Recycle(fields http.Header) {
+	if len(fields) <= recycled {
+		clear(fields)
+		r.spent.Put(fields)
+	}
+}
+
+// recycled bounds the fields of maps that are kept: a large one would stay as large.
+const recycled = 32
 
 // passes judges a field by what receivers may take it for. Named are those that
 // Connection names; the id of the call is ours, whatever the caller says.

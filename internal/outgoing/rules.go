@@ -144,6 +144,12 @@ func (r *Rules) Make(call *fanout.Call, c *Computed) Request {
 	return out
 }
 
+// Recycle takes back what Make has returned, once no attempt has any use for it.
+func (r *Rules) Recycle(request *Request) {
+	r.fields.Recycle(request.Fields)
+	request.Fields = nil
+}
+
 const contentType = "Content-Type"
 
 // body is what the request carries, and whether that is what the call has.
