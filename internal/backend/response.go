@@ -29,10 +29,16 @@ type reading struct {
 }
 
 // streams reports whether a response is passed on while it comes. What is no success
-// is read whole: it may be repeated.
+// is read whole: it may be repeated. So is what has come already.
 func (s *reading) streams(call *fanout.Call, response *http.Response) bool {
 	return s.idleTimeout > 0 && response.Body != http.NoBody && response.StatusCode != http.StatusResetContent &&
-		s.succeeded(call, response.StatusCode)
+		s.succeeded(call, response.StatusCode) && !s.arrived(response)
+}
+
+// arrived reports whether the body is here with its head, as that of most short responses is.
+func (s *reading) arrived(response *http.Response) bool {
+	content, ok := response.Body.(interface{ Arrived() bool })
+	return ok && response.ContentLength <= s.maxSize && content.Arrived()
 }
 
 // read takes the response, whole.

@@ -184,3 +184,36 @@ func TestAStreamThatLosesByAMomentIsClosed(t *testing.T) {
 		})
 	}
 }
+
+// present is a body that has come with its head.
+type present struct{ io.ReadCloser }
+
+// Arrived is what package wire has.
+func (present) Arrived() bool { return true }
+
+// What has come already is not passed on while it comes; what is larger than the backend may
+// answer whole is.
+func TestWhatIsHereIsNoStream(t *testing.T) {
+	t.Parallel()
+	for length, streams := range map[int64]bool{4: false, 1<<20 + 1: true} {
+		b := newBackendOver(t, routeconfig.Backend{}, handing(func(*http.Request) *http.Response {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: length, Body: present{io.NopCloser(strings.NewReader("body"))}}
+		}), streamed)
+		a := ask(t, b, newCall("GET"))
+		if a.Outcome != fanout.Succeeded || (a.Stream != nil) != streams || !streams && string(a.Body) != "body" {
+			t.Errorf("%d bytes: %v, %q, a stream: %t", length, a.Outcome, a.Body, a.Stream != nil)
+		}
+		if a.Stream != nil {
+			a.Stream.Close()
+		}
+	}
+}
+
+// handing answers each request with what it makes of it.
+type handing func(*http.Request) *http.Response
+
+// RoundTrip implements http.RoundTripper.
+func (h handing) RoundTrip(r *http.Request) (*http.Response, error) {
+	tether.Observe(r.Context(), false)
+	return h(r), nil
+}

@@ -159,6 +159,12 @@ func (x *exchange) short(err error) error {
 	return err
 }
 
+// Arrived reports whether all of the response's body is here, so that reading it waits for
+// nobody.
+func (x *exchange) Arrived() bool {
+	return x.stage == noChunks && x.left >= 0 && int64(x.conn.in.Buffered()) >= x.left
+}
+
 // Close implements io.Closer, for the response's body. It may be called while Read waits, which
 // then fails. Where the body is not at its end the connection goes with it.
 func (x *exchange) Close() error {

@@ -197,3 +197,25 @@ func foreign(in *bufio.Reader, method string) (read, error) {
 		return read{response.StatusCode, response.Header, response.ContentLength, string(body), response.Trailer}, err
 	}
 }
+
+// Arrived is said of a body that can be read without waiting, and of no other.
+func TestBodiesThatAreHere(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{
+		ok + "Content-Length: 5\r\n\r\nhello":                        true,
+		ok + "Content-Length: 5\r\n\r\nhell":                         false,
+		ok + "Content-Length: 5000\r\n\r\nhello":                     false,
+		ok + "\r\nhello":                                             false,
+		ok + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n": false,
+	} {
+		c, _ := open(t, answering(answer))
+		response, err := c.RoundTrip(get(t, "GET"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := response.Body.(interface{ Arrived() bool }).Arrived(); got != want {
+			t.Errorf("%q has arrived: %t", answer, got)
+		}
+		_ = response.Body.Close()
+	}
+}
