@@ -106,7 +106,7 @@ cluster-demo: images install.yaml ## run the sample in a cluster and show what k
 test: ## unit, golden, race, API rule and controller tests, on a real API server
 	@echo "== finding or building kube-apiserver and etcd (once; about ten minutes on two cores)"
 	@hack/programs.sh; assets=$$(hack/kube-assets.sh); echo "== testing with $$assets $(if $(RACE),,(no C compiler: without the race detector))"; \
-	  KUBEBUILDER_ASSETS=$$assets $(GO) test $(RACE) -timeout 20m ./... && $(GO) test -run UnderLoads ./internal/report
+	  KUBEBUILDER_ASSETS=$$assets $(GO) test $(RACE) -timeout 20m ./... && $(GO) test -run 'UnderLoads|AllocationsOfACall' ./internal/report ./internal/proxy
 
 fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
