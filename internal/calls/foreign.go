@@ -16,8 +16,8 @@ import (
 
 // Bounds of a Report that comes from a Pod: whoever may create Pods writes what it says.
 const (
-	// maxReport bounds it in bytes: a full one has some 700 KiB.
-	maxReport = 2 << 20
+	// MaxReport bounds it in bytes: a full one has some 700 KiB.
+	MaxReport = 2 << 20
 	maxLanes  = 64
 	maxName   = 253
 	maxRule   = 1100 // a path of 1024 with its type
@@ -41,11 +41,11 @@ func (e *VersionError) Error() string {
 // Read reads what a foreign proxy says of one route: every word is one of ours, every number in
 // bounds, and every name well-formed.
 func Read(in io.Reader, namespace, name string) (*Report, error) {
-	raw, err := io.ReadAll(io.LimitReader(in, maxReport+1))
+	raw, err := io.ReadAll(io.LimitReader(in, MaxReport+1))
 	if err != nil {
 		return nil, fmt.Errorf("read report of calls: %w", err)
 	}
-	if len(raw) > maxReport {
+	if len(raw) > MaxReport {
 		return nil, ErrUnbounded
 	}
 	head := struct {

@@ -7,17 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways in which a kubeconfig may log in
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // access are the flags that name a cluster, and a namespace of it, as kubectl has them.
@@ -70,21 +66,6 @@ func (a *access) cluster() (*cluster, error) {
 	return connect(config, namespace)
 }
 
-// connect makes the clients of a cluster. Nothing is asked yet.
-func connect(config *rest.Config, namespace string) (*cluster, error) {
-	config = rest.CopyConfig(config)
-	config.QPS = -1 // podsAtOnce bounds what is under way: Pods must not time out in our own queue
-	asked, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to cluster: %w", err)
-	}
-	objects, err := client.New(config, client.Options{Scheme: scheme()})
-	if err != nil {
-		return nil, fmt.Errorf("connect to cluster: %w", err)
-	}
-	return &cluster{config: config, client: asked, objects: objects, namespace: namespace}, nil
-}
-
 // required is the cluster of commands that need one.
 func (a *access) required() (*cluster, error) {
 	c, err := a.cluster()
@@ -95,31 +76,31 @@ func (a *access) required() (*cluster, error) {
 }
 
 // wanted is what flags and argument say.
-func (a *access) wanted(only string) (wanted, error) {
+func (a *access) wanted(only string) (survey.Wanted, error) {
 	namespace, name, both := strings.Cut(only, "/")
 	if !both {
-		return wanted{a.namespace, only}, nil
+		return survey.Wanted{Namespace: a.namespace, Name: only}, nil
 	}
 	if a.everywhere || a.namespace != "" && a.namespace != namespace {
-		return wanted{}, fmt.Errorf("%q names a namespace, and so does a flag: leave one of them out", only)
+		return survey.Wanted{}, fmt.Errorf("%q names a namespace, and so does a flag: leave one of them out", only)
 	}
-	return wanted{namespace, name}, nil
+	return survey.Wanted{Namespace: namespace, Name: name}, nil
 }
 
 // in is what is wanted of a cluster: without a namespace, that of the context, or all.
-func (a *access) in(c *cluster, only string) (wanted, error) {
+func (a *access) in(c *cluster, only string) (survey.Wanted, error) {
 	w, err := a.wanted(only)
-	if err == nil && w.namespace == "" && !a.everywhere {
-		w.namespace = c.namespace
+	if err == nil && w.Namespace == "" && !a.everywhere {
+		w.Namespace = c.namespace
 	}
 	return w, err
 }
 
 // open is the cluster of a command that needs one, and what is wanted of it.
-func (a *access) open(only string) (*cluster, wanted, error) {
+func (a *access) open(only string) (*cluster, survey.Wanted, error) {
 	c, err := a.required()
 	if err != nil {
-		return nil, wanted{}, err
+		return nil, survey.Wanted{}, err
 	}
 	w, err := a.in(c, only)
 	return c, w, err
@@ -130,17 +111,4 @@ func scheme() *runtime.Scheme {
 	s := runtime.NewScheme()
 	cobra.CheckErr(errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s), apiextensionsv1.AddToScheme(s)))
 	return s
-}
-
-// explained adds what to do to an error of the API server.
-func explained(err error, what string) error {
-	switch {
-	case err == nil:
-		return nil
-	case meta.IsNoMatchError(err):
-		return fmt.Errorf("%s: the cluster has no FanoutRoutes: install Fanout's CRD, or name another cluster by --context: %w", what, err)
-	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%s: the cluster role view, bound in the namespace, gives the right: %w", what, err)
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }

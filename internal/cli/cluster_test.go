@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // serveCluster is an API server that lists Pods, given as NAMESPACE/NAME, of routes "orders",
@@ -47,6 +48,15 @@ func serveCluster(t *testing.T, proxies map[string]http.HandlerFunc, more ...map
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(some)
+	}
+	for path, says := range map[string]string{ // what a client asks first
+		"/api": `{"kind":"APIVersions","versions":["v1"]}`, "/apis": `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`,
+		"/api/v1": `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]}]}`,
+	} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(says))
+		})
 	}
 	mux.HandleFunc("GET /api/v1/pods", pods)
 	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/pods", pods)
@@ -96,7 +106,7 @@ func TestL2ClusterIsAddedUpFromWhatPodsMaySay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, note, err := c.routes(ctx, wanted{})
+	routes, note, err := c.Routes(ctx, survey.Wanted{})
 	if err != nil {
 		t.Fatal(err)
 	}

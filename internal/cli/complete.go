@@ -29,7 +29,7 @@ func (a *access) names(ctx context.Context, prefix string) (names []string) {
 	if err != nil {
 		return nil
 	}
-	routes, err := c.list(ctx, w)
+	routes, err := c.List(ctx, w)
 	if err != nil {
 		return nil
 	}

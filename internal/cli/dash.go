@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-operator/fanout/internal/dashboard"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // dashOptions are the flags of fanoutctl dash.
@@ -89,9 +90,9 @@ func (o *dashOptions) source() (dashboard.Source, error) {
 	if c == nil {
 		return dashboard.Proxy{Admin: defaultAdmin}, nil
 	}
-	w := wanted{namespace: o.namespace}
-	if w.namespace == "" && !o.everywhere {
-		w.namespace = c.namespace
+	namespace := o.namespace
+	if namespace == "" && !o.everywhere {
+		namespace = c.namespace
 	}
-	return &dashCluster{cluster: c, wanted: w, where: strings.TrimPrefix(strings.TrimPrefix(c.config.Host, "https://"), "http://")}, nil
+	return &survey.Page{Cluster: c.Cluster, Namespace: namespace, Where: strings.TrimPrefix(strings.TrimPrefix(c.config.Host, "https://"), "http://")}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 func newDiff() *cobra.Command {
@@ -86,7 +87,7 @@ func (c *cluster) edit(ctx context.Context, route *v1alpha1.FanoutRoute, compile
 		return e, nil
 	}
 	if err != nil {
-		return e, explained(err, fmt.Sprintf("get route %s/%s", route.Namespace, route.Name))
+		return e, survey.Explained(err, fmt.Sprintf("get route %s/%s", route.Namespace, route.Name))
 	}
 	before, errs := compile.Route(live, options)
 	if err := errs.ToAggregate(); err != nil {

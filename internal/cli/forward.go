@@ -12,16 +12,17 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/pods"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // forward opens the port for calls of one ready proxy of a route on loopback, as kubectl
 // port-forward does, until ctx ends. It takes the right to create pods/portforward.
-func (c *cluster) forward(ctx context.Context, w wanted) (address string, err error) {
+func (c *cluster) forward(ctx context.Context, w survey.Wanted) (address string, err error) {
 	pod, err := c.readyPod(ctx, w)
 	if err != nil {
 		return "", err
 	}
-	request := c.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(w.namespace).Name(pod).SubResource("portforward")
+	request := c.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(w.Namespace).Name(pod).SubResource("portforward")
 	transport, upgrader, err := spdy.RoundTripperFor(c.config)
 	if err != nil {
 		return "", fmt.Errorf("open a port of Pod %s: %w", pod, err)
@@ -37,7 +38,7 @@ func (c *cluster) forward(ctx context.Context, w wanted) (address string, err er
 	select {
 	case <-ready:
 	case err := <-failed:
-		return "", explained(errors.Join(err, ctx.Err()), "open a port of Pod "+pod)
+		return "", survey.Explained(errors.Join(err, ctx.Err()), "open a port of Pod "+pod)
 	}
 	opened, err := f.GetPorts()
 	if err != nil {
@@ -50,8 +51,8 @@ func (c *cluster) forward(ctx context.Context, w wanted) (address string, err er
 }
 
 // readyPod is the name of a Pod whose proxy serves the route.
-func (c *cluster) readyPod(ctx context.Context, w wanted) (string, error) {
-	list, err := c.podsOf(ctx, w)
+func (c *cluster) readyPod(ctx context.Context, w survey.Wanted) (string, error) {
+	list, err := c.PodsOf(ctx, w)
 	if err != nil {
 		return "", err
 	}
@@ -60,5 +61,5 @@ func (c *cluster) readyPod(ctx context.Context, w wanted) (string, error) {
 			return facts.Name, nil
 		}
 	}
-	return "", fmt.Errorf("none of the %d Pods of route %s/%s is ready: see fanoutctl status", len(list), w.namespace, w.name)
+	return "", fmt.Errorf("none of the %d Pods of route %s/%s is ready: see fanoutctl status", len(list), w.Namespace, w.Name)
 }

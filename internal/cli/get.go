@@ -1,23 +1,17 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // askTimeout bounds what a command may ask the API server for.
@@ -45,12 +39,12 @@ func newGet() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		routes, err := c.list(ctx, w)
+		routes, err := c.List(ctx, w)
 		if err != nil {
 			return err
 		}
 		now := time.Now()
-		rows := c.rows(ctx, routes, now)
+		rows := c.Rows(ctx, routes, now)
 		if *output == "json" {
 			return writeJSON(cmd.OutOrStdout(), rows)
 		}
@@ -59,106 +53,7 @@ func newGet() *cobra.Command {
 	return cmd
 }
 
-// list returns the wanted routes, in the order of namespace and name.
-func (c *cluster) list(ctx context.Context, w wanted) ([]v1alpha1.FanoutRoute, error) {
-	if w.name != "" {
-		route := v1alpha1.FanoutRoute{}
-		if err := c.objects.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: w.name}, &route); err != nil {
-			return nil, explained(err, fmt.Sprintf("get route %s/%s", w.namespace, w.name))
-		}
-		return []v1alpha1.FanoutRoute{route}, nil
-	}
-	list := &v1alpha1.FanoutRouteList{}
-	if err := c.objects.List(ctx, list, client.InNamespace(w.namespace)); err != nil {
-		return nil, explained(err, "list routes")
-	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.FanoutRoute) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	return list.Items, nil
-}
-
-// row is one route as get shows it.
-type row struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	Ready     string `json:"ready"`
-	// Reason is that of the worst condition, Message what it says where that is bad.
-	Reason   string `json:"reason"`
-	Backends string `json:"backends,omitempty"`
-	Success  string `json:"success,omitempty"`
-	P99      string `json:"p99,omitempty"`
-	Rate     string `json:"rate,omitempty"`
-	Age      string `json:"age"`
-	Message  string `json:"message,omitempty"`
-	// Stale is for how long no operator has written this; empty where one does.
-	Stale string `json:"stale,omitempty"`
-}
-
-func (c *cluster) rows(ctx context.Context, routes []v1alpha1.FanoutRoute, now time.Time) []row {
-	rows := []row{}
-	operators := map[string]string{}
-	for i := range routes {
-		route := &routes[i]
-		r := row{
-			Namespace: route.Namespace, Name: route.Name, Ready: string(metav1.ConditionUnknown), Reason: v1alpha1.ReasonPending,
-			Backends: route.Status.HealthyBackends, Age: duration.HumanDuration(now.Sub(route.CreationTimestamp.Time)),
-		}
-		if ready := meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
-			r.Ready = string(ready.Status)
-		}
-		if worst := worst(route); worst != nil {
-			r.Reason = worst.Reason
-			if isBad(worst) {
-				r.Message = worst.Message
-			}
-		}
-		if t := route.Status.Traffic; t != nil {
-			r.Success, r.Rate = t.SuccessRate, t.RequestRate
-			if t.Latency != nil {
-				r.P99 = t.Latency.P99
-			}
-		}
-		stale, known := operators[route.Status.Operator]
-		if !known {
-			stale = c.stale(ctx, route.Status.Operator, now)
-			operators[route.Status.Operator] = stale
-		}
-		r.Stale = stale
-		rows = append(rows, r)
-	}
-	return rows
-}
-
-// byWeight are the conditions in the order in which they hurt. Ready is the sum of the first.
-func byWeight() []string {
-	return []string{
-		v1alpha1.ConditionAccepted, v1alpha1.ConditionReady, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionProgrammed,
-		v1alpha1.ConditionBackendsHealthy, v1alpha1.ConditionSidecarsInjected, v1alpha1.ConditionRateLimitStoreReachable,
-	}
-}
-
-// worst is the first condition that is bad, or Ready; nil where there is neither.
-func worst(route *v1alpha1.FanoutRoute) *metav1.Condition {
-	for _, kind := range byWeight() {
-		if c := meta.FindStatusCondition(route.Status.Conditions, kind); c != nil && isBad(c) {
-			return c
-		}
-	}
-	return meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionReady)
-}
-
-// isBad reports whether a condition is not as it should be. That nothing is known of backends
-// without traffic is no fault.
-func isBad(c *metav1.Condition) bool {
-	switch c.Type {
-	case v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
-		return c.Status == metav1.ConditionTrue
-	}
-	return c.Status != metav1.ConditionTrue && c.Reason != v1alpha1.ReasonNoTraffic
-}
-
-func writeRows(out io.Writer, rows []row, everywhere bool) error {
+func writeRows(out io.Writer, rows []survey.Row, everywhere bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	head := "NAME\tREADY\tREASON\tBACKENDS\tSUCCESS\tP99\tRATE\tAGE\tMESSAGE"
 	if everywhere {

@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/config/crd"
 	"github.com/fanout-operator/fanout/internal/pods"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // operatorLabel selects the operator's Deployment, however it was installed.
@@ -61,7 +62,7 @@ func (c *cluster) definition(ctx context.Context) finding {
 func (c *cluster) deployment(ctx context.Context, namespace string) (*appsv1.Deployment, error) {
 	list, err := c.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
 	if err != nil {
-		return nil, explained(err, "list Deployments of "+namespace)
+		return nil, survey.Explained(err, "list Deployments of "+namespace)
 	}
 	if len(list.Items) == 0 {
 		return nil, nil
@@ -83,7 +84,7 @@ func (c *cluster) operator(ctx context.Context, namespace string, d *appsv1.Depl
 	if d.Status.ReadyReplicas == 0 {
 		return finding{failMark, check, found, fmt.Sprintf("See why: kubectl -n %s describe pods -l %s.", namespace, operatorLabel)}
 	}
-	if age := c.stale(ctx, d.Namespace+"/"+d.Name, now); age != "" && age != unknownTime {
+	if age := c.Stale(ctx, d.Namespace+"/"+d.Name, now); age != "" && age != survey.UnknownTime {
 		return finding{failMark, check, found + ", its Lease was renewed " + age + " ago", fmt.Sprintf("No operator leads: kubectl -n %s logs deploy/%s.", namespace, d.Name)}
 	}
 	return finding{okMark, check, found, ""}
@@ -102,7 +103,7 @@ func (c *cluster) proxies(ctx context.Context, operator *appsv1.Deployment) []fi
 	const check = "proxies"
 	found, err := c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.RouteLabel})
 	if err != nil {
-		return []finding{{warnMark, check, explained(err, "list proxies").Error(), "The right to list pods in all namespaces lets fanoutctl compare their versions."}}
+		return []finding{{warnMark, check, survey.Explained(err, "list proxies").Error(), "The right to list pods in all namespaces lets fanoutctl compare their versions."}}
 	}
 	images := map[string]int{}
 	for i := range found.Items {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/fanout-operator/fanout/internal/pods"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 // maxLine bounds a line of a log, in bytes. What is longer is cut into several.
@@ -50,12 +51,12 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.podsOf(cmd.Context(), w)
+	list, err := c.PodsOf(cmd.Context(), w)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return fmt.Errorf("no Pod of namespace %q is of a route %q: see fanoutctl status", w.namespace, w.name)
+		return fmt.Errorf("no Pod of namespace %q is of a route %q: see fanoutctl status", w.Namespace, w.Name)
 	}
 	asked := corev1.PodLogOptions{Follow: o.follow}
 	if o.tail >= 0 {
@@ -70,7 +71,7 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 	for i := range list {
 		of := asked
 		of.Container = pods.Proxy(&list[i]).Name
-		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.namespace, list[i].Name, &of, out) })
+		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.Namespace, list[i].Name, &of, out) })
 	}
 	reading.Wait()
 	return errors.Join(errs...)
@@ -80,7 +81,7 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 func (c *cluster) log(ctx context.Context, namespace, pod string, asked *corev1.PodLogOptions, out *lines) error {
 	body, err := c.client.CoreV1().Pods(namespace).GetLogs(pod, asked).Stream(ctx)
 	if err != nil {
-		return explained(err, "read the log of Pod "+pod)
+		return survey.Explained(err, "read the log of Pod "+pod)
 	}
 	defer func() { _ = body.Close() }() // read to its end, or given up
 	reader := bufio.NewReaderSize(body, maxLine)

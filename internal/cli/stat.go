@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 const (
@@ -33,9 +34,6 @@ type statOptions struct {
 	watch                 bool
 	every                 time.Duration
 }
-
-// wanted are the routes to show; an empty name or namespace is that of any.
-type wanted struct{ namespace, name string }
 
 func newStat() *cobra.Command {
 	o := &statOptions{}
@@ -135,7 +133,7 @@ func (o *statOptions) once(cmd *cobra.Command, only string) error {
 }
 
 // routes are those of a cluster or of a standalone proxy. The note is what is missing in them.
-func (o *statOptions) routes(ctx context.Context, w wanted) (routes []stats.RouteReport, note, err error) {
+func (o *statOptions) routes(ctx context.Context, w survey.Wanted) (routes []stats.RouteReport, note, err error) {
 	if o.admin != "" {
 		routes, err = proxyRoutes(ctx, o.admin, w)
 		return routes, nil, err
@@ -145,10 +143,10 @@ func (o *statOptions) routes(ctx context.Context, w wanted) (routes []stats.Rout
 	case err != nil:
 		return nil, nil, err
 	case c != nil:
-		if w.namespace == "" && !o.everywhere {
-			w.namespace = c.namespace
+		if w.Namespace == "" && !o.everywhere {
+			w.Namespace = c.namespace
 		}
-		return c.routes(ctx, w)
+		return c.Routes(ctx, w)
 	}
 	if routes, err = proxyRoutes(ctx, defaultAdmin, w); err != nil {
 		return nil, nil, fmt.Errorf("no cluster is asked, since no kubeconfig has a current context (name one by --kubeconfig and --context); nor does a standalone proxy answer (name one by --admin): %w", err)
@@ -157,7 +155,7 @@ func (o *statOptions) routes(ctx context.Context, w wanted) (routes []stats.Rout
 }
 
 // proxyRoutes are those of a standalone proxy.
-func proxyRoutes(ctx context.Context, admin string, w wanted) ([]stats.RouteReport, error) {
+func proxyRoutes(ctx context.Context, admin string, w survey.Wanted) ([]stats.RouteReport, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(admin, "/")+"/status", nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy: %w", err)
@@ -180,7 +178,7 @@ func proxyRoutes(ctx context.Context, admin string, w wanted) ([]stats.RouteRepo
 	}
 	var out []stats.RouteReport
 	for i := range report.Routes {
-		if r := &report.Routes[i]; (w.namespace == "" || r.Namespace == w.namespace) && (w.name == "" || r.Name == w.name) {
+		if r := &report.Routes[i]; (w.Namespace == "" || r.Namespace == w.Namespace) && (w.Name == "" || r.Name == w.Name) {
 			out = append(out, *r)
 		}
 	}

@@ -1,24 +1,11 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
-
-	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/internal/pods"
-	"github.com/fanout-operator/fanout/internal/stats"
 )
-
-// maxEvents is how many events of a route are shown, the newest.
-const maxEvents = 10
 
 func newStatus() *cobra.Command {
 	a := &access{}
@@ -42,14 +29,14 @@ func newStatus() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		found, err := c.walk(ctx, w, time.Now())
+		found, err := c.Walk(ctx, w, time.Now())
 		if err != nil {
 			return err
 		}
 		if *output == "json" {
 			err = writeJSON(cmd.OutOrStdout(), found)
 		} else {
-			err = found.write(cmd.OutOrStdout())
+			err = writeWalked(cmd.OutOrStdout(), found)
 		}
 		if err == nil && len(found.Next) > 0 {
 			return ErrReported
@@ -57,154 +44,4 @@ func newStatus() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-// walked is a route with what belongs to it.
-type walked struct {
-	Namespace  string                   `json:"namespace"`
-	Name       string                   `json:"name"`
-	Generation int64                    `json:"generation"`
-	Observed   int64                    `json:"observedGeneration"`
-	Age        string                   `json:"age"`
-	URL        string                   `json:"url,omitempty"`
-	Conditions []metav1.Condition       `json:"conditions"`
-	Backends   []v1alpha1.BackendStatus `json:"backends"`
-	Pods       []podState               `json:"pods"`
-	Events     []event                  `json:"events"`
-	// Untold says what could not be read, and why.
-	Untold []string `json:"untold,omitempty"`
-	// Next is what to do, empty where nothing is wrong.
-	Next []string `json:"next"`
-
-	stale   string
-	reports []*stats.Report // of those that answered
-}
-
-// podState is one proxy.
-type podState struct {
-	Name string `json:"name"`
-	// State is its phase, or why it is not ready.
-	State    string             `json:"state"`
-	Restarts int32              `json:"restarts"`
-	Document string             `json:"document,omitempty"`
-	Refused  string             `json:"refused,omitempty"`
-	Missing  []stats.MissingKey `json:"missing,omitempty"`
-	// Silent says why it did not answer.
-	Silent string `json:"silent,omitempty"`
-}
-
-// event is one of a route's.
-type event struct {
-	Age     string `json:"age"`
-	Type    string `json:"type"`
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
-// walk reads what belongs to a route. What may not be read is told, and keeps nobody from the
-// rest.
-func (c *cluster) walk(ctx context.Context, w wanted, now time.Time) (*walked, error) {
-	routes, err := c.list(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	route := &routes[0]
-	found := &walked{
-		Namespace: route.Namespace, Name: route.Name, Generation: route.Generation, Observed: route.Status.ObservedGeneration,
-		Age: duration.HumanDuration(now.Sub(route.CreationTimestamp.Time)), URL: route.Status.URL,
-		Conditions: sorted(route.Status.Conditions), Backends: append([]v1alpha1.BackendStatus{}, route.Status.Backends...),
-		Pods: []podState{}, Events: []event{}, stale: c.stale(ctx, route.Status.Operator, now),
-	}
-	if found.Pods, found.reports, err = c.pods(ctx, w); err != nil {
-		found.Untold = append(found.Untold, err.Error())
-	}
-	if found.Events, err = c.events(ctx, route, now); err != nil {
-		found.Untold = append(found.Untold, err.Error())
-	}
-	found.Next = found.next(route)
-	return found, nil
-}
-
-// sorted puts conditions in the order in which they hurt, then the others.
-func sorted(conditions []metav1.Condition) []metav1.Condition {
-	order := byWeight()
-	rank := func(c metav1.Condition) int {
-		if i := slices.Index(order, c.Type); i >= 0 {
-			return i
-		}
-		return len(order)
-	}
-	list := append([]metav1.Condition{}, conditions...)
-	slices.SortStableFunc(list, func(a, b metav1.Condition) int { return rank(a) - rank(b) })
-	return list
-}
-
-// pods asks the proxies of a route.
-func (c *cluster) pods(ctx context.Context, w wanted) ([]podState, []*stats.Report, error) {
-	found, err := c.podsOf(ctx, w)
-	if err != nil {
-		return []podState{}, nil, err
-	}
-	reports, errs := c.ask(ctx, found)
-	list := make([]podState, len(found))
-	for i := range found {
-		pod := &found[i]
-		list[i] = podState{Name: pod.Name, State: podReadiness(pod), Restarts: restarts(pod)}
-		if errs[i] != nil {
-			list[i].Silent = errs[i].Error()
-			continue
-		}
-		list[i].Document, list[i].Refused = reports[i].Document, reports[i].Refused
-		if r := reports[i].Route(w.namespace, w.name); r != nil {
-			list[i].Missing = r.Missing
-		}
-	}
-	return list, reports, nil
-}
-
-// podReadiness is why the proxy of a Pod does not serve, or Ready.
-func podReadiness(pod *corev1.Pod) string {
-	facts := pods.Of(pod)
-	if facts.Ready {
-		return "Ready"
-	}
-	return cmp.Or(facts.Trouble, string(pod.Status.Phase))
-}
-
-// restarts are those of a Pod's proxy.
-func restarts(pod *corev1.Pod) int32 {
-	proxy := pods.Proxy(pod).Name
-	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if s.Name == proxy {
-			return s.RestartCount
-		}
-	}
-	return 0
-}
-
-// events are the newest of a route, the newest last.
-func (c *cluster) events(ctx context.Context, route *v1alpha1.FanoutRoute, now time.Time) ([]event, error) {
-	list, err := c.client.EventsV1().Events(route.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "regarding.kind=" + v1alpha1.Kind + ",regarding.name=" + route.Name,
-	})
-	if err != nil {
-		return []event{}, explained(err, "list the events of the route")
-	}
-	of := slices.DeleteFunc(list.Items, func(e eventsv1.Event) bool { return e.Regarding.UID != route.UID })
-	slices.SortFunc(of, func(a, b eventsv1.Event) int { return lastSeen(&a).Compare(lastSeen(&b)) })
-	out := []event{}
-	for i := max(len(of)-maxEvents, 0); i < len(of); i++ {
-		out = append(out, event{duration.HumanDuration(now.Sub(lastSeen(&of[i]))), of[i].Type, of[i].Reason, of[i].Note})
-	}
-	return out, nil
-}
-
-func lastSeen(e *eventsv1.Event) time.Time {
-	switch {
-	case e.Series != nil:
-		return e.Series.LastObservedTime.Time
-	case !e.EventTime.IsZero():
-		return e.EventTime.Time
-	}
-	return e.DeprecatedLastTimestamp.Time
 }

@@ -7,9 +7,10 @@ import (
 	"text/tabwriter"
 
 	"github.com/fanout-operator/fanout/internal/stats"
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
-func (f *walked) write(out io.Writer) error {
+func writeWalked(out io.Writer, f *survey.Walked) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "%s\n", strings.TrimSuffix(fmt.Sprintf("FanoutRoute %s/%s, generation %d, age %s, %s", f.Namespace, f.Name, f.Generation, f.Age, f.URL), ", "))
 	section(w, len(f.Conditions), "CONDITION\tSTATUS\tREASON\tMESSAGE")
@@ -30,7 +31,7 @@ func (f *walked) write(out io.Writer) error {
 	}
 	section(w, len(f.Pods), "POD\tSTATE\tRESTARTS\tDOCUMENT\tLACKS")
 	for _, p := range f.Pods {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", p.Name, p.State, p.Restarts, p.Document, p.trouble())
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", p.Name, p.State, p.Restarts, p.Document, trouble(&p))
 	}
 	section(w, len(f.Events), "EVENT\tTYPE\tREASON\tMESSAGE")
 	for _, e := range f.Events {
@@ -58,7 +59,7 @@ func section(w io.Writer, rows int, title string) {
 }
 
 // trouble is what a proxy lacks, or why it says nothing.
-func (p *podState) trouble() string {
+func trouble(p *survey.PodState) string {
 	list := []string{}
 	for _, m := range p.Missing {
 		list = append(list, missingKey(&m))

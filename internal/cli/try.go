@@ -162,7 +162,7 @@ func (o *tryOptions) aim(ctx context.Context, name string, request *http.Request
 	if err != nil {
 		return err
 	}
-	routes, err := c.list(ctx, w)
+	routes, err := c.List(ctx, w)
 	if err != nil {
 		return err
 	}

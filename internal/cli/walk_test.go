@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/survey"
 	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
 )
@@ -117,7 +118,7 @@ func TestRoutesAndWhatIsWrongWithThem(t *testing.T) {
 		testkit.Golden(t, filepath.Join("testdata", name+".txt"), ageless(out))
 	}
 	out, _, err := command(t, "", "status", "walk/missing", "-o", "json", "--kubeconfig", kubeconfig)
-	found := walked{}
+	found := survey.Walked{}
 	if !errors.Is(err, ErrReported) || json.Unmarshal([]byte(out), &found) != nil || len(found.Next) != 3 || len(found.Pods) != 1 || found.Pods[0].Silent == "" {
 		t.Errorf("as JSON: %v %s", err, out)
 	}

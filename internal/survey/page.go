@@ -1,12 +1,10 @@
-package cli
+package survey
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,37 +12,39 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	"github.com/fanout-operator/fanout/internal/calls"
 	"github.com/fanout-operator/fanout/internal/dashboard"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-// dashCluster is the page's source for a cluster: all is asked for by way of the API server, with
-// the rights of whoever runs fanoutctl. It implements dashboard.Source.
-type dashCluster struct {
-	*cluster
+// Page is the page's source for a cluster. It implements dashboard.Source.
+type Page struct {
+	*Cluster
 
-	wanted wanted
-	where  string
+	// Namespace is the one that is shown; empty for all.
+	Namespace string
+	// Where names the cluster to whoever looks.
+	Where string
 }
 
 // Overview implements dashboard.Source. It costs one list of routes, and one Lease an operator.
-func (d *dashCluster) Overview(ctx context.Context) (*dashboard.Overview, error) {
-	routes, err := d.list(ctx, d.wanted)
+func (p *Page) Overview(ctx context.Context) (*dashboard.Overview, error) {
+	routes, err := p.List(ctx, Wanted{Namespace: p.Namespace})
 	if err != nil {
 		return nil, err
 	}
-	o := &dashboard.Overview{Mode: dashboard.Cluster, Where: d.where, Operators: []dashboard.Operator{}, Routes: []dashboard.Row{}}
-	for _, r := range d.rows(ctx, routes, time.Now()) {
-		o.Routes = append(o.Routes, asRow(&r))
+	o := &dashboard.Overview{Mode: dashboard.Cluster, Where: p.Where, Operators: []dashboard.Operator{}, Routes: []dashboard.Row{}}
+	now := time.Now()
+	for i := range routes {
+		o.Routes = append(o.Routes, asRow(&routes[i], now))
 	}
 	for _, lease := range leases(routes) {
-		o.Operators = append(o.Operators, d.operator(ctx, lease))
+		o.Operators = append(o.Operators, p.operator(ctx, lease))
 	}
 	return o, nil
 }
 
-func asRow(r *row) dashboard.Row {
+func asRow(route *v1alpha1.FanoutRoute, now time.Time) dashboard.Row {
+	r := rowOf(route, now)
 	return dashboard.Row{
 		Namespace: r.Namespace, Name: r.Name, Ready: r.Ready, Reason: r.Reason, Message: r.Message, Bad: r.Message != "" || r.Ready != "True",
 		Backends: r.Backends, Success: r.Success, Rate: r.Rate, P99: r.P99, Age: r.Age,
@@ -61,9 +61,9 @@ func leases(routes []v1alpha1.FanoutRoute) (list []string) {
 	return list
 }
 
-func (d *dashCluster) operator(ctx context.Context, lease string) dashboard.Operator {
+func (p *Page) operator(ctx context.Context, lease string) dashboard.Operator {
 	o := dashboard.Operator{Lease: lease}
-	at, gone, ok, why := d.renewed(ctx, lease)
+	at, gone, ok, why := p.renewed(ctx, lease)
 	if o.Gone = gone; ok && !gone {
 		age := max(time.Since(at), 0)
 		o.AgeSeconds, o.Gone = age.Seconds(), age > leaseGrace
@@ -73,20 +73,20 @@ func (d *dashCluster) operator(ctx context.Context, lease string) dashboard.Oper
 }
 
 // one is what is wanted where it is within what was asked for at the start.
-func (d *dashCluster) one(namespace, name string) (wanted, error) {
-	if d.wanted.namespace != "" && d.wanted.namespace != namespace {
-		return wanted{}, fmt.Errorf("route %s/%s: fanoutctl dash shows namespace %s alone, see -A: %w", namespace, name, d.wanted.namespace, dashboard.ErrNotFound)
+func (p *Page) one(namespace, name string) (Wanted, error) {
+	if p.Namespace != "" && p.Namespace != namespace {
+		return Wanted{}, fmt.Errorf("route %s/%s: fanoutctl dash shows namespace %s alone, see -A: %w", namespace, name, p.Namespace, dashboard.ErrNotFound)
 	}
-	return wanted{namespace, name}, nil
+	return Wanted{namespace, name}, nil
 }
 
 // Route implements dashboard.Source.
-func (d *dashCluster) Route(ctx context.Context, namespace, name string) (*dashboard.Route, error) {
-	w, err := d.one(namespace, name)
+func (p *Page) Route(ctx context.Context, namespace, name string) (*dashboard.Route, error) {
+	w, err := p.one(namespace, name)
 	if err != nil {
 		return nil, err
 	}
-	routes, err := d.list(ctx, w)
+	routes, err := p.List(ctx, w)
 	if apierrors.IsNotFound(err) {
 		err = errors.Join(err, dashboard.ErrNotFound)
 	}
@@ -94,12 +94,11 @@ func (d *dashCluster) Route(ctx context.Context, namespace, name string) (*dashb
 		return nil, err
 	}
 	now := time.Now()
-	found, err := d.walk(ctx, w, now)
+	found, err := p.Walk(ctx, w, now)
 	if err != nil {
 		return nil, err
 	}
-	rows := d.rows(ctx, routes, now)
-	out := &dashboard.Route{Row: asRow(&rows[0]), URL: found.URL, Untold: found.Untold, Next: found.Next, Pods: []dashboard.Pod{}, Events: []dashboard.Event{}, Conditions: []dashboard.Condition{}}
+	out := &dashboard.Route{Row: asRow(&routes[0], now), URL: found.URL, Untold: found.Untold, Next: found.Next, Pods: []dashboard.Pod{}, Events: []dashboard.Event{}, Conditions: []dashboard.Condition{}}
 	for i := range found.Conditions {
 		c := &found.Conditions[i]
 		out.Conditions = append(out.Conditions, dashboard.Condition{
@@ -118,7 +117,7 @@ func (d *dashCluster) Route(ctx context.Context, namespace, name string) (*dashb
 }
 
 // addFigures adds what the proxies say, and what the operator made of each backend.
-func addFigures(out *dashboard.Route, found *walked) {
+func addFigures(out *dashboard.Route, found *Walked) {
 	sum := stats.RouteReport{}
 	if all := addUp(found.reports); len(all) > 0 {
 		sum = all[0]
@@ -139,48 +138,22 @@ func addFigures(out *dashboard.Route, found *walked) {
 }
 
 // Calls implements dashboard.Source.
-func (d *dashCluster) Calls(ctx context.Context, namespace, name, cursor string) (*dashboard.Calls, error) {
-	w, err := d.one(namespace, name)
+func (p *Page) Calls(ctx context.Context, namespace, name, cursor string) (*dashboard.Calls, error) {
+	w, err := p.one(namespace, name)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.podsOf(ctx, w)
+	found, err := p.PodsOf(ctx, w)
 	if err != nil {
 		return nil, err
 	}
 	seen, heard := dashboard.ReadCursor(cursor), make([]dashboard.Heard, len(found))
-	slots := make(chan struct{}, podsAtOnce)
-	var asking sync.WaitGroup
-	for i := range found {
-		slots <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-slots }()
-			heard[i] = d.callsOf(ctx, &found[i], w, seen[found[i].Name])
-		})
-	}
-	asking.Wait()
+	p.each(found, func(i int, pod *corev1.Pod) {
+		heard[i].Proxy = pod.Name
+		var err error
+		if heard[i].Report, err = p.callsOf(ctx, pod, w, seen[pod.Name]); err != nil {
+			heard[i].Silent = fmt.Sprintf("Pod %s: %v", pod.Name, err)
+		}
+	})
 	return dashboard.Gather(heard), nil
-}
-
-// callsOf asks the proxy of one Pod.
-func (d *dashCluster) callsOf(ctx context.Context, pod *corev1.Pod, w wanted, after uint64) dashboard.Heard {
-	heard := dashboard.Heard{Proxy: pod.Name}
-	if phase := pod.Status.Phase; phase != "" && phase != corev1.PodRunning {
-		heard.Silent = fmt.Sprintf("Pod %s is %s", pod.Name, phase)
-		return heard
-	}
-	ctx, cancel := context.WithTimeout(ctx, podTimeout)
-	defer cancel()
-	body, err := d.client.CoreV1().Pods(w.namespace).ProxyGet("http", pod.Name, "9091", calls.Path, map[string]string{
-		calls.ParameterRoute: w.namespace + "/" + w.name, calls.ParameterAfter: strconv.FormatUint(after, 10),
-	}).Stream(ctx)
-	if err != nil {
-		heard.Silent = fmt.Sprintf("Pod %s: %v", pod.Name, explained(err, "ask for calls"))
-		return heard
-	}
-	defer func() { _ = body.Close() }()
-	if heard.Report, err = calls.Read(body, w.namespace, w.name); err != nil {
-		heard.Silent = fmt.Sprintf("Pod %s: %v", pod.Name, err)
-	}
-	return heard
 }

@@ -1,4 +1,4 @@
-package cli
+package survey
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ const maxLacks = 8
 // lackHints are what to do about what the proxies lack, each once, as they list it themselves,
 // since the condition has room for a part of it; or else as that has it. None where neither
 // names an object.
-func (f *walked) lackHints() (list []string) {
+func (f *Walked) lackHints() (list []string) {
 	var missing []stats.MissingKey
 	for i := range f.Pods {
 		missing = append(missing, f.Pods[i].Missing...)
@@ -57,7 +57,7 @@ func ofReferences(reason string) bool {
 }
 
 // lackHint is what to do about one of them.
-func (f *walked) lackHint(m *stats.MissingKey) string {
+func (f *Walked) lackHint(m *stats.MissingKey) string {
 	whom := ""
 	if m.Backend != "" {
 		whom = fmt.Sprintf(" for backend %q", m.Backend)
@@ -77,7 +77,7 @@ func (f *walked) lackHint(m *stats.MissingKey) string {
 	return fmt.Sprintf("See that the keys of issuer %q can be fetched from the proxies' network (%s); callers' tokens are judged by the last good keys for at most 24 h.", m.Issuer, m.Message)
 }
 
-func (f *walked) objectHint(m *stats.MissingKey, kind, resource, name, whom string) string {
+func (f *Walked) objectHint(m *stats.MissingKey, kind, resource, name, whom string) string {
 	edit := fmt.Sprintf("kubectl -n %s edit %s %s", f.Namespace, resource, name)
 	meanwhile := ""
 	if m.Stale {

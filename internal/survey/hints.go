@@ -1,4 +1,4 @@
-package cli
+package survey
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // next is what to do about what is wrong with a route, what hurts most first. Nothing is to be
 // done where it is empty.
-func (f *walked) next(route *v1alpha1.FanoutRoute) []string {
+func (f *Walked) next(route *v1alpha1.FanoutRoute) []string {
 	list := []string{}
 	if f.stale != "" {
 		list = append(list, fmt.Sprintf("No operator has written this for %s: start the one of Lease %s, and do not trust the figures until then.", f.stale, route.Status.Operator))
@@ -54,7 +54,7 @@ func unseen(conditions []metav1.Condition) bool {
 }
 
 // hint is what to do about a condition.
-func hint(c *metav1.Condition, f *walked) string {
+func hint(c *metav1.Condition, f *Walked) string {
 	n := f.Namespace
 	switch c.Reason {
 	case v1alpha1.ReasonInvalid:

@@ -1,4 +1,4 @@
-package cli
+package survey
 
 import (
 	"slices"
@@ -30,9 +30,10 @@ func TestHintsNameWhatIsLacking(t *testing.T) {
 		`See that the Pods are those that the operator has made last, and that the API server gives tokens for the audience "https://b": kubectl -n shop describe pods.`,
 		`See that the keys of issuer "idp" can be fetched from the proxies' network (connect); callers' tokens are judged by the last good keys for at most 24 h.`,
 	}
-	f := &walked{Namespace: "shop", Name: "orders", Pods: []podState{{Name: "a", Missing: missing}, {Name: "b", Missing: missing}}}
+	f := &Walked{Namespace: "shop", Name: "orders", Pods: []PodState{{Name: "a", Missing: missing}, {Name: "b", Missing: missing}}}
 	f.Conditions = []metav1.Condition{
-		condition(v1alpha1.ConditionReady, "False", v1alpha1.ReasonSecretMissing, "x"), condition(v1alpha1.ConditionResolvedRefs, "False", v1alpha1.ReasonSecretMissing, "x"),
+		{Type: v1alpha1.ConditionReady, Status: "False", Reason: v1alpha1.ReasonSecretMissing, Message: "x"},
+		{Type: v1alpha1.ConditionResolvedRefs, Status: "False", Reason: v1alpha1.ReasonSecretMissing, Message: "x"},
 	}
 	if got := f.next(&v1alpha1.FanoutRoute{}); !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
