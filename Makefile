@@ -73,7 +73,7 @@ images: image ## write the images that tests and demo run, too
 	bin/cluster image -o dist/demo.tar -name fanout.dev/demo:v0 -entrypoint /demo bin/demo=/demo
 
 overlays: install.yaml
-	for o in namespaced fast-rotation sidecar monitoring; do $(TOOL) kustomize build config/overlays/$$o > dist/$$o.yaml; done
+	for o in namespaced fast-rotation sidecar monitoring dashboard; do $(TOOL) kustomize build config/overlays/$$o > dist/$$o.yaml; done
 
 chart: overlays ## write the templates of charts/fanout
 	$(GO) run ./hack/chart

@@ -56,6 +56,9 @@ func TestExitCodes(t *testing.T) {
 		"a store too many":    {[]string{`--rate-limit-store={"type":"Redis","redis":{"addresses":["a:1"],"cluster":true}}`}, 1, `unknown field "cluster"`},
 		"a store without end": {[]string{`--rate-limit-store={"type":"Redis","redis":{"addresses":["a"]}}`}, 1, `"a" is no host:port`},
 		"no name of a Secret": {[]string{"--proxy-image-pull-secret=A"}, 1, "for flag -proxy-image-pull-secret: is no name of a Secret"},
+		"a page for all":      {[]string{"--dashboard=:9444"}, 1, "fanout-operator: parse flags: --dashboard \":9444\" is reached from the network"},
+		"no address":          {[]string{"--dashboard=localhost:9092"}, 1, "names a host: write an IP address"},
+		"no host":             {[]string{"--dashboard=127.0.0.1:9092", "--dashboard-hosts=https://a/"}, 1, "--dashboard-hosts \"https://a/\" is no name of a host"},
 		"no cluster":          {[]string{"--metrics-address=0", "--health-address=0"}, 1, "fanout-operator: find cluster: "},
 	} {
 		t.Run(name, func(t *testing.T) {

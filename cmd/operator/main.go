@@ -26,6 +26,7 @@ import (
 	"github.com/fanout-operator/fanout/controllers"
 	"github.com/fanout-operator/fanout/internal/compile"
 	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/lookout"
 	"github.com/fanout-operator/fanout/internal/process"
 	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -68,6 +69,7 @@ type settings struct {
 	proxies                     desired.Options
 	injector                    string
 	watchSecrets                bool
+	dashboard                   lookout.Options
 	fence                       *process.Fence
 }
 
@@ -121,8 +123,14 @@ func parse(args []string) (*settings, error) {
 		s.proxies.Args = append(s.proxies.Args, "--require-allowed-hosts")
 		return nil
 	})
+	dashboardFlags(flags, &s.dashboard)
 	if err := flags.Parse(args); err != nil {
 		return nil, fmt.Errorf("parse flags: %w", err)
+	}
+	if s.dashboard.Address != "" {
+		if err := s.dashboard.Validate(); err != nil {
+			return nil, fmt.Errorf("parse flags: %w", err)
+		}
 	}
 	return s, nil
 }
@@ -224,6 +232,11 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 	}
 	if s.injector != "" {
 		if err := setUpInjector(mgr, s, r.Compile); err != nil {
+			return err
+		}
+	}
+	if s.dashboard.Address != "" {
+		if err := setUpDashboard(mgr, s); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,7 @@ var everything = []string{
 	"--set-json", `affinity={"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"preference":{"matchExpressions":[{"key":"zone","operator":"Exists"}]}}]}}`,
 	"--set-json", `topologySpreadConstraints=[{"maxSkew":2,"topologyKey":"zone","whenUnsatisfiable":"DoNotSchedule"}]`,
 	"--set-json", `podLabels={"team":"platform"}`,
+	"--set-json", `dashboard={"enabled":true,"tlsSecretName":"page-tls","hosts":["fanout.example.com"]}`,
 	"--set-json", `podAnnotations={"example.com/x":"y"}`,
 	"--set-json", `serviceAccount={"annotations":{"example.com/role":"r"}}`,
 	"--set-json", `monitoring.labels={"release":"prometheus"}`,

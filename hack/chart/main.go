@@ -70,8 +70,9 @@ func additions(rendered string, base []string) ([]template, error) {
 		{name: "injector.yaml", when: ".Values.sidecar.enabled"},
 		{name: "secret-metadata.yaml", when: ".Values.fastRotation.enabled"},
 		{name: "monitoring.yaml", when: ".Values.monitoring.enabled"},
+		{name: "page.yaml", when: ".Values.dashboard.enabled"},
 	}
-	for i, overlay := range []string{"sidecar", "fast-rotation", "monitoring"} {
+	for i, overlay := range []string{"sidecar", "fast-rotation", "monitoring", "dashboard"} {
 		list, err := beyond(filepath.Join(rendered, overlay+".yaml"), base)
 		if err != nil {
 			return nil, err
@@ -82,6 +83,8 @@ func additions(rendered string, base []string) ([]template, error) {
 				document, err = scoped(document, "fanout-secret-metadata")
 			case "monitoring":
 				document, err = monitor(document)
+			case "dashboard":
+				document, err = ofPage(document)
 			}
 			if err != nil {
 				return nil, err

@@ -18,7 +18,7 @@ func named(document string) (string, error) {
 	document = strings.ReplaceAll(document, top, top+labels)
 	document = strings.ReplaceAll(document, labels+"    app.kubernetes.io/name: fanout-operator\n", labels)
 	const release = "{{ $.Release.Name }}"
-	for _, name := range []string{"-injector", "-secret-metadata", "-routes-edit", "-routes-view"} {
+	for _, name := range []string{"-injector", "-secret-metadata", "-page", "-routes-edit", "-routes-view"} {
 		document = strings.ReplaceAll(document, "fanout"+name, release+name)
 	}
 	if strings.Contains(document, "apiVersion: rbac.authorization.k8s.io/") { // but not the account and the Lease
@@ -87,6 +87,14 @@ func monitor(document string) (string, error) {
 	return document, err
 }
 
+// ofPage keeps what is for readers beyond loopback to where there is a certificate for them.
+func ofPage(document string) (string, error) {
+	if strings.Contains(document, "\n  name: fanout-page-events\n") {
+		return scoped(document, "fanout-page-events")
+	}
+	return "{{- if .Values.dashboard.tlsSecretName }}\n" + strings.TrimSpace(document) + "\n{{- end }}\n", nil
+}
+
 // deployment puts the values into the operator's.
 func deployment(document string) (string, error) {
 	document, err := edit(document,
@@ -138,7 +146,14 @@ func deployment(document string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return container(document + "      {{- end }}\n")
+	return container(document + "      {{- end }}\n" + `      {{- if and .Values.dashboard.enabled .Values.dashboard.tlsSecretName }}
+      volumes:
+      - name: page-tls
+        secret:
+          optional: true
+          secretName: {{ .Values.dashboard.tlsSecretName }}
+      {{- end }}
+`)
 }
 
 // container puts the values into the operator's container.
@@ -156,6 +171,15 @@ func container(document string) (string, error) {
         {{- end }}
         {{- if .Values.omitUser }}
         - --omit-user
+        {{- end }}
+        {{- with .Values.dashboard }}
+        {{- if and .enabled .tlsSecretName }}
+        - --dashboard=:9444
+        - --dashboard-tls=/etc/fanout/page
+        - --dashboard-hosts={{ prepend .hosts (printf "%s-page.%s.svc" $.Release.Name $.Release.Namespace) | join "," }}
+        {{- else if .enabled }}
+        - --dashboard=127.0.0.1:9092
+        {{- end }}
         {{- end }}
         {{- range .Values.proxies.imagePullSecrets }}
         - --proxy-image-pull-secret={{ .name }}
@@ -179,6 +203,18 @@ func container(document string) (string, error) {
         {{- if .Values.sidecar.enabled }}
         - containerPort: 9443
           name: injector
+        {{- end }}
+        {{- if and .Values.dashboard.enabled .Values.dashboard.tlsSecretName }}
+        - containerPort: 9444
+          name: page
+        {{- end }}
+`,
+		"          periodSeconds: 2\n", `          periodSeconds: 2
+        {{- if and .Values.dashboard.enabled .Values.dashboard.tlsSecretName }}
+        volumeMounts:
+        - mountPath: /etc/fanout/page
+          name: page-tls
+          readOnly: true
         {{- end }}
 `,
 		`        resources:

@@ -67,6 +67,8 @@ type Row struct {
 	Rate     string `json:"rate,omitempty"`
 	P99      string `json:"p99,omitempty"`
 	Age      string `json:"age,omitempty"`
+	// Operator is the Lease of the one that writes all this, as an Operator names it.
+	Operator string `json:"operator,omitempty"`
 }
 
 // Route is one route with all that is known of it.

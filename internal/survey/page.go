@@ -47,7 +47,7 @@ func asRow(route *v1alpha1.FanoutRoute, now time.Time) dashboard.Row {
 	r := rowOf(route, now)
 	return dashboard.Row{
 		Namespace: r.Namespace, Name: r.Name, Ready: r.Ready, Reason: r.Reason, Message: r.Message, Bad: r.Message != "" || r.Ready != "True",
-		Backends: r.Backends, Success: r.Success, Rate: r.Rate, P99: r.P99, Age: r.Age,
+		Backends: r.Backends, Success: r.Success, Rate: r.Rate, P99: r.P99, Age: r.Age, Operator: route.Status.Operator,
 	}
 }
 

@@ -51,7 +51,7 @@ export class Overview {
     say(this.summary, `${count(total)} ${total === 1 ? 'route' : 'routes'}, ${bad === 0 ? 'none with a fault' : `${count(bad)} with a fault`}${rows.length < total ? `; ${count(rows.length)} shown` : ''}`);
     keyed(this.body, rows, (r) => `${r.namespace}/${r.name}`, create, update);
     this.nothing.hidden = rows.length > 0;
-    say(this.nothing, total === 0 ? 'There is no route here. Apply a FanoutRoute, or look into another namespace with -n or -A.' : 'No route is like that.');
+    say(this.nothing, total === 0 ? 'There is no route here, or none that you may see. Apply a FanoutRoute, or have fanoutctl dash look into another namespace with -n or -A.' : 'No route is like that.');
     this.note.hidden = !this.all.note;
     say(this.note, this.all.note || '');
   }

@@ -34,7 +34,7 @@ export class Poll {
       const value = await response.json();
       return { value, error: response.ok ? '' : value.error || response.statusText };
     } catch {
-      return { error: 'fanoutctl dash does not answer' };
+      return { error: 'the server of this page does not answer' };
     }
   }
 
