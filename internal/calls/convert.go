@@ -38,7 +38,7 @@ func told(of *fanout.Recorded, names []string) Call {
 		c.Outcome, c.Status = of.Outcome.String(), of.Status
 	}
 	if d := of.Decided; !d.At.IsZero() {
-		c.Decided = Decision{At: at(d.At), Cause: d.Decider.String()}
+		c.Decided = Decision{At: at(d.At), Decider: d.Decider.String()}
 		if d.By >= 0 {
 			c.Decided.Backend = names[d.By]
 		}

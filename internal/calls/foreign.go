@@ -85,7 +85,7 @@ func (c *Call) bound() error {
 	for _, t := range []*MS{&c.Dispatched, &c.Decided.At, &c.Responded, &c.Ended} {
 		t.bound()
 	}
-	c.Decided.Cause, c.Decided.Backend = word(c.Decided.Cause, causes()), label(c.Decided.Backend)
+	c.Decided.Decider, c.Decided.Backend = word(c.Decided.Decider, deciders()), label(c.Decided.Backend)
 	c.Outcome, c.Status = word(c.Outcome, callOutcomes()), status(c.Status)
 	for i := range c.Lanes {
 		if err := c.Lanes[i].bound(); err != nil {
@@ -179,7 +179,7 @@ func texts[T fmt.Stringer](list ...T) []string {
 	return out
 }
 
-func causes() []string {
+func deciders() []string {
 	return texts(fanout.ByAnswer, fanout.ByRefusals, fanout.ByTimeout, fanout.ByClient, fanout.ByStop)
 }
 func kinds() []string { return texts(fanout.First, fanout.Retry, fanout.Hedge) }

@@ -175,7 +175,7 @@ func TestForeignReportsAreBounded(t *testing.T) {
 		}
 	}
 	report, err := calls.Read(strings.NewReader(`{"version":1,"namespace":"kube-system","name":"x","process":"<b>","seq":3,"missed":1000000000,"new":1,
-		"calls":[{"id":1,"ageMs":-5,"method":"BREW","rule":"PathPrefix /a\u001b[2J\u202e","outcome":"fine","status":70000,"decided":{"ms":1e300,"cause":"luck","backend":"One!"},
+		"calls":[{"id":1,"ageMs":-5,"method":"BREW","rule":"PathPrefix /a\u001b[2J\u202e","outcome":"fine","status":70000,"decided":{"ms":1e300,"decider":"luck","backend":"One!"},
 		"lanes":[{"backend":"<script>","outcome":"succeeded","reason":"tired","omitted":-3,"attempts":[{"kind":"third","fate":"won","begunMs":2}]}]}],
 		"backends":[{"name":"one","circuit":"bent","busy":-1,"tokens":-1e300}]}`), "shop", "orders")
 	if err != nil {
@@ -186,7 +186,7 @@ func TestForeignReportsAreBounded(t *testing.T) {
 	if report.Namespace != "shop" || report.Name != "orders" || report.Process != "" || report.Seq != 3 {
 		t.Errorf("the report is of %s/%s, process %q", report.Namespace, report.Name, report.Process)
 	}
-	if c.AgeMS != 0 || c.Method != "other" || c.Rule != "PathPrefix /a[2J" || c.Outcome != "other" || c.Status != 0 || c.Decided.At != 24*3600*1000 || c.Decided.Cause != "other" || c.Decided.Backend != "" {
+	if c.AgeMS != 0 || c.Method != "other" || c.Rule != "PathPrefix /a[2J" || c.Outcome != "other" || c.Status != 0 || c.Decided.At != 24*3600*1000 || c.Decided.Decider != "other" || c.Decided.Backend != "" {
 		t.Errorf("the call: %+v", c)
 	}
 	if l.Backend != "" || l.Outcome != "succeeded" || l.Reason != "other" || l.Omitted != 0 || l.Attempts[0].Kind != "other" || l.Attempts[0].Fate != "won" || l.Attempts[0].Begun != 2 {

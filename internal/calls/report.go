@@ -82,11 +82,11 @@ type Call struct {
 	Lanes   []Lane `json:"lanes"`
 }
 
-// Decision is when a call was decided, by which cause, and by whose answer where it was one.
+// Decision is when a call was decided, by which decider, and by whose answer where that was one.
 type Decision struct {
 	At MS `json:"ms"`
-	// Cause is answer, refusals, timeout, clientClosed or stop.
-	Cause   string `json:"cause"`
+	// Decider is answer, refusals, timeout, clientClosed or stop. Causes are of failures.
+	Decider string `json:"decider"`
 	Backend string `json:"backend,omitempty"`
 }
 

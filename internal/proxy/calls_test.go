@@ -56,7 +56,7 @@ func TestCallsOfARouteAreShownToWhoeverLooks(t *testing.T) {
 		}
 		return len(list) == 1 && !c.Open
 	})
-	if c.Method != "POST" || c.Rule != "PathPrefix /orders" || c.Outcome != "partial" || c.Status != 207 || c.Decided.Cause != "answer" || c.Responded == 0 || c.Ended < c.Responded {
+	if c.Method != "POST" || c.Rule != "PathPrefix /orders" || c.Outcome != "partial" || c.Status != 207 || c.Decided.Decider != "answer" || c.Responded == 0 || c.Ended < c.Responded {
 		t.Errorf("the call: %+v", c)
 	}
 	for i, want := range []calls.Lane{

@@ -43,7 +43,7 @@ function titleOf(c) {
 
 function decidedBy(c) {
   if (!c.decided) return '';
-  return { answer: c.decided.backend ? `by ${c.decided.backend}` : 'by answers', refusals: 'by refusals', timeout: 'by the timeout', clientClosed: 'the client left', stop: 'the proxy stops' }[c.decided.cause] || '';
+  return { answer: c.decided.backend ? `by ${c.decided.backend}` : 'by answers', refusals: 'by refusals', timeout: 'by the timeout', clientClosed: 'the client left', stop: 'the proxy stops' }[c.decided.decider] || '';
 }
 
 // rowsOf puts attempts that overlap beside each other.

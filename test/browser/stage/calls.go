@@ -41,7 +41,7 @@ func callOf(i int) calls.Call {
 	late := calls.MS(i * 7 % 11)
 	c := calls.Call{
 		ID: uint64(100 - i), AgeMS: float64(300 + 640*i), Method: "POST", Rule: "PathPrefix /orders", Dispatched: 0.2, Outcome: "complete", Status: 200, //nolint:gosec // small
-		Decided: calls.Decision{At: 96 + late, Cause: "answer", Backend: "search-eu"}, Responded: 97.2 + late, Ended: 97.2 + late,
+		Decided: calls.Decision{At: 96 + late, Decider: "answer", Backend: "search-eu"}, Responded: 97.2 + late, Ended: 97.2 + late,
 		Lanes: []calls.Lane{
 			lane("inventory", 22+late, attempt("first", 0.6, 22+late, "won", 200, "")),
 			lane("billing", 71+late, attempt("first", 0.6, 31, "failed", 503, "status"), attempt("retry", 44, 71+late, "won", 200, "")),
@@ -62,7 +62,7 @@ func callOf(i int) calls.Call {
 	case 4:
 		c.Lanes[2] = lane("search-eu", 71+late, attempt("first", 0.7, 71+late, "canceled", 0, ""))
 		c.Lanes[2].Outcome, c.Lanes[2].Status = "canceled", 0
-		c.Decided, c.Responded, c.Ended = calls.Decision{At: 71 + late, Cause: "answer", Backend: "billing"}, 72+late, 72+late
+		c.Decided, c.Responded, c.Ended = calls.Decision{At: 71 + late, Decider: "answer", Backend: "billing"}, 72+late, 72+late
 	}
 	return c
 }
