@@ -15,14 +15,7 @@ import (
 func (s *scene) fanoutctl(args ...string) (out string, code int) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), filepath.Join("..", "..", "bin", "fanoutctl"), args...)
-	file, err := filepath.Abs(filepath.Join("..", "..", ".cluster", "kubeconfig"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if named := os.Getenv("KUBECONFIG"); named != "" {
-		file = named
-	}
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+file)
+	cmd.Env = s.environment()
 	output, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(output), exit.ExitCode()
@@ -31,6 +24,19 @@ func (s *scene) fanoutctl(args ...string) (out string, code int) {
 		s.t.Fatal(err)
 	}
 	return string(output), 0
+}
+
+// environment is that of a program on the cluster of the tests.
+func (s *scene) environment() []string {
+	s.t.Helper()
+	file, err := filepath.Abs(filepath.Join("..", "..", ".cluster", "kubeconfig"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if named := os.Getenv("KUBECONFIG"); named != "" {
+		file = named
+	}
+	return append(os.Environ(), "KUBECONFIG="+file)
 }
 
 // Whoever has fanoutctl finds out what a route does, and why it does not.
