@@ -20,8 +20,14 @@ import (
 	"github.com/fanout-operator/fanout/internal/testkit/proxytest"
 )
 
-// newPair is a certificate that signs itself, and its key, as a Secret holds them.
+// newPair is a certificate that signs itself, and its key, as a Secret holds them. It is good for
+// an hour.
 func newPair(t *testing.T, name string) map[string]string {
+	t.Helper()
+	return pairUntil(t, name, time.Now().Add(time.Hour))
+}
+
+func pairUntil(t *testing.T, name string, end time.Time) map[string]string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -29,7 +35,7 @@ func newPair(t *testing.T, name string) map[string]string {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: end,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
