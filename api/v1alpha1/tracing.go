@@ -17,10 +17,11 @@ const (
 // and one an attempt. No span holds a path, a query, a field, a body or a caller.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.protocol) || self.protocol != 'GRPC' || self.otlpEndpoint.matches('^https?://[^/]+/?$')",message="proxy.tracing.otlpEndpoint must have no path with protocol GRPC, which has its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.caSecretName) || self.otlpEndpoint.startsWith('https://')",message="proxy.tracing.caSecretName goes with an https otlpEndpoint"
 // +kubebuilder:validation:XValidation:rule="!has(self.headersSecretName) || self.otlpEndpoint.matches('^(https://|http://(localhost|127[.][0-9.]+|\\\\[::1\\\\]|[a-z0-9.-]+[.]svc)(:[0-9]+)?(/|$))')",message="proxy.tracing.otlpEndpoint must be https:// with headersSecretName; http:// only for loopback and .svc hosts"
 type Tracing struct {
 	// otlpEndpoint is where spans are sent: http:// or https:// with a host, whose
-	// certificate is of a public authority. The port is 80 or 443 where none is written;
+	// certificate is of a public authority unless caSecretName names others. The port is 80 or 443 where none is written;
 	// collectors have 4318 for HTTP and 4317 for GRPC by custom. With protocol HTTP the path
 	// /v1/traces is added to it. A host is what that of a backend's url may be.
 	// +required
@@ -41,6 +42,11 @@ type Tracing struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	SamplePercent *int32 `json:"samplePercent,omitempty"`
+
+	// caSecretName is the Secret whose ca.crt holds the authorities to believe, instead of the
+	// public ones. Default: none.
+	// +optional
+	CASecretName SecretName `json:"caSecretName,omitempty"`
 
 	// headersSecretName is the Secret whose keys are names of fields that the collector is
 	// shown, with the values that they have. It may have the key allowedHosts. What is

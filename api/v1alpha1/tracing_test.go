@@ -14,6 +14,8 @@ func TestTracingRules(t *testing.T) {
 		ok("fields over TLS", of("otlpEndpoint: 'https://otlp.example.com', headersSecretName: otlp")),
 		ok("fields within the cluster", of("otlpEndpoint: 'http://collector.shop.svc:4318/a', headersSecretName: otlp")),
 		ok("fields over loopback", of("otlpEndpoint: 'http://[::1]:4317', protocol: GRPC, headersSecretName: otlp")),
+		ok("a private authority", of("otlpEndpoint: 'https://collector.shop.svc:4318', caSecretName: ca")),
+		bad("authorities for nothing", of("otlpEndpoint: 'http://collector.shop.svc:4318', caSecretName: ca"), "proxy.tracing.caSecretName goes with an https otlpEndpoint"),
 		bad("no collector", of("samplePercent: 1"), "spec.proxy.tracing.otlpEndpoint"),
 		bad("no URL", of("otlpEndpoint: 'collector.shop.svc:4317'"), endpoint),
 		bad("another scheme", of("otlpEndpoint: 'grpc://collector.shop.svc:4317'"), endpoint),

@@ -34,7 +34,7 @@ func readingAll(r *v1alpha1.FanoutRoute) {
 		Addresses: []string{"redis.example.com:6379"}, SecretName: "store",
 		TLS: &v1alpha1.RedisTLS{CASecretName: "store-ca", ClientCertificateSecretName: "store-me"},
 	}}
-	r.Spec.Proxy.Tracing = &v1alpha1.Tracing{OTLPEndpoint: "https://otlp.example.com", HeadersSecretName: "otlp"}
+	r.Spec.Proxy.Tracing = &v1alpha1.Tracing{OTLPEndpoint: "https://otlp.example.com", CASecretName: "otlp-ca", HeadersSecretName: "otlp"}
 	r.Spec.Backends[0].TLS = &v1alpha1.BackendTLS{CASecretName: "ca", ClientCertificateSecretName: "me"}
 	r.Spec.Backends = append(r.Spec.Backends,
 		shown("two", v1alpha1.BackendAuthentication{Type: "OAuth2", OAuth2: &v1alpha1.OAuth2{

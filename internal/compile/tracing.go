@@ -17,6 +17,7 @@ func (c *compiler) tracing() *routeconfig.Tracing {
 		Endpoint:      t.OTLPEndpoint,
 		Protocol:      string(cmp.Or(t.Protocol, v1alpha1.TracingHTTP)),
 		SamplePercent: 1,
+		CASecret:      string(t.CASecretName),
 		HeadersSecret: string(t.HeadersSecretName),
 	}
 	if t.SamplePercent != nil {

@@ -41,6 +41,9 @@ func (c *compiler) tracing(r *route) (*tracing, error) {
 		return nil, fmt.Errorf("encode tracing: %w", err)
 	}
 	o := trace.Options{Config: config, Namespace: r.config.Namespace, Route: r.config.Name, Dialer: c.options.Dialer, Log: c.options.Log}
+	if config.CASecret != "" {
+		o.Authorities = c.store.Authorities(r.config.Namespace, config.CASecret)
+	}
 	if config.HeadersSecret != "" {
 		o.Headers = c.store.Headers(r.config.Namespace, config.HeadersSecret)
 	}

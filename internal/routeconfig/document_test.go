@@ -96,14 +96,16 @@ func TestWhatAProxyCannotServeIsRefused(t *testing.T) {
 		`accessLog.fields is "Query", not one of`: func(r *routeconfig.Route) {
 			r.AccessLog = &routeconfig.AccessLog{Type: "All", Fields: []string{"Query"}}
 		},
-		`tracing.endpoint is not http or https`:       told(func(t *routeconfig.Tracing) { t.Endpoint = "grpc://x" }),
-		`tracing.endpoint of host "x" has a user`:     told(func(t *routeconfig.Tracing) { t.Endpoint = "http://u@x" }),
-		`tracing.endpoint has a query`:                told(func(t *routeconfig.Tracing) { t.Endpoint = "http://x/?" }),
-		`tracing.endpoint has a path, and the`:        told(func(t *routeconfig.Tracing) { t.Endpoint, t.Protocol = "http://x/a", "GRPC" }),
-		`tracing.protocol is "Zipkin"`:                told(func(t *routeconfig.Tracing) { t.Protocol = "Zipkin" }),
-		`tracing.samplePercent is 101`:                told(func(t *routeconfig.Tracing) { t.SamplePercent = 101 }),
-		`tracing.headersSecretName "a/b" is no plain`: told(func(t *routeconfig.Tracing) { t.HeadersSecret = "a/b" }),
-		`response.partialStatusCode is 300, not`:      func(r *routeconfig.Route) { r.Response.PartialStatusCode = 300 },
+		`tracing.endpoint is not http or https`:        told(func(t *routeconfig.Tracing) { t.Endpoint = "grpc://x" }),
+		`tracing.endpoint of host "x" has a user`:      told(func(t *routeconfig.Tracing) { t.Endpoint = "http://u@x" }),
+		`tracing.endpoint has a query`:                 told(func(t *routeconfig.Tracing) { t.Endpoint = "http://x/?" }),
+		`tracing.endpoint has a path, and the`:         told(func(t *routeconfig.Tracing) { t.Endpoint, t.Protocol = "http://x/a", "GRPC" }),
+		`tracing.protocol is "Zipkin"`:                 told(func(t *routeconfig.Tracing) { t.Protocol = "Zipkin" }),
+		`tracing.samplePercent is 101`:                 told(func(t *routeconfig.Tracing) { t.SamplePercent = 101 }),
+		`tracing.caSecretName "a/b" is no plain`:       told(func(t *routeconfig.Tracing) { t.CASecret = "a/b" }),
+		`tracing.caSecret goes with an https endpoint`: told(func(t *routeconfig.Tracing) { t.Endpoint, t.CASecret = "http://otlp.example.com", "ca" }),
+		`tracing.headersSecretName "a/b" is no plain`:  told(func(t *routeconfig.Tracing) { t.HeadersSecret = "a/b" }),
+		`response.partialStatusCode is 300, not`:       func(r *routeconfig.Route) { r.Response.PartialStatusCode = 300 },
 	} {
 		if _, err := routeconfig.Decode(document(t, modify)); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("error %v, want %q in it", err, words)

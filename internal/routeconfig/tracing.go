@@ -14,6 +14,9 @@ type Tracing struct {
 	Protocol string `json:"protocol"`
 	// SamplePercent is the share of the calls of which nobody before has decided.
 	SamplePercent int `json:"samplePercent"`
+	// CASecret holds ca.crt, the authorities of the collector's certificate. Without it they are
+	// the public ones.
+	CASecret string `json:"caSecret,omitempty"`
 	// HeadersSecret has the fields that the collector is shown; without it there are none.
 	HeadersSecret string `json:"headersSecret,omitempty"`
 }
@@ -34,6 +37,9 @@ func (t *Tracing) validate() error {
 		between("tracing.samplePercent", int64(t.SamplePercent), 0, 100),
 	}
 	u, err := url.Parse(t.Endpoint)
+	if err == nil && t.CASecret != "" && u.Scheme != "https" {
+		errs = append(errs, errors.New("tracing.caSecret goes with an https endpoint"))
+	}
 	switch {
 	case err != nil: // reachable says so
 	case u.RawQuery != "" || u.ForceQuery:
@@ -46,6 +52,7 @@ func (t *Tracing) validate() error {
 
 func (l *references) tracing(t *Tracing) {
 	if t != nil {
+		l.optional(Reference{Field: "spec.proxy.tracing.caSecretName", Name: t.CASecret, Keys: []string{"ca.crt"}, Use: UseAuthorities})
 		l.optional(Reference{Field: "spec.proxy.tracing.headersSecretName", Name: t.HeadersSecret, Use: UseHeaders})
 	}
 }

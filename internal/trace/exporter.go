@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
@@ -32,12 +33,14 @@ const (
 	farewell = 2 * time.Second
 )
 
-// Options are those of an Exporter. All but Headers are required.
+// Options are those of an Exporter. All but Authorities and Headers are required.
 type Options struct {
 	Config *routeconfig.Tracing
 	// Namespace and Route are of whom the spans tell.
 	Namespace, Route string
 	Dialer           *dial.Dialer
+	// Authorities are those of the collector's certificate; nil for the public ones.
+	Authorities *creds.Derived[*x509.CertPool]
 	// Headers are the fields that the collector is shown; nil for none.
 	Headers *creds.Derived[*creds.Snapshot]
 	// Log is told when the collector stops and begins to take spans.

@@ -50,7 +50,7 @@ func newWire(o *Options, base *url.URL) *wire {
 	to.RawPath = ""
 	w.url = &to
 	w.carrier = carrier.New(carrier.Options{
-		Base: base, Dialer: o.Dialer, Protocol: protocol, Secure: carrier.Secure(nil, nil, nil), Late: late,
+		Base: base, Dialer: o.Dialer, Protocol: protocol, Secure: carrier.Secure(nil, o.Authorities, nil), Late: late,
 	})
 	return w
 }

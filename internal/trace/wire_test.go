@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/selfsigned"
 	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/collector"
 	"github.com/fanout-operator/fanout/internal/trace"
@@ -93,6 +94,46 @@ func TestSpansOfACall(t *testing.T) {
 			if of := s.Resource; of["service.name"] != "orders" || of["service.namespace"] != "shop" || len(of["service.instance.id"]) != 32 {
 				t.Errorf("%s: a span is of %v", protocol, of)
 			}
+		}
+	}
+}
+
+// A collector proves by its certificate that it is the one that the route names: by one of a public
+// authority, or of the route's own and then of no other.
+func TestCollectorsProveWhoTheyAre(t *testing.T) {
+	t.Parallel()
+	for protocol, start := range map[string]func(testing.TB) *collector.Collector{"HTTP": collector.HTTPS, "GRPC": collector.GRPCS} {
+		c := start(t)
+		secrets := testkit.NewSecrets(t)
+		other, err := selfsigned.New("127.0.0.1", time.Now(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets.Mount("shop", "own", map[string]string{"ca.crt": c.Authority})
+		secrets.Mount("shop", "other", map[string]string{"ca.crt": string(other.PEM)})
+		store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
+		for _, row := range []struct {
+			authorities, why string
+			want             trace.Counts
+		}{
+			{"", "unknown authority", trace.Counts{Failures: 1, Failed: 6}},
+			{"other", "unknown authority", trace.Counts{Failures: 1, Failed: 6}},
+			{"none", "not answered: credential", trace.Counts{Failures: 1, Failed: 6}},
+			{"own", "", trace.Counts{Exported: 6}},
+		} {
+			e, log := exporting(t, c.URL, protocol, func(o *trace.Options) {
+				if row.authorities != "" {
+					o.Authorities = store.Authorities("shop", row.authorities)
+				}
+			})
+			e.Add(hedged(time.Now()))
+			e.Close()
+			if got := e.Counts(); got != row.want || !strings.Contains(log.String(), row.why) {
+				t.Errorf("%s by the authorities %q: counts are %+v\n%s", protocol, row.authorities, got, log)
+			}
+		}
+		if n := c.Asked(); n != 1 {
+			t.Errorf("%s: it was asked %d times", protocol, n)
 		}
 	}
 }

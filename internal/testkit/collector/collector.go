@@ -4,6 +4,7 @@ package collector
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 )
@@ -55,6 +57,8 @@ type Collector struct {
 
 	// URL is that of tracing.otlpEndpoint.
 	URL string
+	// Authority is that of its certificate in PEM, where it has one.
+	Authority string
 
 	mu       sync.Mutex
 	spans    []Span
@@ -75,15 +79,44 @@ func HTTP(t testing.TB) *Collector {
 	return c
 }
 
+// HTTPS starts one like HTTP, with a certificate of an authority of its own.
+func HTTPS(t testing.TB) *Collector {
+	t.Helper()
+	c := &Collector{}
+	server := httptest.NewTLSServer(c)
+	t.Cleanup(server.Close)
+	c.URL, c.Authority = server.URL, authority(server)
+	return c
+}
+
+func authority(of *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: of.Certificate().Raw}))
+}
+
 // GRPC starts one that speaks OTLP over gRPC until the end of the test.
 func GRPC(t testing.TB) *Collector {
+	t.Helper()
+	return overGRPC(t, "http")
+}
+
+// GRPCS starts one like GRPC, with a certificate of an authority of its own.
+func GRPCS(t testing.TB) *Collector {
+	t.Helper()
+	keeper := httptest.NewTLSServer(http.NotFoundHandler()) // it makes certificates, and is not asked
+	t.Cleanup(keeper.Close)
+	c := overGRPC(t, "https", grpc.Creds(credentials.NewServerTLSFromCert(&keeper.TLS.Certificates[0])))
+	c.Authority = authority(keeper)
+	return c
+}
+
+func overGRPC(t testing.TB, scheme string, options ...grpc.ServerOption) *Collector {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Collector{URL: "http://" + l.Addr().String()}
-	server := grpc.NewServer()
+	c := &Collector{URL: scheme + "://" + l.Addr().String()}
+	server := grpc.NewServer(options...)
 	collectorpb.RegisterTraceServiceServer(server, c)
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(l) })

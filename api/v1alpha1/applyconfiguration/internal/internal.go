@@ -1431,6 +1431,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fanout-operator.fanout.api.v1alpha1.Tracing
   map:
     fields:
+    - name: caSecretName
+      type:
+        namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName
     - name: headersSecretName
       type:
         namedType: com.github.fanout-operator.fanout.api.v1alpha1.SecretName

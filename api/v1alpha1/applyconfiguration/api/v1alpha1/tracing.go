@@ -13,7 +13,7 @@ import (
 // and one an attempt. No span holds a path, a query, a field, a body or a caller.
 type TracingApplyConfiguration struct {
 	// otlpEndpoint is where spans are sent: http:// or https:// with a host, whose
-	// certificate is of a public authority. The port is 80 or 443 where none is written;
+	// certificate is of a public authority unless caSecretName names others. The port is 80 or 443 where none is written;
 	// collectors have 4318 for HTTP and 4317 for GRPC by custom. With protocol HTTP the path
 	// /v1/traces is added to it. A host is what that of a backend's url may be.
 	OTLPEndpoint *string `json:"otlpEndpoint,omitempty"`
@@ -22,6 +22,9 @@ type TracingApplyConfiguration struct {
 	// samplePercent is the share of the calls that are recorded, 0 to 100, of those that
 	// come without a traceparent: with one, its flag decides. Default: 1.
 	SamplePercent *int32 `json:"samplePercent,omitempty"`
+	// caSecretName is the Secret whose ca.crt holds the authorities to believe, instead of the
+	// public ones. Default: none.
+	CASecretName *apiv1alpha1.SecretName `json:"caSecretName,omitempty"`
 	// headersSecretName is the Secret whose keys are names of fields that the collector is
 	// shown, with the values that they have. It may have the key allowedHosts. What is
 	// rotated holds from the next request on. Default: none.
@@ -55,6 +58,14 @@ func (b *TracingApplyConfiguration) WithProtocol(value apiv1alpha1.TracingProtoc
 // If called multiple times, the SamplePercent field is set to the value of the last call.
 func (b *TracingApplyConfiguration) WithSamplePercent(value int32) *TracingApplyConfiguration {
 	b.SamplePercent = &value
+	return b
+}
+
+// WithCASecretName sets the CASecretName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CASecretName field is set to the value of the last call.
+func (b *TracingApplyConfiguration) WithCASecretName(value apiv1alpha1.SecretName) *TracingApplyConfiguration {
+	b.CASecretName = &value
 	return b
 }
 
