@@ -106,9 +106,9 @@ func backendHint(b *v1alpha1.BackendStatus) string {
 		return fmt.Sprintf("Backend %s is too slow for what the route needs: others decide its calls. See its latency, and the timeout of it.", b.Name)
 	case v1alpha1.BackendMissingCredential:
 		if b.LastFailure == nil || b.LastFailure.Reason != "credential" {
-			why = "" // it speaks of another time
+			return fmt.Sprintf("Backend %s is not asked without its credential.", b.Name) // what failed last is of before
 		}
-		return fmt.Sprintf("Backend %s lacks its credential%s: it is not asked without.", b.Name, why)
+		return fmt.Sprintf("Backend %s is not asked without its credential: %s.", b.Name, strings.TrimPrefix(b.LastFailure.Message, "credential: "))
 	case v1alpha1.BackendDegraded:
 		return fmt.Sprintf("Backend %s answers some calls with faults%s.", b.Name, why)
 	case v1alpha1.BackendHealthy, v1alpha1.BackendIdle:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -134,7 +135,20 @@ func addFigures(out *dashboard.Route, found *Walked) {
 			out.Backends = append(out.Backends, dashboard.Backend{Name: string(b.Name), Windows: map[string]dashboard.Figures{}})
 		}
 		out.Backends[at].State = string(b.State)
+		if b.LastFailure != nil {
+			out.Backends[at].LastFailure = explain(out.Backends[at].LastFailure, b.LastFailure.Message)
+		}
 	}
+}
+
+// explain has a failure, as proxies tell it with its age, say what the operator knows of the same:
+// that status 403 refuses the credential of a Secret.
+func explain(told, known string) string {
+	at := strings.LastIndex(told, ", ")
+	if at < 0 || !strings.HasPrefix(known, told[:at]+": ") {
+		return told
+	}
+	return known + told[at:]
 }
 
 // Calls implements dashboard.Source.
