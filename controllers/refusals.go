@@ -14,8 +14,12 @@ import (
 const refusalsEvery = time.Hour
 
 // announceRefusals makes an event where many calls are refused. No condition says it: callers
-// may well be at fault.
+// may well be at fault. What a status says that this process finds, the operator before it has told:
+// events may not be read here, and each restart would tell it again.
 func (r *RouteReconciler) announceRefusals(s *scope, seen *rates.Observation, now time.Time) {
+	if first := s.memory.conditions.Load() == nil; first && report.ToldRefused(s.route.Status.Traffic) {
+		s.memory.refused = now
+	}
 	says, many := report.CallsRefused(seen)
 	if !many || !s.memory.refused.IsZero() && now.Sub(s.memory.refused) < refusalsEvery {
 		return

@@ -17,7 +17,7 @@ import (
 // that is about to end is one.
 func TestRefusedCallsAndEndingCertificatesAreEvents(t *testing.T) {
 	t.Parallel()
-	route, _ := serving(t, "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
+	route, first := serving(t, "https://one.example.com/", func(r *v1alpha1.FanoutRoute) {
 		r.Spec.Listener.TLS = &v1alpha1.ListenerTLS{SecretName: "orders-tls"}
 	})
 	counted := newTally(t, route)
@@ -58,5 +58,14 @@ func TestRefusedCallsAndEndingCertificatesAreEvents(t *testing.T) {
 	becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionFalse, "SecretMissing")
 	if n := eventsOf(t, route, v1alpha1.ReasonCallsRefused); n != 1 {
 		t.Errorf("%d events within the hour", n)
+	}
+	first.stop()
+	startOperator(t, route.Namespace)
+	counted.mu.Lock()
+	counted.report.Routes[0].Missing = nil
+	counted.mu.Unlock()
+	becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionTrue, "ResolvedRefs") // by one that has heard of them
+	if n := eventsOf(t, route, v1alpha1.ReasonCallsRefused); n != 1 {
+		t.Errorf("%d events after a restart within the hour", n)
 	}
 }

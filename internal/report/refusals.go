@@ -3,7 +3,9 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -16,6 +18,20 @@ const (
 	// toldReasons is how many are named, the most frequent first.
 	toldReasons = 3
 )
+
+// ToldRefused reports whether a status shows so many refused calls that its operator has told them,
+// as CallsRefused has it.
+func ToldRefused(shown *v1alpha1.Traffic) bool {
+	if shown == nil {
+		return false
+	}
+	span, err := time.ParseDuration(string(shown.Window))
+	share, decided := number(shown.RefusedRate, "%")/100, number(shown.RequestRate, "/s")
+	if err != nil || share <= refusedShare || share > 1 {
+		return false
+	}
+	return share == 1 || decided*span.Seconds()*share/(1-share) >= refusedLeast
+}
 
 // CallsRefused says how many calls are refused and why, where they are many.
 func CallsRefused(seen *rates.Observation) (says string, many bool) {
