@@ -59,7 +59,7 @@ func (b *Backend) Record(now time.Time, a *fanout.Answer) {
 	}
 }
 
-func (b *Backend) failed(now time.Time, s *slot, a *fanout.Answer) {
+func (b *Backend) failed(now time.Time, s *open, a *fanout.Answer) {
 	s.count(countReasons+int(a.Reason), 1)
 	s.observe(a.Elapsed)
 	if a.Faulty() || a.Refused {
@@ -72,7 +72,7 @@ func (b *Backend) failed(now time.Time, s *slot, a *fanout.Answer) {
 	})
 }
 
-func (b *Backend) canceled(now time.Time, s *slot, a *fanout.Answer) {
+func (b *Backend) canceled(now time.Time, s *open, a *fanout.Answer) {
 	s.count(countCanceled, 1)
 	if a.Elapsed > b.ownMedian(now) {
 		s.count(countLate, 1)

@@ -27,3 +27,26 @@ func BenchmarkRecord(b *testing.B) {
 		})
 	}
 }
+
+// What /status says of a backend, after an hour of all kinds of durations.
+func BenchmarkReport(b *testing.B) {
+	backend, now := NewBackend(start), start
+	for i := range 3600 {
+		now = start.Add(time.Duration(i) * time.Second)
+		backend.Record(now, succeeded(time.Duration(1+i%40)*time.Millisecond))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		backend.Report(now, "one")
+	}
+}
+
+// What closing a slot takes, which happens to one answer in five seconds.
+func BenchmarkTurn(b *testing.B) {
+	backend, now := NewBackend(start), start
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		now = now.Add(5 * time.Second)
+		backend.Record(now, succeeded(time.Duration(1+i%40)*time.Millisecond))
+	}
+}

@@ -34,133 +34,140 @@ const (
 	fiveMinutes
 )
 
-// slot counts what happened within one span of time. A slot is never emptied: a new one takes
-// its place in the ring, so that a late writer cannot spoil it. What every answer adds to stands
-// together, in one line of a processor's cache as a rule: lines that cores take from each other are the price of counting.
-type slot struct {
-	number int64 // how many slots since the series' start
+// open counts what happens now. What every answer adds to stands together, in one line of a
+// processor's cache as a rule: lines that cores take from each other are the price of counting.
+type open struct {
+	number atomic.Int64 // how many slots since the series' start
 	micros atomic.Uint64
 	counts [counters]atomic.Uint32
 	spread [buckets]atomic.Uint32
 }
 
-func (s *slot) count(counter int, n uint32) { s.counts[counter].Add(n) }
+func (s *open) count(counter int, n uint32) { s.counts[counter].Add(n) }
 
-func (s *slot) observe(d time.Duration) {
+func (s *open) observe(d time.Duration) {
 	s.micros.Add(uint64(max(d, 0).Microseconds())) //nolint:gosec // not negative
 	s.spread[bucket(d)].Add(1)
 }
 
-// add adds what another slot has counted.
-func (s *slot) add(other *slot) {
-	s.micros.Add(other.micros.Load())
-	for i := range other.counts {
-		s.counts[i].Add(other.counts[i].Load())
+// drain moves what was counted. Who was about to count meanwhile does so for the slot that
+// comes: nothing is lost, and nothing counts twice.
+func (s *open) drain(into *sums) {
+	into.micros += s.micros.Swap(0)
+	for i := range s.counts {
+		if s.counts[i].Load() > 0 {
+			into.counts[i] += uint64(s.counts[i].Swap(0))
+		}
 	}
-	for i := range other.spread {
-		s.spread[i].Add(other.spread[i].Load())
+	for i := range s.spread {
+		if s.spread[i].Load() > 0 {
+			into.spread[i] += uint64(s.spread[i].Swap(0))
+		}
 	}
 }
 
-// ring holds the newest slots of one width. Slots are made at first use.
-type ring [slots]atomic.Pointer[slot]
+// addOpen adds what was counted until now.
+func (t *sums) addOpen(s *open) {
+	t.micros += s.micros.Load()
+	t.counts.addOpen(s)
+	for i := range s.spread {
+		t.spread[i] += uint64(s.spread[i].Load())
+	}
+}
 
-// take adds a slot of another ring to the one with a number, unless that is too old to be here.
-func (r *ring) take(other *slot, number int64) {
+func (t *tally) addOpen(s *open) {
+	for i := range s.counts {
+		t[i] += uint64(s.counts[i].Load())
+	}
+}
+
+// slot is what happened within one span of time that is over.
+type slot struct {
+	number int64
+	cells  packed
+}
+
+// ring holds the newest slots of one width.
+type ring [slots]slot
+
+// take adds counts to the slot with a number, unless that is too old to be here, and returns the
+// slot that had to leave.
+func (r *ring) take(cells packed, number int64) (left slot) {
 	place := &r[number%slots]
-	s := place.Load()
-	if s != nil && s.number > number {
-		return
+	switch {
+	case place.cells == "":
+		*place = slot{number, cells}
+	case place.number == number:
+		total := sums{}
+		total.add(place.cells)
+		total.add(cells)
+		place.cells = total.pack()
+	case place.number < number:
+		left = *place
+		*place = slot{number, cells}
 	}
-	if s == nil || s.number < number {
-		s = &slot{number: number}
-		place.Store(s)
-	}
-	s.add(other)
+	return left
 }
 
 // recent adds up the slots up to the current one, each of which is so many of this ring.
 func (r *ring) recent(total *sums, current, each int64) {
 	for i := range r {
-		s := r[i].Load()
-		if s != nil && s.number/each <= current && s.number/each > current-slots {
-			total.add(s)
+		if s := &r[i]; s.number/each <= current && s.number/each > current-slots {
+			total.add(s.cells)
 		}
 	}
-}
-
-// sums are the counts of several slots.
-type sums struct {
-	counts [counters]uint64
-	spread [buckets]uint64
-	micros uint64
-}
-
-func (t *sums) add(s *slot) {
-	for i := range s.counts {
-		t.counts[i] += uint64(s.counts[i].Load())
-	}
-	for i := range s.spread {
-		t.spread[i] += uint64(s.spread[i].Load())
-	}
-	t.micros += s.micros.Load()
-}
-
-func (t *sums) histogram() Histogram {
-	h := Histogram{Seconds: float64(t.micros) / 1e6}
-	for i, c := range t.spread {
-		if c == 0 {
-			continue
-		}
-		h.Counts = append(h.Counts, Count{i + firstBucket, c})
-	}
-	return h
 }
 
 // series counts events in all windows and since the start. Events add to counters of the
 // caller's choice; those with a duration add to the spread too.
 //
-// An event is written into one slot of the narrowest window, no more: sixteen additions that two
-// cores contend for took 226 ns. A slot whose place is wanted is a minute old, and is then added to the
-// wider windows and to all that is gone; who sums one of these adds the narrow slots.
+// An event is written into one open slot, no more: sixteen additions that two cores contend for
+// took 226 ns. The first event after five seconds closes it: what it has counted is packed, since
+// most of its cells are empty, and thirty-six slots with all of them took 50 KiB. A slot whose place
+// is wanted is a minute old, and is then added to the wider windows and to all that is gone; who
+// sums one of these adds the narrow slots.
 type series struct {
+	open    open
 	started time.Time
-	narrow  ring
 
-	mu    sync.Mutex // for who gives a place in narrow to another slot, and for who sums
-	wider [2]ring    // of the windows after the first
-	gone  sums
+	mu     sync.Mutex // for who closes a slot, and for who sums
+	narrow ring
+	wider  [2]ring // of the windows after the first
+	gone   packed
 }
 
 func newSeries(started time.Time) *series { return &series{started: started} }
 
-// at is the slot for what happens now. It takes the lock once in five seconds.
-func (s *series) at(now time.Time) *slot {
-	number := Spans(s.started, now, windows()[0].slot)
-	if current := s.narrow[number%slots].Load(); current != nil && current.number >= number {
-		return current
+// at is where what happens now is counted. It takes the lock once in five seconds.
+func (s *series) at(now time.Time) *open {
+	if number := Spans(s.started, now, windows()[0].slot); number > s.open.number.Load() {
+		s.turn(number)
 	}
-	return s.turn(number)
+	return &s.open
 }
 
-// turn puts a new slot into its place, unless somebody else was first.
-func (s *series) turn(number int64) *slot {
+// turn closes the open slot and opens one with a number, unless somebody else was first.
+func (s *series) turn(number int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	place := &s.narrow[number%slots]
-	old := place.Load()
-	if old != nil && old.number >= number {
-		return old
+	before := s.open.number.Load()
+	if before >= number {
+		return
 	}
-	if old != nil {
-		s.gone.add(old)
-		for i := range s.wider {
-			s.wider[i].take(old, old.number/each(i+1))
-		}
+	counted := sums{}
+	s.open.drain(&counted)
+	s.open.number.Store(number)
+	left := s.narrow.take(counted.pack(), before)
+	if left.cells == "" {
+		return
 	}
-	fresh := &slot{number: number}
-	place.Store(fresh)
-	return fresh
+	total := sums{}
+	total.add(s.gone)
+	total.add(left.cells)
+	s.gone = total.pack()
+	for i := range s.wider {
+		s.wider[i].take(left.cells, left.number/each(i+1))
+	}
 }
 
 // each is how many narrow slots one of a window is.
@@ -177,18 +184,20 @@ func (s *series) sum(now time.Time, i int) (total sums, seconds float64) {
 	if i > 0 {
 		s.wider[i-1].recent(&total, current, 1)
 	}
+	if number := s.open.number.Load() / each(i); number <= current && number > current-slots {
+		total.addOpen(&s.open)
+	}
 	return total, min(covered, max(age, time.Second)).Seconds()
 }
 
 // total sums everything since the start.
-func (s *series) total() sums {
+func (s *series) total() (t sums) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.gone
+	t.add(s.gone)
 	for i := range s.narrow {
-		if of := s.narrow[i].Load(); of != nil {
-			t.add(of)
-		}
+		t.add(s.narrow[i].cells)
 	}
+	t.addOpen(&s.open)
 	return t
 }

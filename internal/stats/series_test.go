@@ -1,7 +1,9 @@
 package stats
 
 import (
+	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +18,7 @@ func TestWindowsAreThoseOfAPlainCount(t *testing.T) {
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		b, now := NewBackend(start), start
-		var events []time.Time
+		var events []event
 		for i := range 240 {
 			switch random.IntN(20) {
 			case 0:
@@ -24,29 +26,76 @@ func TestWindowsAreThoseOfAPlainCount(t *testing.T) {
 			default:
 				now = now.Add(time.Duration(random.IntN(9000)) * time.Millisecond)
 			}
-			b.Record(now, succeeded(time.Millisecond))
-			events = append(events, now)
+			took := middle(firstBucket + random.IntN(buckets))
+			b.Record(now, succeeded(took))
+			events = append(events, event{now, took})
 			if i%6 != 0 {
 				continue
 			}
 			looked := now.Add(time.Duration(random.IntN(3)) * time.Second)
 			report := b.Report(looked, "one")
 			for _, w := range windows() {
-				want := uint64(0)
-				for _, at := range events {
-					if Spans(start, at, w.slot) > Spans(start, looked, w.slot)-slots {
-						want++
-					}
-				}
+				want := plainly(events, func(at time.Time) bool { return Spans(start, at, w.slot) > Spans(start, looked, w.slot)-slots })
 				of := report.Windows[w.name]
-				if of.Answers.Succeeded != want || of.Duration.Total() != want || of.Answers.Attempts != want {
-					t.Fatalf("seed %d, %v after the start: %s has %+v of %d durations, want %d", seed, looked.Sub(start), w.name, of.Answers, of.Duration.Total(), want)
+				if n := want.Total(); of.Answers.Succeeded != n || of.Answers.Attempts != n || !alike(&of.Duration, &want) {
+					t.Fatalf("seed %d, %v after the start: %s has %+v and\n%v, want\n%v", seed, looked.Sub(start), w.name, of.Answers, of.Duration, want)
 				}
 			}
-			if total, durations := b.Total(); total.Succeeded != uint64(len(events)) || durations.Total() != uint64(len(events)) {
-				t.Fatalf("seed %d: %d answers and %d durations in all, want %d", seed, total.Succeeded, durations.Total(), len(events))
+			all := plainly(events, func(time.Time) bool { return true })
+			if total, durations := b.Total(); total.Succeeded != all.Total() || !alike(&durations, &all) {
+				t.Fatalf("seed %d: %d answers and in all\n%v, want\n%v", seed, total.Succeeded, durations, all)
 			}
 		}
+	}
+}
+
+// event is an answer that took so long.
+type event struct {
+	at   time.Time
+	took time.Duration
+}
+
+// plainly counts the durations of events.
+func plainly(events []event, within func(time.Time) bool) (h Histogram) {
+	for _, e := range events {
+		if within(e.at) {
+			h.Add(Histogram{Counts: Counts{{bucket(e.took) + firstBucket, 1}}, Seconds: float64(e.took.Microseconds()) / 1e6})
+		}
+	}
+	return h
+}
+
+func alike(a, b *Histogram) bool {
+	return slices.Equal(a.Counts, b.Counts) && math.Abs(a.Seconds-b.Seconds) < 1e-6*(1+b.Seconds)
+}
+
+// What is packed is all there when it is added, and what is added to stays.
+func TestPackedCountsAreAllThere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var counted, twice sums
+		for i := range counters + buckets {
+			if random.IntN(1+int(seed)) == 0 { //nolint:gosec // 200 at most
+				*counted.cell(i) = random.Uint64() >> (random.IntN(63) + 1)
+			}
+			*twice.cell(i) = 2 * *counted.cell(i)
+		}
+		counted.micros = random.Uint64() >> 1
+		twice.micros = 2 * counted.micros
+		p := counted.pack()
+		var got sums
+		var words tally
+		for range 2 {
+			got.add(p)
+			words.add(p)
+		}
+		if got != twice || words != twice.counts {
+			t.Fatalf("seed %d: packed and added twice it is\n%v, want\n%v", seed, got, twice)
+		}
+	}
+	if nothing := (&sums{}).pack(); nothing != "" {
+		t.Errorf("nothing is packed as %q", nothing)
 	}
 }
 

@@ -70,35 +70,45 @@ func (a Answers) standing() Standing {
 // standings sums up the newest slots.
 func (s *series) standings(now time.Time) Standings {
 	narrow, five := windows()[oneMinute].slot, windows()[fiveMinutes].slot
-	current := Spans(s.started, now, narrow)
+	current, currentFive := Spans(s.started, now, narrow), Spans(s.started, now, five)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := Standings{
-		Last15s: s.narrow.standing(current, 1, slots15s), Last25s: s.narrow.standing(current, 1, slots25s),
-		Last1m: s.narrow.standing(current, 1, slots), Last5m: s.narrow.standing(Spans(s.started, now, five), each(fiveMinutes), slots),
+		Last15s: s.standing(current, 1, slots15s), Last25s: s.standing(current, 1, slots25s),
+		Last1m: s.standing(current, 1, slots), Last5m: s.standing(currentFive, each(fiveMinutes), slots),
 	}
-	out.Last5m.Add(s.wider[fiveMinutes-1].standing(Spans(s.started, now, five), 1, slots))
+	wider := tally{}
+	for i := range s.wider[fiveMinutes-1] {
+		if of := &s.wider[fiveMinutes-1][i]; of.number <= currentFive && of.number > currentFive-slots {
+			wider.add(of.cells)
+		}
+	}
+	out.Last5m.Add(wider.standing())
 	return out
 }
 
-// standing sums up the newest n slots up to the current one, each of which is so many of this
-// ring.
-func (r *ring) standing(current, each, n int64) (total Standing) {
-	for i := range r {
-		if s := r[i].Load(); s != nil && s.number/each <= current && s.number/each > current-n {
-			total.Add(s.standing())
+// standing sums up the newest n narrow slots up to the current one, each of which is so many
+// of them.
+func (s *series) standing(current, each, n int64) Standing {
+	total := tally{}
+	within := func(number int64) bool { return number/each <= current && number/each > current-n }
+	for i := range s.narrow {
+		if of := &s.narrow[i]; within(of.number) {
+			total.add(of.cells)
 		}
 	}
-	return total
+	if within(s.open.number.Load()) {
+		total.addOpen(&s.open)
+	}
+	return total.standing()
 }
 
-func (s *slot) standing() Standing {
-	n := func(counter int) uint64 { return uint64(s.counts[counter].Load()) }
-	heard := n(countSucceeded)
+func (t *tally) standing() Standing {
+	heard := t[countSucceeded]
 	for counter := countReasons; counter < counters; counter++ {
 		if !rejects(counter) {
-			heard += n(counter)
+			heard += t[counter]
 		}
 	}
-	return Standing{Asked: heard + n(countCanceled), Heard: heard, Faulty: n(countFaulty), Late: n(countLate)}
+	return Standing{Asked: heard + t[countCanceled], Heard: heard, Faulty: t[countFaulty], Late: t[countLate]}
 }
