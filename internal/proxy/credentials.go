@@ -3,8 +3,6 @@ package proxy
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/fanout-operator/fanout/internal/backend"
 	"github.com/fanout-operator/fanout/internal/creds"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -20,7 +18,7 @@ type credential struct {
 
 // credentials writes metrics of the Secrets, ConfigMaps and tokens that a route reads: what is wrong
 // with each, since when it is in use, and when certificates end.
-func (m *metrics) credentials(r *route, now time.Time) {
+func (m metrics) credentials(r *route, now time.Time) {
 	forbidden := map[credential]bool{}
 	note := func(name string, b *backend.Backend) {
 		for _, of := range b.Forbidden() {
@@ -49,29 +47,25 @@ func (m *metrics) credentials(r *route, now time.Time) {
 	}
 }
 
-func (m *metrics) credential(id credential, life creds.Life) {
-	labels := func(more ...string) prometheus.Labels {
-		l := prometheus.Labels{"backend": id.backend, "kind": id.kind.String(), "name": id.name, "use": string(id.use)}
-		for i := 0; i+1 < len(more); i += 2 {
-			l[more[i]] = more[i+1]
-		}
-		return l
-	}
+func (m metrics) credential(id credential, life creds.Life) {
+	labels := [...]string{"backend", id.backend, "kind", id.kind.String(), "name", id.name, "use", string(id.use), "reason", ""}
+	plain := labels[:len(labels)-2]
 	for _, reason := range creds.Kinds() {
-		m.gauge("fanout_credential_missing", "1 where a Secret, a ConfigMap or a token cannot be used as it is now, by why.",
-			boolean(life.Problem == reason), labels("reason", string(reason)))
+		labels[len(labels)-1] = string(reason)
+		m.Gauge("fanout_credential_missing", "1 where a Secret, a ConfigMap or a token cannot be used as it is now, by why.",
+			boolean(life.Problem == reason), labels[:]...)
 	}
 	if !life.Since.IsZero() {
-		m.gauge("fanout_credential_change_timestamp_seconds", "Since when a proxy uses what it uses of a Secret, a ConfigMap or a token.", seconds(life.Since), labels())
+		m.Gauge("fanout_credential_change_timestamp_seconds", "Since when a proxy uses what it uses of a Secret, a ConfigMap or a token.", seconds(life.Since), plain...)
 	}
 	if !life.Ends.IsZero() {
-		m.gauge("fanout_certificate_expiry_timestamp_seconds", "When the first certificate ends that is in use.", seconds(life.Ends), labels())
+		m.Gauge("fanout_certificate_expiry_timestamp_seconds", "When the first certificate ends that is in use.", seconds(life.Ends), plain...)
 	}
 }
 
 // tokens writes when the access token ends that a backend is shown.
-func (m *metrics) token(name string, b *backend.Backend) {
+func (m metrics) token(name string, b *backend.Backend) {
 	if at, ok := b.TokenEnds(); ok && !at.IsZero() {
-		m.gauge("fanout_token_expiry_timestamp_seconds", "When the access token ends that a backend is shown.", seconds(at), prometheus.Labels{"backend": name})
+		m.Gauge("fanout_token_expiry_timestamp_seconds", "When the access token ends that a backend is shown.", seconds(at), "backend", name)
 	}
 }

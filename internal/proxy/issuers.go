@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/fanout-operator/fanout/internal/jwt"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -103,12 +101,12 @@ func aged(s jwt.State) string {
 }
 
 // issuers writes metrics of the keys of issuers.
-func (m *metrics) issuers(r *route) {
+func (m metrics) issuers(r *route) {
 	for _, issuer := range r.issuers {
-		s, label := issuer.State(time.Now()), prometheus.Labels{"issuer": issuer.Name()}
-		m.gauge("fanout_issuer_keys", "Keys of an issuer of tokens that can be used.", float64(s.Keys), label)
+		s := issuer.State(time.Now())
+		m.Gauge("fanout_issuer_keys", "Keys of an issuer of tokens that can be used.", float64(s.Keys), "issuer", issuer.Name())
 		if !s.Never {
-			m.gauge("fanout_issuer_keys_age_seconds", "Time since the keys of an issuer were fetched.", s.Age.Seconds(), label)
+			m.Gauge("fanout_issuer_keys_age_seconds", "Time since the keys of an issuer were fetched.", s.Age.Seconds(), "issuer", issuer.Name())
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/fanout-operator/fanout/internal/expression"
 	"github.com/fanout-operator/fanout/internal/gate"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -44,10 +42,10 @@ func (c *compiler) limitKey(config *routeconfig.RateLimit) (*expression.Program,
 }
 
 // limits writes how many calls were beyond each limit of a route.
-func (m *metrics) limits(r *route) {
+func (m metrics) limits(r *route) {
 	for i, l := range r.limiters {
-		m.counter("fanout_rate_limited_calls_total", "Calls beyond a rate limit: refused, or admitted where it only reports.", l.Limited(),
-			prometheus.Labels{"limit": r.config.RateLimits[i].Name, "mode": modeOf(r.config.RateLimits[i].Report)})
+		m.Counter("fanout_rate_limited_calls_total", "Calls beyond a rate limit: refused, or admitted where it only reports.", l.Limited(),
+			"limit", r.config.RateLimits[i].Name, "mode", modeOf(r.config.RateLimits[i].Report))
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // loads is what became of the documents that a proxy was given. The zero value is none.
@@ -40,17 +38,17 @@ func (l *loads) note(now time.Time, hash string, err error) {
 }
 
 // loads writes metrics of documents, and which one is served.
-func (m *metrics) loads(l *loads, current *plan) {
+func (m metrics) loads(l *loads, current *plan) {
 	l.mu.Lock()
 	done, at, refused := l.done, l.at, l.refused
 	l.mu.Unlock()
-	m.gauge("fanout_document_last_reload_successful", "1 where the newest document is served, 0 where it was refused, or there is none.", boolean(done), nil)
-	m.counter("fanout_documents_refused_total", "Documents that were refused.", refused, nil)
+	m.Gauge("fanout_document_last_reload_successful", "1 where the newest document is served, 0 where it was refused, or there is none.", boolean(done))
+	m.Counter("fanout_documents_refused_total", "Documents that were refused.", refused)
 	if current == nil {
 		return
 	}
-	m.gauge("fanout_document_last_reload_success_timestamp_seconds", "When the document that is served was loaded.", seconds(at), nil)
-	m.gauge("fanout_document_info", "1 for the hash of the document that is served.", 1, prometheus.Labels{"document": current.hash})
+	m.Gauge("fanout_document_last_reload_success_timestamp_seconds", "When the document that is served was loaded.", seconds(at))
+	m.Gauge("fanout_document_info", "1 for the hash of the document that is served.", 1, "document", current.hash)
 }
 
 // seconds is a time as Prometheus has it.

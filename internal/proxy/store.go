@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/fanout-operator/fanout/internal/quota"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
@@ -70,16 +68,16 @@ func (r *route) storeReport() *stats.StoreReport {
 }
 
 // store writes whether the store answers, and what limits did where it has not.
-func (m *metrics) store(r *route) {
+func (m metrics) store(r *route) {
 	if r.shared == nil {
 		return
 	}
-	m.gauge("fanout_rate_limit_store_up", "1 where the store of shared rate limits answers in time.", boolean(r.shared.Store().Fault() == ""), nil)
-	m.counter("fanout_rate_limit_store_failures_total", "Requests to the store that were not answered in time.", r.shared.Store().Failures(), nil)
+	m.Gauge("fanout_rate_limit_store_up", "1 where the store of shared rate limits answers in time.", boolean(r.shared.Store().Fault() == ""))
+	m.Counter("fanout_rate_limit_store_failures_total", "Requests to the store that were not answered in time.", r.shared.Store().Failures())
 	for i, l := range r.limiters {
 		if config := &r.config.RateLimits[i]; config.Shared {
-			m.counter("fanout_rate_limit_unknown_total", "Calls for which the store of a limit had no answer, by what the limit did then.", l.Unknown(),
-				prometheus.Labels{"limit": config.Name, "action": config.OnStoreFailure})
+			m.Counter("fanout_rate_limit_unknown_total", "Calls for which the store of a limit had no answer, by what the limit did then.", l.Unknown(),
+				"limit", config.Name, "action", config.OnStoreFailure)
 		}
 	}
 }

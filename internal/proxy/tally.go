@@ -3,8 +3,6 @@ package proxy
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -63,9 +61,9 @@ func (r *route) reported(now time.Time) (list []stats.RuleReport) {
 	return list
 }
 
-func (m *metrics) rules(r *route) {
+func (m metrics) rules(r *route) {
 	for i := range r.rules {
-		m.counter("fanout_validation_faults_total", "Calls that a rule refused, or would have refused.", r.rules[i].Total(),
-			prometheus.Labels{"rule": r.rules[i].rule, "mode": r.mode()})
+		m.Counter("fanout_validation_faults_total", "Calls that a rule refused, or would have refused.", r.rules[i].Total(),
+			"rule", r.rules[i].rule, "mode", r.mode())
 	}
 }

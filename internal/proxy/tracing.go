@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
@@ -141,14 +139,15 @@ func (t *traced) refused(v *visit) {
 }
 
 // spans writes what became of spans.
-func (m *metrics) spans(r *route) {
+func (m metrics) spans(r *route) {
 	if r.tracing == nil {
 		return
 	}
 	c := r.tracing.exporter.Counts()
-	m.counter("fanout_trace_spans_exported_total", "Spans that the collector has taken.", c.Exported, nil)
-	for reason, n := range map[string]uint64{"queueFull": c.Full, "failed": c.Failed, "rejected": c.Rejected} {
-		m.counter("fanout_trace_spans_dropped_total", "Spans that the collector has not taken, by why.", n, prometheus.Labels{"reason": reason})
-	}
-	m.counter("fanout_trace_export_failures_total", "Requests to the collector that it did not take.", c.Failures, nil)
+	m.Counter("fanout_trace_spans_exported_total", "Spans that the collector has taken.", c.Exported)
+	const dropped, why = "fanout_trace_spans_dropped_total", "Spans that the collector has not taken, by why."
+	m.Counter(dropped, why, c.Full, "reason", "queueFull")
+	m.Counter(dropped, why, c.Failed, "reason", "failed")
+	m.Counter(dropped, why, c.Rejected, "reason", "rejected")
+	m.Counter("fanout_trace_export_failures_total", "Requests to the collector that it did not take.", c.Failures)
 }

@@ -110,14 +110,14 @@ func (b *Backend) Report(now time.Time, name string) BackendReport {
 	return report
 }
 
-// Causes returns how many answers have failed since the start for each cause that is known,
-// with 0 for those that did not happen.
-func (b *Backend) Causes() map[Cause]uint64 {
-	counts := make(map[Cause]uint64, fanout.Causes)
+// Causes calls yield for each cause that is known with how many answers have failed for it since
+// the start, with 0 for those that did not happen.
+func (b *Backend) Causes(yield func(Cause, uint64) bool) {
 	for c := fanout.NoCause + 1; c < fanout.Cause(fanout.Causes); c++ {
-		counts[causeOf(c)] = b.causes[c].Load()
+		if !yield(causeOf(c), b.causes[c].Load()) {
+			return
+		}
 	}
-	return counts
 }
 
 // Total returns the answers and their durations since the start.

@@ -43,14 +43,8 @@ func ReadBuckets(text string) ([]time.Duration, error) {
 	return list, nil
 }
 
-// Within is how many durations are within a bound. That is moved to the nearest one of the
-// native buckets, by 2.2 % at most.
-func (h *Histogram) Within(bound time.Duration) (n uint64) {
-	last := int(math.Round(math.Log2(bound.Seconds()) * perOctave))
-	for _, c := range h.Counts {
-		if c.Bucket <= last {
-			n += c.N
-		}
-	}
-	return n
+// Nearest is the last native bucket of a classic one: its bound is moved to the nearest of
+// theirs, by 2.2 % at most.
+func Nearest(bound time.Duration) int {
+	return int(math.Round(math.Log2(bound.Seconds()) * perOctave))
 }

@@ -38,16 +38,14 @@ func TestReadBuckets(t *testing.T) {
 }
 
 // What is counted within a bound is what lies within 2.2 % of it.
-func TestWithin(t *testing.T) {
+func TestNearestBuckets(t *testing.T) {
 	t.Parallel()
 	for _, bound := range DefaultBuckets() {
-		h := Histogram{}
-		for _, d := range []float64{0.5, 0.97, 1.03, 2} {
-			at := time.Duration(float64(bound) * d)
-			h.Add(Histogram{Counts: Counts{{Bucket: bucket(at) + firstBucket, N: 1}}, Seconds: at.Seconds()})
-		}
-		if n := h.Within(bound); n != 2 {
-			t.Errorf("%d are within %v, want 2 (%v)", n, bound, h.Counts)
+		last := Nearest(bound)
+		for d, within := range map[float64]bool{0.5: true, 0.97: true, 1.03: false, 2: false} {
+			if of := bucket(time.Duration(float64(bound)*d)) + firstBucket; of <= last != within {
+				t.Errorf("%v of %v is in bucket %d, and the last one is %d", d, bound, of, last)
+			}
 		}
 		if nearest := math.Exp2(math.Round(math.Log2(bound.Seconds())*perOctave) / perOctave); math.Abs(nearest/bound.Seconds()-1) > 0.022 {
 			t.Errorf("%v is counted up to %v s", bound, nearest)

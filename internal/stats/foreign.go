@@ -184,7 +184,7 @@ func ofSecret(key string) bool {
 // bounded is what of a backend's report a proxy can say.
 func (b *BackendReport) bounded(now time.Time) BackendReport {
 	standing := b.Standings()
-	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Standing: standing.bounded(), Shadow: b.Shadow, Compared: only(b.Compared, comparisons(), Comparison(Other))}
+	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Standing: standing.bounded(), Shadow: b.Shadow, Compared: only(b.Compared, Comparisons(), Comparison(Other))}
 	for _, w := range windows() {
 		if a, ok := b.Windows[w.name]; ok {
 			out.Windows[w.name] = AnswersWindow{Seconds: w.seconds(a.Seconds), Answers: a.Answers.bounded(), Duration: a.Duration.bounded()}

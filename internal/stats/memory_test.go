@@ -72,5 +72,5 @@ func retained() int {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc) //nolint:gosec // some MiB
+	return int(m.HeapAlloc)
 }

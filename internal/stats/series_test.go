@@ -76,7 +76,7 @@ func TestPackedCountsAreAllThere(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var counted, twice sums
 		for i := range counters + buckets {
-			if random.IntN(1+int(seed)) == 0 { //nolint:gosec // 200 at most
+			if random.IntN(1+int(seed)) == 0 {
 				*counted.cell(i) = random.Uint64() >> (random.IntN(63) + 1)
 			}
 			*twice.cell(i) = 2 * *counted.cell(i)

@@ -74,6 +74,7 @@ const (
 	Incomparable     Comparison = "incomparable" // the reference had none in time
 )
 
-func comparisons() []Comparison {
+// Comparisons are the results that there are.
+func Comparisons() []Comparison {
 	return []Comparison{Same, DifferentOutcome, DifferentBody, Incomparable}
 }
