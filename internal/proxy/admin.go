@@ -91,13 +91,20 @@ func (p *Proxy) readyz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-func (p *Proxy) status(w http.ResponseWriter, _ *http.Request) {
+func (p *Proxy) status(w http.ResponseWriter, r *http.Request) {
+	asked := r.URL.Query()[stats.ParameterWindow]
+	for _, name := range asked {
+		if !stats.IsWindow(name) {
+			http.Error(w, "the parameter window is 1m, 5m or 1h", http.StatusBadRequest)
+			return
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(p.Report(time.Now())) // the reader's going away is its own business
+	_ = json.NewEncoder(w).Encode(p.Report(time.Now(), asked...)) // the reader's going away is its own business
 }
 
-// Report returns what /status says.
-func (p *Proxy) Report(now time.Time) *stats.Report {
+// Report returns what /status says, with the windows of these names, or with all where there are none.
+func (p *Proxy) Report(now time.Time, windows ...string) *stats.Report {
 	report := &stats.Report{Version: stats.ReportVersion, Ready: p.Ready(), Routes: []stats.RouteReport{}}
 	if reason := p.refused.Load(); reason != nil {
 		report.Refused = *reason
@@ -108,12 +115,12 @@ func (p *Proxy) Report(now time.Time) *stats.Report {
 	}
 	report.Document = current.hash
 	for _, id := range current.order {
-		report.Routes = append(report.Routes, current.routes[id].report(now))
+		report.Routes = append(report.Routes, current.routes[id].report(now, windows))
 	}
 	return report
 }
 
-func (r *route) report(now time.Time) stats.RouteReport {
+func (r *route) report(now time.Time, windows []string) stats.RouteReport {
 	report := stats.RouteReport{
 		Namespace: r.config.Namespace,
 		Name:      r.config.Name,
@@ -122,17 +129,17 @@ func (r *route) report(now time.Time) stats.RouteReport {
 		Reported:  r.reported(now),
 		Refused:   r.refusals.Report(now),
 		Issuers:   r.reportIssuers(now),
-		Windows:   r.calls.Windows(now),
+		Windows:   r.calls.Windows(now, windows...),
 		Store:     r.storeReport(),
 	}
 	report.Certificates = r.certificates(now)
 	for _, b := range r.backends {
-		of := b.answers.Report(now, b.name)
+		of := b.answers.Report(now, b.name, windows...)
 		of.Circuit = b.Circuit(now)
 		report.Backends = append(report.Backends, of)
 	}
 	for _, s := range r.shadows {
-		of := s.answers.Report(now, s.name)
+		of := s.answers.Report(now, s.name, windows...)
 		of.Circuit, of.Shadow = s.Circuit(now), true
 		if s.config.Compare != routeconfig.CompareNone {
 			of.Compared = s.results.total()

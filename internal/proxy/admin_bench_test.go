@@ -50,10 +50,11 @@ func BenchmarkAdmin(b *testing.B) {
 	admin := observed(b, 20).AdminHandler()
 	const native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 	for name, row := range map[string]struct{ path, accept, encoding string }{
-		"metrics":           {"/metrics", "text/plain", ""},
-		"metrics, gzip":     {"/metrics", "text/plain", "gzip"},
-		"metrics, protobuf": {"/metrics", native, ""},
-		"status":            {"/status", "", ""},
+		"metrics":            {"/metrics", "text/plain", ""},
+		"metrics, gzip":      {"/metrics", "text/plain", "gzip"},
+		"metrics, protobuf":  {"/metrics", native, ""},
+		"status":             {"/status", "", ""},
+		"status, one window": {"/status?window=5m", "", ""},
 	} {
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, row.path, http.NoBody)

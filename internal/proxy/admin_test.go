@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -182,5 +184,54 @@ func TestStatusNamesEachRoutesPart(t *testing.T) {
 	edited, after := parts()
 	if edited == document || after["orders"] == before["orders"] || after["other"] != before["other"] {
 		t.Errorf("an edit of orders turns %s, %v into %s, %v", document, before, edited, after)
+	}
+}
+
+// Who polls asks for the window that it reads, and gets no figures that are 0: what is decoded is
+// what the whole report says of that window.
+func TestStatusOfOneWindow(t *testing.T) {
+	t.Parallel()
+	route := testkit.Route("orders", testkit.Receivers(
+		testkit.Receiver("one", testkit.NewBackend(t, nil).URL), testkit.Receiver("two", testkit.NewBackend(t, status(503)).URL),
+		testkit.Receiver("idle", "http://127.0.0.1:1", func(b *routeconfig.Backend) { b.When = "false" })), policy("Any", 0),
+		func(r *routeconfig.Route) { r.Dispatch.Stragglers = routeconfig.StragglersWait })
+	p := proxytest.Serve(t, proxy.Options{}, route)
+	for range 40 {
+		p.Do("POST", "orders", "/", "{}")
+	}
+	whole, part := p.Ask("/status"), p.Ask("/status?window="+stats.Window5m)
+	if len(part.Body) > len(whole.Body)/2 || strings.Contains(part.Body, ":0,") || strings.Contains(part.Body, ":0}") || !strings.HasPrefix(part.Body, `{"version":1,`) {
+		t.Errorf("of %d bytes one window is\n%s", len(whole.Body), part.Body)
+	}
+	of, err := stats.Decode([]byte(part.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := stats.Decode([]byte(whole.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := of.Routes[0].Kept(stats.Window5m), all.Routes[0].Kept(stats.Window5m)
+	for _, r := range []*stats.RouteReport{got, want} { // they were made one after the other
+		for i := range r.Backends {
+			w := r.Backends[i].Windows[stats.Window5m]
+			w.Seconds = 1
+			r.Backends[i].Windows[stats.Window5m] = w
+			if r.Backends[i].LastFailure != nil {
+				r.Backends[i].LastFailure.AgeSeconds = 1
+			}
+		}
+		w := r.Windows[stats.Window5m]
+		w.Seconds = 1
+		r.Windows[stats.Window5m] = w
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(of.Routes[0].Windows) != 1 || got.Backends[0].Windows[stats.Window5m].Answers.Succeeded != 40 {
+		t.Errorf("one window is not that of the whole report (-whole +one): %s", diff)
+	}
+	if two := p.Ask("/status?window=1m&window=1h"); two.Status != http.StatusOK || strings.Count(two.Body, `"1h":{"seconds`) != 4 || strings.Contains(two.Body, `"5m":{"seconds`) {
+		t.Errorf("of two windows there are %d %s", two.Status, two.Body)
+	}
+	if odd := p.Ask("/status?window=2m"); odd.Status != http.StatusBadRequest || !strings.Contains(odd.Body, "1m, 5m or 1h") {
+		t.Errorf("a window that there is not is %d %s", odd.Status, odd.Body)
 	}
 }

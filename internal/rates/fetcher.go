@@ -58,6 +58,7 @@ func (f *HTTPFetcher) read(ctx context.Context, url string, bounds stats.Bounds)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
+	request.URL.RawQuery = stats.ParameterWindow + "=" + Window // the others are half of a report, and nobody reads them
 	response, err := f.transport.RoundTrip(request)
 	if err != nil {
 		return nil, fmt.Errorf("send request: %w", err)

@@ -93,8 +93,9 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 	return time.Duration(b.median.Load())
 }
 
-// Report returns the backend's part of a Report.
-func (b *Backend) Report(now time.Time, name string) BackendReport {
+// Report returns the backend's part of a Report, with the windows of these names, or with all where
+// there are none.
+func (b *Backend) Report(now time.Time, name string, of ...string) BackendReport {
 	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, Standing: b.series.standings(now)}
 	if f := b.failure.Load(); f != nil {
 		last := *f
@@ -102,6 +103,9 @@ func (b *Backend) Report(now time.Time, name string) BackendReport {
 		report.LastFailure = &last
 	}
 	for i, w := range windows() {
+		if !w.among(of) {
+			continue
+		}
 		total, seconds := b.series.sum(now, i)
 		report.Windows[w.name] = AnswersWindow{
 			Seconds: seconds, Answers: total.answers(), Duration: total.histogram(),

@@ -1,6 +1,8 @@
 package stats
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -48,5 +50,35 @@ func BenchmarkTurn(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		now = now.Add(5 * time.Second)
 		backend.Record(now, succeeded(time.Duration(1+i%40)*time.Millisecond))
+	}
+}
+
+// What an operator takes for one answer of a proxy with a route of three backends, of which it polls
+// thousands.
+func BenchmarkDecode(b *testing.B) {
+	o, now := newObserved(start), start
+	for i := range 600 {
+		now = start.Add(time.Duration(i) * time.Second)
+		o.record(now, time.Duration(2+i%20)*time.Millisecond)
+	}
+	for name, of := range map[string][]string{"all windows": nil, "one window": {Window5m}} {
+		r := RouteReport{Namespace: "shop", Name: "orders", Windows: o.route.Windows(now, of...)}
+		bounds := ofOrders(len(o.backends))
+		for i, backend := range o.backends {
+			r.Backends = append(r.Backends, backend.Report(now, fmt.Sprintf("b%d", i), of...))
+		}
+		raw, err := json.Marshal(Report{Version: ReportVersion, Ready: true, Routes: []RouteReport{r}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := bounds.Decode(raw, now); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(raw)), "bytes")
+		})
 	}
 }

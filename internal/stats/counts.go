@@ -44,6 +44,9 @@ func (c *Counts) UnmarshalJSON(raw []byte) error {
 			list = append(list, Count{i, n})
 		}
 	}
+	if len(list) == 0 {
+		list = nil // as where there are none
+	}
 	slices.SortFunc(list, func(a, b Count) int { return cmp.Compare(a.Bucket, b.Bucket) })
 	*c = list
 	return nil

@@ -33,7 +33,7 @@ func (r *Report) Route(namespace, name string) *RouteReport {
 }
 
 // RouteReport is one route of a Report. Its windows are keyed by Window1m,
-// Window5m and Window1h.
+// Window5m and Window1h, those that were asked for.
 type RouteReport struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -106,7 +106,7 @@ type BackendReport struct {
 	Name    string                   `json:"name"`
 	Windows map[string]AnswersWindow `json:"windows"`
 	// Standing is what its state is judged by; see Standings.
-	Standing    Standings `json:"standing"`
+	Standing    Standings `json:"standing,omitzero"`
 	LastFailure *Failure  `json:"lastFailure,omitempty"`
 	// Circuit is the state of the circuit breaker.
 	Circuit Circuit `json:"circuit,omitempty"`
@@ -149,6 +149,10 @@ func (f *Failure) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// ParameterWindow is the parameter of /status by which somebody asks for one of the windows
+// alone, or for several by naming it again. Who names none gets all of them.
+const ParameterWindow = "window"
+
 // The windows of a Report.
 const (
 	Window1m = "1m"
@@ -160,8 +164,8 @@ const (
 type CallsWindow struct {
 	// Seconds is the time that the window really covers.
 	Seconds  float64   `json:"seconds"`
-	Calls    Calls     `json:"calls"`
-	Duration Histogram `json:"duration"`
+	Calls    Calls     `json:"calls,omitzero"`
+	Duration Histogram `json:"duration,omitzero"`
 }
 
 // Add adds another proxy's window.
@@ -175,9 +179,9 @@ func (w *CallsWindow) Add(other CallsWindow) {
 type AnswersWindow struct {
 	// Seconds is the time that the window really covers.
 	Seconds float64 `json:"seconds"`
-	Answers Answers `json:"answers"`
+	Answers Answers `json:"answers,omitzero"`
 	// Duration is that of succeeded and failed answers.
-	Duration Histogram `json:"duration"`
+	Duration Histogram `json:"duration,omitzero"`
 }
 
 // Add adds another proxy's window.
@@ -189,12 +193,12 @@ func (w *AnswersWindow) Add(other AnswersWindow) {
 
 // Calls counts calls by what became of them.
 type Calls struct {
-	Complete     uint64 `json:"complete"`
-	Partial      uint64 `json:"partial"`
-	Failed       uint64 `json:"failed"`
-	ClientClosed uint64 `json:"clientClosed"`
+	Complete     uint64 `json:"complete,omitzero"`
+	Partial      uint64 `json:"partial,omitzero"`
+	Failed       uint64 `json:"failed,omitzero"`
+	ClientClosed uint64 `json:"clientClosed,omitzero"`
 	// Refused calls were never dispatched.
-	Refused uint64 `json:"refused"`
+	Refused uint64 `json:"refused,omitzero"`
 }
 
 // Add adds other counts.
@@ -225,20 +229,20 @@ func (c Calls) SuccessRate() (rate float64, ok bool) {
 
 // Answers counts answers by outcome and reason.
 type Answers struct {
-	Succeeded uint64            `json:"succeeded"`
+	Succeeded uint64            `json:"succeeded,omitzero"`
 	Failed    map[Reason]uint64 `json:"failed,omitempty"`
 	Rejected  map[Reason]uint64 `json:"rejected,omitempty"`
-	Canceled  uint64            `json:"canceled"`
-	Skipped   uint64            `json:"skipped"`
+	Canceled  uint64            `json:"canceled,omitzero"`
+	Skipped   uint64            `json:"skipped,omitzero"`
 	// Faulty are those failed answers that speak against the backend: timeout,
 	// connect, tls, reset, credential, 5xx and 429, and 401 and 403 where it was shown a
 	// credential of the route's.
-	Faulty uint64 `json:"faulty"`
+	Faulty uint64 `json:"faulty,omitzero"`
 	// Late are those canceled answers that had taken longer than the backend's own
 	// median, or had none to compare with.
-	Late uint64 `json:"late"`
+	Late uint64 `json:"late,omitzero"`
 	// Attempts counts HTTP exchanges, the first of each answer included.
-	Attempts uint64 `json:"attempts"`
+	Attempts uint64 `json:"attempts,omitzero"`
 }
 
 // Add adds other counts.

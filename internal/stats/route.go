@@ -28,10 +28,14 @@ func (r *Route) Record(now time.Time, outcome fanout.CallOutcome, elapsed time.D
 // Refuse counts a call that was refused on the way in.
 func (r *Route) Refuse(now time.Time) { r.series.at(now).count(countRefused, 1) }
 
-// Windows returns the route's windows for a Report.
-func (r *Route) Windows(now time.Time) map[string]CallsWindow {
+// Windows returns the route's windows for a Report, those of these names, or all where there are
+// none.
+func (r *Route) Windows(now time.Time, of ...string) map[string]CallsWindow {
 	calls := map[string]CallsWindow{}
 	for i, w := range windows() {
+		if !w.among(of) {
+			continue
+		}
 		total, seconds := r.series.sum(now, i)
 		calls[w.name] = CallsWindow{Seconds: seconds, Calls: total.calls(), Duration: total.histogram()}
 	}

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,15 @@ type window struct {
 
 func windows() [3]window {
 	return [...]window{{Window1m, 5 * time.Second}, {Window5m, 25 * time.Second}, {Window1h, 5 * time.Minute}}
+}
+
+// among reports whether the window is one of those, of which none are all.
+func (w window) among(names []string) bool { return len(names) == 0 || slices.Contains(names, w.name) }
+
+// IsWindow reports whether there is a window of that name.
+func IsWindow(name string) bool {
+	all := windows()
+	return slices.ContainsFunc(all[:], func(w window) bool { return w.name == name })
 }
 
 // The places of Window1m and Window5m among them.

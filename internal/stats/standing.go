@@ -6,10 +6,10 @@ import "time"
 type Standing struct {
 	// Asked are the answers that succeeded, failed or were canceled, Heard those that succeeded
 	// or failed. Faulty and Late are those of Answers.
-	Asked  uint64 `json:"asked"`
-	Heard  uint64 `json:"heard"`
-	Faulty uint64 `json:"faulty"`
-	Late   uint64 `json:"late"`
+	Asked  uint64 `json:"asked,omitzero"`
+	Heard  uint64 `json:"heard,omitzero"`
+	Faulty uint64 `json:"faulty,omitzero"`
+	Late   uint64 `json:"late,omitzero"`
 }
 
 // Add adds another proxy's.
@@ -29,10 +29,10 @@ func (s Standing) bounded() Standing {
 // the long ones alone. As every window they include the slot that is not over, so the first
 // covers 10 to 15 s and the second 20 to 25 s.
 type Standings struct {
-	Last15s Standing `json:"15s"`
-	Last25s Standing `json:"25s"`
-	Last1m  Standing `json:"1m"`
-	Last5m  Standing `json:"5m"`
+	Last15s Standing `json:"15s,omitzero"`
+	Last25s Standing `json:"25s,omitzero"`
+	Last1m  Standing `json:"1m,omitzero"`
+	Last5m  Standing `json:"5m,omitzero"`
 }
 
 // The slots of five seconds that the short windows have.
