@@ -22,6 +22,7 @@ type conn struct {
 	taken int  // so far
 	lost  int  // of which the server did nothing with
 	left  bool // takes no calls any more
+	idle  idle
 }
 
 // takes reports whether a further call may go onto the connection.

@@ -35,6 +35,25 @@ func config() *http.HTTP2Config {
 	}
 }
 
+// framesKey is that of the connection on which HTTP/2 is to begin.
+type framesKey struct{}
+
+// transport begins HTTP/2. It keeps no connection, and closes none that is idle: see idle.
+func transport(maxResponseHeader int64) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true) // what is below is secured already, or is not to be
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			f, _ := ctx.Value(framesKey{}).(*frames)
+			return f, nil
+		},
+		Protocols:              protocols,
+		HTTP2:                  config(),
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxResponseHeader,
+	}
+}
+
 // Adopt takes over a connection that was made elsewhere. It returns at once.
 func (p *Pool) Adopt(conn net.Conn) {
 	p.mu.Lock()
@@ -79,8 +98,11 @@ func (p *Pool) establish(m *making, nc net.Conn) {
 	p.conns = append(p.conns, c)
 	p.serve(c)
 	idle := p.closing && c.calls == 0
-	if idle {
+	switch {
+	case idle:
 		p.remove(c)
+	case c.calls == 0:
+		p.rest(c)
 	}
 	p.mu.Unlock()
 	if idle {
@@ -94,18 +116,8 @@ func (p *Pool) newConn(ctx context.Context, nc net.Conn) (*conn, error) {
 	c := &conn{pool: p}
 	c.frames = newFrames(nc, p.options.Pause, func() { p.closed(c) })
 	c.watch = newWatch(c.frames, c.close, func() { p.answered(c) })
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true) // what is below is secured already, or is not to be
-	transport := &http.Transport{
-		DialContext:            func(context.Context, string, string) (net.Conn, error) { return c.frames, nil },
-		Protocols:              protocols,
-		HTTP2:                  config(),
-		DisableCompression:     true,
-		IdleConnTimeout:        p.options.IdleTimeout,
-		MaxResponseHeaderBytes: p.options.MaxResponseHeader,
-	}
 	var err error
-	if c.client, err = transport.NewClientConn(ctx, "http", "server:80"); err != nil {
+	if c.client, err = p.transport.NewClientConn(context.WithValue(ctx, framesKey{}, c.frames), "http", "server:80"); err != nil {
 		return c, fmt.Errorf("begin HTTP/2: %w", err)
 	}
 	timer := time.NewTimer(settingsTimeout)

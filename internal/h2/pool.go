@@ -38,7 +38,8 @@ type Options struct {
 // http.RoundTripper, and never repeats a request: see UnprocessedError. It is safe for
 // concurrent use.
 type Pool struct {
-	options Options
+	options   Options
+	transport *http.Transport // that makes HTTP/2 of each connection, and no connection itself
 
 	mu      sync.Mutex
 	conns   []*conn   // that take calls, the oldest first
@@ -73,7 +74,7 @@ func (w *waiter) give(c *conn) {
 
 // New returns a Pool without connections.
 func New(o Options) *Pool {
-	p := &Pool{options: o}
+	p := &Pool{options: o, transport: transport(o.MaxResponseHeader)}
 	if o.Pause == nil {
 		p.options.Pause = func() {}
 	}
@@ -179,8 +180,11 @@ func (p *Pool) end(c *conn, lost bool) {
 	p.serve(c)
 	p.abandon()
 	idle := c.calls == 0 && (c.left || p.closing || c.watch.exhausted())
-	if idle {
+	switch {
+	case idle:
 		p.remove(c)
+	case c.calls == 0:
+		p.rest(c)
 	}
 	p.mu.Unlock()
 	if idle {
@@ -201,5 +205,6 @@ func (p *Pool) closed(c *conn) {
 	p.open--
 	c.watch.stop()
 	p.remove(c)
+	c.idle.stop()
 	p.grow()
 }
