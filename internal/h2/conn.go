@@ -62,6 +62,7 @@ func (c *conn) end(lost bool) {
 		c.pool.trust = max(c.taken-c.lost, 1)
 		return
 	}
+	c.pool.budget.refund(pace / worth)
 	c.most = min(c.most+1, c.limit)
 	if c.taken-c.lost-c.calls > maxStreams {
 		c.pool.trust = 0

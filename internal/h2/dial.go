@@ -66,6 +66,7 @@ func (p *Pool) dial(m *making) {
 	if err != nil {
 		p.mu.Lock()
 		p.open--
+		p.budget.refund(pace)
 		p.failed(m, err)
 		p.mu.Unlock()
 		return

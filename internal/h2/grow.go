@@ -39,6 +39,9 @@ func (p *Pool) grow() {
 			}
 			break
 		}
+		if !p.affords() {
+			break
+		}
 		go p.dial(p.make())
 	}
 	if p.dialing == 0 {
@@ -51,6 +54,7 @@ func (p *Pool) make() *making {
 	p.open++
 	p.dialing++
 	p.made++
+	p.budget.spend(time.Now())
 	m := &making{n: p.made, begun: time.Now()}
 	m.ctx, m.cancel = context.WithCancel(p.dials)
 	m.timer = time.AfterFunc(slowDial, func() {

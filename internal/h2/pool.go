@@ -51,6 +51,7 @@ type Pool struct {
 	each    int       // calls that the newest connection takes at once; 0 before the first
 	trust   int       // calls that a fresh one takes at once, where one took no more; 0 for any
 	closing bool      // what is idle is closed
+	budget  budget    // of connections
 	dials   context.Context
 	cancel  context.CancelFunc
 }
