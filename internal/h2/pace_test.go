@@ -47,7 +47,7 @@ func TestWhatCountsForNoConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var fails bool
-		p, ask := closing(2*worth, func(o *Options) {
+		p, ask := closing(worth, func(o *Options) {
 			dial := o.Dial
 			o.Dial = func(ctx context.Context) (net.Conn, error) {
 				if fails {
@@ -65,7 +65,7 @@ func TestWhatCountsForNoConnection(t *testing.T) {
 			}
 		}
 		fails = false
-		for range 2 * spare * 2 * worth {
+		for range (spare + 32) * worth {
 			if _, err := ask(t); err != nil {
 				t.Fatal(err)
 			}
