@@ -183,7 +183,7 @@ func (c *compiler) route(config *routeconfig.Route) (*route, error) {
 	via := pseudonym(r.id)
 	if config.Listener.TLSSecret != "" {
 		r.certificate = c.store.KeyPair(config.Namespace, config.Listener.TLSSecret)
-		r.secure = showing(r.certificate, asks(config.Authentication))
+		r.secure = showing(r.certificate, asks(config.Authentication), c.options.Queue.Pass)
 	}
 	if err := c.share(r); err != nil {
 		return nil, err
