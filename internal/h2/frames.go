@@ -8,18 +8,25 @@ import (
 )
 
 const (
-	preface     = 24 // bytes that a client begins with (RFC 9113, section 3.4)
-	frameHead   = 9
-	pingSize    = frameHead + 8
-	typeData    = 0x0
-	typeHeaders = 0x1
-	typePing    = 0x6
-	typeMore    = 0x9 // CONTINUATION
-	endHeaders  = 0x4
+	preface      = 24 // bytes that a client begins with (RFC 9113, section 3.4)
+	frameHead    = 9
+	pingSize     = frameHead + 8
+	typeData     = 0x0
+	typeHeaders  = 0x1
+	typeSettings = 0x4
+	typePing     = 0x6
+	typeMore     = 0x9 // CONTINUATION
+	endHeaders   = 0x4
+	flagAck      = 0x1
 	// turn is how many frames a server may send until others have their turn. One of the
-	// content of a response counts where it is smaller than smallest, in bytes.
+	// content of a response counts where it is smaller than smallest, in bytes, and one that
+	// is to be answered as four: that takes a system call.
 	turn     = 64
 	smallest = 512
+	answered = 4
+	// leastPiece and mostPiece are how much is read at once, in bytes. net/http handles all of it before
+	// it reads on, and the 4 KiB that it asks for may be 450 frames.
+	leastPiece, mostPiece = 128, 64 << 10
 	// goodbye is how long TLS may take to say that it closes.
 	goodbye = 250 * time.Millisecond
 )
@@ -46,6 +53,7 @@ type frames struct {
 	first []byte // of what was read, for the length of the settings
 	in    cursor
 	run   int // frames since others had their turn
+	piece int // bytes that are read at once
 	// pause lets others go first. net/http reads frames as long as there are some, and a
 	// server that sends them faster than they are handled would never be waited for.
 	pause func()
@@ -89,7 +97,7 @@ func (c *cursor) between() bool { return c.skip == 0 && len(c.head) == 0 }
 // newFrames stands below a client. closed is called once.
 func newFrames(conn net.Conn, pause, closed func()) *frames {
 	return &frames{
-		Conn: conn, pause: pause, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface},
+		Conn: conn, pause: pause, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface}, piece: mostPiece,
 	}
 }
 
@@ -104,16 +112,14 @@ func (f *frames) Read(b []byte) (int, error) {
 		f.run = 0
 		f.pause()
 	}
-	n, err := f.Conn.Read(b)
+	n, err := f.Conn.Read(b[:min(len(b), f.piece)])
 	if n > 0 {
-		f.in.pass(b[:n], func(kind, _ byte, size int) {
-			if kind == typeData || kind == typeHeaders {
-				f.content.Add(1)
-			}
-			if kind != typeData || size < smallest {
-				f.run++
-			}
-		})
+		before := f.run
+		f.in.pass(b[:n], f.count)
+		f.piece = min(2*f.piece, mostPiece)
+		if cost := f.run - before; cost > turn {
+			f.piece = max(n*turn/cost, leastPiece)
+		}
 		f.heard.Store(f.written.Load())
 		f.read.Add(int64(n))
 	}
@@ -121,6 +127,20 @@ func (f *frames) Read(b []byte) (int, error) {
 		f.first = append(f.first, b[:min(n, missing)]...)
 	}
 	return n, err // net/http asks for the kind
+}
+
+// count reckons what a frame costs.
+func (f *frames) count(kind, flags byte, size int) {
+	if kind == typeData || kind == typeHeaders {
+		f.content.Add(1)
+	}
+	switch {
+	case kind == typeData && size >= smallest:
+	case (kind == typeSettings || kind == typePing) && flags&flagAck == 0:
+		f.run += answered
+	default:
+		f.run++
+	}
 }
 
 // Write implements net.Conn.

@@ -37,9 +37,14 @@ func TestFramesOfAServerPassInTurns(t *testing.T) {
 		write  func(*http2.Framer)
 		pauses int
 	}{
-		"a large response":    {repeat(10*turn, data(16<<10)), 0},
-		"less than a turn":    {repeat(turn-1, func(f *http2.Framer) error { return f.WriteSettings() }), 0},
-		"three turns":         {repeat(3*turn+20, func(f *http2.Framer) error { return f.WriteSettings() }), 3},
+		"a large response": {repeat(10*turn, data(16<<10)), 0},
+		"less than a turn": {repeat(turn-1, func(f *http2.Framer) error { return f.WriteWindowUpdate(1, 1) }), 0},
+		"three turns":      {repeat(3*turn+20, func(f *http2.Framer) error { return f.WriteWindowUpdate(1, 1) }), 3},
+		"what is answered": {repeat(4*turn/answered-1, func(f *http2.Framer) error {
+			return f.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1 << 14})
+		}), 3},
+		"questions":           {repeat(4*turn/answered-1, func(f *http2.Framer) error { return f.WritePing(false, [8]byte{}) }), 3},
+		"answers":             {repeat(turn-1, func(f *http2.Framer) error { return f.WriteSettingsAck() }), 0},
 		"empty content":       {repeat(3*turn+20, data(0)), 3},
 		"content by the byte": {repeat(3*turn+20, data(1)), 3},
 		"pieces of fields":    {repeat(3*turn+20, func(f *http2.Framer) error { return f.WriteContinuation(1, false, make([]byte, 1000)) }), 3},
@@ -61,6 +66,39 @@ func TestFramesOfAServerPassInTurns(t *testing.T) {
 			}
 			if pauses != row.pauses {
 				t.Errorf("%s: others had their turn %d times, want %d", name, pauses, row.pauses)
+			}
+		}
+	}
+}
+
+// What net/http asks for at once may be many frames. It gets as many as are a turn, once it has
+// been seen that they are small.
+func TestFramesOfAServerAreReadInPieces(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		write func(*http2.Framer) error
+		most  int // of them in a turn
+	}{
+		"small ones":            {func(f *http2.Framer) error { return f.WriteWindowUpdate(1, 1) }, 2 * turn},
+		"those that it answers": {func(f *http2.Framer) error { return f.WriteSettings() }, 2 * turn / answered},
+		"large ones":            {func(f *http2.Framer) error { return f.WriteData(1, false, make([]byte, 1000)) }, 1 << 20},
+	} {
+		var text bytes.Buffer
+		f := http2.NewFramer(&text, nil)
+		for range 10 * turn {
+			_ = row.write(f) // into memory
+		}
+		size := text.Len() / (10 * turn)
+		frames := newFrames(&source{rest: &text}, func() {}, func() {})
+		buffer := make([]byte, 4<<10)
+		first, _ := frames.Read(buffer)
+		if first != len(buffer) {
+			t.Errorf("%s: %d bytes came first, want all that there is room for", name, first)
+		}
+		for text.Len() > 0 {
+			n, err := frames.Read(buffer)
+			if most := min(row.most*size, len(buffer)); err != nil || n > most || n < min(most/4, text.Len()) {
+				t.Errorf("%s: %d bytes at once, error %v, want at most %d", name, n, err, most)
 			}
 		}
 	}
