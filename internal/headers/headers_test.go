@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -56,6 +57,14 @@ func TestVia(t *testing.T) {
 		if got := HasVia(http.Header{"Via": {"1.1 other", line}}, "me"); got != want {
 			t.Errorf("Via %q: %v, want %v", line, got, want)
 		}
+	}
+}
+
+// A client may name ten thousand hops, some of them as one that it looks for.
+func TestViaOfManyHopsAllocatesNothing(t *testing.T) {
+	long := http.Header{"Via": {strings.Repeat("1.1 other, ", 10_000) + "me"}}
+	if n := testing.AllocsPerRun(10, func() { HasVia(long, "me") }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
 	}
 }
 

@@ -160,14 +160,30 @@ func (r *Rules) addVia(in, out http.Header) {
 	out["Via"] = append(slices.Clip(before), r.via)
 }
 
-// HasVia reports whether a call has passed a proxy of this pseudonym already.
+// HasVia reports whether a call has passed a proxy of this pseudonym already. There may be ten
+// thousand hops, which nobody is to wait for: it allocates nothing.
 func HasVia(h http.Header, via string) bool {
 	for _, line := range h["Via"] {
+		if !strings.Contains(line, via) {
+			continue
+		}
 		for hop := range strings.SplitSeq(line, ",") {
-			if fields := strings.Fields(hop); len(fields) >= 2 && fields[1] == via {
+			if by(hop) == via {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// by is who has received a call at a hop (RFC 9110, section 7.6.3): after the protocol, and
+// perhaps before a comment.
+func by(hop string) string {
+	n := 0
+	for word := range strings.FieldsSeq(hop) {
+		if n++; n == 2 {
+			return word
+		}
+	}
+	return ""
 }
