@@ -214,17 +214,27 @@ func (d *Decoder) array(i, depth int) (v any, end int) {
 			return nil, d.below(strconv.Itoa(n), end)
 		}
 		n++
-		d.kept = append(d.kept, element)
+		d.kept = push(d.kept, element)
 		if i, more = separator(d.text, end, ']'); i < 0 {
 			return nil, d.fail(FlawSyntax, SkipSpace(d.text, end))
 		}
 	}
-	list := slices.Clone(d.kept[base:])
-	if list == nil {
-		list = []any{}
-	}
+	list := make([]any, n)
+	copy(list, d.kept[base:])
 	d.kept = d.kept[:base]
 	return list, i
+}
+
+// push appends and doubles a list that is full. append adds a quarter to a long one, so that
+// of hundreds of thousands of values all that was copied is five times what there is, and the
+// collector hardly rests.
+func push[T any](list []T, value T) []T {
+	if len(list) == cap(list) {
+		grown := make([]T, len(list), max(2*len(list), 4))
+		copy(grown, list)
+		list = grown
+	}
+	return append(list, value)
 }
 
 // object keeps its members aside until their number is known: a map that grows is filled
@@ -246,7 +256,7 @@ func (d *Decoder) object(i, depth int) (v any, end int) {
 		if member, end = d.value(at, depth+1); end < 0 {
 			return nil, d.below(name, end)
 		}
-		d.kept, d.names = append(d.kept, member), append(d.names, name)
+		d.kept, d.names = push(d.kept, member), push(d.names, name)
 		if i, more = separator(d.text, end, '}'); i < 0 {
 			return nil, d.fail(FlawSyntax, SkipSpace(d.text, end))
 		}
