@@ -3,6 +3,7 @@ package h2
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -104,4 +105,41 @@ func TestAConnectionThatHasEndedIsForgotten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wrapped is what a pool has dialled.
+type wrapped struct{ net.Conn }
+
+// What is below a connection that has ended, TLS with its buffers, is let go of at once.
+func TestWhatIsBelowAConnectionIsLetGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var dialled weak.Pointer[wrapped]
+		p, ask := closing(2, func(o *Options) {
+			dial := o.Dial
+			o.Dial = func(ctx context.Context) (net.Conn, error) {
+				conn, err := dial(ctx)
+				w := &wrapped{conn}
+				dialled = weak.Make(w)
+				return w, err
+			}
+		})
+		defer p.CloseIdleConnections()
+		if _, err := ask(t); err != nil {
+			t.Fatal(err)
+		}
+		f := p.conns[0].frames // net/http holds on to it
+		if _, err := ask(t); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		runtime.GC()
+		if dialled.Value() != nil {
+			t.Error("what was dialled is kept")
+		}
+		_, err := f.Read(make([]byte, 1))
+		if _, ok := errors.AsType[*net.OpError](err); !ok || !errors.Is(err, net.ErrClosed) || f.RemoteAddr() == nil {
+			t.Errorf("a connection to %v that has ended is read: %v", f.RemoteAddr(), err)
+		}
+	})
 }

@@ -35,7 +35,7 @@ const (
 // settings, nor when it last heard of it, and sends no PING when it is asked to: all
 // three are known here.
 type frames struct {
-	net.Conn
+	conn below
 
 	agreed chan struct{} // closed when the server's settings hold
 	done   chan struct{} // closed when the connection is
@@ -96,9 +96,11 @@ func (c *cursor) between() bool { return c.skip == 0 && len(c.head) == 0 }
 
 // newFrames stands below a client. closed is called once.
 func newFrames(conn net.Conn, pause, closed func()) *frames {
-	return &frames{
-		Conn: conn, pause: pause, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface}, piece: mostPiece,
+	f := &frames{
+		pause: pause, agreed: make(chan struct{}), done: make(chan struct{}), closed: closed, out: cursor{skip: preface}, piece: mostPiece,
 	}
+	f.conn.Store(&conn)
+	return f
 }
 
 // Read implements net.Conn. The one goroutine that reads has handled all that it has read
@@ -112,7 +114,7 @@ func (f *frames) Read(b []byte) (int, error) {
 		f.run = 0
 		f.pause()
 	}
-	n, err := f.Conn.Read(b[:min(len(b), f.piece)])
+	n, err := (*f.conn.Load()).Read(b[:min(len(b), f.piece)])
 	if n > 0 {
 		before := f.run
 		f.in.pass(b[:n], f.count)
@@ -153,7 +155,7 @@ func (f *frames) Write(b []byte) (int, error) {
 		}
 	})
 	f.written.Add(int64(len(b)))
-	n, err := f.Conn.Write(b)
+	n, err := (*f.conn.Load()).Write(b)
 	if err == nil && f.owed {
 		f.ping()
 	}
@@ -175,7 +177,7 @@ func (f *frames) ping() {
 	}
 	f.owed = false
 	f.written.Add(pingSize)
-	_, _ = f.Conn.Write([]byte{2: pingSize - frameHead, 3: typePing, pingSize - 1: 0}) // what fails is silent
+	_, _ = (*f.conn.Load()).Write([]byte{2: pingSize - frameHead, 3: typePing, pingSize - 1: 0}) // what fails is silent
 }
 
 // unheard is how many bytes were written since something was last read.
@@ -184,11 +186,13 @@ func (f *frames) unheard() int64 { return f.written.Load() - f.heard.Load() }
 // Close implements net.Conn.
 func (f *frames) Close() (err error) {
 	f.once.Do(func() {
-		if secured, ok := f.Conn.(interface{ NetConn() net.Conn }); ok {
+		conn := *f.conn.Load()
+		if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 			timer := time.AfterFunc(goodbye, func() { _ = secured.NetConn().Close() })
 			defer timer.Stop()
 		}
-		err = f.Conn.Close()
+		err = conn.Close()
+		f.conn.end()
 		close(f.done)
 		f.closed()
 	})
