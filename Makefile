@@ -143,8 +143,8 @@ memory: build ## what the proxy takes at its worst, beside docs/operations/memor
 mutate: ## take guards out, one at a time: which ones does no test notice? N=10 SEED=2 PACKAGES=internal/gate
 	$(GO) run ./hack/mutate $(if $(N),-n $(N)) $(if $(SEED),-seed $(SEED)) $(PACKAGES)
 
-bench: ## measure beside nginx mirror, net/http and Node (installs nginx and wrk); BASE=commit: the tree beside a commit, fails where slower
-	cd hack/bench && $(GO) run . $(if $(BASE),-base '$(BASE)') $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SPAN),-span $(SPAN))
+bench: ## measure beside nginx mirror, net/http, fasthttp, Node (installs nginx and Node) and LURA=checkout; BASE=commit: the tree beside a commit, fails where slower
+	cd hack/bench && LURA='$(abspath $(LURA))' $(GO) run . $(if $(BASE),-base '$(BASE)') $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SPAN),-span $(SPAN))
 
 clean: ## remove what was built
 	rm -rf bin dist

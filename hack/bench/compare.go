@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,13 +80,8 @@ func (c *comparison) build(ctx context.Context) error {
 		return err
 	}
 	c.commit = full
-	other := filepath.Join(c.dir, "worktree")
-	if _, err := git(ctx, "worktree", "add", "--quiet", "--detach", other, full); err != nil {
-		return err
-	}
-	defer func() { _, _ = git(context.WithoutCancel(ctx), "worktree", "remove", "--force", other) }()
 	fmt.Println("== building both")
-	before, err := buildProxy(ctx, other, filepath.Join(c.dir, "base"))
+	before, err := buildCommit(ctx, full, c.dir)
 	if err != nil {
 		return err
 	}
@@ -121,7 +115,7 @@ func (c *comparison) measure(ctx context.Context) error {
 		if c.ports[side], err = freePorts(len(scenarios)); err != nil {
 			return err
 		}
-		if err := b.write(ctx, c.folder(side), c.ports[side]); err != nil {
+		if err := b.write(ctx, c.folder(side), document(c.ports[side])); err != nil {
 			return err
 		}
 	}
@@ -226,25 +220,4 @@ func (c *comparison) start(ctx context.Context, processes *stage, side int) (int
 		}
 	}
 	return pid, nil
-}
-
-// answers waits until a route answers with 200, at most 10 s.
-func answers(ctx context.Context, port int) error {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/", port), strings.NewReader("{}"))
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultTransport.RoundTrip(request)
-		if err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-			err = fmt.Errorf("status %s", response.Status)
-		}
-		if ctx.Err() != nil || time.Now().After(end) {
-			return fmt.Errorf("no answer: %w", err)
-		}
-	}
 }

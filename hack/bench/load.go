@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,11 +17,20 @@ import (
 	"time"
 )
 
-// post is the one request that is sent over and over.
-const post = "POST / HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: 25\r\n\r\n" + `{"message":"Hello APIs!"}`
+// hello is the body of every call, and post the one request that is sent over and over.
+const (
+	hello = `{"message":"Hello APIs!"}`
+	post  = "POST / HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-API-Key: " + callerKey + "\r\nContent-Length: 25\r\n\r\n" + hello
+)
 
 // callTimeout bounds one call: one that takes longer is a fault, not a figure.
 const callTimeout = 10 * time.Second
+
+// caller makes one call after another.
+type caller interface {
+	call() error
+	close()
+}
 
 // client is a connection that makes one call after another. It knows as much of HTTP as
 // it needs, so that what it costs itself is small beside the proxy.
@@ -36,34 +46,71 @@ func (c *client) call() error {
 	}
 	length, status := -1, ""
 	for {
-		line, err := c.in.ReadSlice('\n')
+		text, err := c.line()
 		if err != nil {
-			return fmt.Errorf("read response: %w", err)
+			return err
 		}
-		text := strings.TrimRight(string(line), "\r\n")
-		if text == "" {
+		if len(text) == 0 {
 			break
 		}
 		if status == "" {
-			status = text
+			status = string(text)
 		}
-		if name, value, ok := strings.Cut(text, ":"); ok && strings.EqualFold(name, "Content-Length") {
+		name, value, _ := strings.Cut(string(text), ":")
+		if strings.EqualFold(name, "Content-Length") {
 			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
 				return fmt.Errorf("read response: %w", err)
 			}
 		}
+		if strings.EqualFold(name, "Transfer-Encoding") {
+			length = chunked
+		}
 	}
-	if !strings.HasPrefix(status, "HTTP/1.1 200 ") || length <= 0 {
+	if !strings.HasPrefix(status, "HTTP/1.1 200 ") || length == 0 || length == -1 {
 		return fmt.Errorf("the response is %q with a body of %d bytes", status, length)
 	}
-	_, err := c.in.Discard(length)
-	return err
+	return c.discard(length)
 }
+
+// chunked is the length of a body that comes in chunks.
+const chunked = -2
+
+// line is the next one, without its end.
+func (c *client) line() ([]byte, error) {
+	text, err := c.in.ReadSlice('\n')
+	if err != nil {
+		return nil, fmt.Errorf("read response: %w", err)
+	}
+	return bytes.TrimRight(text, "\r\n"), nil
+}
+
+// discard reads a body.
+func (c *client) discard(length int) error {
+	if length != chunked {
+		_, err := c.in.Discard(length)
+		return err
+	}
+	for {
+		text, err := c.line()
+		if err != nil {
+			return err
+		}
+		size, err := strconv.ParseInt(string(text), 16, 32)
+		if err != nil {
+			return fmt.Errorf("read response: %w", err)
+		}
+		if _, err := c.in.Discard(int(size) + len("\r\n")); err != nil || size == 0 {
+			return err
+		}
+	}
+}
+
+func (c *client) close() { _ = c.conn.Close() }
 
 // driver loads one route of a process, a slice at a time.
 type driver struct {
 	pid     int
-	clients []*client
+	clients []caller
 	took    []time.Duration // each call of all slices
 	cpu     time.Duration
 	elapsed time.Duration
@@ -77,14 +124,14 @@ func newDriver(ctx context.Context, pid, port, connections int) (*driver, error)
 			d.close()
 			return nil, err
 		}
-		d.clients = append(d.clients, &client{conn, bufio.NewReader(conn)})
+		d.clients = append(d.clients, &client{conn, bufio.NewReaderSize(conn, 16<<10)})
 	}
 	return d, nil
 }
 
 func (d *driver) close() {
 	for _, c := range d.clients {
-		_ = c.conn.Close()
+		c.close()
 	}
 }
 
@@ -113,7 +160,7 @@ func (d *driver) slice(ctx context.Context, span time.Duration) error {
 	begun := time.Now()
 	for _, c := range d.clients {
 		wait.Go(func() {
-			took, err := c.callUntil(ctx, begun.Add(span))
+			took, err := callUntil(ctx, c, begun.Add(span))
 			mu.Lock()
 			defer mu.Unlock()
 			d.took = append(d.took, took...)
@@ -129,7 +176,7 @@ func (d *driver) slice(ctx context.Context, span time.Duration) error {
 	return cmp.Or(failed, ctx.Err(), err)
 }
 
-func (c *client) callUntil(ctx context.Context, end time.Time) ([]time.Duration, error) {
+func callUntil(ctx context.Context, c caller, end time.Time) ([]time.Duration, error) {
 	var took []time.Duration
 	for now := time.Now(); now.Before(end) && ctx.Err() == nil; {
 		if err := c.call(); err != nil {
@@ -148,23 +195,9 @@ func (d *driver) turn() (turn, error) {
 	}
 	slices.Sort(d.took)
 	n := len(d.took)
-	most, err := peak(d.pid)
+	most, err := figureOf(d.pid, "VmHWM:")
 	return turn{
 		cpu: float64(d.cpu) / float64(time.Microsecond) / float64(n), rate: float64(n) / d.elapsed.Seconds(),
 		p50: d.took[n/2], p99: d.took[n*99/100], peak: most,
 	}, err
-}
-
-// peak is the most memory that a process has had resident, in bytes.
-func peak(pid int) (int64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(string(content), "VmHWM:")
-	var kilobytes int64
-	if _, err := fmt.Sscan(rest, &kilobytes); !ok || err != nil {
-		return 0, fmt.Errorf("process %d tells no VmHWM", pid)
-	}
-	return kilobytes << 10, nil
 }

@@ -121,11 +121,11 @@ func buildProxy(ctx context.Context, tree, dir string) (*built, error) {
 }
 
 // write puts the document into a folder, in the form of this build.
-func (b *built) write(ctx context.Context, dir string, ports []int) error {
+func (b *built) write(ctx context.Context, dir string, document object) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	plain, err := json.Marshal(document(ports))
+	plain, err := json.Marshal(document)
 	if err != nil {
 		return err
 	}

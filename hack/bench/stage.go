@@ -4,36 +4,33 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// The ports of this run, on loopback.
-const (
-	backendPort = 19001 // and the next one
-	firstPort   = 19010
-)
-
-// contender is one way to fan out.
+// contender is one way to make a call, with as many backends and bodies as its name says.
 type contender struct {
 	name string
-	port int
 	pid  int
+	port int
+	h2   bool // its clients speak HTTP/2, over TLS
+	// mallocs is where it says how many things it has made, empty where it cannot.
+	mallocs string
 }
-
-func (c *contender) key(connections int) string { return fmt.Sprintf("%s/%d", c.name, connections) }
 
 // stage is everything that runs.
 type stage struct {
-	dir        string
-	contenders []*contender
-	processes  []*exec.Cmd
-	log        *os.File // takes what processes write to stderr; ours does where it is nil
+	dir       string
+	processes []*exec.Cmd
+	log       io.Writer // takes what processes write to stderr; ours does where it is nil
+	// environment is what processes find in theirs beside ours.
+	environment []string
 }
 
 func (s *stage) stop() {
@@ -47,10 +44,7 @@ func (s *stage) stop() {
 
 func (s *stage) spawn(name string, args ...string) (int, error) {
 	cmd := exec.Command(name, args...)
-	cmd.Stderr = cmp.Or(s.log, os.Stderr)
-	if strings.HasSuffix(name, "fanoutctl") {
-		cmd.Stderr = nil // the access log
-	}
+	cmd.Stderr, cmd.Env = cmp.Or[io.Writer](s.log, os.Stderr), append(os.Environ(), s.environment...)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -58,162 +52,69 @@ func (s *stage) spawn(name string, args ...string) (int, error) {
 	return cmd.Process.Pid, nil
 }
 
-// start builds and starts the backends and all contenders.
-func (s *stage) start(ctx context.Context) error {
-	fmt.Println("== building")
-	proxy, plain := filepath.Join(s.dir, "fanoutctl"), filepath.Join(s.dir, "nethttp")
-	if err := build(ctx, filepath.Join("..", ".."), proxy, "./cmd/fanoutctl"); err != nil {
-		return err
-	}
-	if err := build(ctx, ".", plain, "./nethttp"); err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	if _, err := s.spawn(self, "-backends"); err != nil {
-		return err
-	}
-	one, two := backend(0, "small"), backend(1, "small")
-	if err := s.add("nginx mirror", "nginx", "-p", s.dir, "-c", s.nginx()); err != nil {
-		return err
-	}
-	if err := s.add("net/http", plain, s.next(), one, two); err != nil {
-		return err
-	}
-	if err := s.add("Node Promise.all", "node", filepath.Join("node", "promise-all.js"), fmt.Sprint(s.port()), one, two); err != nil {
-		return err
-	}
-	for _, size := range []string{"small", "1k", "64k"} {
-		for _, kind := range []string{"Envelope", "Merge"} {
-			if size == "small" && kind == "Merge" {
-				continue
-			}
-			manifest := filepath.Join(s.dir, kind+size+".yaml")
-			if err := os.WriteFile(manifest, []byte(route(s.port(), kind, size)), 0o600); err != nil {
-				return err
-			}
-			if err := s.add(strings.TrimSuffix("Fanout "+kind+" "+size, " small"), proxy, "run", "-f", manifest, "--admin", "", "--access-log-sample", "1000000"); err != nil {
-				return err
-			}
-		}
+func build(ctx context.Context, dir, out, pkg string, flags ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath"}, flags...), "-o", out, pkg)...)
+	cmd.Dir = dir
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w: %s", pkg, err, strings.TrimSpace(string(said)))
 	}
 	return nil
 }
 
-func build(ctx context.Context, dir, out, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, pkg)
-	cmd.Dir, cmd.Stderr = dir, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build %s: %w", pkg, err)
-	}
-	return nil
-}
-
-func (s *stage) port() int    { return firstPort + len(s.contenders) }
-func (s *stage) next() string { return fmt.Sprintf("127.0.0.1:%d", s.port()) }
-
-// add starts a contender on the next port and waits until it answers.
-func (s *stage) add(name, command string, args ...string) error {
-	c := &contender{name: name, port: s.port()}
+// add starts a contender, which listens where its first argument says unless that is its own business,
+// and waits until it answers.
+func (s *stage) add(ctx context.Context, name string, port int, command string, args ...string) (*contender, error) {
 	pid, err := s.spawn(command, args...)
 	if err != nil {
+		return nil, err
+	}
+	if err := answers(ctx, port); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &contender{name: name, port: port, pid: pid}, nil
+}
+
+// answers waits until a route answers with 200, at most 10 s.
+func answers(ctx context.Context, port int) error {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := once(ctx, fmt.Sprintf("http://127.0.0.1:%d/", port))
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || time.Now().After(end) {
+			return fmt.Errorf("no answer: %w", err)
+		}
+	}
+}
+
+// once makes one call.
+func once(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
+	if err != nil {
 		return err
 	}
-	c.pid = pid
-	s.contenders = append(s.contenders, c)
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		response, err := http.Post(fmt.Sprintf("http://127.0.0.1:%d/", c.port), "application/json", strings.NewReader("{}"))
-		if err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-			err = fmt.Errorf("status %s", response.Status)
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("%s does not answer: %w", name, err)
-		}
+	request.Header.Set("X-API-Key", callerKey)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return err
 	}
-}
-
-func backend(i int, size string) string {
-	return fmt.Sprintf("http://127.0.0.1:%d/%s", backendPort+i, size)
-}
-
-// route has the statistics that every route has, and a rate limit that never
-// refuses.
-func route(port int, kind, size string) string {
-	return fmt.Sprintf(`
-apiVersion: fanout.dev/v1alpha1
-kind: FanoutRoute
-metadata: {name: bench, namespace: bench}
-spec:
-  listener: {port: %d}
-  rateLimits: [{name: all, requests: 1000000}]
-  backends:
-  - {name: one, url: %q}
-  - {name: two, url: %q}
-  response: {type: %s}
-`, port, backend(0, size), backend(1, size), kind)
-}
-
-// nginx writes a configuration with one worker, which answers from the first
-// backend and sends a copy to the second.
-func (s *stage) nginx() string {
-	file := filepath.Join(s.dir, "nginx.conf")
-	content := fmt.Sprintf(`
-daemon off; master_process off; worker_processes 1; error_log stderr crit; pid %[1]s/nginx.pid;
-events { worker_connections 4096; }
-http {
-  access_log off; client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;
-  fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
-  keepalive_requests 100000000;
-  upstream one { server 127.0.0.1:%[2]d; keepalive 256; keepalive_requests 100000000; }
-  upstream two { server 127.0.0.1:%[3]d; keepalive 256; keepalive_requests 100000000; }
-  server {
-    listen 127.0.0.1:%[4]d;
-    proxy_http_version 1.1; proxy_set_header Connection "";
-    location / { mirror /copy; proxy_pass http://one/small; }
-    location = /copy { internal; proxy_pass http://two/small; }
-  }
-}`, s.dir, backendPort, backendPort+1, s.port())
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		return err.Error()
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
 	}
-	return file
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %s", response.Status)
+	}
+	return nil
 }
 
-// serveBackends answers at once, with the body that the path names.
-func serveBackends() error {
-	failed := make(chan error)
-	for i, name := range []string{"left", "right"} {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", backendPort+i))
-		if err != nil {
-			return err
-		}
-		bodies := map[string][]byte{"/small": []byte(`{"ok":true}`), "/1k": body(name, 1<<10), "/64k": body(name, 64<<10)}
-		go func() {
-			failed <- http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				_, _ = w.Write(bodies[r.URL.Path])
-			}))
-		}()
+// freePort is one that nobody listens on now.
+func freePort() (int, error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return 0, err
 	}
-	return <-failed
+	return ports[0], nil
 }
 
-// body has 30 keys, half of which every body has.
-func body(name string, size int) []byte {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i := range 30 {
-		key := fmt.Sprintf("shared%02d", i)
-		if i >= 15 {
-			key = fmt.Sprintf("%s%02d", name, i)
-		}
-		fmt.Fprintf(&b, "%q:%q,", key, strings.Repeat("x", max(size/30-len(key)-6, 1)))
-	}
-	return []byte(strings.TrimSuffix(b.String(), ",") + "}")
-}
+func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -1,21 +1,24 @@
-// Nethttp is the plain fan-out that a Go programmer writes: two requests at once,
-// both answers in one object.
+// Nethttp is the plain fan-out that a Go programmer writes: requests at once, all answers in
+// one object.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"os"
 	"sync"
+
+	"github.com/fanout-operator/fanout/hack/bench/mallocs"
 )
 
 func main() {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
 	backends := os.Args[2:]
-	log.Fatal(http.ListenAndServe(os.Args[1], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	log.Fatal(http.ListenAndServe(os.Args[1], mallocs.Beside(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -34,7 +37,11 @@ func main() {
 			})
 		}
 		wait.Wait()
+		all := make(map[string]json.RawMessage, len(answers))
+		for i, answer := range answers {
+			all[fmt.Sprintf("b%d", i)] = answer
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"one": answers[0], "two": answers[1]})
-	})))
+		_ = json.NewEncoder(w).Encode(all)
+	}))))
 }
