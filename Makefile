@@ -17,7 +17,7 @@ FUZZTIME ?= 10s
   images overlays chart lint-chart e2e e2e-long cluster-demo test fuzz fmt lint tidy verify bench clean \
   conformance soak memory mutate
 
-include hack/security.mk hack/monitoring.mk hack/gitops.mk hack/page.mk
+include hack/security.mk hack/monitoring.mk hack/gitops.mk hack/page.mk hack/scale.mk
 
 ##@ General
 help: ## list the targets

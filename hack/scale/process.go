@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// limit is that of the operator's container, as it is installed.
+const limit = "GOMEMLIMIT=256MiB"
+
+// process is the operator's own program.
+type process struct {
+	cmd              *exec.Cmd
+	metrics, profile string
+}
+
+// build builds the operator with a port for profiles, which the product has not.
+func build(ctx context.Context, to string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "profile", "-o", to, "./cmd/operator")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build operator: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// startOperator starts it as it is installed.
+func startOperator(ctx context.Context, o options, kubeconfig string, log io.Writer) (*process, error) {
+	metrics, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	profile, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{metrics: metrics, profile: profile}
+	p.cmd = exec.CommandContext(ctx, filepath.Clean(o.program), fmt.Sprintf("--leader-elect=%v", !o.alone), "--proxy-image=fanout:scale",
+		"--metrics-address="+metrics, "--health-address=0")
+	p.cmd.Env = append(os.Environ(), limit, "KUBECONFIG="+kubeconfig, "POD_NAMESPACE="+system, "FANOUT_PROFILE="+profile)
+	p.cmd.Stderr = log
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start operator: %w", err)
+	}
+	return p, nil
+}
+
+// stop ends it as a kubelet does, and waits.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop operator: %w", err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("operator: %w", err)
+	}
+	return nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+// cpu is what the process has used, in seconds, user and system.
+func (p *process) cpu() (float64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read CPU of operator: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(raw), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, errors.New("read CPU of operator: /proc/*/stat is cut")
+	}
+	user, err := strconv.Atoi(fields[11])
+	system, other := strconv.Atoi(fields[12])
+	if err := errors.Join(err, other); err != nil {
+		return 0, fmt.Errorf("read CPU of operator: %w", err)
+	}
+	return float64(user+system) / 100, nil // USER_HZ is 100 on every Linux
+}
+
+// resident is what the process has in memory now, and at most so far, in MiB.
+func (p *process) resident() (now, most float64, err error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0, fmt.Errorf("read memory of operator: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		kib, _ := strconv.ParseFloat(fields[1], 64)
+		switch fields[0] {
+		case "VmRSS:":
+			now = kib / 1024
+		case "VmHWM:":
+			most = kib / 1024
+		}
+	}
+	return now, most, nil
+}
+
+// get reads a page of the operator's.
+func get(ctx context.Context, url string, patience time.Duration) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask operator: %w", err)
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return nil, fmt.Errorf("ask operator: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("ask operator: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask operator: %s", response.Status)
+	}
+	return body, nil
+}
+
+// figure sums the series of a metric.
+func figure(page []byte, name string) (sum float64) {
+	for _, m := range regexp.MustCompile(`(?m)^`+name+`(?:\{.*\})? (\S+)$`).FindAllSubmatch(page, -1) {
+		n, _ := strconv.ParseFloat(string(m[1]), 64)
+		sum += n
+	}
+	return sum
+}
