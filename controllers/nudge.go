@@ -2,12 +2,15 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -94,14 +97,19 @@ func recall(pod *corev1.Pod, document string, now time.Time) told {
 
 // annotate sets annotations, given as keys and values, on a Pod that may be gone.
 func (r *RouteReconciler) annotate(ctx context.Context, pod *corev1.Pod, pairs ...string) error {
-	before := pod.DeepCopy()
-	if pod.Annotations == nil {
-		pod.Annotations = map[string]string{}
-	}
+	annotations := map[string]string{}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		pod.Annotations[pairs[i]] = pairs[i+1]
+		annotations[pairs[i]] = pairs[i+1]
 	}
-	err := r.Client.Patch(ctx, pod, client.MergeFrom(before), fieldManager)
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
+	if err != nil {
+		return fmt.Errorf("encode annotations: %w", err)
+	}
+	// Of the answer, which is the whole Pod, nobody reads more than this.
+	written := &metav1.PartialObjectMetadata{}
+	written.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	written.Namespace, written.Name = pod.Namespace, pod.Name
+	err = r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch), fieldManager)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("annotate pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}

@@ -16,19 +16,27 @@ import (
 type readers struct {
 	mu     sync.Mutex
 	routes map[types.NamespacedName]map[types.NamespacedName]bool // by Secret
+	reads  map[types.NamespacedName][]string                      // by route: a pass does not look through those of others
 }
 
 // set records which Secrets a route reads now; none forgets the route.
 func (r *readers) set(route types.NamespacedName, secrets []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for secret, routes := range r.routes {
-		if delete(routes, route); len(routes) == 0 {
-			delete(r.routes, secret)
+	if slices.Equal(r.reads[route], secrets) {
+		return
+	}
+	for _, name := range r.reads[route] {
+		key := types.NamespacedName{Namespace: route.Namespace, Name: name}
+		if delete(r.routes[key], route); len(r.routes[key]) == 0 {
+			delete(r.routes, key)
 		}
 	}
 	if r.routes == nil {
-		r.routes = map[types.NamespacedName]map[types.NamespacedName]bool{}
+		r.routes, r.reads = map[types.NamespacedName]map[types.NamespacedName]bool{}, map[types.NamespacedName][]string{}
+	}
+	if r.reads[route] = slices.Clone(secrets); len(secrets) == 0 {
+		delete(r.reads, route)
 	}
 	for _, name := range secrets {
 		key := types.NamespacedName{Namespace: route.Namespace, Name: name}

@@ -40,6 +40,9 @@ func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) err
 	if r.configMaps, err = newConfigMaps(mgr, r.Namespaces, moved.Moved); err != nil {
 		return err
 	}
+	if err := indexPods(context.Background(), mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
 	if err := mgr.Add(manager.RunnableFunc(r.verdicts.run)); err != nil {
 		return fmt.Errorf("add compiler: %w", err)
 	}
