@@ -49,7 +49,7 @@ func fullest() *Report {
 	return &Report{Document: strings.Repeat("f", maxHash), Ready: true, Refused: "no", Routes: []RouteReport{r}}
 }
 
-func encode(t *testing.T, r *Report) string {
+func encode(t testing.TB, r *Report) string {
 	t.Helper()
 	raw, err := json.Marshal(r)
 	if err != nil {

@@ -101,7 +101,7 @@ func TestImports(t *testing.T) {
 		"internal/outgoing":    "internal/expression internal/fanout internal/headers internal/memory internal/routeconfig",
 		"internal/combine":     "internal/fanout internal/headers internal/memory internal/problem internal/rawjson internal/routeconfig",
 		"internal/writes":      "",
-		"internal/stats":       "internal/fanout",
+		"internal/stats":       "internal/fanout internal/rawjson",
 		"internal/fanout":      "internal/memory internal/tether",
 		"internal/body":        "internal/memory",
 		"internal/memory":      "",
