@@ -116,7 +116,7 @@ func (r *RouteReconciler) writeChild(
 	asked := client.ApplyConfigurationFromUnstructured(answer)
 	err := r.Client.Apply(ctx, asked, fieldManager, client.ForceOwnership)
 	if apierrors.IsInvalid(err) && live != nil {
-		err = r.overwrite(ctx, asked, live)
+		err = r.overwrite(ctx, kind, asked, live)
 	}
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return write{}, nil // the route is about to go with its namespace
@@ -161,7 +161,7 @@ func (r *RouteReconciler) deleteChild(ctx context.Context, s *scope, kind childK
 // overwrite replaces a spec that a foreign edit has made one that ours cannot be
 // merged into: ports, for example, are merged by number, so that an edited number
 // leaves two ports of one name.
-func (r *RouteReconciler) overwrite(ctx context.Context, intent runtime.ApplyConfiguration, live client.Object) error {
+func (r *RouteReconciler) overwrite(ctx context.Context, kind childKind, intent runtime.ApplyConfiguration, live client.Object) error {
 	object := struct {
 		Spec map[string]any `json:"spec"`
 	}{}
@@ -178,7 +178,10 @@ func (r *RouteReconciler) overwrite(ctx context.Context, intent runtime.ApplyCon
 	if err != nil {
 		return fmt.Errorf("encode patch: %w", err)
 	}
-	if err := r.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch), fieldManager); err != nil {
+	answer := kind.empty()
+	answer.SetNamespace(live.GetNamespace())
+	answer.SetName(live.GetName())
+	if err := r.Client.Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch), fieldManager); err != nil {
 		return fmt.Errorf("replace spec: %w", err)
 	}
 	if err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {

@@ -1,16 +1,22 @@
 package controllers
 
 import (
+	"encoding/hex"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/desired"
+	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
 // CacheOptions are those of the manager's cache: of Pods and children only those
@@ -30,7 +36,7 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 		},
 	}
 	for _, kind := range childKinds() {
-		o.ByObject[kind.empty()] = cache.ByObject{Label: selector, Transform: slimmed(slimChild)}
+		o.ByObject[kind.empty()] = cache.ByObject{Label: selector, Transform: slimmed(kind.slim), UnsafeDisableDeepCopy: new(true)}
 	}
 	o.DefaultNamespaces = only(namespaces)
 	return o, nil
@@ -56,18 +62,50 @@ func slimmed(slim func(client.Object)) func(any) (any, error) {
 	}
 }
 
-// slimChild keeps of the managed fields those that we have applied, by which a pass knows
-// what is to be written, and of other managers the name. Theirs may be longer than the
-// object.
-func slimChild(object client.Object) {
+// slim keeps of a child what says whose it is, and notes what we have applied, by which a pass knows
+// what is to be written: of the spec nobody reads more. Of field managers the names are kept. What
+// is in the cache is never changed after this: passes share it. An object that comes again as it
+// was kept, as one does when a watch begins anew, is left alone.
+func (k childKind) slim(object client.Object) {
+	if noted(object) {
+		return
+	}
+	notes := map[string]string{}
+	if ours, err := k.ours(object); err == nil {
+		notes[oursNote] = hex.EncodeToString(ours[:])
+	} else {
+		notes[unreadNote] = err.Error()
+	}
+	if operator, ok := object.GetAnnotations()[v1alpha1.OperatorAnnotation]; ok {
+		notes[v1alpha1.OperatorAnnotation] = operator
+	}
 	list := object.GetManagedFields()
 	for i := range list {
-		entry := &list[i]
-		if entry.Manager != string(fieldManager) || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" {
-			entry.FieldsV1 = nil
-		}
+		list[i].FieldsV1 = nil
 	}
-	object.SetManagedFields(list)
+	switch of := object.(type) {
+	case *corev1.ConfigMap:
+		notes[documentNote] = routeconfig.Hash([]byte(of.Data[desired.DocumentKey]))
+		of.Data, of.BinaryData = nil, nil
+	case *corev1.Service:
+		of.Spec, of.Status = corev1.ServiceSpec{}, corev1.ServiceStatus{}
+	case *appsv1.Deployment:
+		of.Spec = appsv1.DeploymentSpec{Replicas: of.Spec.Replicas, Paused: of.Spec.Paused}
+	case *networkingv1.NetworkPolicy:
+		of.Spec = networkingv1.NetworkPolicySpec{}
+	case *policyv1.PodDisruptionBudget:
+		of.Spec, of.Status = policyv1.PodDisruptionBudgetSpec{}, policyv1.PodDisruptionBudgetStatus{}
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		of.Spec, of.Status = autoscalingv2.HorizontalPodAutoscalerSpec{}, autoscalingv2.HorizontalPodAutoscalerStatus{}
+	}
+	object.SetAnnotations(notes)
+}
+
+// noted reports whether an object has been slimmed.
+func noted(object client.Object) bool {
+	_, ours := object.GetAnnotations()[oursNote]
+	_, unread := object.GetAnnotations()[unreadNote]
+	return ours || unread
 }
 
 // slimOther is for the metadata of Secrets, of which a name and a version are read: kubectl's

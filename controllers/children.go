@@ -30,9 +30,8 @@ type childKind struct {
 	name   string
 	empty  func() client.Object
 	intent func(desired.Children) runtime.ApplyConfiguration // nil where the route asks for none
-	// ours names what of a live object our field manager has applied, by its managed fields,
-	// in the form of an intent.
-	ours func(client.Object) (sum, error)
+	// blank is an intent that asks for nothing.
+	blank func(name, namespace string) runtime.ApplyConfiguration
 }
 
 // childKinds are all kinds, in the order in which they are applied: what closes the
@@ -41,36 +40,28 @@ func childKinds() []childKind {
 	return []childKind{
 		{"NetworkPolicy", func() client.Object { return &networkingv1.NetworkPolicy{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.NetworkPolicy) },
-			extracted(networkingapply.ExtractNetworkPolicy)},
+			func(name, namespace string) runtime.ApplyConfiguration {
+				return networkingapply.NetworkPolicy(name, namespace)
+			}},
 		{"ConfigMap", func() client.Object { return &corev1.ConfigMap{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.ConfigMap) },
-			extracted(coreapply.ExtractConfigMap)},
+			func(name, namespace string) runtime.ApplyConfiguration { return coreapply.ConfigMap(name, namespace) }},
 		{"Service", func() client.Object { return &corev1.Service{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Service) },
-			extracted(coreapply.ExtractService)},
+			func(name, namespace string) runtime.ApplyConfiguration { return coreapply.Service(name, namespace) }},
 		{"Deployment", func() client.Object { return &appsv1.Deployment{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Deployment) },
-			extracted(appsapply.ExtractDeployment)},
+			func(name, namespace string) runtime.ApplyConfiguration { return appsapply.Deployment(name, namespace) }},
 		{"PodDisruptionBudget", func() client.Object { return &policyv1.PodDisruptionBudget{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.DisruptionBudget) },
-			extracted(policyapply.ExtractPodDisruptionBudget)},
+			func(name, namespace string) runtime.ApplyConfiguration {
+				return policyapply.PodDisruptionBudget(name, namespace)
+			}},
 		{"HorizontalPodAutoscaler", func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
 			func(c desired.Children) runtime.ApplyConfiguration { return orNil(c.Autoscaler) },
-			extracted(autoscalingapply.ExtractHorizontalPodAutoscaler)},
-	}
-}
-
-func extracted[O client.Object, C runtime.ApplyConfiguration](extract func(O, string) (C, error)) func(client.Object) (sum, error) {
-	return func(object client.Object) (sum, error) {
-		typed, ok := object.(O)
-		if !ok {
-			return sum{}, fmt.Errorf("extract: is a %T", object)
-		}
-		ours, err := extract(typed, string(fieldManager))
-		if err != nil {
-			return sum{}, fmt.Errorf("extract: %w", err)
-		}
-		return digest(ours)
+			func(name, namespace string) runtime.ApplyConfiguration {
+				return autoscalingapply.HorizontalPodAutoscaler(name, namespace)
+			}},
 	}
 }
 

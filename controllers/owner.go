@@ -158,7 +158,10 @@ func (r *RouteReconciler) mark(ctx context.Context, s *scope) error {
 			s.again = sooner(s.again, wait)
 			continue
 		}
-		err := r.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), fieldManager)
+		answer := kind.empty()
+		answer.SetNamespace(live.GetNamespace())
+		answer.SetName(live.GetName())
+		err := r.Client.Patch(ctx, answer, client.RawPatch(types.MergePatchType, patch), fieldManager)
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("mark %s of %s: %w", kind.name, s.key, err)
 		}

@@ -50,6 +50,9 @@ func wanted(s *scope) rates.Want {
 // lastDocument is the hash of the document that the route had when it was accepted.
 func lastDocument(s *scope) string {
 	if c, ok := s.live["ConfigMap"].(*corev1.ConfigMap); ok {
+		if noted, ok := c.Annotations[documentNote]; ok {
+			return noted
+		}
 		return routeconfig.Hash([]byte(c.Data[desired.DocumentKey]))
 	}
 	return ""
