@@ -2,7 +2,6 @@ package rates
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -22,18 +21,13 @@ const (
 // HTTPFetcher asks proxies over HTTP. Redirects are not followed, and no proxy of
 // the environment is used. It is safe for concurrent use.
 type HTTPFetcher struct {
-	transport *http.Transport
-	decoding  chan struct{}
+	lines    lines
+	decoding chan struct{}
 }
 
 // NewHTTPFetcher returns an HTTPFetcher.
 func NewHTTPFetcher() *HTTPFetcher {
-	return &HTTPFetcher{
-		transport: &http.Transport{
-			MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, DisableCompression: true, MaxResponseHeaderBytes: maxHead,
-		},
-		decoding: make(chan struct{}, decoders),
-	}
+	return &HTTPFetcher{decoding: make(chan struct{}, decoders)}
 }
 
 // Fetch implements Fetcher. It takes 2 s at most, and as much memory as bounds allow.
@@ -59,13 +53,12 @@ func (f *HTTPFetcher) read(ctx context.Context, url string, bounds stats.Bounds)
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	request.URL.RawQuery = stats.ParameterWindow + "=" + Window // the others are half of a report, and nobody reads them
-	response, err := f.transport.RoundTrip(request)
-	if err != nil {
-		return nil, fmt.Errorf("send request: %w", err)
-	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", response.StatusCode)
-	}
-	return bounds.Read(response.Body)
+	err = f.lines.ask(ctx, request, func(response *http.Response) (err error) {
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("status %d", response.StatusCode)
+		}
+		raw, err = bounds.Read(response.Body)
+		return err
+	})
+	return raw, err
 }

@@ -119,7 +119,7 @@ func busy(b *testing.B) []byte {
 }
 
 // Half of all CPU of an operator at rest was the decoding of reports.
-func BenchmarkDecode(b *testing.B) {
+func BenchmarkDecodeWindow(b *testing.B) {
 	raw := busy(b)
 	bounds := Bounds{{Namespace: "shop", Name: "orders"}}
 	for name, decode := range map[string]func() (*Report, error){

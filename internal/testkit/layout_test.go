@@ -84,7 +84,7 @@ func TestImports(t *testing.T) {
 		"internal/desired":     "api/v1alpha1 internal/routeconfig",
 		"internal/report":      "api/v1alpha1 internal/pods internal/rates internal/stats internal/writes",
 		"internal/pods":        "api/v1alpha1 internal/desired",
-		"internal/rates":       "api/v1alpha1 internal/stats internal/writes",
+		"internal/rates":       "api/v1alpha1 internal/stats internal/wire internal/writes",
 		"internal/build":       "",
 		"internal/bulk":        "",
 		"internal/proxy":       "internal/backend internal/build internal/bulk internal/calls internal/combine internal/creds internal/dial internal/exposition internal/expression internal/fanout internal/gate internal/headers internal/jwt internal/memory internal/problem internal/quota internal/rawjson internal/routeconfig internal/stats internal/trace",

@@ -1,0 +1,102 @@
+package rates
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/fanout-operator/fanout/internal/wire"
+)
+
+// idleFor is how long a connection is kept on which nothing is asked.
+const idleFor = time.Minute
+
+// lines are the connections to proxies, one to each at most while nothing is asked. One that is kept
+// is a socket and a timer: net/http's has two goroutines and two buffers, 18 KiB for each of thousands
+// of proxies.
+type lines struct {
+	mu   sync.Mutex
+	kept map[string]line
+}
+
+type line struct {
+	conn net.Conn
+	ends *time.Timer
+}
+
+// take returns the connection that is kept to an address, nil where there is none.
+func (l *lines) take(address string) net.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of, ok := l.kept[address]
+	if !ok {
+		return nil
+	}
+	delete(l.kept, address)
+	of.ends.Stop()
+	return of.conn
+}
+
+// keep takes a connection back on which nothing is under way.
+func (l *lines) keep(address string, conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.kept[address]; ok { // two routes' polls at once, of one that is asked for two namespaces
+		_ = conn.Close()
+		return
+	}
+	if l.kept == nil {
+		l.kept = map[string]line{}
+	}
+	l.kept[address] = line{conn, time.AfterFunc(idleFor, func() { l.end(address, conn) })}
+}
+
+// end closes a connection that has been kept long enough.
+func (l *lines) end(address string, conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kept[address].conn == conn {
+		delete(l.kept, address)
+		_ = conn.Close()
+	}
+}
+
+// ask sends a request over the connection that is kept, or a new one where there is none or it
+// has died, as it does when its proxy closes what is idle: what is asked for may be asked for twice.
+// read reads the body of the response.
+func (l *lines) ask(ctx context.Context, r *http.Request, read func(*http.Response) error) error {
+	address := r.URL.Host
+	if conn := l.take(address); conn != nil {
+		if told, err := l.exchange(conn, r, true, read); told || ctx.Err() != nil {
+			return err
+		}
+	}
+	conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	_, err = l.exchange(conn, r, false, read)
+	return err
+}
+
+// exchange makes one exchange. It reports whether there was a response.
+func (l *lines) exchange(conn net.Conn, r *http.Request, again bool, read func(*http.Response) error) (told bool, err error) {
+	c := wire.New(wire.Options{Conn: conn, Socket: conn, MaxHead: maxHead, Ended: func() {}})
+	if again && !c.Silent() {
+		return false, c.Close()
+	}
+	response, err := c.RoundTrip(r)
+	if err != nil {
+		_ = c.Close()
+		return false, fmt.Errorf("send request: %w", err)
+	}
+	err = read(response)
+	_ = response.Body.Close() // closes the connection where the body is not at its end
+	if c.Free() {
+		l.keep(r.URL.Host, conn)
+	}
+	return true, err
+}
