@@ -28,6 +28,10 @@ type memory struct {
 	edited time.Time
 	// refused is when it was told last that calls are; zero for never.
 	refused time.Time
+	// asked is the generation of which it was asked whether its Services exist.
+	asked int64
+	// told is the version that the last write of the status left.
+	told string
 	// budget is that of the status.
 	budget    writes.Bucket
 	neglected neglected

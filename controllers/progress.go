@@ -18,7 +18,8 @@ func (r *RouteReconciler) announceProgress(route *v1alpha1.FanoutRoute, now []me
 		return // Ready itself tells
 	}
 	was, programmed := before(v1alpha1.ConditionProgrammed), after(v1alpha1.ConditionProgrammed)
-	if was.Status == metav1.ConditionTrue && programmed.Status == metav1.ConditionTrue && was.ObservedGeneration != programmed.ObservedGeneration {
+	if was.Status == metav1.ConditionTrue && programmed.Status == metav1.ConditionTrue && was.ObservedGeneration != programmed.ObservedGeneration &&
+		before(v1alpha1.ConditionReconciling).Status == metav1.ConditionTrue { // it was told that it is under way
 		r.Recorder.Eventf(route, nil, corev1.EventTypeNormal, v1alpha1.ReasonProgrammed, "ServeEdit", "The edited spec is served by every ready proxy")
 	}
 	told := programmed

@@ -59,6 +59,7 @@ type RouteReconciler struct {
 	readers    readers
 	configMaps *configMaps
 	leases     leases
+	services   services
 	verdicts   *verdicts
 }
 

@@ -3,7 +3,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,9 +33,15 @@ func (r *RouteReconciler) findServices(ctx context.Context, s *scope) error {
 			continue
 		}
 		asked[named.Name] = true
-		absent := slices.Contains(before, named.Name)
+		key, absent := types.NamespacedName{Namespace: s.key.Namespace, Name: named.Name}, slices.Contains(before, named.Name)
+		if !absent && s.memory.asked == s.route.Generation && r.services.seen(key, s.now) {
+			continue
+		}
 		if failed == nil { // a second one would take as long to fail
-			absent, failed = r.isAbsent(ctx, types.NamespacedName{Namespace: s.key.Namespace, Name: named.Name}, absent)
+			absent, failed = r.isAbsent(ctx, key, absent)
+			if failed == nil && !absent {
+				r.services.note(key, s.now)
+			}
 		}
 		if absent {
 			s.absent = append(s.absent, named.Name)
@@ -40,7 +49,43 @@ func (r *RouteReconciler) findServices(ctx context.Context, s *scope) error {
 		}
 	}
 	s.memory.absent = s.absent
+	if failed == nil {
+		s.memory.asked = s.route.Generation
+	}
 	return failed
+}
+
+// serviceAsk is how old what is known of a Service that exists may get: hundreds of routes may name
+// the same one, and a route has several passes within seconds. An edit asks anew.
+const serviceAsk = 5 * time.Second
+
+// services remembers when Services were there. Its methods are safe for concurrent use.
+type services struct {
+	mu    sync.Mutex
+	there map[types.NamespacedName]time.Time
+	swept time.Time
+}
+
+// seen reports whether a Service was there just now.
+func (s *services) seen(key types.NamespacedName, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.there[key]
+	return ok && now.Sub(at) < serviceAsk
+}
+
+// note notes that it was there.
+func (s *services) note(key types.NamespacedName, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.there == nil {
+		s.there = map[types.NamespacedName]time.Time{}
+	}
+	if now.Sub(s.swept) >= serviceAsk { // of which no route asks any more
+		s.swept = now
+		maps.DeleteFunc(s.there, func(_ types.NamespacedName, at time.Time) bool { return now.Sub(at) >= serviceAsk })
+	}
+	s.there[key] = now
 }
 
 // isAbsent reports whether a Service does not exist; what it was where nobody says.

@@ -93,6 +93,12 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	if equality.Semantic.DeepEqual(status, s.route.Status) {
 		return again, nil
 	}
+	if s.memory.isBehind(s.route) {
+		return sooner(again, lag), nil
+	}
+	if wait := s.memory.hushed(&status, &s.route.Status, s.route.Generation, now); wait > 0 {
+		return sooner(again, wait), nil
+	}
 	tells := report.News(&status, &s.route.Status)
 	if wait := s.memory.budget.Wait(tells, now); wait > 0 {
 		r.metrics().deferred.WithLabelValues(tells.String()).Inc()
@@ -108,6 +114,9 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		return 0, nil
 	case err != nil:
 		return 0, fmt.Errorf("write status of %s: %w", s.key, err)
+	}
+	if intent.ObjectMetaApplyConfiguration != nil && intent.ResourceVersion != nil { // that of the answer
+		s.memory.told = *intent.ResourceVersion
 	}
 	r.metrics().written.WithLabelValues(tells.String()).Inc()
 	logTransitions(ctx, s, status.Conditions)

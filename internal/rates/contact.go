@@ -11,6 +11,9 @@ const (
 	// hurry is the pace at which a proxy is asked that does not serve its document yet,
 	// that was never heard, or that has begun to answer again.
 	hurry = 500 * time.Millisecond
+	// soon is the pace just after a document has changed: a kubelet takes 0.2 s to hand it over. After so
+	// many polls it is halved and halved again.
+	soon, soonFor = 60 * time.Millisecond, 5
 	// maxHurried bounds it: a proxy that refuses a document may do so for days.
 	maxHurried = 120
 	// A proxy that does not answer gets a strike and loses one with each answer. It
@@ -172,7 +175,7 @@ func (c *contact) afterAnswer(now time.Time) time.Time {
 		return now.Add(hurry)
 	case c.behind():
 		c.hurried++
-		return now.Add(hurry)
+		return now.Add(min(soon<<min(max(c.hurried-soonFor, 0), 8), hurry))
 	}
 	return c.beat
 }

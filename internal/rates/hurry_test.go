@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A proxy that does not serve its document is asked twice a second for a minute, and then
-// at the pace of all others: one that refuses a document may do so for days. The next edit
-// is waited for anew.
+// A proxy that does not serve its document is asked every 60 ms while its kubelet may hand it over,
+// then twice a second for a minute, and then at the pace of all others: one that refuses a document may do so
+// for days. The next edit is waited for anew.
 func TestTheHurryEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -25,8 +25,11 @@ func TestTheHurryEnds(t *testing.T) {
 		}
 		for _, document := range []string{"new", "newer"} {
 			poller.Set(orders, targets("a"), want(document))
+			if n := asked(300 * time.Millisecond); n < 4 || n > 7 {
+				t.Errorf("%s: asked %d times in the first 0.3 s, want five", document, n)
+			}
 			if n := asked(50 * time.Second); n < 95 || n > 105 {
-				t.Errorf("%s: asked %d times in the first 50 s, want a hundred", document, n)
+				t.Errorf("%s: asked %d times in the next 50 s, want a hundred", document, n)
 			}
 			time.Sleep(20 * time.Second)
 			if n := asked(10 * time.Minute); n < 118 || n > 122 {

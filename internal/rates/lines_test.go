@@ -52,10 +52,13 @@ func TestOneConnectionServesManyPolls(t *testing.T) {
 func TestDoubtfulConnectionsAreNotKept(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{
-		"an error":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) },
-		"it closes":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") },
-		"too much":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2<<20)) },
-		"never an end": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "9"); _, _ = w.Write([]byte("x")) },
+		"an error":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) },
+		"it closes": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") },
+		"too much":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2<<20)) },
+		"never an end": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "9")
+			_, _ = w.Write([]byte("x"))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
