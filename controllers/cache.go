@@ -3,6 +3,8 @@ package controllers
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -123,20 +125,45 @@ func slimRoute(object client.Object) {
 	object.SetAnnotations(annotations)
 }
 
-// slimPod keeps labels, annotations, the service account, the names and ports of containers, the memory that a
-// proxy may take, and the status: a
+// slimPod keeps what its facts are read from: labels, our annotations, the service account, the names and ports of
+// containers, the memory that a proxy may take, and of the status whatever says how the proxy is. A
 // Pod of an application may be many times that. What is written to a Pod is a patch of
 // annotations, which does not touch what is missing here.
 func slimPod(object client.Object) {
 	object.SetManagedFields(nil)
+	object.SetOwnerReferences(nil)
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
 		return
 	}
+	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool { return !strings.HasPrefix(key, ourPrefix) })
 	pod.Spec = corev1.PodSpec{
 		ServiceAccountName: pod.Spec.ServiceAccountName,
 		InitContainers:     slimContainers(pod.Spec.InitContainers), Containers: slimContainers(pod.Spec.Containers),
 	}
+	status := pod.Status
+	pod.Status = corev1.PodStatus{
+		Phase: status.Phase, Reason: status.Reason, Message: status.Message, PodIP: status.PodIP,
+		InitContainerStatuses: slimStatuses(status.InitContainerStatuses), ContainerStatuses: slimStatuses(status.ContainerStatuses),
+	}
+	for _, c := range status.Conditions {
+		if c.Type == corev1.PodReady || c.Status != corev1.ConditionTrue {
+			pod.Status.Conditions = append(pod.Status.Conditions, c)
+		}
+	}
+}
+
+// ourPrefix is that of labels and annotations of ours.
+const ourPrefix = "fanout.dev/"
+
+func slimStatuses(list []corev1.ContainerStatus) (out []corev1.ContainerStatus) {
+	for i := range list {
+		c := &list[i]
+		out = append(out, corev1.ContainerStatus{
+			Name: c.Name, Image: c.Image, Ready: c.Ready, Started: c.Started, RestartCount: c.RestartCount, State: c.State, LastTerminationState: c.LastTerminationState,
+		})
+	}
+	return out
 }
 
 func slimContainers(list []corev1.Container) []corev1.Container {

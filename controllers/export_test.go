@@ -25,3 +25,6 @@ func Slim(kind string, object client.Object) {
 
 // Digest names a content.
 func Digest(of any) ([32]byte, error) { return digest(of) }
+
+// SlimPod makes a Pod what the cache keeps of it.
+func SlimPod(pod client.Object) { slimPod(pod) }

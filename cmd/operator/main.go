@@ -144,6 +144,7 @@ func run(args []string) error {
 		return err
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil)))
+	collectEarly()
 	leaveATenth()
 	ctx := ctrl.SetupSignalHandler()
 	mgr, err := newManager(ctx, s)

@@ -2,8 +2,21 @@ package main
 
 import (
 	"math"
+	"os"
 	"runtime/debug"
 )
+
+// growth is by how much the heap may grow until it is collected, in percent of what is in use: the caches of
+// thousands of routes stay, and little is made beside them, so that collecting twice as often as Go
+// does by default costs a few thousandths of a core and spares a quarter of the memory.
+const growth = 50
+
+// collectEarly leaves it to whoever has set GOGC.
+func collectEarly() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(growth)
+	}
+}
 
 // The manifest sets GOMEMLIMIT to the container's limit, whatever somebody makes of it:
 // Kubernetes can hand on a limit, but no share of it. A tenth is left to what the Go
