@@ -28,55 +28,75 @@ func main() {
 	program := flag.String("operator", "", "`program` to run; built from this tree by default")
 	alone := flag.Bool("alone", false, "run the operator without a Lease, on a machine that others may stop for longer than that lasts")
 	edited := flag.Bool("edits", false, "no more than what edits take: for a quiet minute")
+	from := flag.String("from", "", "measure nothing: `files` of results, dist/scale.json of earlier runs, of which the later ones go before")
+	beside := flag.String("before", filepath.Join("hack", "scale", "testdata", "before.json"), "`file` of the results that stand beside")
 	out := flag.String("out", filepath.Join("docs", "performance.md"), "`file` to write; empty for none")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := scale(ctx, *sizes, options{program: *program, out: *out, alone: *alone, edits: *edited}); err != nil {
+	if err := scale(ctx, *sizes, *from, *beside, options{program: *program, out: *out, alone: *alone, edits: *edited}); err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-// options are those of the command line.
+// options are those of a trial.
 type options struct {
 	program, out string
 	alone, edits bool
 }
 
-func scale(ctx context.Context, sizes string, o options) error {
+func scale(ctx context.Context, sizes, from, beside string, o options) (err error) {
+	var list []*result
+	if from != "" {
+		list, err = readResults(strings.Split(from, ","))
+	} else {
+		list, err = measure(ctx, sizes, o)
+	}
+	if err != nil || o.out == "" {
+		return err
+	}
+	before, err := readResults([]string{beside})
+	if err != nil {
+		return err
+	}
+	return write(ctx, o.out, list, before)
+}
+
+// measure makes the trials, and keeps what came of them.
+func measure(ctx context.Context, sizes string, o options) (list []*result, err error) {
 	dir, err := os.MkdirTemp("", "fanout-scale")
 	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	if o.program == "" {
 		o.program = filepath.Join(dir, "fanout-operator")
 		if err := build(ctx, o.program); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	var list []*result
 	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return fmt.Errorf("-routes: %q is no number of routes", text)
+			return nil, fmt.Errorf("-routes: %q is no number of routes", text)
 		}
 		r, err := run(ctx, dir, n, o)
 		if err != nil {
-			return fmt.Errorf("%d routes: %w", n, err)
+			return nil, fmt.Errorf("%d routes: %w", n, err)
 		}
 		list = append(list, r)
 	}
 	encoded, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode results: %w", err)
+		return nil, fmt.Errorf("encode results: %w", err)
 	}
-	if err := errors.Join(os.MkdirAll("dist", 0o755), os.WriteFile(filepath.Join("dist", "scale.json"), append(encoded, '\n'), 0o644)); err != nil {
-		return fmt.Errorf("write results: %w", err)
+	file := filepath.Join("dist", "scale.json")
+	if err := errors.Join(os.MkdirAll("dist", 0o755), os.WriteFile(file, append(encoded, '\n'), 0o644)); err != nil {
+		return nil, fmt.Errorf("write results: %w", err)
 	}
-	fmt.Printf("%s\n", encoded)
-	return nil
+	say("the results are in %s", file)
+	return list, nil
 }
