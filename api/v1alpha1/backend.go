@@ -23,6 +23,7 @@ type Backend struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[A-Za-z0-9.:_\\\\[\\\\]-]+(/[!-~]*)?$') && isURL(self) && !self.contains('?') && !self.contains('#')",message="backends.url must be http:// or https:// with a host, an optional port and path, and without user, query and fragment"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^https?://[a-z0-9_-]+([.]svc[.]?)?(:[0-9]*)?(/|$)') || self.lowerAscii().matches('^https?://localhost(:[0-9]*)?(/|$)')",message="backends.url must not have a host of one label, nor NAME.svc, which nothing completes: use backends.service, or write NAME.NAMESPACE.svc"
 	URL string `json:"url,omitempty"`
 
 	// service is a Service in the route's namespace, instead of a url.
