@@ -49,8 +49,7 @@ type appliedIntents struct{ last map[string]applied }
 
 // stands reports whether the live object, at this version, is as intended. ours reads
 // what it holds of ours, and is asked where the version is a new one. What cannot be read
-// does not stand: the API server takes lists with a key that is there twice, which
-// client-go's typed reading refuses.
+// does not stand: the API server takes lists in which an item of ours is there twice.
 func (a *appliedIntents) stands(kind string, intent sum, version string, ours func() (sum, error)) (bool, error) {
 	last := a.last[kind]
 	same := last.intent == intent

@@ -17,7 +17,7 @@ import (
 
 // L5: the API server takes a list with a key that is there twice, and client-go does not read
 // it back: such an edit of somebody else stops neither repair nor the serving of edits nor
-// the status, and what can be repaired of it is.
+// the status. What is theirs alone is left to them, what is ours is repaired.
 func TestL5DoubledKeysOfSomebodyElseStopNothing(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

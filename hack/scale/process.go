@@ -24,6 +24,8 @@ const limit = "GOMEMLIMIT=256MiB"
 type process struct {
 	cmd              *exec.Cmd
 	metrics, profile string
+	ended            chan struct{}
+	failed           error // once it has ended
 }
 
 // build builds the operator with a port for profiles, which the product has not.
@@ -46,24 +48,37 @@ func startOperator(ctx context.Context, o options, kubeconfig string, log io.Wri
 	if err != nil {
 		return nil, err
 	}
-	p := &process{metrics: metrics, profile: profile}
-	p.cmd = exec.CommandContext(ctx, filepath.Clean(o.program), fmt.Sprintf("--leader-elect=%v", !o.alone), "--proxy-image=fanout:scale",
+	p := &process{metrics: metrics, profile: profile, ended: make(chan struct{})}
+	p.cmd = exec.CommandContext(ctx, filepath.Clean(o.program), fmt.Sprintf("--leader-elect=%v", !o.alone), "--leader-election-namespace="+system, "--proxy-image=fanout:scale",
 		"--metrics-address="+metrics, "--health-address=0")
 	p.cmd.Env = append(os.Environ(), limit, "KUBECONFIG="+kubeconfig, "POD_NAMESPACE="+system, "FANOUT_PROFILE="+profile)
 	p.cmd.Stderr = log
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start operator: %w", err)
 	}
+	go func() {
+		p.failed = p.cmd.Wait()
+		close(p.ended)
+	}()
 	return p, nil
+}
+
+// fault is an error where the process has ended by itself.
+func (p *process) fault() error {
+	select {
+	case <-p.ended:
+		return fmt.Errorf("the operator has ended, see its log: %w", errors.Join(errors.New("exit"), p.failed))
+	default:
+		return nil
+	}
 }
 
 // stop ends it as a kubelet does, and waits.
 func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop operator: %w", err)
-	}
-	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("operator: %w", err)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // or it has ended
+	<-p.ended
+	if p.failed != nil {
+		return fmt.Errorf("operator: %w", p.failed)
 	}
 	return nil
 }

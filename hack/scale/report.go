@@ -152,7 +152,7 @@ func targets(b *strings.Builder, now []*result) {
 	if last.Start != nil {
 		line("CPU seconds of a cold start", 40, last.Start.CPU, "%.1f", true)
 	}
-	line(fmt.Sprintf("CPU of a pass ÷ that at %d routes", first.Routes), 1.2, last.Pass/max(first.Pass, 1e-9), "%.2f", last.Pass > 0 && first.Pass > 0)
+	line(fmt.Sprintf("CPU of a pass ÷ that at %d routes", first.Routes), 1.2, last.Pass/max(first.Pass, 1e-9), "%.2f", first != last && last.Pass > 0 && first.Pass > 0)
 	line("resident at rest, MiB", 200, last.Resident, "%.0f", last.Resident > 0)
 	if last.Rest != nil {
 		line("share of a core at rest", 0.10, last.Rest.share(), "%.3f", true)

@@ -22,7 +22,7 @@ func (t *trial) start(ctx context.Context) error {
 	profiled := make(chan error, 1)
 	go func() { profiled <- t.profile(ctx, "profile?seconds=15", "start") }()
 	if err := until(ctx, "routes are ready", func() (bool, error) {
-		return t.watcher.count() == len(t.routes), t.nodes.fault()
+		return t.watcher.count() == len(t.routes), errors.Join(t.nodes.fault(), t.operator.fault())
 	}); err != nil {
 		return fmt.Errorf("%d of %d %w", t.watcher.count(), len(t.routes), err)
 	}

@@ -50,7 +50,7 @@ func run(ctx context.Context, dir string, n int, o options) (_ *result, err erro
 		return nil, err
 	}
 	defer func() {
-		if t.operator != nil && t.operator.cmd.ProcessState == nil {
+		if t.operator != nil && t.operator.fault() == nil {
 			err = errors.Join(err, t.operator.stop())
 		}
 		cancel()
@@ -160,7 +160,7 @@ func (t *trial) launch(ctx context.Context) (err error) {
 	}
 	return until(ctx, "the operator answers", func() (bool, error) {
 		_, err := get(ctx, "http://"+t.operator.metrics+"/metrics", time.Second)
-		return err == nil, nil
+		return err == nil, t.operator.fault()
 	})
 }
 
