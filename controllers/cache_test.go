@@ -26,7 +26,7 @@ func kubelets(sidecar bool) *corev1.Pod {
 		Name: "orders-1", UID: "u1", Labels: map[string]string{v1alpha1.RouteLabel: "orders"},
 		Annotations:     map[string]string{v1alpha1.NudgeAnnotation: "2", "kubectl.kubernetes.io/last-applied-configuration": strings.Repeat("x", 500)},
 		OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "orders"}},
-		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status":{}}`)}}},
+		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: metav1.NewFieldsV1(`{"f:status":{}}`)}},
 	}}
 	status := corev1.ContainerStatus{
 		Name: proxy.Name, Image: proxy.Image, ImageID: strings.Repeat("x", 70), ContainerID: strings.Repeat("x", 70), Ready: true, Started: new(true), RestartCount: 1,

@@ -109,7 +109,7 @@ func startOperatorWith(
 		Compile: compile.Options{ListenPort: desired.CallsPort}, Proxies: desired.Options{Image: "fanout:test"},
 	}
 	modify(o.reconciler)
-	if err := o.reconciler.SetUp(mgr, moved, 4); err != nil {
+	if err := o.reconciler.SetUp(t.Context(), mgr, moved, 4); err != nil {
 		t.Fatal(err)
 	}
 	if err := mgr.Add(manager.RunnableFunc(poller.Run)); err != nil {

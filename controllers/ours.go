@@ -42,7 +42,7 @@ func (k childKind) ours(object client.Object) (sum, error) {
 			continue
 		}
 		var fields map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			return sum{}, fmt.Errorf("read managed fields: %w", err)
 		}
 		whole, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
@@ -97,8 +97,8 @@ func pickMembers(fields, of map[string]any) (any, error) {
 	return out, nil
 }
 
-// pickItems finds items by their keys, or by what they are. A key that is there twice names
-// none: the API server takes such lists.
+// pickItems finds items by their keys, or by what they are. One of ours that is there twice is
+// an error: the API server takes such lists.
 func pickItems(fields map[string]any, of []any) (any, error) {
 	found := make([]any, len(of))
 	for field, sub := range fields {
@@ -110,22 +110,19 @@ func pickItems(fields map[string]any, of []any) (any, error) {
 		if err := json.Unmarshal([]byte(text), &key); err != nil {
 			return nil, fmt.Errorf("read key of an item: %w", err)
 		}
-		below, _ := sub.(map[string]any)
-		at := -1
-		for i, item := range of {
-			if !hasKey(item, key) {
-				continue
-			}
-			if at >= 0 {
-				return nil, fmt.Errorf("an item is there twice: %s", text)
-			}
-			at = i
-			picked, err := pick(below, item)
-			if err != nil {
-				return nil, err
-			}
-			found[i] = picked
+		at, twice := find(of, key)
+		switch {
+		case twice:
+			return nil, fmt.Errorf("an item is there twice: %s", text)
+		case at < 0:
+			continue
 		}
+		below, _ := sub.(map[string]any)
+		picked, err := pick(below, of[at])
+		if err != nil {
+			return nil, err
+		}
+		found[at] = picked
 	}
 	out := []any{}
 	for _, item := range found {
@@ -134,6 +131,21 @@ func pickItems(fields map[string]any, of []any) (any, error) {
 		}
 	}
 	return out, nil
+}
+
+// find says where the item with a key is, -1 for nowhere, and whether there is another one.
+func find(of []any, key any) (at int, twice bool) {
+	at = -1
+	for i, item := range of {
+		if !hasKey(item, key) {
+			continue
+		}
+		if at >= 0 {
+			return at, true
+		}
+		at = i
+	}
+	return at, false
 }
 
 // hasKey reports whether an item of a list has a key: all of its members where that is an

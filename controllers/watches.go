@@ -31,7 +31,7 @@ func (e Events) Moved(route types.NamespacedName) {
 }
 
 // SetUp adds the controller to a manager.
-func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) error {
+func (r *RouteReconciler) SetUp(ctx context.Context, mgr ctrl.Manager, moved Events, workers int) error {
 	check, err := compile.NewChecker()
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (r *RouteReconciler) SetUp(mgr ctrl.Manager, moved Events, workers int) err
 	if r.configMaps, err = newConfigMaps(mgr, r.Namespaces, moved.Moved); err != nil {
 		return err
 	}
-	if err := indexPods(context.Background(), mgr.GetFieldIndexer()); err != nil {
+	if err := indexPods(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	if err := mgr.Add(manager.RunnableFunc(r.verdicts.run)); err != nil {

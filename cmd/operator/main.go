@@ -241,7 +241,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, s *settings) error {
 			return err
 		}
 	}
-	if err := errors.Join(r.SetUp(mgr, moved, s.workers), register(r.Collector(), poller, s.fence.Collector(mgr.Elected()))); err != nil {
+	if err := errors.Join(r.SetUp(ctx, mgr, moved, s.workers), register(r.Collector(), poller, s.fence.Collector(mgr.Elected()))); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
 	if err := mgr.Add(manager.RunnableFunc(poller.Run)); err != nil {

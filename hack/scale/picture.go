@@ -80,17 +80,17 @@ func (p *panel) draw(b *strings.Builder, now, before []*result) {
 	}
 	for i, list := range [][]*result{before, now} {
 		colour := []string{"#999", "#1566c0"}[i]
-		path := ""
+		var path strings.Builder
 		for _, r := range list {
 			v, ok := p.value(r)
 			if !ok {
 				continue
 			}
-			path += fmt.Sprintf("%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[path == ""], x(r.Routes), y(v))
+			fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[path.Len() == 0], x(r.Routes), y(v))
 			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"><title>%d routes: %.4g</title></circle>`+"\n", x(r.Routes), y(v), colour, r.Routes, v)
 			fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle" fill="#555">%d</text>`+"\n", x(r.Routes), top+height+14, r.Routes)
 		}
-		fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", path, colour)
+		fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", path.String(), colour)
 	}
 }
 
