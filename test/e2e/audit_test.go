@@ -142,7 +142,7 @@ func TestAuditOfTheDefaultInstall(t *testing.T) {
 		}
 		for _, right := range rights(role) {
 			granted++
-			if used[right] == 0 && !slices.Contains(enforced, right) {
+			if used[right] == 0 && !slices.Contains(enforced, right) && !slices.Contains(seldom, right) {
 				never++
 				t.Errorf("%s grants %q, which was never used", u.GetName(), right)
 			}
@@ -154,6 +154,10 @@ func TestAuditOfTheDefaultInstall(t *testing.T) {
 // enforced are rights that the admission plugin OwnerReferencesPermissionEnforcement asks for,
 // where a cluster has it: children block the deletion of their owner, and get another one.
 var enforced = []string{"update fanout.dev/fanoutroutes/finalizers", "delete /configmaps"}
+
+// seldom are rights that a run may do without: client-go counts an event on the one that is there
+// where it repeats for one version of its route, as kills of proxies do.
+var seldom = []string{"patch events.k8s.io/events"}
 
 func rights(role *rbacv1.ClusterRole) (list []string) {
 	for _, rule := range role.Rules {
