@@ -38,7 +38,7 @@ times.
 |---|---|---|
 | Pods of a route from an index, shared and not copied; children in the cache without what nobody reads: a pass among 500 routes | 3.7 ms | 2.2 ms |
 | the same, with what we have applied picked by the managed fields instead of client-go's reading: resident with 500 routes | 201 MiB | 168 MiB |
-| one window of a report decoded from checked text: a report of two backends after an hour, by go test -bench Decode ./internal/stats | 0.64 ms, 607 things made | 0.09 ms, 87 |
+| counts by bucket read without a map, and reports of the one window that is asked for: a report of three backends, by go test -bench Decode ./internal/stats on a quiet machine | 0.14 ms, 536 things made | 0.04 ms, 116 |
 | exchanges with proxies in the poll's own goroutine, so that a connection is a socket and a timer; Pods without what nobody reads; the heap collected when it has grown by half: resident with 500 routes | 168 MiB | 106 MiB |
 | an edit told once, and not before the cache has seen the last write: writes an edit, events among them | 7.5 | 4, held by TestAnEditIsFourWrites |
 | Services that backends name asked for once in five seconds and at each edit: requests for them a route at a start | 7.7 | see the table |
@@ -48,8 +48,8 @@ reports: that is where to go on.
 
 ## What did not help
 
-- Decoding with encoding/json after cutting the other windows out of the text: maps of the counts by bucket were half of the
-  time, so that the cursor came instead.
+- A decoder of our own that left out the other windows. Where proxies leave them out, and counts are read without a map, it saved
+  another 0.016 ms a report, which is 0.013 of a core with 4,000 proxies, and named every field of a report once more.
 - A watch of Services, to know which exist: it brings every Service of the cluster into memory. Remembering for five
   seconds costs nothing.
 - Comparing the managed fields' own bytes instead of what they name: what the subresource scale writes changes a value and no field's

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
+	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -20,7 +21,8 @@ const (
 	readings = 12
 )
 
-// saying is a report as a proxy writes it, cut where it names its route and document.
+// saying is a report as a proxy writes it for the operator, of the window that it asks for, cut where it
+// names its route and document.
 type saying struct{ parts [][]byte }
 
 const (
@@ -86,9 +88,9 @@ func call(number int, at time.Time, somefail bool, route *stats.Route, backends 
 }
 
 func encode(now time.Time, names []string, route *stats.Route, backends []*stats.Backend) (saying, error) {
-	r := stats.RouteReport{Namespace: someNamespace, Name: someName, Part: somePart, Windows: route.Windows(now)}
+	r := stats.RouteReport{Namespace: someNamespace, Name: someName, Part: somePart, Windows: route.Windows(now, rates.Window)}
 	for i, b := range backends {
-		of := b.Report(now, names[i])
+		of := b.Report(now, names[i], rates.Window)
 		of.Circuit = stats.CircuitClosed
 		r.Backends = append(r.Backends, of)
 	}

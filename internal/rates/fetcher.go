@@ -38,7 +38,7 @@ func (f *HTTPFetcher) Fetch(ctx context.Context, url string, bounds stats.Bounds
 	}
 	f.decoding <- struct{}{} // for milliseconds: nothing is waited for within
 	defer func() { <-f.decoding }()
-	report, err := bounds.DecodeWindow(raw, Window, time.Now())
+	report, err := bounds.Decode(raw, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("ask proxy: %w", err)
 	}

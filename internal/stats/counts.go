@@ -2,10 +2,13 @@ package stats
 
 import (
 	"cmp"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+
+	"github.com/fanout-operator/fanout/internal/rawjson"
 )
 
 // Count is how many durations a bucket holds.
@@ -34,22 +37,47 @@ func (c Counts) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler. It overlooks buckets that there are not.
 func (c *Counts) UnmarshalJSON(raw []byte) error {
-	var byBucket map[int]uint64
-	if err := json.Unmarshal(raw, &byBucket); err != nil {
-		return fmt.Errorf("decode counts: %w", err)
+	*c = nil
+	object, ok := (&rawjson.Scanner{}).Scan(raw) // stricter than encoding/json, as its members have to be
+	switch {
+	case !ok || object[0] != '{' && object[0] != 'n':
+		return errCounts
+	case object[0] == 'n':
+		return nil
 	}
-	list := make(Counts, 0, min(len(byBucket), buckets))
-	for i, n := range byBucket {
-		if i >= firstBucket && i <= lastBucket && n > 0 {
-			list = append(list, Count{i, n})
+	var list Counts
+	for key, value := range rawjson.Members(object) {
+		bucket, err := strconv.Atoi(string(rawjson.Unquote(key)))
+		if err != nil {
+			return fmt.Errorf("decode counts: a bucket is no number: %w", err)
+		}
+		n := uint64(0)
+		if value[0] != 'n' {
+			if n, err = strconv.ParseUint(string(value), 10, 64); err != nil {
+				return fmt.Errorf("decode counts: %w", err)
+			}
+		}
+		list = append(list, Count{bucket, n})
+	}
+	list = slices.DeleteFunc(inOrder(list), func(c Count) bool { return c.Bucket < firstBucket || c.Bucket > lastBucket || c.N == 0 })
+	if len(list) > 0 { // else none, as where none are told
+		*c = list
+	}
+	return nil
+}
+
+var errCounts = errors.New("decode counts: they are no object")
+
+// inOrder has each bucket once, in order; the last count of several is meant, as in any object.
+func inOrder(list Counts) Counts {
+	for i := 1; i < len(list); i++ {
+		if list[i-1].Bucket >= list[i].Bucket {
+			slices.Reverse(list)
+			slices.SortStableFunc(list, func(a, b Count) int { return cmp.Compare(a.Bucket, b.Bucket) })
+			return slices.CompactFunc(list, func(a, b Count) bool { return a.Bucket == b.Bucket })
 		}
 	}
-	if len(list) == 0 {
-		list = nil // as where there are none
-	}
-	slices.SortFunc(list, func(a, b Count) int { return cmp.Compare(a.Bucket, b.Bucket) })
-	*c = list
-	return nil
+	return list
 }
 
 // plus returns the sum. It may take place in c, never in the other one.

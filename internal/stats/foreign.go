@@ -114,10 +114,6 @@ func (b Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.bounded(foreign, now), nil
-}
-
-func (b Bounds) bounded(foreign *Report, now time.Time) *Report {
 	report := &Report{
 		Version: foreign.Version, Ready: foreign.Ready, Refused: cut(foreign.Refused, maxMessage), Document: cut(foreign.Document, maxHash),
 	}
@@ -132,7 +128,7 @@ func (b Bounds) bounded(foreign *Report, now time.Time) *Report {
 			delete(wanted, id)
 		}
 	}
-	return report
+	return report, nil
 }
 
 func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
