@@ -12,9 +12,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // limit is that of the operator's container, as it is installed.
@@ -94,43 +95,28 @@ func freeAddress() (string, error) {
 
 // cpu is what the process has used, in seconds, user and system.
 func (p *process) cpu() (float64, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	proc, err := procfs.NewProc(p.cmd.Process.Pid)
 	if err != nil {
 		return 0, fmt.Errorf("read CPU of operator: %w", err)
 	}
-	_, rest, _ := strings.Cut(string(raw), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, errors.New("read CPU of operator: /proc/*/stat is cut")
-	}
-	user, err := strconv.Atoi(fields[11])
-	system, other := strconv.Atoi(fields[12])
-	if err := errors.Join(err, other); err != nil {
+	stat, err := proc.Stat()
+	if err != nil {
 		return 0, fmt.Errorf("read CPU of operator: %w", err)
 	}
-	return float64(user+system) / 100, nil // USER_HZ is 100 on every Linux
+	return stat.CPUTime(), nil
 }
 
 // resident is what the process has in memory now, and at most so far, in MiB.
 func (p *process) resident() (now, most float64, err error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	proc, err := procfs.NewProc(p.cmd.Process.Pid)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read memory of operator: %w", err)
 	}
-	for line := range strings.Lines(string(raw)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		kib, _ := strconv.ParseFloat(fields[1], 64)
-		switch fields[0] {
-		case "VmRSS:":
-			now = kib / 1024
-		case "VmHWM:":
-			most = kib / 1024
-		}
+	status, err := proc.NewStatus()
+	if err != nil {
+		return 0, 0, fmt.Errorf("read memory of operator: %w", err)
 	}
-	return now, most, nil
+	return float64(status.VmRSS) / (1 << 20), float64(status.VmHWM) / (1 << 20), nil
 }
 
 // get reads a page of the operator's.

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // pictures are where the pages of docs have theirs.
@@ -194,10 +196,9 @@ func memory(b *strings.Builder, now []*result) {
 }
 
 func processor() string {
-	raw, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(raw)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if list, err := fs.CPUInfo(); err == nil && len(list) > 0 && list[0].ModelName != "" {
+			return list[0].ModelName
 		}
 	}
 	return runtime.GOARCH

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
@@ -156,19 +158,17 @@ func reachable(ctx context.Context, address string) error {
 }
 
 // peak is the most memory that a process has had resident, in bytes.
-func peak(pid int) (int64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+func peak(pid int) (uint64, error) {
+	proc, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, fmt.Errorf("read status of the process: %w", err)
 	}
-	for line := range strings.Lines(string(content)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("read status of the process: %w", err)
-			}
-			return n << 10, nil
-		}
+	status, err := proc.NewStatus()
+	if err != nil {
+		return 0, fmt.Errorf("read status of the process: %w", err)
 	}
-	return 0, fmt.Errorf("process %d tells no VmHWM", pid)
+	if status.VmHWM == 0 {
+		return 0, fmt.Errorf("process %d tells no VmHWM", pid)
+	}
+	return status.VmHWM, nil
 }

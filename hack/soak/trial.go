@@ -83,7 +83,7 @@ func (t *trial) run(ctx context.Context, s *starter, program string, others *bys
 	return errors.Join(failed, t.judge(most, before, during))
 }
 
-func (t *trial) judge(most int64, before, during finding) error {
+func (t *trial) judge(most uint64, before, during finding) error {
 	var errs []error
 	if most > memoryLimit {
 		errs = append(errs, fmt.Errorf("it took %d MiB, over the limit of %d", most>>20, memoryLimit>>20))
