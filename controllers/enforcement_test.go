@@ -45,7 +45,7 @@ func TestH27ChildrenWhereOwnerReferencesAreEnforced(t *testing.T) {
 	if err := as(t, stranger).Create(t.Context(), child("of-a-stranger")); !apierrors.IsForbidden(err) {
 		t.Errorf("who may not update the route's finalizers makes its child: %v", err)
 	}
-	if err := as(t, operatorUser).Create(t.Context(), child("of-the-operator")); err != nil {
+	if err := as(t, apiserver.OperatorUser).Create(t.Context(), child("of-the-operator")); err != nil {
 		t.Errorf("the operator's role does not do: %v", err)
 	}
 }

@@ -8,15 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/go-logr/logr"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fanout-operator/fanout/internal/testkit"
 	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
@@ -28,9 +26,6 @@ var (
 	binary string        // fanout-proxy
 	logged journal       // of all operators
 )
-
-// operatorUser has the operator's role and no other right.
-const operatorUser = "system:serviceaccount:fanout-system:fanout-operator"
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -71,28 +66,16 @@ func run(m *testing.M) (code int, err error) {
 
 // grant gives the operator's user the role that is installed with it.
 func grant() error {
-	raw, err := os.ReadFile(filepath.Join(testkit.Root(), "config", "rbac", "role.yaml"))
+	roles, err := apiserver.Grant(context.Background(), admin, "config", "rbac", "role.yaml")
 	if err != nil {
 		return err
 	}
-	role := &rbacv1.ClusterRole{}
-	if err := yaml.UnmarshalStrict(raw, role); err != nil {
-		return err
-	}
-	for _, rule := range role.Rules {
-		for _, resource := range rule.Resources {
-			if resource == "secrets" || resource == "*" {
+	for _, role := range roles {
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Resources, "secrets") || slices.Contains(rule.Resources, "*") {
 				return errors.New("the operator has a verb on Secrets")
 			}
 		}
 	}
-	ctx := context.Background()
-	if err := admin.Create(ctx, role); err != nil {
-		return err
-	}
-	return admin.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
-	})
+	return nil
 }

@@ -89,7 +89,7 @@ func startOperatorWith(
 	t.Helper()
 	o := &operator{writes: &writes{}}
 	restricted := rest.CopyConfig(config)
-	restricted.Impersonate = rest.ImpersonationConfig{UserName: operatorUser}
+	restricted.Impersonate = rest.ImpersonationConfig{UserName: apiserver.OperatorUser}
 	restricted.Wrap(func(next http.RoundTripper) http.RoundTripper { return noting{next, o.writes} })
 	cacheOptions, err := controllers.CacheOptions(namespaces)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fanout-operator/fanout/internal/testkit"
+	"github.com/fanout-operator/fanout/internal/testkit/apiserver"
 )
 
 // process is an operator as it is installed, but for its Lease.
@@ -40,7 +41,7 @@ func runOperator(t *testing.T, namespaces []string) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, "fanout-operator"), "--namespaces="+strings.Join(namespaces, ","),
 		"--proxy-image=fanout:test", "--metrics-address="+p.metrics, "--health-address=0")
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=256MiB", "KUBECONFIG="+kubeconfig(t, dir, operatorUser))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=256MiB", "KUBECONFIG="+kubeconfig(t, dir, apiserver.OperatorUser))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

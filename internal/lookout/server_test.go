@@ -28,7 +28,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/controllers"
@@ -44,9 +43,6 @@ var (
 	admin    client.Client
 	operator cluster.Cluster // with the operator's rights and its cache
 )
-
-// operatorUser is the operator's account, which has the shipped roles and nothing else.
-const operatorUser = "system:serviceaccount:fanout-system:fanout-operator"
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -69,12 +65,12 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	for _, file := range []string{"config/rbac/role.yaml", "config/overlays/dashboard/page.yaml"} {
-		if err := grant(file); err != nil {
+		if _, err := apiserver.Grant(context.Background(), admin, file); err != nil {
 			return 1, err
 		}
 	}
 	own := rest.CopyConfig(c)
-	own.Impersonate.UserName = operatorUser
+	own.Impersonate.UserName = apiserver.OperatorUser
 	cached, err := controllers.CacheOptions(nil)
 	if err != nil {
 		return 1, err
@@ -86,30 +82,6 @@ func run(m *testing.M) (code int, err error) {
 	defer end()
 	go func() { _ = operator.Start(ctx) }() // until ctx ends
 	return m.Run(), nil
-}
-
-// grant gives the operator the ClusterRoles of a file.
-func grant(file string) error {
-	raw, err := os.ReadFile(filepath.Join(testkit.Root(), file))
-	if err != nil {
-		return err
-	}
-	for document := range strings.SplitSeq(string(raw), "---\n") {
-		role := &rbacv1.ClusterRole{}
-		if err := yaml.Unmarshal([]byte(document), role); err != nil || role.Kind != "ClusterRole" {
-			continue
-		}
-		if err := admin.Create(context.Background(), role); err != nil {
-			return err
-		}
-		if err := admin.Create(context.Background(), &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: role.Name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // as asks the API server as a user.
@@ -275,7 +247,7 @@ func TestReadersSeeWhatTheyMayGet(t *testing.T) {
 	mine := token(t, "reader", "seen", nil, "seen")
 	everywhere := token(t, "auditor", "hidden", nil, "seen", "hidden")
 	folder := t.TempDir()
-	p := serve(t, operatorUser, folder, certificate(t, folder, "page.example.com"))
+	p := serve(t, apiserver.OperatorUser, folder, certificate(t, folder, "page.example.com"))
 	p.up()
 	for name, row := range map[string]struct {
 		path, token string
@@ -332,7 +304,7 @@ func TestNobodyIsLetInByMistake(t *testing.T) {
 func TestLoopbackNeedsNoToken(t *testing.T) {
 	t.Parallel()
 	route(t, "looped", "orders")
-	p := serve(t, operatorUser, "", nil)
+	p := serve(t, apiserver.OperatorUser, "", nil)
 	p.up()
 	for path, host := range map[string]string{"/api/routes": "", "/api/routes/looped/orders": "localhost:8080"} {
 		if code, body, _ := p.get(path, "", host); code != 200 || !strings.Contains(body, "orders") {
@@ -349,7 +321,7 @@ func TestLoopbackNeedsNoToken(t *testing.T) {
 func TestCertificatesComeAndChange(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	p := serve(t, operatorUser, folder, nil)
+	p := serve(t, apiserver.OperatorUser, folder, nil)
 	for range 2 {
 		p.trust = certificate(t, folder, "page.example.com")
 		p.up()
