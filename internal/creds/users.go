@@ -1,8 +1,6 @@
 package creds
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -40,8 +38,8 @@ type Digest [sha256.Size]byte
 // the last right password and the last wrong one are remembered, as digests, so that nobody
 // can make it forget anybody else's.
 type Users struct {
-	salt  []byte
-	names map[string]*user
+	hasher *hasher
+	names  map[string]*user
 	// nobody stands for all who are not there, with a hash of somebody's: to judge them takes
 	// as long.
 	nobody *user
@@ -55,11 +53,7 @@ type user struct {
 
 // Digest returns that of a username with a password.
 func (u *Users) Digest(name, password string) Digest {
-	mac := hmac.New(sha256.New, u.salt)
-	mac.Write([]byte(name))
-	mac.Write([]byte{0}) // no username has it
-	mac.Write([]byte(password))
-	return Digest(mac.Sum(nil))
+	return u.hasher.sum(name, password) // no username has a zero byte
 }
 
 // Recall returns what is known already.
@@ -112,10 +106,9 @@ func (s *Store) Users(namespace, secret string) *Derived[*Users] {
 func newUsers(content Value, before *Users) *Users {
 	u := &Users{names: map[string]*user{}}
 	if before != nil {
-		u.salt = before.salt
+		u.hasher = before.hasher
 	} else {
-		u.salt = make([]byte, sha256.Size)
-		_, _ = rand.Read(u.salt) // never fails, see its documentation
+		u.hasher = newHasher()
 	}
 	for _, line := range content.Lines() {
 		name, hash, fault := readUser(line)
