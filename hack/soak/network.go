@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"unsafe"
 )
@@ -38,6 +39,10 @@ func within(ctx context.Context) error {
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   syscall.SIGKILL,
 	}
+	// The signal comes with the end of the thread that forks, not of the process (prctl(2)):
+	// this one stays until the program has ended.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("measure in a network of its own (where this is not permitted: as root): %w", err)
 	}

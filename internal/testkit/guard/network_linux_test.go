@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 )
@@ -32,6 +33,10 @@ func within(t *testing.T, name string) (output string, made bool) {
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   syscall.SIGKILL,
 	}
+	// The signal comes with the end of the thread that forks, not of the process (prctl(2)),
+	// and threads of package bulk end: this one stays until the program has ended.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return err.Error(), false
 	}
