@@ -23,6 +23,18 @@ const (
 	takeAtOnce = 16 << 10
 )
 
+// The shortest values are made once: a body of a mebibyte has hundreds of thousands of them,
+// and the garbage collector looks at each in turn while calls wait. They cannot be changed.
+var (
+	noElements any = []any{}
+	digits         = func() (list [10]any) {
+		for i := range list {
+			list[i] = json.Number(strconv.Itoa(i))
+		}
+		return list
+	}()
+)
+
 // Flaw is why a text is not decoded.
 type Flaw uint8
 
@@ -88,8 +100,8 @@ type Decoder struct {
 	text  []byte
 	whole string // the same, of which strings and numbers are parts
 	owed  int64
-	names []string
-	kept  []any
+	names aside[string]
+	kept  aside[any]
 	flaw  Flaw
 	at    int
 	path  []string // from the flaw upwards
@@ -173,7 +185,9 @@ func (d *Decoder) value(i, depth int) (v any, end int) {
 		if end >= 0 && !computable(d.text[i:end]) {
 			return nil, d.fail(FlawNumber, i)
 		}
-		if end >= 0 {
+		if end == i+1 {
+			v = digits[d.text[i]-'0']
+		} else if end >= 0 {
 			v = json.Number(d.whole[i:end])
 		}
 	}
@@ -202,7 +216,7 @@ func (d *Decoder) string(i, end int) string {
 
 // array keeps its elements aside until their number is known.
 func (d *Decoder) array(i, depth int) (v any, end int) {
-	base, n := len(d.kept), 0
+	base, n := d.kept.len, 0
 	i = SkipSpace(d.text, i+1)
 	more := i >= len(d.text) || d.text[i] != ']'
 	if !more {
@@ -214,33 +228,24 @@ func (d *Decoder) array(i, depth int) (v any, end int) {
 			return nil, d.below(strconv.Itoa(n), end)
 		}
 		n++
-		d.kept = push(d.kept, element)
+		d.kept.push(element)
 		if i, more = separator(d.text, end, ']'); i < 0 {
 			return nil, d.fail(FlawSyntax, SkipSpace(d.text, end))
 		}
 	}
-	list := make([]any, n)
-	copy(list, d.kept[base:])
-	d.kept = d.kept[:base]
-	return list, i
-}
-
-// push appends and doubles a list that is full. append adds a quarter to a long one, so that
-// of hundreds of thousands of values all that was copied is five times what there is, and the
-// collector hardly rests.
-func push[T any](list []T, value T) []T {
-	if len(list) == cap(list) {
-		grown := make([]T, len(list), max(2*len(list), 4))
-		copy(grown, list)
-		list = grown
+	if n == 0 {
+		return noElements, i
 	}
-	return append(list, value)
+	list := make([]any, n)
+	d.kept.copy(list, base)
+	d.kept.drop(base)
+	return list, i
 }
 
 // object keeps its members aside until their number is known: a map that grows is filled
 // several times.
 func (d *Decoder) object(i, depth int) (v any, end int) {
-	base, first, begin := len(d.kept), len(d.names), i
+	base, first, begin := d.kept.len, d.names.len, i
 	i = SkipSpace(d.text, i+1)
 	more := i >= len(d.text) || d.text[i] != '}'
 	if !more {
@@ -256,7 +261,8 @@ func (d *Decoder) object(i, depth int) (v any, end int) {
 		if member, end = d.value(at, depth+1); end < 0 {
 			return nil, d.below(name, end)
 		}
-		d.kept, d.names = push(d.kept, member), push(d.names, name)
+		d.kept.push(member)
+		d.names.push(name)
 		if i, more = separator(d.text, end, '}'); i < 0 {
 			return nil, d.fail(FlawSyntax, SkipSpace(d.text, end))
 		}
@@ -270,18 +276,20 @@ func (d *Decoder) object(i, depth int) (v any, end int) {
 
 // members makes an object of what was kept aside.
 func (d *Decoder) members(first, base, begin int) (map[string]any, bool) {
-	names := d.names[first:]
-	if !d.take(objectCost + memberCost*int64(len(names))) {
+	n := d.names.len - first
+	if !d.take(objectCost + memberCost*int64(n)) {
 		return nil, false
 	}
-	members := make(map[string]any, len(names))
-	for i, name := range names {
-		if members[name] = d.kept[base+i]; len(members) == i {
+	members := make(map[string]any, n)
+	for i := range n {
+		name := d.names.from(first + i)
+		if members[name] = d.kept.from(base + i); len(members) == i {
 			d.below(name, d.fail(FlawTwice, begin))
 			return nil, false
 		}
 	}
-	d.names, d.kept = d.names[:first], d.kept[:base]
+	d.names.drop(first)
+	d.kept.drop(base)
 	return members, true
 }
 
