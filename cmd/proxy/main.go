@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -111,9 +110,6 @@ func run(ctx context.Context, args []string) error {
 	// net/http's Transport tells the standard logger what a backend sends unasked, in up to
 	// 4 KiB of its own words, as often as it does.
 	stdlog.SetOutput(io.Discard)
-	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" { // one for what takes long, see internal/bulk
-		runtime.GOMAXPROCS(2)
-	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	s.options.Log = log
 	s.dialer.ClusterDomain = dial.ClusterDomain(resolvConf)

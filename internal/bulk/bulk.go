@@ -26,12 +26,15 @@ type Queue struct {
 	pauses  pauses
 }
 
-// New returns a Queue that leaves one of Go's processors to what is short. It keeps two
-// descriptors for each processor, and starts threads with their first work, of four each.
+// New returns a Queue that leaves one of Go's processors to what is short; where Go has only
+// one it has a second while the threads have work, unless the variable GOMAXPROCS is set. It
+// keeps two descriptors for each processor, and starts threads with their first work, of four
+// each.
 func New() *Queue {
 	q := &Queue{}
 	n := max(1, runtime.GOMAXPROCS(0)-1)
 	q.threads.init(n)
+	q.threads.own = newProcessor()
 	q.pauses.init(n)
 	return q
 }

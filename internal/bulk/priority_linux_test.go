@@ -2,28 +2,35 @@ package bulk
 
 import (
 	"runtime"
-	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The threads give way, and nobody else.
 func TestK5ThreadsGiveWay(t *testing.T) {
 	t.Parallel()
-	priority := func() int {
-		p, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0) // 20 less the nice value
+	attributes := func() *unix.SchedAttr {
+		a, err := unix.SchedGetAttr(0, 0)
 		if err != nil {
 			t.Error(err)
+			return &unix.SchedAttr{}
 		}
-		return p
+		return a
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	before := priority()
-	var during int
+	before := attributes()
+	var during *unix.SchedAttr
 	q := New()
 	defer q.Close()
-	q.Do(First, Least, func() { during = priority() })
-	if during != 20-nice || priority() != before {
-		t.Errorf("priority %d on the thread, %d here, want %d and %d", during, priority(), 20-nice, before)
+	q.Do(First, Least, func() { during = attributes() })
+	if after := attributes(); during.Nice != nice || *after != *before {
+		t.Errorf("%+v on the thread, %+v here before and %+v after, want nice %d", during, before, after, nice)
+	}
+	// A kernel that cannot be told says 0.
+	if got := time.Duration(during.Runtime); got != 0 && got != slice {
+		t.Errorf("turns of %v, want %v", got, slice)
 	}
 }

@@ -15,6 +15,7 @@ type threads struct {
 	started int
 	most    int
 	closed  bool
+	own     *processor
 }
 
 func (t *threads) init(most int) { t.most, t.work = most, sync.NewCond(&t.mu) }
@@ -59,7 +60,9 @@ func (t *threads) close() {
 func (t *threads) serve() {
 	c := newCrew()
 	for j := t.next(); j != nil; j = t.next() {
+		t.own.lend()
 		c.run(j)
+		t.own.giveBack()
 		close(j.done)
 	}
 	c.close()
