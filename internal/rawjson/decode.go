@@ -26,14 +26,16 @@ const (
 // The shortest values are made once: a body of a mebibyte has hundreds of thousands of them,
 // and the garbage collector looks at each in turn while calls wait. They cannot be changed.
 var (
-	noElements any = []any{}
-	digits         = func() (list [10]any) {
-		for i := range list {
-			list[i] = json.Number(strconv.Itoa(i))
-		}
-		return list
-	}()
+	noElements any = []any{}      //nolint:gochecknoglobals // the same for all texts
+	digits         = makeDigits() //nolint:gochecknoglobals // as above
 )
+
+func makeDigits() (list [10]any) {
+	for i := range list {
+		list[i] = json.Number(strconv.Itoa(i))
+	}
+	return list
+}
 
 // Flaw is why a text is not decoded.
 type Flaw uint8
