@@ -28,7 +28,7 @@ func TestWhatMakesNoBackend(t *testing.T) {
 		"compile requests": {URL: "http://one.example.com/", When: "request."},
 	} {
 		config.Name = "one"
-		state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), dial.New(dial.Options{}))
+		state := NewState(StateOptions{Namespace: "shop", Config: &config, Store: creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())}), Dialer: dial.New(dial.Options{})})
 		t.Cleanup(state.Close)
 		b, err := New(Options{Config: &config, State: state, Expressions: expressions})
 		if b != nil || err == nil || !strings.HasPrefix(err.Error(), name) || !strings.Contains(err.Error(), `backend "one"`) {

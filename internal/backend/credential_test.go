@@ -47,7 +47,7 @@ func TestM4EachAttemptIsJudged(t *testing.T) {
 			config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 			config.Timeout, config.Request.Path = testkit.Span(10*time.Second), routeconfig.PathURL
 			script := &transport{scripts: []exchangeScript{{status: 503, after: 2 * time.Second}, {status: 200}}}
-			state := NewState("shop", &config, store, dial.New(dial.Options{}))
+			state := NewState(StateOptions{Namespace: "shop", Config: &config, Store: store, Dialer: dial.New(dial.Options{})})
 			state.connections = &watched{script, sync.OnceFunc(func() {
 				secrets.Mount("shop", "key", map[string]string{"key": "new", "allowedHosts": "two.example.com"})
 				store.Reload([]string{"."})

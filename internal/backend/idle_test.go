@@ -33,7 +33,7 @@ func reachWith(t testing.TB, url string, store *creds.Store, modify ...func(*rou
 	for _, m := range modify {
 		m(&config)
 	}
-	state := NewState("shop", &config, store, dial.New(dial.Options{AllowLoopback: true}))
+	state := NewState(StateOptions{Namespace: "shop", Config: &config, Store: store, Dialer: dial.New(dial.Options{AllowLoopback: true})})
 	t.Cleanup(state.Close)
 	expressions, err := compiler()
 	if err != nil {

@@ -38,7 +38,7 @@ func TestABackendReadsWhatIsListed(t *testing.T) {
 			Name: "one", URL: "https://one.example.com/", Credential: &credential, TLS: &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"},
 		}
 		store := creds.NewStore(creds.Options{Tree: os.DirFS(t.TempDir())})
-		s := NewState("shop", &config, store, dial.New(dial.Options{}))
+		s := NewState(StateOptions{Namespace: "shop", Config: &config, Store: store, Dialer: dial.New(dial.Options{})})
 		t.Cleanup(s.Close)
 		held := map[creds.Source]bool{s.authority: true, s.client: true, s.secret: true}
 		if credential.Audience != "" {

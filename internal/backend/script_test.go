@@ -100,7 +100,7 @@ func newBackendOver(t *testing.T, config routeconfig.Backend, over http.RoundTri
 	}
 	config.Name, config.URL, config.MaxResponseSize = "one", "http://one.example.com/x", 16
 	config.Request.Path = routeconfig.PathURL
-	state := NewState("shop", &config, creds.NewStore(creds.Options{Tree: fstest.MapFS{}}), dial.New(dial.Options{}))
+	state := NewState(StateOptions{Namespace: "shop", Config: &config, Store: creds.NewStore(creds.Options{Tree: fstest.MapFS{}}), Dialer: dial.New(dial.Options{})})
 	state.connections = over
 	expressions, err := compiler()
 	if err != nil {

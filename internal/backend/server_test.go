@@ -68,7 +68,7 @@ func newAsked(t *testing.T, s *httptest.Server, modify ...func(*routeconfig.Back
 		t.Fatal(err)
 	}
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
-	state := backend.NewState(testkit.Namespace, &config, store, dial.New(dial.Options{AllowLoopback: true}))
+	state := backend.NewState(backend.StateOptions{Namespace: testkit.Namespace, Config: &config, Store: store, Dialer: dial.New(dial.Options{AllowLoopback: true})})
 	t.Cleanup(state.Close)
 	options := backend.Options{Config: &config, State: state, Combined: true, Via: "fanout-x", Expressions: expressions, MaxBody: 1 << 10}
 	if config.Name == "streamed" {

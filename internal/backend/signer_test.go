@@ -28,7 +28,7 @@ func signing(t *testing.T, config routeconfig.Backend, scripts ...exchangeScript
 	store := creds.NewStore(creds.Options{Tree: os.DirFS(secrets.Dir)})
 	config.Name, config.URL, config.MaxResponseSize = "one", "https://one.example.com/x", 16
 	config.Timeout, config.Request.Path = testkit.Span(time.Minute), routeconfig.PathURL
-	state := NewState("shop", &config, store, dial.New(dial.Options{}))
+	state := NewState(StateOptions{Namespace: "shop", Config: &config, Store: store, Dialer: dial.New(dial.Options{})})
 	sent = &transport{scripts: scripts}
 	state.connections = sent
 	expressions, err := expression.NewCompiler()

@@ -30,8 +30,21 @@ type State struct {
 	repeats     budget // of retries
 }
 
+// StateOptions are those of a State. All but HTTP1 are required.
+type StateOptions struct {
+	// Namespace is that of the Secrets which Config names.
+	Namespace string
+	Config    *routeconfig.Backend
+	Store     *creds.Store
+	// Dialer connects to the backend and to its token endpoint.
+	Dialer *dial.Dialer
+	// HTTP1 makes what speaks HTTP/1.1 to the backend. Default: package h1.
+	HTTP1 carrier.HTTP1
+}
+
 // NewState returns the State of a backend, with nothing connected yet.
-func NewState(namespace string, config *routeconfig.Backend, store *creds.Store, dialer *dial.Dialer) *State {
+func NewState(o StateOptions) *State {
+	config, namespace, store := o.Config, o.Namespace, o.Store
 	s := &State{hedges: newHedges(config.Hedge)}
 	s.configure(config)
 	if config.Retry != nil {
@@ -46,7 +59,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 	if base, err := url.Parse(config.URL); err == nil { // New says that it is wrong
 		s.base = base
 		c := carrier.New(carrier.Options{
-			Base: base, Dialer: dialer, Protocol: config.Protocol, Secure: carrier.Secure(config.TLS, s.authority, s.pair()), Late: late,
+			Base: base, Dialer: o.Dialer, Protocol: config.Protocol, Secure: carrier.Secure(config.TLS, s.authority, s.pair()), HTTP1: o.HTTP1, Late: late,
 		})
 		s.connections, s.multiplexed = c, c.Multiplexed()
 	}
@@ -62,7 +75,7 @@ func NewState(namespace string, config *routeconfig.Backend, store *creds.Store,
 		s.secret = store.Credential(namespace, new(c.Reference()))
 	}
 	if c.Type == routeconfig.CredentialOAuth2 {
-		s.tokens = s.issue(namespace, c, store, dialer)
+		s.tokens = s.issue(namespace, c, store, o.Dialer)
 	}
 	return s
 }

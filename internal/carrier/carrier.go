@@ -26,6 +26,8 @@ type Options struct {
 	Protocol string
 	// Secure is asked for the settings of each new connection with TLS.
 	Secure Settings
+	// HTTP1 makes what speaks HTTP/1.1. Default: package h1.
+	HTTP1 HTTP1
 	// Late reports whether the cause for which a request was canceled is that it took too
 	// long: see h2.Options.
 	Late func(cause error) bool
@@ -40,7 +42,7 @@ type Carrier struct {
 	host    string // whose addresses are looked up again; empty for none
 	every   time.Duration
 
-	current atomic.Pointer[keeper]
+	current atomic.Pointer[Keeper]
 	begun   time.Time
 	looked  atomic.Int64 // when, in nanoseconds since begun
 	lookups sync.WaitGroup

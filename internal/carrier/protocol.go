@@ -14,13 +14,17 @@ import (
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
 
-// keeper sends requests over connections that it keeps.
-type keeper interface {
+// Keeper sends requests over connections that it keeps.
+type Keeper interface {
 	http.RoundTripper
 	// CloseIdleConnections closes what is idle, and from then on whatever becomes idle. Requests
 	// go on, and new ones are still served.
 	CloseIdleConnections()
 }
+
+// HTTP1 makes a Keeper that speaks HTTP/1.1 over connections made by connect, which are secured
+// where they are to be. Whoever asks is told of the connection by tether.Observe.
+type HTTP1 func(connect func(context.Context) (net.Conn, error)) Keeper
 
 const (
 	// maxConnections bounds those to a server; requests beyond wait for one.
@@ -34,7 +38,7 @@ const (
 )
 
 // keeper speaks what the protocol says, or what TLS agrees on.
-func (o *Options) keeper() keeper {
+func (o *Options) keeper() Keeper {
 	address := net.JoinHostPort(o.Base.Hostname(), dial.Port(o.Base))
 	plain := func(ctx context.Context) (net.Conn, error) { return o.Dialer.Dial(ctx, address) }
 	switch {
@@ -62,7 +66,10 @@ func (o *Options) newPool(connect func(context.Context) (net.Conn, error)) *h2.P
 }
 
 // newKept speaks HTTP/1.1 over the connections that are made for it.
-func (o *Options) newKept(connect func(context.Context) (net.Conn, error)) *h1.Pool {
+func (o *Options) newKept(connect func(context.Context) (net.Conn, error)) Keeper {
+	if o.HTTP1 != nil {
+		return o.HTTP1(connect)
+	}
 	return h1.New(h1.Options{
 		Dial: connect, Pause: o.Dialer.Pause, MaxConnections: maxConnections, MaxIdle: idlePerBackend, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
 	})
@@ -72,7 +79,7 @@ func (o *Options) newKept(connect func(context.Context) (net.Conn, error)) *h1.P
 // when it has been made, so each goes to the pool of its protocol, and requests to that
 // of the connection made last; the first ones wait for one that the pool of HTTP/2 makes.
 type negotiated struct {
-	one *h1.Pool
+	one Keeper
 	two *h2.Pool
 
 	http1 atomic.Bool // was agreed on last
@@ -145,7 +152,7 @@ func (n *negotiated) drop() {
 // RoundTrip implements http.RoundTripper.
 func (n *negotiated) RoundTrip(r *http.Request) (*http.Response, error) {
 	for changes := 0; ; changes++ {
-		pool := keeper(n.two)
+		pool := Keeper(n.two)
 		if n.http1.Load() {
 			pool = n.one
 		}
@@ -156,7 +163,7 @@ func (n *negotiated) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// CloseIdleConnections implements keeper.
+// CloseIdleConnections implements Keeper.
 func (n *negotiated) CloseIdleConnections() {
 	n.one.CloseIdleConnections()
 	n.two.CloseIdleConnections()

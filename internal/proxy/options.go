@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/bulk"
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 )
@@ -19,6 +20,8 @@ type Options struct {
 	Credentials fs.FS
 	// Dialer connects to backends and token endpoints.
 	Dialer *dial.Dialer
+	// HTTP1 makes what speaks HTTP/1.1 to backends. Default: package h1.
+	HTTP1 carrier.HTTP1
 	// Queue lets what is short go before large requests and responses. Default: nothing goes
 	// before.
 	Queue *bulk.Queue

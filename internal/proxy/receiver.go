@@ -54,7 +54,9 @@ func (c *compiler) receiver(r *route, config *routeconfig.Backend, via string, i
 		known += "\n" + r.store
 	}
 	state := keep(c.old.states, c.fresh.states, known, func() *backend.State {
-		s := backend.NewState(r.config.Namespace, config, c.store, c.options.Dialer)
+		s := backend.NewState(backend.StateOptions{
+			Namespace: r.config.Namespace, Config: config, Store: c.store, Dialer: c.options.Dialer, HTTP1: c.options.HTTP1,
+		})
 		if config.SharesLimit() {
 			s.Share(config, r.shared)
 		}

@@ -87,7 +87,7 @@ func TestImports(t *testing.T) {
 		"internal/rates":       "api/v1alpha1 internal/stats internal/wire internal/writes",
 		"internal/build":       "",
 		"internal/bulk":        "",
-		"internal/proxy":       "internal/backend internal/build internal/bulk internal/calls internal/combine internal/creds internal/dial internal/exposition internal/expression internal/fanout internal/gate internal/headers internal/jwt internal/memory internal/problem internal/quota internal/rawjson internal/routeconfig internal/stats internal/trace",
+		"internal/proxy":       "internal/backend internal/build internal/bulk internal/calls internal/carrier internal/combine internal/creds internal/dial internal/exposition internal/expression internal/fanout internal/gate internal/headers internal/jwt internal/memory internal/problem internal/quota internal/rawjson internal/routeconfig internal/stats internal/trace",
 		"internal/exposition":  "internal/stats",
 		"internal/gate":        "internal/body internal/creds internal/expression internal/fanout internal/headers internal/judge internal/jwt internal/memory internal/openapi internal/problem internal/quota internal/rawjson internal/routeconfig",
 		"internal/trace":       "internal/carrier internal/creds internal/dial internal/fanout internal/routeconfig",
