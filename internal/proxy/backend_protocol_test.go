@@ -35,73 +35,75 @@ func authority(server *httptest.Server) string {
 }
 
 func TestBackendsAreSpokenToInTheirProtocol(t *testing.T) {
-	t.Parallel()
-	plain := httptest.NewUnstartedServer(http.HandlerFunc(echoProtocol))
-	plain.Config.Protocols = new(http.Protocols)
-	plain.Config.Protocols.SetHTTP1(true)
-	plain.Config.Protocols.SetUnencryptedHTTP2(true)
-	plain.Start()
-	t.Cleanup(plain.Close)
-	both := httptest.NewUnstartedServer(http.HandlerFunc(echoProtocol))
-	both.EnableHTTP2 = true
-	both.StartTLS()
-	t.Cleanup(both.Close)
-	old := httptest.NewTLSServer(http.HandlerFunc(echoProtocol))
-	t.Cleanup(old.Close)
-	for _, row := range []struct {
-		name, url, protocol, want string
-	}{
-		{"plain", plain.URL, "Auto", "HTTP/1.1"},
-		{"plain by default", plain.URL, "", "HTTP/1.1"},
-		{"plain, by prior knowledge", plain.URL, "H2C", "HTTP/2.0"},
-		{"TLS that agrees on it", both.URL, "Auto", "HTTP/2.0"},
-		{"TLS that is not asked", both.URL, "HTTP1", "HTTP/1.1"},
-		{"TLS that knows HTTP/1.1 alone", old.URL, "Auto", "HTTP/1.1"},
-	} {
-		secrets := testkit.NewSecrets(t)
-		secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(both) + authority(old)})
-		p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-			testkit.Receiver("one", row.url, request(forward), func(b *routeconfig.Backend) {
-				b.Protocol, b.TLS = row.protocol, &routeconfig.TLS{CASecret: "ca"}
-			}))))
-		for range 3 {
-			r := p.Do("POST", "orders", "/a%2Fb;x?y=%20&z", strings.Repeat("x", 100_000))
-			if !strings.Contains(r.Body, `{"protocol":"`+row.want+`","bytes":100000,"target":"/a%2Fb;x?y=%20&z"}`) {
-				t.Errorf("%s: %d %.300s, want %s", row.name, r.Status, r.Body, row.want)
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		plain := httptest.NewUnstartedServer(http.HandlerFunc(echoProtocol))
+		plain.Config.Protocols = new(http.Protocols)
+		plain.Config.Protocols.SetHTTP1(true)
+		plain.Config.Protocols.SetUnencryptedHTTP2(true)
+		plain.Start()
+		t.Cleanup(plain.Close)
+		both := httptest.NewUnstartedServer(http.HandlerFunc(echoProtocol))
+		both.EnableHTTP2 = true
+		both.StartTLS()
+		t.Cleanup(both.Close)
+		old := httptest.NewTLSServer(http.HandlerFunc(echoProtocol))
+		t.Cleanup(old.Close)
+		for _, row := range []struct {
+			name, url, protocol, want string
+		}{
+			{"plain", plain.URL, "Auto", "HTTP/1.1"},
+			{"plain by default", plain.URL, "", "HTTP/1.1"},
+			{"plain, by prior knowledge", plain.URL, "H2C", "HTTP/2.0"},
+			{"TLS that agrees on it", both.URL, "Auto", "HTTP/2.0"},
+			{"TLS that is not asked", both.URL, "HTTP1", "HTTP/1.1"},
+			{"TLS that knows HTTP/1.1 alone", old.URL, "Auto", "HTTP/1.1"},
+		} {
+			secrets := testkit.NewSecrets(t)
+			secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(both) + authority(old)})
+			p := proxytest.ServeWith(t, secrets, o, testkit.Route("orders", testkit.Receivers(
+				testkit.Receiver("one", row.url, request(forward), func(b *routeconfig.Backend) {
+					b.Protocol, b.TLS = row.protocol, &routeconfig.TLS{CASecret: "ca"}
+				}))))
+			for range 3 {
+				r := p.Do("POST", "orders", "/a%2Fb;x?y=%20&z", strings.Repeat("x", 100_000))
+				if !strings.Contains(r.Body, `{"protocol":"`+row.want+`","bytes":100000,"target":"/a%2Fb;x?y=%20&z"}`) {
+					t.Errorf("%s: %d %.300s, want %s", row.name, r.Status, r.Body, row.want)
+				}
 			}
 		}
-	}
+	})
 }
 
 // The backend wants to know who asks; a new certificate holds from the next connection.
 func TestClientCertificates(t *testing.T) {
-	t.Parallel()
-	first, second := newPair(t, "first"), newPair(t, "second")
-	callers := x509.NewCertPool()
-	callers.AppendCertsFromPEM([]byte(first["tls.crt"] + second["tls.crt"]))
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Connection", "close")
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"caller":%q}`, r.TLS.PeerCertificates[0].Subject.CommonName)
-	}))
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert, ClientCAs: callers}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	secrets := testkit.NewSecrets(t)
-	secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(server)})
-	p := proxytest.ServeWith(t, secrets, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-		testkit.Receiver("one", server.URL, func(b *routeconfig.Backend) {
-			b.TLS = &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"}
-		}))))
-	if r := p.Do("POST", "orders", "/", "{}"); !strings.Contains(r.Body, `"reason":"credential"`) {
-		t.Errorf("without its Secret: %d %s", r.Status, r.Body)
-	}
-	for name, pair := range map[string]map[string]string{"first": first, "second": second} {
-		secrets.Mount(testkit.Namespace, "me", pair)
-		testkit.Eventually(t, name+" is shown", func() bool {
-			return strings.Contains(p.Do("POST", "orders", "/", "{}").Body, `{"caller":"`+name+`"}`)
-		})
-	}
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		first, second := newPair(t, "first"), newPair(t, "second")
+		callers := x509.NewCertPool()
+		callers.AppendCertsFromPEM([]byte(first["tls.crt"] + second["tls.crt"]))
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "close")
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"caller":%q}`, r.TLS.PeerCertificates[0].Subject.CommonName)
+		}))
+		server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert, ClientCAs: callers}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		secrets := testkit.NewSecrets(t)
+		secrets.Mount(testkit.Namespace, "ca", map[string]string{"ca.crt": authority(server)})
+		p := proxytest.ServeWith(t, secrets, o, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", server.URL, func(b *routeconfig.Backend) {
+				b.TLS = &routeconfig.TLS{CASecret: "ca", ClientCertificateSecret: "me"}
+			}))))
+		if r := p.Do("POST", "orders", "/", "{}"); !strings.Contains(r.Body, `"reason":"credential"`) {
+			t.Errorf("without its Secret: %d %s", r.Status, r.Body)
+		}
+		for name, pair := range map[string]map[string]string{"first": first, "second": second} {
+			secrets.Mount(testkit.Namespace, "me", pair)
+			testkit.Eventually(t, name+" is shown", func() bool {
+				return strings.Contains(p.Do("POST", "orders", "/", "{}").Body, `{"caller":"`+name+`"}`)
+			})
+		}
+	})
 }
 
 // A certificate is shown to the hosts that its Secret names, and to no other.

@@ -65,37 +65,39 @@ func (d *dying) serve(conn net.Conn) {
 
 // Case F4 of the field.
 func TestF4WritesAreExecutedOnce(t *testing.T) {
-	t.Parallel()
-	for _, fields := range [][]string{nil, {"Idempotency-Key", "k"}, {"X-Idempotency-Key", "k"}} {
-		d := newDying(t, false)
-		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", "http://"+d.Addr().String()))))
-		for i := range 20 {
-			before := d.executed.Load()
-			r := p.Do("POST", "orders", "/", "x", fields...)
-			if n := d.executed.Load() - before; n != 1 {
-				t.Errorf("call %d with %v was executed %d times", i, fields, n)
-			}
-			if want := i%2 == 1; want != strings.Contains(r.Header.Get("Fanout-Backends"), "reason=reset") {
-				t.Errorf("call %d with %v: %s", i, fields, r.Header.Get("Fanout-Backends"))
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		for _, fields := range [][]string{nil, {"Idempotency-Key", "k"}, {"X-Idempotency-Key", "k"}} {
+			d := newDying(t, false)
+			p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", "http://"+d.Addr().String()))))
+			for i := range 20 {
+				before := d.executed.Load()
+				r := p.Do("POST", "orders", "/", "x", fields...)
+				if n := d.executed.Load() - before; n != 1 {
+					t.Errorf("call %d with %v was executed %d times", i, fields, n)
+				}
+				if want := i%2 == 1; want != strings.Contains(r.Header.Get("Fanout-Backends"), "reason=reset") {
+					t.Errorf("call %d with %v: %s", i, fields, r.Header.Get("Fanout-Backends"))
+				}
 			}
 		}
-	}
+	})
 }
 
 // A connection that was closed while idle costs no call, unless the request was on
 // its way already: then nobody can tell, and it is not sent again.
 func TestStaleConnectionsAreReplaced(t *testing.T) {
-	t.Parallel()
-	d := newDying(t, true)
-	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", "http://"+d.Addr().String()))))
-	lost := int64(0)
-	for range 100 {
-		if r := p.Do("POST", "orders", "/", "x"); r.Status != 200 {
-			lost++
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		d := newDying(t, true)
+		p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", "http://"+d.Addr().String()))))
+		lost := int64(0)
+		for range 100 {
+			if r := p.Do("POST", "orders", "/", "x"); r.Status != 200 {
+				lost++
+			}
 		}
-	}
-	t.Logf("%d of 100 calls met a connection that was just being closed", lost)
-	if executed := d.executed.Load(); executed+lost != 100 || executed < 50 {
-		t.Errorf("100 calls: %d lost, %d executed", lost, executed)
-	}
+		t.Logf("%d of 100 calls met a connection that was just being closed", lost)
+		if executed := d.executed.Load(); executed+lost != 100 || executed < 50 {
+			t.Errorf("100 calls: %d lost, %d executed", lost, executed)
+		}
+	})
 }

@@ -66,55 +66,56 @@ func TestP2BackendsHearOfTheirOwnBody(t *testing.T) {
 // P2: the client hears nothing of bodies that it does not get, in the head, in the trailer
 // or in Envelope's own list, and all of the body that it gets.
 func TestP2ClientsHearOfTheirOwnBody(t *testing.T) {
-	t.Parallel()
-	fields := append(aboutContent(), "ETag", `W/"1"`, "Last-Modified", "Fri, 27 Nov 2026 09:00:00 GMT", "Accept-Ranges", "bytes", "Content-Range", "bytes 0-6/7")
-	handler := func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Trailer", "Repr-Digest, X-Sum")
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		fields := append(aboutContent(), "ETag", `W/"1"`, "Last-Modified", "Fri, 27 Nov 2026 09:00:00 GMT", "Accept-Ranges", "bytes", "Content-Range", "bytes 0-6/7")
+		handler := func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "Repr-Digest, X-Sum")
+			for i := 0; i < len(fields); i += 2 {
+				w.Header().Set(fields[i], fields[i+1])
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"a":1}`)
+			w.Header().Set("X-Sum", "1")
+			w.Header().Set(http.TrailerPrefix+"Content-Digest", "sha-256=:x:")
+		}
+		var names []string
 		for i := 0; i < len(fields); i += 2 {
-			w.Header().Set(fields[i], fields[i+1])
+			names = append(names, http.CanonicalHeaderKey(fields[i]))
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"a":1}`)
-		w.Header().Set("X-Sum", "1")
-		w.Header().Set(http.TrailerPrefix+"Content-Digest", "sha-256=:x:")
-	}
-	var names []string
-	for i := 0; i < len(fields); i += 2 {
-		names = append(names, http.CanonicalHeaderKey(fields[i]))
-	}
-	b := testkit.NewBackend(t, handler)
-	for _, kind := range []string{"Envelope", "Merge", "Group", "First", "Primary"} {
-		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL), testkit.Receiver("two", b.URL)),
-			response(kind), func(r *routeconfig.Route) { r.Response.HeadersFromBackends = names }))
-		single := kind == "First" || kind == "Primary"
-		r := over(t, p, "HTTP/1.1", "GET")
-		body, _ := io.ReadAll(r.Body)
-		for _, name := range names {
-			if heard := r.Header[name] != nil; heard != single {
-				t.Errorf("%s: the client hears of %s: %t, want %t", kind, name, heard, single)
+		b := testkit.NewBackend(t, handler)
+		for _, kind := range []string{"Envelope", "Merge", "Group", "First", "Primary"} {
+			p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL), testkit.Receiver("two", b.URL)),
+				response(kind), func(r *routeconfig.Route) { r.Response.HeadersFromBackends = names }))
+			single := kind == "First" || kind == "Primary"
+			r := over(t, p, "HTTP/1.1", "GET")
+			body, _ := io.ReadAll(r.Body)
+			for _, name := range names {
+				if heard := r.Header[name] != nil; heard != single {
+					t.Errorf("%s: the client hears of %s: %t, want %t", kind, name, heard, single)
+				}
+				if !single && strings.Contains(string(body), name) {
+					t.Errorf("%s: the body tells of %s: %s", kind, name, body)
+				}
 			}
-			if !single && strings.Contains(string(body), name) {
-				t.Errorf("%s: the body tells of %s: %s", kind, name, body)
+			if heard := len(r.Trailer) > 0; heard != single || single && r.Trailer.Get("Content-Digest") == "" {
+				t.Errorf("%s: the trailer is %v", kind, r.Trailer)
 			}
 		}
-		if heard := len(r.Trailer) > 0; heard != single || single && r.Trailer.Get("Content-Digest") == "" {
-			t.Errorf("%s: the trailer is %v", kind, r.Trailer)
-		}
-	}
-	for name, row := range map[string]struct {
-		url    string
-		modify func(*routeconfig.Request)
-	}{
-		"a body with 205, which has none": {rawBackend(t, "HTTP/1.1 205 Reset Content\r\nETag: \"1\"\r\nContent-Digest: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody"), func(*routeconfig.Request) {}},
-		"GET that a backend gets as HEAD": {b.URL, func(r *routeconfig.Request) { r.Method = "HEAD" }},
-	} {
-		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", row.url, request(row.modify))), response("First")))
-		r := over(t, p, "HTTP/1.1", "GET")
-		body, err := io.ReadAll(r.Body)
-		for field := range r.Header {
-			if slices.Contains(names, field) && (r.StatusCode == 200 || field != "Etag") || field == "Content-Encoding" || field == "Content-Length" && r.Header.Get(field) != "0" {
-				t.Errorf("%s: %s: %s is of a body that nobody gets (%q, %v)", name, field, r.Header.Get(field), body, err)
+		for name, row := range map[string]struct {
+			url    string
+			modify func(*routeconfig.Request)
+		}{
+			"a body with 205, which has none": {rawBackend(t, "HTTP/1.1 205 Reset Content\r\nETag: \"1\"\r\nContent-Digest: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody"), func(*routeconfig.Request) {}},
+			"GET that a backend gets as HEAD": {b.URL, func(r *routeconfig.Request) { r.Method = "HEAD" }},
+		} {
+			p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", row.url, request(row.modify))), response("First")))
+			r := over(t, p, "HTTP/1.1", "GET")
+			body, err := io.ReadAll(r.Body)
+			for field := range r.Header {
+				if slices.Contains(names, field) && (r.StatusCode == 200 || field != "Etag") || field == "Content-Encoding" || field == "Content-Length" && r.Header.Get(field) != "0" {
+					t.Errorf("%s: %s: %s is of a body that nobody gets (%q, %v)", name, field, r.Header.Get(field), body, err)
+				}
 			}
 		}
-	}
+	})
 }

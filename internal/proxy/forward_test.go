@@ -76,42 +76,43 @@ func TestB1BackendsShareNothing(t *testing.T) {
 
 // Cases B3, F3 of the field.
 func TestB3F3BodiesArriveWhole(t *testing.T) {
-	t.Parallel()
-	failing := true
-	one := testkit.NewBackend(t, nil)
-	two := testkit.NewBackend(t, func(w http.ResponseWriter, _ *http.Request) {
-		if failing = !failing; !failing {
-			w.WriteHeader(http.StatusServiceUnavailable)
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		failing := true
+		one := testkit.NewBackend(t, nil)
+		two := testkit.NewBackend(t, func(w http.ResponseWriter, _ *http.Request) {
+			if failing = !failing; !failing {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+		retries := func(b *routeconfig.Backend) {
+			b.Retry = &routeconfig.Retry{Attempts: 2, Methods: routeconfig.RetryAll, RetryOn: []string{"503"}, BudgetPercent: 100}
 		}
-	})
-	retries := func(b *routeconfig.Backend) {
-		b.Retry = &routeconfig.Retry{Attempts: 2, Methods: routeconfig.RetryAll, RetryOn: []string{"503"}, BudgetPercent: 100}
-	}
-	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-		testkit.Receiver("one", one.URL), testkit.Receiver("two", two.URL, retries))))
-	random := rand.New(rand.NewPCG(1, 2))
-	for _, size := range []int{0, 1, 4095, 4096, 4097, 70_000, 1 << 20} {
-		for _, chunked := range []bool{false, true} {
-			body := make([]byte, size)
-			for i := range body {
-				body[i] = byte(random.Uint32())
-			}
-			var reader io.Reader = bytes.NewReader(body)
-			if chunked {
-				reader = io.MultiReader(reader) // net/http cannot tell its length
-			}
-			r, _ := http.NewRequestWithContext(t.Context(), "POST", "http://"+p.Address("orders")+"/", reader)
-			if response := p.Send(r); response.Status != 200 {
-				t.Fatalf("%d bytes, chunked %v: %d %s", size, chunked, response.Status, response.Body)
-			}
-			seen := two.Seen()
-			for _, got := range []testkit.Request{one.Last(t), seen[len(seen)-1], seen[len(seen)-2]} {
-				if sha256.Sum256(got.Body) != sha256.Sum256(body) || got.ContentLength != int64(size) {
-					t.Errorf("%d bytes, chunked %v: a backend got %d, announced %d", size, chunked, len(got.Body), got.ContentLength)
+		p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", one.URL), testkit.Receiver("two", two.URL, retries))))
+		random := rand.New(rand.NewPCG(1, 2))
+		for _, size := range []int{0, 1, 4095, 4096, 4097, 70_000, 1 << 20} {
+			for _, chunked := range []bool{false, true} {
+				body := make([]byte, size)
+				for i := range body {
+					body[i] = byte(random.Uint32())
+				}
+				var reader io.Reader = bytes.NewReader(body)
+				if chunked {
+					reader = io.MultiReader(reader) // net/http cannot tell its length
+				}
+				r, _ := http.NewRequestWithContext(t.Context(), "POST", "http://"+p.Address("orders")+"/", reader)
+				if response := p.Send(r); response.Status != 200 {
+					t.Fatalf("%d bytes, chunked %v: %d %s", size, chunked, response.Status, response.Body)
+				}
+				seen := two.Seen()
+				for _, got := range []testkit.Request{one.Last(t), seen[len(seen)-1], seen[len(seen)-2]} {
+					if sha256.Sum256(got.Body) != sha256.Sum256(body) || got.ContentLength != int64(size) {
+						t.Errorf("%d bytes, chunked %v: a backend got %d, announced %d", size, chunked, len(got.Body), got.ContentLength)
+					}
 				}
 			}
 		}
-	}
+	})
 }
 
 // Cases B5, B9 of the field.
@@ -168,24 +169,25 @@ func TestB5B9Limits(t *testing.T) {
 
 // Case B7 of the field.
 func TestB7NoBodyNoFieldsOfOne(t *testing.T) {
-	t.Parallel()
-	b := testkit.NewBackend(t, nil)
-	for name, modify := range map[string]func(*routeconfig.Request){
-		"body None": func(r *routeconfig.Request) { r.DropBody = true },
-		"GET":       func(r *routeconfig.Request) { r.Method = "GET" },
-	} {
-		p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL, request(modify)))))
-		p.Do("POST", "orders", "/", `{"a":1}`, "Content-Type", "application/json", "Content-Encoding", "identity")
-		got := b.Last(t)
-		if len(got.Body) > 0 || got.ContentLength > 0 || len(got.TransferEncoding) > 0 {
-			t.Errorf("%s: body %q, announced %d, %v", name, got.Body, got.ContentLength, got.TransferEncoding)
-		}
-		for field := range got.Header {
-			if strings.HasPrefix(field, "Content-") && (field != "Content-Length" || got.Header.Get(field) != "0") {
-				t.Errorf("%s: %s: %s is left behind", name, field, got.Header.Get(field))
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		b := testkit.NewBackend(t, nil)
+		for name, modify := range map[string]func(*routeconfig.Request){
+			"body None": func(r *routeconfig.Request) { r.DropBody = true },
+			"GET":       func(r *routeconfig.Request) { r.Method = "GET" },
+		} {
+			p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", b.URL, request(modify)))))
+			p.Do("POST", "orders", "/", `{"a":1}`, "Content-Type", "application/json", "Content-Encoding", "identity")
+			got := b.Last(t)
+			if len(got.Body) > 0 || got.ContentLength > 0 || len(got.TransferEncoding) > 0 {
+				t.Errorf("%s: body %q, announced %d, %v", name, got.Body, got.ContentLength, got.TransferEncoding)
+			}
+			for field := range got.Header {
+				if strings.HasPrefix(field, "Content-") && (field != "Content-Length" || got.Header.Get(field) != "0") {
+					t.Errorf("%s: %s: %s is left behind", name, field, got.Header.Get(field))
+				}
 			}
 		}
-	}
+	})
 }
 
 // Case B11 of the field.
@@ -230,50 +232,51 @@ func raw(t testing.TB, address, target string) int {
 
 // Cases C3, C4 of the field.
 func TestC3C4TargetBytes(t *testing.T) {
-	t.Parallel()
-	b := testkit.NewBackend(t, nil)
-	p := proxytest.Serve(t, proxy.Options{},
-		testkit.Route("forward", testkit.Receivers(testkit.Receiver("one", b.URL+"/base/", request(forward)))),
-		testkit.Route("replace", testkit.Receivers(testkit.Receiver("one", b.URL+"/base", request(func(r *routeconfig.Request) {
-			r.Path = routeconfig.PathReplacePrefix
-		}))), func(r *routeconfig.Route) {
-			r.Listener.Matches = []routeconfig.Match{{Path: "/v1/"}, {Path: "/v1/orders"}}
-		}),
-		testkit.Route("url", testkit.Receivers(testkit.Receiver("one", b.URL+"/base/x"))),
-		testkit.Route("root", testkit.Receivers(testkit.Receiver("one", b.URL, request(forward)))),
-		testkit.Route("rules", testkit.Receivers(testkit.Receiver("one", b.URL, request(func(r *routeconfig.Request) {
-			r.Path, r.RemoveQuery = routeconfig.PathForward, []string{"drop me"}
-			r.SetQuery = []routeconfig.NameValue{{Name: "set", Value: "a b/c"}}
-		})))),
-		testkit.Route("drop", testkit.Receivers(testkit.Receiver("one", b.URL, request(func(r *routeconfig.Request) { r.DropQuery = true })))),
-	)
-	for _, row := range []struct{ route, sent, want string }{
-		{"forward", "/a%2Fb|x?q=1%20+2&q=%2F/", "/base/a%2Fb|x?q=1%20+2&q=%2F/"},
-		{"forward", "/%252F/%25/;p=1/a%20b", "/base/%252F/%25/;p=1/a%20b"},
-		{"forward", "/", "/base/"},
-		{"forward", "//x//y/", "/base//x//y/"},
-		{"forward", "/?", "/base/?"},
-		{"forward", "/x?z=1&a=2&z=0&&=&c", "/base/x?z=1&a=2&z=0&&=&c"},
-		{"forward", "/a..b/...", "/base/a..b/..."},
-		{"forward", "/..", ""}, {"forward", "/a/../b", ""}, {"forward", "/a/%2e%2E/b", ""}, {"forward", "/./a", ""},
-		{"forward", "/a/..%2fb", ""}, {"forward", "/a/..%5cb", ""}, {"forward", `/a/..\b`, ""}, {"forward", "/..;x/b", ""},
-		{"replace", "/v1/orders", "/base"}, {"replace", "/v1/orders/", "/base/"}, {"replace", "/v1/orders/1%2F2?a", "/base/1%2F2?a"},
-		{"replace", "/v1/other/1", "/base/other/1"}, {"replace", "/v1", "/base"}, {"replace", "/v1/orders//evil", "/base//evil"},
-		{"replace", "/v1/orders/..", ""},
-		{"url", "/anything/../%2e?x=1", "/base/x?x=1"}, {"url", "/", "/base/x"},
-		{"root", "//evil.example.com/x", "//evil.example.com/x"}, {"root", "//evil|x", ""}, {"root", "/a?x", "/a?x"},
-		{"rules", "/p?a=%20&drop+me=1&drop%20me&b=+", "/p?a=%20&b=+&set=a+b%2Fc"}, {"rules", "/p?set=1&set=2&c=3", "/p?c=3&set=a+b%2Fc"},
-		{"drop", "/p?a=1", "/"},
-	} {
-		before := b.Count()
-		got, code := "", raw(t, p.Address(row.route), row.sent)
-		if seen := b.Seen(); len(seen) > before {
-			got = seen[len(seen)-1].Target
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		b := testkit.NewBackend(t, nil)
+		p := proxytest.Serve(t, o,
+			testkit.Route("forward", testkit.Receivers(testkit.Receiver("one", b.URL+"/base/", request(forward)))),
+			testkit.Route("replace", testkit.Receivers(testkit.Receiver("one", b.URL+"/base", request(func(r *routeconfig.Request) {
+				r.Path = routeconfig.PathReplacePrefix
+			}))), func(r *routeconfig.Route) {
+				r.Listener.Matches = []routeconfig.Match{{Path: "/v1/"}, {Path: "/v1/orders"}}
+			}),
+			testkit.Route("url", testkit.Receivers(testkit.Receiver("one", b.URL+"/base/x"))),
+			testkit.Route("root", testkit.Receivers(testkit.Receiver("one", b.URL, request(forward)))),
+			testkit.Route("rules", testkit.Receivers(testkit.Receiver("one", b.URL, request(func(r *routeconfig.Request) {
+				r.Path, r.RemoveQuery = routeconfig.PathForward, []string{"drop me"}
+				r.SetQuery = []routeconfig.NameValue{{Name: "set", Value: "a b/c"}}
+			})))),
+			testkit.Route("drop", testkit.Receivers(testkit.Receiver("one", b.URL, request(func(r *routeconfig.Request) { r.DropQuery = true })))),
+		)
+		for _, row := range []struct{ route, sent, want string }{
+			{"forward", "/a%2Fb|x?q=1%20+2&q=%2F/", "/base/a%2Fb|x?q=1%20+2&q=%2F/"},
+			{"forward", "/%252F/%25/;p=1/a%20b", "/base/%252F/%25/;p=1/a%20b"},
+			{"forward", "/", "/base/"},
+			{"forward", "//x//y/", "/base//x//y/"},
+			{"forward", "/?", "/base/?"},
+			{"forward", "/x?z=1&a=2&z=0&&=&c", "/base/x?z=1&a=2&z=0&&=&c"},
+			{"forward", "/a..b/...", "/base/a..b/..."},
+			{"forward", "/..", ""}, {"forward", "/a/../b", ""}, {"forward", "/a/%2e%2E/b", ""}, {"forward", "/./a", ""},
+			{"forward", "/a/..%2fb", ""}, {"forward", "/a/..%5cb", ""}, {"forward", `/a/..\b`, ""}, {"forward", "/..;x/b", ""},
+			{"replace", "/v1/orders", "/base"}, {"replace", "/v1/orders/", "/base/"}, {"replace", "/v1/orders/1%2F2?a", "/base/1%2F2?a"},
+			{"replace", "/v1/other/1", "/base/other/1"}, {"replace", "/v1", "/base"}, {"replace", "/v1/orders//evil", "/base//evil"},
+			{"replace", "/v1/orders/..", ""},
+			{"url", "/anything/../%2e?x=1", "/base/x?x=1"}, {"url", "/", "/base/x"},
+			{"root", "//evil.example.com/x", "//evil.example.com/x"}, {"root", "//evil|x", ""}, {"root", "/a?x", "/a?x"},
+			{"rules", "/p?a=%20&drop+me=1&drop%20me&b=+", "/p?a=%20&b=+&set=a+b%2Fc"}, {"rules", "/p?set=1&set=2&c=3", "/p?c=3&set=a+b%2Fc"},
+			{"drop", "/p?a=1", "/"},
+		} {
+			before := b.Count()
+			got, code := "", raw(t, p.Address(row.route), row.sent)
+			if seen := b.Seen(); len(seen) > before {
+				got = seen[len(seen)-1].Target
+			}
+			if got != row.want || (row.want == "") != (code == 400) {
+				t.Errorf("%s of %q: status %d, the backend got %q, want %q", row.route, row.sent, code, got, row.want)
+			}
 		}
-		if got != row.want || (row.want == "") != (code == 400) {
-			t.Errorf("%s of %q: status %d, the backend got %q, want %q", row.route, row.sent, code, got, row.want)
-		}
-	}
+	})
 }
 
 // Whatever a server takes for a target, the backend gets it byte for byte below
@@ -303,44 +306,45 @@ func FuzzC4TargetBytes(f *testing.F) {
 }
 
 func TestFieldsThatPassAndThoseThatDoNot(t *testing.T) {
-	t.Parallel()
-	b := testkit.NewBackend(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
-		w.Header().Set("Fanout-Backends", "forged")
-		_, _ = io.WriteString(w, "{}")
-	})
-	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-		testkit.Receiver("one", b.URL, request(func(r *routeconfig.Request) { r.ForwardCredentials = []string{"Cookie"} })),
-		testkit.Receiver("two", b.URL, request(func(r *routeconfig.Request) { r.RemoveHeaders = []string{"x-debug"} }))),
-		func(r *routeconfig.Route) { r.Response.HeadersFromBackends = []string{"Set-Cookie"} }))
-	r := p.Do("POST", "orders", "/", "{}", "X-Tenant", "a", "X-Tenant", "b", "X-Debug", "1", "Authorization", "Bearer mine",
-		"Cookie", "c=1", "X-Forwarded-For", "1.2.3.4", "Forwarded", "for=x", "X-Real-Ip", "1", "Fanout-Outcome", "x", "Connection", "X-Hop",
-		"X-Hop", "1", "Te", "trailers", "If-None-Match", "x", "Range", "bytes=0-1", "Accept-Encoding", "gzip", "Upgrade", "h2c", "X-Request-Id", "id-1")
-	if got := r.Header["Set-Cookie"]; len(got) != 4 {
-		t.Errorf("Set-Cookie lines are %q, want two of each backend (A7)", got)
-	}
-	if r.Header.Get("X-Request-Id") != "id-1" || strings.Contains(r.Header.Get("Fanout-Backends"), "forged") {
-		t.Errorf("response has %v", r.Header)
-	}
-	seen := b.Seen()
-	for _, got := range seen {
-		for _, field := range []string{"Authorization", "X-Forwarded-For", "Forwarded", "X-Real-Ip", "Fanout-Outcome", "X-Hop", "Te", "If-None-Match", "Range", "Upgrade"} {
-			if _, ok := got.Header[field]; ok {
-				t.Errorf("a backend got %s: %s", field, got.Header.Get(field))
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		b := testkit.NewBackend(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
+			w.Header().Set("Fanout-Backends", "forged")
+			_, _ = io.WriteString(w, "{}")
+		})
+		p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("one", b.URL, request(func(r *routeconfig.Request) { r.ForwardCredentials = []string{"Cookie"} })),
+			testkit.Receiver("two", b.URL, request(func(r *routeconfig.Request) { r.RemoveHeaders = []string{"x-debug"} }))),
+			func(r *routeconfig.Route) { r.Response.HeadersFromBackends = []string{"Set-Cookie"} }))
+		r := p.Do("POST", "orders", "/", "{}", "X-Tenant", "a", "X-Tenant", "b", "X-Debug", "1", "Authorization", "Bearer mine",
+			"Cookie", "c=1", "X-Forwarded-For", "1.2.3.4", "Forwarded", "for=x", "X-Real-Ip", "1", "Fanout-Outcome", "x", "Connection", "X-Hop",
+			"X-Hop", "1", "Te", "trailers", "If-None-Match", "x", "Range", "bytes=0-1", "Accept-Encoding", "gzip", "Upgrade", "h2c", "X-Request-Id", "id-1")
+		if got := r.Header["Set-Cookie"]; len(got) != 4 {
+			t.Errorf("Set-Cookie lines are %q, want two of each backend (A7)", got)
+		}
+		if r.Header.Get("X-Request-Id") != "id-1" || strings.Contains(r.Header.Get("Fanout-Backends"), "forged") {
+			t.Errorf("response has %v", r.Header)
+		}
+		seen := b.Seen()
+		for _, got := range seen {
+			for _, field := range []string{"Authorization", "X-Forwarded-For", "Forwarded", "X-Real-Ip", "Fanout-Outcome", "X-Hop", "Te", "If-None-Match", "Range", "Upgrade"} {
+				if _, ok := got.Header[field]; ok {
+					t.Errorf("a backend got %s: %s", field, got.Header.Get(field))
+				}
+			}
+			if len(got.Header["X-Tenant"]) != 2 || got.Header.Get("Accept-Encoding") != "identity" || got.Header.Get("X-Request-Id") != "id-1" {
+				t.Errorf("a backend got %v", got.Header)
 			}
 		}
-		if len(got.Header["X-Tenant"]) != 2 || got.Header.Get("Accept-Encoding") != "identity" || got.Header.Get("X-Request-Id") != "id-1" {
-			t.Errorf("a backend got %v", got.Header)
+		cookies, debugs := 0, 0
+		for _, got := range seen {
+			cookies += len(got.Header["Cookie"])
+			debugs += len(got.Header["X-Debug"])
 		}
-	}
-	cookies, debugs := 0, 0
-	for _, got := range seen {
-		cookies += len(got.Header["Cookie"])
-		debugs += len(got.Header["X-Debug"])
-	}
-	if cookies != 1 || debugs != 1 {
-		t.Errorf("%d backends got the cookie and %d X-Debug, want one each", cookies, debugs)
-	}
+		if cookies != 1 || debugs != 1 {
+			t.Errorf("%d backends got the cookie and %d X-Debug, want one each", cookies, debugs)
+		}
+	})
 }
 
 func TestLoopsAreCut(t *testing.T) {

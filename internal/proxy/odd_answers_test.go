@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -61,8 +62,13 @@ type oddBackends struct {
 func TestOddAnswers(t *testing.T) {
 	log.SetOutput(io.Discard) // net/http's Transport tells it of what nobody has asked for
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	overBoth(t, oddAnswers, runOddAnswers)
+}
+
+func runOddAnswers(t *testing.T, http1 carrier.HTTP1, cases int) {
+	t.Helper()
 	b := &oddBackends{
-		oddRun: oddRun{t: t}, statuses: oddStatuses(), interims: oddInterims(), fields: oddAnswerFields(), texts: oddTexts(), contents: oddContents(),
+		oddRun: oddRun{t: t, http1: http1}, statuses: oddStatuses(), interims: oddInterims(), fields: oddAnswerFields(), texts: oddTexts(), contents: oddContents(),
 		codings: oddCodings(), tails: oddTails(), marker: regexp.MustCompile(`case-[0-9]+:`),
 	}
 	odd, plain := b.farm.listen(t, b.answer), b.farm.listen(t, answerPlainly)
@@ -85,7 +91,7 @@ func TestOddAnswers(t *testing.T) {
 		}
 	}
 	b.start(routes...)
-	b.run(oddAnswers, b.one, func() {})
+	b.run(cases, b.one, func() {})
 	b.worst.report(t)
 }
 

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
@@ -343,6 +344,7 @@ func (p *panics) Write(b []byte) (int, error) {
 type oddRun struct {
 	*proxytest.Proxy
 
+	http1  carrier.HTTP1
 	farm   farm
 	panics panics
 	t      *testing.T
@@ -352,7 +354,22 @@ type oddRun struct {
 func (o *oddRun) start(routes ...routeconfig.Route) {
 	o.t.Helper()
 	log := slog.New(slog.NewJSONHandler(&o.panics, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	o.Proxy = proxytest.Serve(o.t, proxy.Options{Log: log}, routes...)
+	o.Proxy = proxytest.Serve(o.t, proxy.Options{Log: log, HTTP1: o.http1}, routes...)
+}
+
+// overBoth runs all cases over our own transport, and a sixth of them over net/http's: before those
+// that wait for the end of a head, which takes 10 s.
+func overBoth(t *testing.T, cases int, run func(t *testing.T, http1 carrier.HTTP1, cases int)) {
+	t.Helper()
+	for name, http1 := range proxytest.Transports() {
+		t.Run(name, func(t *testing.T) {
+			if http1 != nil {
+				run(t, http1, cases/6)
+				return
+			}
+			run(t, nil, cases)
+		})
+	}
 }
 
 // measured is what must be the same before and after. It is taken while nobody is

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit"
 )
@@ -86,8 +87,11 @@ type oddClients struct {
 // backends get what was valid, once and byte for byte, and nothing else; clients read
 // whole responses or none; and afterwards the process is as it was before. It does not run
 // in parallel, since goroutines and descriptors of the process are counted.
-func TestOddRequests(t *testing.T) {
-	c := &oddClients{oddRun: oddRun{t: t}}
+func TestOddRequests(t *testing.T) { overBoth(t, oddRequests, runOddRequests) }
+
+func runOddRequests(t *testing.T, http1 carrier.HTTP1, cases int) {
+	t.Helper()
+	c := &oddClients{oddRun: oddRun{t: t, http1: http1}}
 	c.tables.methods, c.tables.targets, c.tables.versions = oddMethods(), oddTargets(), oddVersions()
 	c.tables.hosts, c.tables.fields, c.tables.framings, c.tables.greetings = oddHosts(), oddFields(), oddFramings(), oddGreetings()
 	var backends []routeconfig.Backend
@@ -103,7 +107,7 @@ func TestOddRequests(t *testing.T) {
 		routes = append(routes, testkit.Route(kind, backends, response(kind), patient, func(r *routeconfig.Route) { r.Listener.Port += i }))
 	}
 	c.start(routes...)
-	c.run(oddRequests, c.one, c.forget)
+	c.run(cases, c.one, c.forget)
 	c.worst.report(t)
 }
 

@@ -16,17 +16,18 @@ import (
 
 // A status that HTTP does not have is none, and nothing of it reaches a client.
 func TestOddStatuses(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{0, 99, 101, 600, 999} {
-		url := rawBackend(t, fmt.Sprintf("HTTP/1.1 %03d Odd\r\nContent-Length: 2\r\n\r\n{}", status))
-		for _, kind := range []string{"Envelope", "First"} {
-			p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", url)), response(kind)))
-			r := p.Do("POST", "orders", "/", "{}")
-			if r.Status != 502 || !strings.Contains(r.Header.Get("Fanout-Backends"), "outcome=failed;reason=reset") {
-				t.Errorf("%d, %s: %d %s", status, kind, r.Status, r.Header.Get("Fanout-Backends"))
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		for _, status := range []int{0, 99, 101, 600, 999} {
+			url := rawBackend(t, fmt.Sprintf("HTTP/1.1 %03d Odd\r\nContent-Length: 2\r\n\r\n{}", status))
+			for _, kind := range []string{"Envelope", "First"} {
+				p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(testkit.Receiver("one", url)), response(kind)))
+				r := p.Do("POST", "orders", "/", "{}")
+				if r.Status != 502 || !strings.Contains(r.Header.Get("Fanout-Backends"), "outcome=failed;reason=reset") {
+					t.Errorf("%d, %s: %d %s", status, kind, r.Status, r.Header.Get("Fanout-Backends"))
+				}
 			}
 		}
-	}
+	})
 }
 
 // A client that closes its half of the connection has left (RFC 9112, section 9.6), and

@@ -16,38 +16,39 @@ import (
 
 // Case G1 of the field.
 func TestG1OneSlowBackendIsHedgedAlone(t *testing.T) {
-	t.Parallel()
-	var slowCalls atomic.Int32
-	fast := testkit.NewBackend(t, nil)
-	slow := testkit.NewBackend(t, func(w http.ResponseWriter, r *http.Request) {
-		if slowCalls.Add(1) == 1 {
-			<-r.Context().Done() // until it is told that another attempt was faster
-			return
+	proxytest.OverBoth(t, func(t *testing.T, o proxy.Options) {
+		var slowCalls atomic.Int32
+		fast := testkit.NewBackend(t, nil)
+		slow := testkit.NewBackend(t, func(w http.ResponseWriter, r *http.Request) {
+			if slowCalls.Add(1) == 1 {
+				<-r.Context().Done() // until it is told that another attempt was faster
+				return
+			}
+			_, _ = w.Write([]byte(`{}`))
+		})
+		p := proxytest.Serve(t, o, testkit.Route("orders", testkit.Receivers(
+			testkit.Receiver("fast", fast.URL),
+			testkit.Receiver("slow", slow.URL, func(b *routeconfig.Backend) {
+				b.Hedge = &routeconfig.Hedge{Delay: testkit.Span(20 * time.Millisecond), Max: 1, BudgetPercent: 10}
+			}))))
+		r := p.Do("GET", "orders", "/", "")
+		if r.Status != 200 || !strings.Contains(r.Header.Get("Fanout-Backends"), "attempts=2") {
+			t.Errorf("%d %s", r.Status, r.Header.Get("Fanout-Backends"))
 		}
-		_, _ = w.Write([]byte(`{}`))
+		if n := fast.Count(); n != 1 || slowCalls.Load() != 2 {
+			t.Errorf("the fast backend got %d requests and the slow one %d, want 1 and 2", n, slowCalls.Load())
+		}
+		metrics := p.Ask("/metrics").Body
+		for _, line := range []string{
+			`fanout_hedges_sent_total{backend="slow",namespace="shop",route="orders"} 1`,
+			`fanout_hedges_won_total{backend="slow",namespace="shop",route="orders"} 1`,
+			`fanout_hedges_wasted_total{backend="slow",namespace="shop",route="orders"} 0`,
+		} {
+			if !strings.Contains(metrics, line) {
+				t.Errorf("no line %s", line)
+			}
+		}
 	})
-	p := proxytest.Serve(t, proxy.Options{}, testkit.Route("orders", testkit.Receivers(
-		testkit.Receiver("fast", fast.URL),
-		testkit.Receiver("slow", slow.URL, func(b *routeconfig.Backend) {
-			b.Hedge = &routeconfig.Hedge{Delay: testkit.Span(20 * time.Millisecond), Max: 1, BudgetPercent: 10}
-		}))))
-	r := p.Do("GET", "orders", "/", "")
-	if r.Status != 200 || !strings.Contains(r.Header.Get("Fanout-Backends"), "attempts=2") {
-		t.Errorf("%d %s", r.Status, r.Header.Get("Fanout-Backends"))
-	}
-	if n := fast.Count(); n != 1 || slowCalls.Load() != 2 {
-		t.Errorf("the fast backend got %d requests and the slow one %d, want 1 and 2", n, slowCalls.Load())
-	}
-	metrics := p.Ask("/metrics").Body
-	for _, line := range []string{
-		`fanout_hedges_sent_total{backend="slow",namespace="shop",route="orders"} 1`,
-		`fanout_hedges_won_total{backend="slow",namespace="shop",route="orders"} 1`,
-		`fanout_hedges_wasted_total{backend="slow",namespace="shop",route="orders"} 0`,
-	} {
-		if !strings.Contains(metrics, line) {
-			t.Errorf("no line %s", line)
-		}
-	}
 }
 
 // The circuit shows in the response, in /status and in metrics, and survives a reload
