@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/net/http/httpguts"
@@ -73,11 +74,13 @@ func appendHead(b []byte, r *http.Request) ([]byte, error) {
 	return append(b, "\r\n"...), nil
 }
 
-// framed reports whether the head says by itself what this field would.
+// framed reports whether the head says by itself what this field would, in whatever case its name
+// is written: a second length, or chunks that are none, would end the request elsewhere.
 func framed(name string) bool {
-	switch name {
-	case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
-		return true
+	for _, other := range [...]string{"Host", "Trailer", "Content-Length", "Transfer-Encoding"} {
+		if len(name) == len(other) && strings.EqualFold(name, other) {
+			return true
+		}
 	}
 	return false
 }

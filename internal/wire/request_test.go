@@ -41,6 +41,7 @@ func TestRequests(t *testing.T) {
 			r.URL.Opaque, r.URL.RawQuery = "/a%2Fb;c", "d=%20&e"
 			r.Host = "other.example.com:81"
 			r.Header = http.Header{"X-A": {" 1", "2\t"}, "User-Agent": nil, "Host": {"x"}, "Content-Length": {"99"}, "Transfer-Encoding": {"x"}, "Trailer": {"x"}}
+			r.Header["host"], r.Header["content-length"], r.Header["TRANSFER-ENCODING"], r.Header["trailer"] = []string{"x"}, []string{"1"}, []string{"chunked"}, []string{"x"}
 			if size > 0 {
 				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(size)
 			}
