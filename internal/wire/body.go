@@ -46,8 +46,7 @@ func (x *exchange) chunked(length int64) (bool, error) {
 	}
 	delete(x.response.Header, "Transfer-Encoding")
 	x.response.TransferEncoding = []string{"chunked"}
-	x.announce()
-	return true, nil
+	return true, x.announce()
 }
 
 // bodiless ends the exchange with its head.

@@ -47,8 +47,27 @@ func (x *exchange) receive(r *http.Request) error {
 		case code >= 200:
 			return x.accept(r, h, code)
 		}
+		if err := x.passOver(h); err != nil {
+			return err
+		}
 	}
 }
+
+// passOver judges an interim response, which has no body: some servers announce one of length 0
+// all the same. Where the framing of a final one would be in doubt so is where this one ends.
+func (x *exchange) passOver(h *head) error {
+	text := string(h.text)
+	x.response = http.Response{ProtoMinor: minor(text), Header: h.header(text)}
+	length, err := x.length()
+	if err != nil {
+		return err
+	}
+	_, err = x.chunked(length)
+	return err
+}
+
+// minor is that of the version of HTTP in a first line.
+func minor(line string) int { return int(line[len("HTTP/1.")] - '0') }
 
 // readHead reads the first line of a head and its fields.
 func (x *exchange) readHead(h *head) (code int, err error) {
@@ -198,7 +217,7 @@ func (x *exchange) accept(r *http.Request, h *head, code int) error {
 	text := string(h.text)
 	x.response = http.Response{
 		Status: text[len("HTTP/1.1 "):h.line], StatusCode: code, Proto: text[:len("HTTP/1.1")],
-		ProtoMajor: 1, ProtoMinor: int(text[len("HTTP/1.")] - '0'), Header: h.header(text), Request: r,
+		ProtoMajor: 1, ProtoMinor: minor(text), Header: h.header(text), Request: r,
 	}
 	says := func(option string) bool {
 		return httpguts.HeaderValuesContainsToken(x.response.Header["Connection"], option)
@@ -208,19 +227,25 @@ func (x *exchange) accept(r *http.Request, h *head, code int) error {
 	return x.frame(r.Method)
 }
 
-// announce names the trailers that are to come of a body in chunks.
-func (x *exchange) announce() {
+// announce names the trailers that are to come of a body in chunks. What speaks of framing cannot
+// be among them (RFC 9110, section 6.5.1).
+func (x *exchange) announce() error {
 	lists, ok := x.response.Header["Trailer"]
 	if !ok {
-		return
+		return nil
 	}
 	delete(x.response.Header, "Trailer")
 	x.response.Trailer = http.Header{}
 	for _, list := range lists {
 		for name := range strings.SplitSeq(list, ",") {
-			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); token(name) && !framed(name) {
-				x.response.Trailer[name] = nil
+			if name = http.CanonicalHeaderKey(strings.Trim(name, " \t")); name == "" {
+				continue
 			}
+			if !token(name) || framed(name) {
+				return fault("a Trailer that names what cannot be one")
+			}
+			x.response.Trailer[name] = nil
 		}
 	}
+	return nil
 }

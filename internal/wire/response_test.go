@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -46,15 +45,17 @@ func exchanged(t testing.TB, method, answer string) (got read, free bool, err er
 
 const ok = "HTTP/1.1 200 OK\r\n"
 
-// What is taken, and what the connection is good for afterwards.
-func TestResponses(t *testing.T) {
-	t.Parallel()
-	chunked := func(rest string) string { return ok + "Transfer-Encoding: chunked\r\n\r\n" + rest }
-	for name, row := range map[string]struct {
-		method, answer string
-		want           read
-		again          bool
-	}{
+// exchangeRow is a response that is taken, and whether the connection is good for another one.
+type exchangeRow struct {
+	method, answer string
+	want           read
+	again          bool
+}
+
+func chunked(rest string) string { return ok + "Transfer-Encoding: chunked\r\n\r\n" + rest }
+
+func goodResponses() map[string]exchangeRow {
+	return map[string]exchangeRow{
 		"a length":                     {"GET", ok + "X-A:  b \t\r\nx-a: c\r\nContent-Length: 5\r\n\r\nhello", read{200, http.Header{"X-A": {"b", "c"}, "Content-Length": {"5"}}, 5, "hello", nil}, true},
 		"the same length again":        {"GET", ok + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi", read{200, http.Header{"Content-Length": {"2"}}, 2, "hi", nil}, true},
 		"until it is closed":           {"GET", ok + "\r\nhello", read{200, http.Header{}, -1, "hello", nil}, false},
@@ -67,15 +68,22 @@ func TestResponses(t *testing.T) {
 		"of HTTP/1.0 that stays":       {"GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na", read{200, http.Header{"Connection": {"keep-alive"}, "Content-Length": {"1"}}, 1, "a", nil}, true},
 		"without a reason":             {"GET", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", read{200, http.Header{"Content-Length": {"0"}}, 0, "", nil}, true},
 		"after interim ones":           {"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok + "Content-Length: 0\r\n\r\n", read{200, http.Header{"Content-Length": {"0"}}, 0, "", nil}, true},
+		"after one with a length":      {"GET", "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n" + ok + "Content-Length: 0\r\n\r\n", read{200, http.Header{"Content-Length": {"0"}}, 0, "", nil}, true},
 		"chunks":                       {"GET", chunked("5\r\nhello\r\n0001;a=b \r\n!\r\n0\r\n\r\n"), read{200, http.Header{}, -1, "hello!", nil}, true},
 		"chunks with padding":          {"GET", chunked("1 \t\r\nA\r\n0\r\n\r\n"), read{200, http.Header{}, -1, "A", nil}, true},
 		"no chunks":                    {"GET", chunked("0\r\n\r\n"), read{200, http.Header{}, -1, "", nil}, true},
-		"a trailer":                    {"GET", ok + "Trailer: x-b, Content-Length, ,(\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-B: 1\r\nX-C: 2\r\nContent-Length: 7\r\n\r\n", read{200, http.Header{}, -1, "a", http.Header{"X-B": {"1"}, "X-C": {"2"}}}, true},
+		"a trailer":                    {"GET", ok + "Trailer: x-b, ,X-C\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-B: 1\r\nX-C: 2\r\nContent-Length: 7\r\n\r\n", read{200, http.Header{}, -1, "a", http.Header{"X-B": {"1"}, "X-C": {"2"}}}, true},
 		"more than was asked for":      {"GET", ok + "Content-Length: 1\r\n\r\na" + ok + "Content-Length: 1\r\n\r\nb", read{200, http.Header{"Content-Length": {"1"}}, 1, "a", nil}, false},
 		"204 with what it cannot have": {"GET", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi", read{204, http.Header{"Content-Length": {"2"}}, 0, "", nil}, false},
 		"a head longer than a buffer":  {"GET", ok + "X-A: " + strings.Repeat("a", 5000) + "\r\nContent-Length: 0\r\n\r\n", read{200, http.Header{"X-A": {strings.Repeat("a", 5000)}, "Content-Length": {"0"}}, 0, "", nil}, true},
 		"a field without a value":      {"GET", ok + "X-A:\r\nContent-Length: 0\r\n\r\n", read{200, http.Header{"X-A": {""}, "Content-Length": {"0"}}, 0, "", nil}, true},
-	} {
+	}
+}
+
+// What is taken, and what the connection is good for afterwards.
+func TestResponses(t *testing.T) {
+	t.Parallel()
+	for name, row := range goodResponses() {
 		synctest.Test(t, func(t *testing.T) {
 			got, free, err := exchanged(t, row.method, row.answer)
 			if diff := cmp.Diff(row.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
@@ -88,15 +96,15 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// What is no response as RFC 9112 wants it is none at all, and ends the connection.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	field := func(line string) string { return ok + line + "\r\nContent-Length: 0\r\n\r\n" }
-	chunked := func(rest string) string { return ok + "Transfer-Encoding: chunked\r\n\r\n" + rest }
-	for _, answer := range []string{
+func field(line string) string { return ok + line + "\r\nContent-Length: 0\r\n\r\n" }
+
+func badResponses() []string {
+	return []string{
 		"", "\r\n", "HTTP/1.1", "http/1.1 200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
 		"HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 -20 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n", "HTTP/1.1 200 O\x00K\r\n\r\n", "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\n\r\n",
 		"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", strings.Repeat("HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n", 300) + ok + "\r\n",
+		"HTTP/1.1 100 Continue\r\nContent-Length: x\r\n\r\n" + ok + "\r\n", "HTTP/1.1 103 Early Hints\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n" + ok + "\r\n",
+		"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: x\r\n\r\n" + ok + "\r\n", "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello" + ok + "\r\n",
 		ok + "X-A: b\n\r\n", ok + "X-A: b\r\n", ok + "X-A: " + strings.Repeat("a", maxHead) + "\r\n\r\n", ok + strings.Repeat("A:\r\n", 1001) + "\r\n",
 		field("no colon"), field(": empty"), field("X-A : b"), field(" X-A: b"), field("X-A: b\r\n folded"), field("X A: b"), field("X-A: \x00"), field("X-A: \x7f"), field("X-A: a\rb"), field("X-\xc3\xa9: b"), field("(: b"),
 		ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\naa", ok + "Content-Length: 1, 1\r\n\r\na", ok + "Content-Length: \r\n\r\n", ok + "Content-Length: +1\r\n\r\na", ok + "Content-Length: -1\r\n\r\na",
@@ -105,8 +113,16 @@ func TestFaults(t *testing.T) {
 		ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding:\r\n\r\n0\r\n\r\n",
 		chunked(""), chunked("\r\n"), chunked("5\r\nhel"), chunked("5\r\nhello"), chunked("5\r\nhello\r"), chunked("5\r\nhello!\r\n0\r\n\r\n"), chunked("5\nhello\r\n0\r\n\r\n"), chunked("g\r\n"), chunked("-1\r\na\r\n0\r\n\r\n"),
 		chunked("0x1\r\na\r\n0\r\n\r\n"), chunked(" 1\r\na\r\n0\r\n\r\n"), chunked("1 1\r\na\r\n0\r\n\r\n"), chunked("1;\x00\r\na\r\n0\r\n\r\n"), chunked("ffffffffffffffff\r\na"), chunked("1;" + strings.Repeat("e", 5000) + "\r\na\r\n0\r\n\r\n"),
+		ok + "Trailer: A, Content-Length\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Trailer: transfer-encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		ok + "Trailer: trailer\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Trailer: A B\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Trailer: (\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		chunked(strings.Repeat("1;"+strings.Repeat("e", 1000)+"\r\na\r\n", 20) + "0\r\n\r\n"), chunked("0\r\n"), chunked("0\r\nno colon\r\n\r\n"), chunked("0\r\nX: \x00\r\n\r\n"), chunked("0\r\n" + strings.Repeat("X-A: aaaaaaaaaaaaaaaaaaaaaaaa\r\n", 400) + "\r\n"),
-	} {
+	}
+}
+
+// What is no response as RFC 9112 wants it is none at all, and ends the connection.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, answer := range badResponses() {
 		synctest.Test(t, func(t *testing.T) {
 			got, free, err := exchanged(t, http.MethodGet, answer)
 			_, malformed := errors.AsType[wire.FaultError](err)
@@ -150,52 +166,6 @@ func TestPiecesComeAtOnce(t *testing.T) {
 		}
 		close(more)
 	})
-}
-
-// Whatever is taken net/http takes, too, and understands it alike.
-func FuzzResponse(f *testing.F) {
-	for _, seed := range []string{
-		ok + "Content-Length: 2\r\n\r\nhi", ok + "Trailer: A\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n", "HTTP/1.1 103 x\r\nA: b\r\n\r\n" + ok + "\r\nhi",
-		"HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 204 \r\n\r\nx",
-	} {
-		f.Add("GET", seed)
-		f.Add("HEAD", seed)
-	}
-	f.Fuzz(func(t *testing.T, method, answer string) {
-		if method != http.MethodGet && method != http.MethodHead {
-			return
-		}
-		got, free, err := exchanged(t, method, answer)
-		if err != nil {
-			if free {
-				t.Errorf("the connection is used again after %v", err)
-			}
-			return
-		}
-		in := bufio.NewReader(strings.NewReader(answer))
-		want, err := foreign(in, method)
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
-			t.Errorf("net/http: %v\n%s", err, diff)
-		}
-		if rest, _ := io.ReadAll(in); free && len(rest) > 0 {
-			t.Errorf("the connection is used again with %q on it", rest)
-		}
-	})
-}
-
-// foreign reads a response by net/http.
-func foreign(in *bufio.Reader, method string) (read, error) {
-	for {
-		response, err := http.ReadResponse(in, &http.Request{Method: method})
-		if err != nil {
-			return read{}, err
-		}
-		if response.StatusCode < 200 {
-			continue
-		}
-		body, err := io.ReadAll(response.Body)
-		return read{response.StatusCode, response.Header, response.ContentLength, string(body), response.Trailer}, err
-	}
 }
 
 // Arrived is said of a body that can be read without waiting, and of no other.
