@@ -115,7 +115,9 @@ func (p *Pool) put(c *conn) {
 	p.offer(c)
 }
 
-// offer gives a connection to who waits for one, or keeps it.
+// offer gives a connection to who waits for one, or keeps it. One that was used is looked at
+// before it is handed over, as find does: content that is read past the buffer of package wire
+// leaves with the system whatever a server has sent behind it.
 func (p *Pool) offer(c *conn) {
 	if c.gone {
 		return
@@ -126,6 +128,10 @@ func (p *Pool) offer(c *conn) {
 		return
 	}
 	if i := slices.IndexFunc(p.waiting, func(w *waiter) bool { return w.suits(c, now) }); i >= 0 {
+		if c.reused && !c.wire.Silent() {
+			go c.shut()
+			return
+		}
 		w := p.waiting[i]
 		p.remove(w)
 		w.give(c)
