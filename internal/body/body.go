@@ -127,6 +127,9 @@ func (p *pieces) append(b []byte) []byte {
 func (p *pieces) piece() ([]byte, error) {
 	if p.size == 0 || p.declared < p.size || p.size < p.declared/believed {
 		size := min(p.next, p.most-p.size)
+		if p.size > 0 && p.size < p.declared { // what comes beyond its share would be copied for nothing
+			size = min(size, max(p.declared/believed-p.size, first))
+		}
 		piece, ok := p.room(size)
 		if !ok {
 			return nil, memory.ErrUsedUp

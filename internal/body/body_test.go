@@ -55,6 +55,22 @@ func TestReadWithLimitZeroTakesOnlyEmptyBodies(t *testing.T) {
 	}
 }
 
+// A body whose length is announced takes, while it comes, no more than a quarter on top of itself:
+// so much of it is copied.
+func TestAnnouncedBodiesAreCopiedInPart(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{16<<10 + 4, 64 << 10, 200_000, 1 << 20} {
+		budget := &memory.Budget{Limit: int64(size + 1 + size/believed + first)}
+		content := bytes.Repeat([]byte("x"), size)
+		account := budget.Open(netip.Addr{})
+		account.Join()
+		if got, err := Read(bytes.NewReader(content), int64(size), 2<<20, account); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%d bytes: %d, %v", size, len(got), err)
+		}
+		account.Close()
+	}
+}
+
 // What is read is counted, and given back in the end; beyond the budget nothing is.
 func TestBudget(t *testing.T) {
 	t.Parallel()
