@@ -111,7 +111,7 @@ func badResponses() []string {
 		ok + "Content-Length: 0x1\r\n\r\na", ok + "Content-Length: 1 1\r\n\r\na", ok + "Content-Length: 9999999999999999999\r\n\r\na", ok + "Content-Length: 5\r\n\r\nhell",
 		ok + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", ok + "Transfer-Encoding:\r\n\r\n0\r\n\r\n",
-		chunked(""), chunked("\r\n"), chunked("5\r\nhel"), chunked("5\r\nhello"), chunked("5\r\nhello\r"), chunked("5\r\nhello!\r\n0\r\n\r\n"), chunked("5\nhello\r\n0\r\n\r\n"), chunked("g\r\n"), chunked("-1\r\na\r\n0\r\n\r\n"),
+		chunked(""), chunked("\r\n"), chunked("5\r\nhel"), chunked("5\r\nhello"), chunked("5\r\nhello\r"), chunked("5\r\nhello!\r\n0\r\n\r\n"), chunked("5\r\nhello!!0\r\n\r\n"), chunked("5\nhello\r\n0\r\n\r\n"), chunked("g\r\n"), chunked("-1\r\na\r\n0\r\n\r\n"),
 		chunked("0x1\r\na\r\n0\r\n\r\n"), chunked(" 1\r\na\r\n0\r\n\r\n"), chunked("1 1\r\na\r\n0\r\n\r\n"), chunked("1;\x00\r\na\r\n0\r\n\r\n"), chunked("ffffffffffffffff\r\na"), chunked("1;" + strings.Repeat("e", 5000) + "\r\na\r\n0\r\n\r\n"),
 		ok + "Trailer: A, Content-Length\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Trailer: transfer-encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		ok + "Trailer: trailer\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Trailer: A B\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "Trailer: (\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
