@@ -86,15 +86,19 @@ func (x *exchange) end(whole bool) bool {
 	return true
 }
 
-// sent reports whether the whole request has been written.
+// sent reports whether the whole request has been written. It is asked once the response is whole:
+// as a rule its server has read all, and the writer has yet to say so. Without a glance at that one
+// connection in a hundred that had sent 64 KiB was given up, on two busy cores.
 func (x *exchange) sent() bool {
 	if x.written == nil {
 		return true
 	}
+	timer := time.NewTimer(glance)
+	defer timer.Stop()
 	select {
 	case err := <-x.written:
 		return err == nil
-	default:
+	case <-timer.C:
 		return false
 	}
 }

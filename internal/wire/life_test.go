@@ -232,7 +232,7 @@ func TestConnectionsAreLookedAt(t *testing.T) {
 }
 
 // connected are both ends of a connection of the system's.
-func connected(t *testing.T, secure bool) (ours, theirs net.Conn) {
+func connected(t testing.TB, secure bool) (ours, theirs net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -261,7 +261,7 @@ func connected(t *testing.T, secure bool) (ours, theirs net.Conn) {
 }
 
 // settings are those of a server, and of a client that trusts it.
-func settings(t *testing.T) (server, client *tls.Config) {
+func settings(t testing.TB) (server, client *tls.Config) {
 	t.Helper()
 	certificate, err := selfsigned.New("server", time.Now(), time.Hour)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// glance is how long it may take to look at what TLS has to say for itself, such as a ticket.
+// glance is how long it may take to look at what TLS has to say for itself, such as a ticket, and
+// how long a writer may take to say that it is done.
 const glance = time.Millisecond
 
 // Silent reports whether nothing has come on a connection that is free, not even its end: what
