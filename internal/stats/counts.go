@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (c *Counts) UnmarshalJSON(raw []byte) error {
 	case object[0] == 'n':
 		return nil
 	}
-	var list Counts
+	list := make(Counts, 0, bytes.Count(object, []byte{':'})) // no key has one that is a number
 	for key, value := range rawjson.Members(object) {
 		bucket, err := strconv.Atoi(string(rawjson.Unquote(key)))
 		if err != nil {

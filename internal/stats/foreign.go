@@ -105,10 +105,11 @@ func values(raw []byte) (n int) {
 	return n
 }
 
-// Decode decodes a report that Read has read. The result has at most these routes, and
+// Decode decodes a report that Read has read, and shares nothing with its text. The result has at most these routes, and
 // of each what is in bounds: no name, reason, bucket or length but those that its own proxy
 // can report, counters that cannot overflow when a million of them are added up. Times
-// are reckoned from now, whatever the Pod takes for the time.
+// are reckoned from now, whatever the Pod takes for the time. What is in bounds stays where it was
+// decoded: it is thousands of counts a second.
 func (b Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 	foreign, err := Decode(raw)
 	if err != nil {
@@ -132,7 +133,7 @@ func (b Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 }
 
 func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
-	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Part: cut(r.Part, maxHash), Windows: map[string]CallsWindow{}}
+	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Part: cut(r.Part, maxHash), Windows: bounded(r.Windows, CallsWindow.bounded)}
 	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {
 		m := &r.Missing[i]
@@ -149,19 +150,40 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 	if r.Store != nil {
 		out.Store = &StoreReport{Answers: r.Store.Answers, Fault: cut(r.Store.Fault, maxMessage)}
 	}
-	for _, w := range windows() {
-		if c, ok := r.Windows[w.name]; ok {
-			out.Windows[w.name] = CallsWindow{Seconds: w.seconds(c.Seconds), Calls: c.Calls.bounded(), Duration: c.Duration.bounded()}
-		}
-	}
-	had := map[string]bool{}
+	out.Backends = r.Backends[:0] // each moves up, where those before it are not in bounds
 	for i := range r.Backends {
-		if of := &r.Backends[i]; known(b.Backends, of.Name) && !had[of.Name] && len(had) < maxBackends {
-			had[of.Name] = true
+		of := &r.Backends[i]
+		had := slices.ContainsFunc(out.Backends, func(other BackendReport) bool { return other.Name == of.Name })
+		if known(b.Backends, of.Name) && !had && len(out.Backends) < maxBackends {
 			out.Backends = append(out.Backends, of.bounded(now))
 		}
 	}
 	return out
+}
+
+// bounded drops the windows that there are not, and bounds the others.
+func bounded[W any](of map[string]W, each func(W, window) W) map[string]W {
+	if of == nil {
+		return map[string]W{}
+	}
+	all := windows()
+	for name, w := range of {
+		i := slices.IndexFunc(all[:], func(w window) bool { return w.name == name })
+		if i < 0 {
+			delete(of, name)
+			continue
+		}
+		of[name] = each(w, all[i])
+	}
+	return of
+}
+
+func (w CallsWindow) bounded(of window) CallsWindow {
+	return CallsWindow{Seconds: of.seconds(w.Seconds), Calls: w.Calls.bounded(), Duration: w.Duration.bounded()}
+}
+
+func (w AnswersWindow) bounded(of window) AnswersWindow {
+	return AnswersWindow{Seconds: of.seconds(w.Seconds), Answers: w.Answers.bounded(), Duration: w.Duration.bounded()}
 }
 
 // known reports whether a name is one of those, or well-formed where there are none.
@@ -184,16 +206,14 @@ func ofSecret(key string) bool {
 // bounded is what of a backend's report a proxy can say.
 func (b *BackendReport) bounded(now time.Time) BackendReport {
 	standing := b.Standings()
-	out := BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}, Standing: standing.bounded(), Shadow: b.Shadow, Compared: only(b.Compared, Comparisons(), Comparison(Other))}
-	for _, w := range windows() {
-		if a, ok := b.Windows[w.name]; ok {
-			out.Windows[w.name] = AnswersWindow{Seconds: w.seconds(a.Seconds), Answers: a.Answers.bounded(), Duration: a.Duration.bounded()}
-		}
+	out := BackendReport{
+		Name: b.Name, Windows: bounded(b.Windows, AnswersWindow.bounded), Standing: standing.bounded(), Shadow: b.Shadow,
+		Compared: only(b.Compared, Comparison.isWord, Comparison(Other)),
 	}
 	if slices.Contains(Circuits(), b.Circuit) {
 		out.Circuit = b.Circuit
 	}
-	if f := b.LastFailure; f != nil && slices.Contains(reasons(), f.Reason) && f.Status >= 0 && f.Status <= 999 {
+	if f := b.LastFailure; f != nil && f.Reason.isWord() && f.Status >= 0 && f.Status <= 999 {
 		out.LastFailure = f.bounded(now)
 	}
 	return out
@@ -208,7 +228,7 @@ func (f *Failure) bounded(now time.Time) *Failure {
 	}
 	age = min(max(age, 0), maxAge)
 	cause := f.Cause
-	if !slices.Contains(causes(), cause) {
+	if !cause.isWord() {
 		cause = ""
 	}
 	return &Failure{
@@ -231,25 +251,24 @@ func (c Calls) bounded() Calls {
 
 func (a Answers) bounded() Answers {
 	return Answers{
-		Succeeded: min(a.Succeeded, maxCount), Failed: only(a.Failed, reasons(), Other), Rejected: only(a.Rejected, reasons(), Other),
+		Succeeded: min(a.Succeeded, maxCount), Failed: only(a.Failed, Reason.isWord, Other), Rejected: only(a.Rejected, Reason.isWord, Other),
 		Canceled: min(a.Canceled, maxCount), Skipped: min(a.Skipped, maxCount), Faulty: min(a.Faulty, maxCount),
 		Late: min(a.Late, maxCount), Attempts: min(a.Attempts, maxCount),
 	}
 }
 
 func (h *Histogram) bounded() Histogram {
-	out := Histogram{Counts: slices.Clone(h.Counts), Seconds: min(max(h.Seconds, 0), maxSeconds)}
-	for i := range out.Counts {
-		out.Counts[i].N = min(out.Counts[i].N, maxCount)
+	for i := range h.Counts {
+		h.Counts[i].N = min(h.Counts[i].N, maxCount)
 	}
-	return out
+	return Histogram{Counts: h.Counts, Seconds: min(max(h.Seconds, 0), maxSeconds)}
 }
 
 // only returns counts by known words; those of all others stand by one more.
-func only[W ~string](counts map[W]uint64, known []W, other W) map[W]uint64 {
+func only[W ~string](counts map[W]uint64, known func(W) bool, other W) map[W]uint64 {
 	var out map[W]uint64
 	for word, n := range counts {
-		if !slices.Contains(known, word) {
+		if !known(word) {
 			word = other
 		}
 		if out == nil {

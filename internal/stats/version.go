@@ -11,6 +11,9 @@ import (
 // or a word that is only new is overlooked, or counted as Other, and needs none.
 const ReportVersion = 1
 
+// usual is how a proxy's report begins.
+const usual = `{"version":1,`
+
 // VersionError is the error of a report in a version that cannot be read here. Nothing of
 // such a report is believed: what its fields mean is not known.
 type VersionError struct {
@@ -27,6 +30,9 @@ func (e *VersionError) Error() string {
 // in every version, so that it can be told of a report that is longer than ours may be, or
 // of other types. It is 0 where a report names none, which is then one of version 1.
 func leading(raw []byte) int {
+	if bytes.HasPrefix(raw, []byte(usual)) { // a decoder takes a buffer for what stands in every report
+		return 1
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	for _, want := range [...]json.Token{json.Delim('{'), "version"} {
 		if got, err := decoder.Token(); err != nil || got != want {

@@ -1,6 +1,10 @@
 package stats
 
-import "github.com/fanout-operator/fanout/internal/fanout"
+import (
+	"slices"
+
+	"github.com/fanout-operator/fanout/internal/fanout"
+)
 
 // The words of a Report. Whoever writes, reads or shows one uses these types, so that a
 // word is spelt in one place; a word that is not among them comes from a newer proxy.
@@ -15,13 +19,14 @@ const Other Reason = "other"
 // ReasonOf is the word of a reason.
 func ReasonOf(r fanout.Reason) Reason { return Reason(r.String()) }
 
-// reasons are all words for why an answer failed or was rejected, but Other.
-func reasons() []Reason {
-	var list []Reason
-	for r := fanout.NoReason + 1; r < fanout.Reason(fanout.Reasons); r++ {
-		list = append(list, ReasonOf(r))
+// isWord reports whether a word is one for why an answer failed or was rejected, but Other.
+func (r Reason) isWord() bool {
+	for of := fanout.NoReason + 1; of < fanout.Reason(fanout.Reasons); of++ {
+		if ReasonOf(of) == r {
+			return true
+		}
 	}
-	return list
+	return false
 }
 
 // Reasons are the words for why an answer has an outcome; none where it needs no reason.
@@ -40,13 +45,14 @@ type Cause string
 // causeOf is the word of a cause.
 func causeOf(c fanout.Cause) Cause { return Cause(c.String()) }
 
-// causes are all words for it, but none.
-func causes() []Cause {
-	var list []Cause
-	for c := fanout.NoCause + 1; c < fanout.Cause(fanout.Causes); c++ {
-		list = append(list, causeOf(c))
+// isWord reports whether a word is one for it.
+func (c Cause) isWord() bool {
+	for of := fanout.NoCause + 1; of < fanout.Cause(fanout.Causes); of++ {
+		if causeOf(of) == c {
+			return true
+		}
 	}
-	return list
+	return false
 }
 
 // Circuit is the state of a backend's circuit breaker.
@@ -73,6 +79,9 @@ const (
 	DifferentBody    Comparison = "body"
 	Incomparable     Comparison = "incomparable" // the reference had none in time
 )
+
+// isWord reports whether a word is one of them.
+func (c Comparison) isWord() bool { return slices.Contains(Comparisons(), c) }
 
 // Comparisons are the results that there are.
 func Comparisons() []Comparison {
