@@ -1,6 +1,7 @@
 package rates
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -18,8 +19,9 @@ const idleFor = time.Minute
 // is a socket and a timer: net/http's has two goroutines and two buffers, 18 KiB for each of thousands
 // of proxies.
 type lines struct {
-	mu   sync.Mutex
-	kept map[string]line
+	mu      sync.Mutex
+	kept    map[string]line
+	buffers sync.Pool // of *bufio.Reader, for the time of an exchange
 }
 
 type line struct {
@@ -84,7 +86,15 @@ func (l *lines) ask(ctx context.Context, r *http.Request, read func(*http.Respon
 
 // exchange makes one exchange. It reports whether there was a response.
 func (l *lines) exchange(conn net.Conn, r *http.Request, again bool, read func(*http.Response) error) (told bool, err error) {
-	c := wire.New(wire.Options{Conn: conn, Socket: conn, MaxHead: maxHead, Ended: func() {}})
+	in, ok := l.buffers.Get().(*bufio.Reader)
+	if !ok {
+		in = bufio.NewReaderSize(nil, wire.ReadBuffer)
+	}
+	defer func() {
+		in.Reset(nil)
+		l.buffers.Put(in)
+	}()
+	c := wire.New(wire.Options{Conn: conn, Socket: conn, MaxHead: maxHead, Buffer: in, Ended: func() {}})
 	if again && !c.Silent() {
 		return false, c.Close()
 	}

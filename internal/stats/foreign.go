@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -75,18 +76,25 @@ func (b Bounds) room(route, backend int) (n int) {
 // ErrUnbounded before it decodes more than a proxy of these routes can have to say, or with
 // a VersionError where it is in a version that is not ours, however much that is.
 func (b Bounds) Read(in io.Reader) ([]byte, error) {
+	into := &bytes.Buffer{}
+	err := b.ReadInto(into, in)
+	return into.Bytes(), err
+}
+
+// ReadInto is Read for who has an empty buffer already, as thousands of polls have.
+func (b Bounds) ReadInto(into *bytes.Buffer, in io.Reader) error {
 	limit := min(b.room(baseBytes, backendBytes), maxBytes)
-	raw, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("read report: %w", err)
+	if _, err := into.ReadFrom(io.LimitReader(in, int64(limit)+1)); err != nil {
+		return fmt.Errorf("read report: %w", err)
 	}
+	raw := into.Bytes()
 	if err := checkVersion(raw); err != nil {
-		return nil, err
+		return err
 	}
 	if len(raw) > limit || values(raw) > b.room(baseValues, backendValues) {
-		return nil, ErrUnbounded
+		return ErrUnbounded
 	}
-	return raw, nil
+	return nil
 }
 
 // values counts the values of a JSON text, the names among them, or a few more.

@@ -30,6 +30,9 @@ type Options struct {
 	// MaxHead bounds, in bytes, the heads of one response: those of interim ones and its
 	// trailers included.
 	MaxHead int
+	// Buffer is what the connection is read by, which is nobody else's until the last exchange has
+	// ended. Default: one of 4 KiB, which is also the least that it may have.
+	Buffer *bufio.Reader
 	// Ended is called when the body of a response has ended, been closed or failed: before
 	// who reads it learns that, once, and not where RoundTrip returns no body.
 	Ended func()
@@ -43,11 +46,18 @@ type Conn struct {
 	free    bool // no exchange goes on, and another one may begin
 }
 
-const readBuffer = 4 << 10
+// ReadBuffer is how much is read at once, in bytes.
+const ReadBuffer = 4 << 10
 
 // New returns a Conn on which nothing has been sent yet.
 func New(o Options) *Conn {
-	return &Conn{options: o, in: bufio.NewReaderSize(o.Conn, readBuffer), socket: newSocket(o.Socket), free: true}
+	in := o.Buffer
+	if in == nil {
+		in = bufio.NewReaderSize(o.Conn, ReadBuffer)
+	} else {
+		in.Reset(o.Conn)
+	}
+	return &Conn{options: o, in: in, socket: newSocket(o.Socket), free: true}
 }
 
 // Free reports whether the last exchange has come to its end and left the connection ready

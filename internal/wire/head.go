@@ -28,7 +28,7 @@ type span struct{ name, colon, value, end int }
 var heads = sync.Pool{New: func() any { return &head{} }} //nolint:gochecknoglobals // shared by all connections
 
 func (h *head) release() {
-	if cap(h.text) <= readBuffer {
+	if cap(h.text) <= ReadBuffer {
 		heads.Put(h)
 	}
 }
