@@ -40,7 +40,23 @@ type memory struct {
 	keptOff atomic.Bool
 	// conditions are those of the last pass, whether or not they have been written. Metrics read
 	// them beside the passes.
-	conditions atomic.Pointer[[]metav1.Condition]
+	conditions atomic.Pointer[[]stood]
+}
+
+// stood is how a condition was.
+type stood struct {
+	kind string
+	as   metav1.ConditionStatus
+}
+
+// note keeps how conditions are. It keeps no more: a status has pointers to whatever it was made of,
+// the route and its Pods.
+func (m *memory) note(conditions []metav1.Condition) {
+	list := make([]stood, len(conditions))
+	for i := range conditions {
+		list[i] = stood{conditions[i].Type, conditions[i].Status}
+	}
+	m.conditions.Store(&list)
 }
 
 // podMemory is what is kept of one Pod.

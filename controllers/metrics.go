@@ -90,9 +90,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		if conditions == nil { // no pass has come so far
 			return
 		}
-		for i := range *conditions {
-			gauge("fanout_route_condition", "A condition of a route: 1 for True, 0 for False, -1 for Unknown.", degree((*conditions)[i].Status),
-				prometheus.Labels{"namespace": key.Namespace, "route": key.Name, "type": (*conditions)[i].Type})
+		for _, c := range *conditions {
+			gauge("fanout_route_condition", "A condition of a route: 1 for True, 0 for False, -1 for Unknown.", degree(c.as),
+				prometheus.Labels{"namespace": key.Namespace, "route": key.Name, "type": c.kind})
 		}
 	})
 	gauge("fanout_operator_routes", "Routes that this operator minds.", float64(kept), nil)

@@ -85,7 +85,7 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	}
 	r.announceRefusals(s, in.Seen, now)
 	status := report.Status(in)
-	s.memory.conditions.Store(&status.Conditions)
+	s.memory.note(status.Conditions)
 	if status.ObservedGeneration == s.route.Generation {
 		s.memory.editEnds()
 		again = 0
