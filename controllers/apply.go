@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,10 +46,11 @@ func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 func (r *RouteReconciler) applyChild(
 	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
 ) error {
-	wanted, err := digest(intent)
+	encoded, err := json.Marshal(intent)
 	if err != nil {
 		return fmt.Errorf("encode %s of %s: %w", kind.name, s.key, err)
 	}
+	wanted := sum(sha256.Sum256(encoded))
 	var unread error
 	if live != nil && !asleep(s, live) {
 		var stands bool
@@ -65,7 +66,7 @@ func (r *RouteReconciler) applyChild(
 	if unread != nil {
 		logf.FromContext(ctx).Info("what is applied cannot be read and is applied again", "route", s.key, "kind", kind.name, "reason", unread.Error())
 	}
-	made, err := r.writeChild(ctx, s, kind, intent, live)
+	made, err := r.writeChild(ctx, s, kind, encoded, live)
 	if err != nil || made.version == "" {
 		return err
 	}
@@ -102,21 +103,18 @@ func lastOther(live client.Object) (name string) {
 	return name
 }
 
-// writeChild returns what became of it; no version where there is no writing any more.
-func (r *RouteReconciler) writeChild(
-	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
-) (write, error) {
+// writeChild writes an intent, in JSON, and returns what became of it; no version where there is no
+// writing any more.
+func (r *RouteReconciler) writeChild(ctx context.Context, s *scope, kind childKind, intent []byte, live client.Object) (write, error) {
 	if err := r.handOver(ctx, s, live); err != nil {
 		return write{}, err
 	}
-	answer := &unstructured.Unstructured{} // a typed intent has no room for managed fields
-	if err := convert(intent, answer); err != nil {
-		return write{}, fmt.Errorf("convert %s of %s: %w", kind.name, s.key, err)
-	}
-	asked := client.ApplyConfigurationFromUnstructured(answer)
-	err := r.Client.Apply(ctx, asked, fieldManager, client.ForceOwnership)
+	object := kind.empty()
+	object.SetNamespace(s.key.Namespace)
+	object.SetName(s.childKey().Name)
+	err := r.send(ctx, object, intent)
 	if apierrors.IsInvalid(err) && live != nil {
-		err = r.overwrite(ctx, kind, asked, live)
+		err = r.overwrite(ctx, object, intent, live)
 	}
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return write{}, nil // the route is about to go with its namespace
@@ -124,16 +122,18 @@ func (r *RouteReconciler) writeChild(
 	if err != nil {
 		return write{}, fmt.Errorf("apply %s of %s: %w", kind.name, s.key, err)
 	}
-	object := kind.empty()
-	if err := convert(answer, object); err != nil {
-		return write{}, fmt.Errorf("read applied %s of %s: %w", kind.name, s.key, err)
-	}
 	s.live[kind.name] = object
 	made := kind.left(object)
 	if live == nil {
 		return made, r.begin(ctx, s, kind.name, made.version)
 	}
 	return made, nil
+}
+
+// send applies an intent and reads the answer into an object. client.Apply would read it into the intent,
+// which has no room for managed fields, by way of maps.
+func (r *RouteReconciler) send(ctx context.Context, object client.Object, intent []byte) error {
+	return r.Client.Patch(ctx, object, client.RawPatch(types.ApplyPatchType, intent), fieldManager, client.ForceOwnership)
 }
 
 // left reads what a write left from the API server's answer to it.
@@ -161,30 +161,27 @@ func (r *RouteReconciler) deleteChild(ctx context.Context, s *scope, kind childK
 // overwrite replaces a spec that a foreign edit has made one that ours cannot be
 // merged into: ports, for example, are merged by number, so that an edited number
 // leaves two ports of one name.
-func (r *RouteReconciler) overwrite(ctx context.Context, kind childKind, intent runtime.ApplyConfiguration, live client.Object) error {
-	object := struct {
+func (r *RouteReconciler) overwrite(ctx context.Context, object client.Object, intent []byte, live client.Object) error {
+	wanted := struct {
 		Spec map[string]any `json:"spec"`
 	}{}
-	if err := convert(intent, &object); err != nil {
-		return err
+	if err := json.Unmarshal(intent, &wanted); err != nil {
+		return fmt.Errorf("decode: %w", err)
 	}
-	if d, ok := live.(*appsv1.Deployment); ok && object.Spec["replicas"] == nil {
-		object.Spec["replicas"] = d.Spec.Replicas // the autoscaler's
+	if d, ok := live.(*appsv1.Deployment); ok && wanted.Spec["replicas"] == nil {
+		wanted.Spec["replicas"] = d.Spec.Replicas // the autoscaler's
 	}
 	patch, err := json.Marshal([]map[string]any{
 		{"op": "test", "path": "/metadata/resourceVersion", "value": live.GetResourceVersion()},
-		{"op": "replace", "path": "/spec", "value": object.Spec},
+		{"op": "replace", "path": "/spec", "value": wanted.Spec},
 	})
 	if err != nil {
 		return fmt.Errorf("encode patch: %w", err)
 	}
-	answer := kind.empty()
-	answer.SetNamespace(live.GetNamespace())
-	answer.SetName(live.GetName())
-	if err := r.Client.Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch), fieldManager); err != nil {
+	if err := r.Client.Patch(ctx, object, client.RawPatch(types.JSONPatchType, patch), fieldManager); err != nil {
 		return fmt.Errorf("replace spec: %w", err)
 	}
-	if err := r.Client.Apply(ctx, intent, fieldManager, client.ForceOwnership); err != nil {
+	if err := r.send(ctx, object, intent); err != nil {
 		return fmt.Errorf("apply again: %w", err)
 	}
 	return nil

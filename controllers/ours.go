@@ -37,7 +37,10 @@ func (k childKind) ours(object client.Object) (sum, error) {
 		return of, nil
 	}
 	intent := k.blank(object.GetName(), object.GetNamespace())
-	for _, entry := range object.GetManagedFields() {
+	list := object.GetManagedFields()
+	object.SetManagedFields(nil) // not shared before it is noted; they are half of the work, and none of ours
+	defer object.SetManagedFields(list)
+	for _, entry := range list {
 		if !applies(&entry) {
 			continue
 		}
