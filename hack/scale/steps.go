@@ -125,7 +125,9 @@ func (t *trial) touches(ctx context.Context) error {
 		}
 		route.Name = key.Name
 		service.Name = desired.Name(route)
-		return t.cluster.admin.Patch(ctx, service, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"scale":"1"}}}`)))
+		return again(ctx, func() error {
+			return t.cluster.admin.Patch(ctx, service, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"scale":"1"}}}`)))
+		})
 	}); err != nil {
 		return fmt.Errorf("touch: %w", err)
 	}
