@@ -41,10 +41,10 @@ func (c *tally) count(backend int, more stats.Answers) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &c.report.Routes[0].Backends[backend]
-	w := b.Windows[stats.Window5m]
+	w := b.Windows.Of(stats.Window5m)
 	w.Seconds = 60
 	w.Answers.Add(more)
-	b.Windows = map[string]stats.AnswersWindow{stats.Window5m: w}
+	b.Windows = stats.Windowed(stats.Window5m, w)
 	for reason := range more.Failed {
 		b.LastFailure = &stats.Failure{Reason: reason, Status: http.StatusServiceUnavailable, Time: time.Now()}
 	}

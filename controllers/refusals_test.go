@@ -26,7 +26,7 @@ func TestRefusedCallsAndEndingCertificatesAreEvents(t *testing.T) {
 		counted.mu.Lock()
 		defer counted.mu.Unlock()
 		r := &counted.report.Routes[0]
-		r.Windows = map[string]stats.CallsWindow{stats.Window5m: {Seconds: 300, Calls: stats.Calls{Complete: 1000 - n, Refused: n}}}
+		r.Windows = stats.Windowed(stats.Window5m, stats.CallsWindow{Seconds: 300, Calls: stats.Calls{Complete: 1000 - n, Refused: n}})
 		r.Refused = []stats.RefusalReport{{Reason: reason, Count: n}}
 	}
 	refuse(40, "rate-limited")

@@ -75,11 +75,8 @@ func calls(route *v1alpha1.FanoutRoute, document string, n uint64) stats.Report 
 	h := stats.Histogram{Counts: stats.Counts{{Bucket: -100, N: n}}}
 	return stats.Report{Document: document, Ready: true, Routes: []stats.RouteReport{{
 		Namespace: route.Namespace, Name: route.Name,
-		Windows: map[string]stats.CallsWindow{stats.Window5m: {Seconds: 100, Calls: stats.Calls{Complete: n}, Duration: h}},
-		Backends: []stats.BackendReport{{Name: "one", Windows: map[string]stats.AnswersWindow{
-			stats.Window1m: {Seconds: 60, Answers: stats.Answers{Succeeded: n}, Duration: h},
-			stats.Window5m: {Seconds: 100, Answers: stats.Answers{Succeeded: n}, Duration: h},
-		}}},
+		Windows:  stats.Windowed(stats.Window5m, stats.CallsWindow{Seconds: 100, Calls: stats.Calls{Complete: n}, Duration: h}),
+		Backends: []stats.BackendReport{{Name: "one", Windows: stats.Windows[stats.AnswersWindow]{OneMinute: &stats.AnswersWindow{Seconds: 60, Answers: stats.Answers{Succeeded: n}, Duration: h}, FiveMinutes: &stats.AnswersWindow{Seconds: 100, Answers: stats.Answers{Succeeded: n}, Duration: h}}}},
 	}}}
 }
 

@@ -82,14 +82,14 @@ func TestSamplesOfKubectl(t *testing.T) {
 	})
 	counted := newTally(t, route)
 	calls := &counted.report.Routes[0]
-	calls.Windows = map[string]stats.CallsWindow{stats.Window5m: {Seconds: 300, Calls: stats.Calls{Complete: 13_200, Failed: 1_200, Refused: 120}}}
+	calls.Windows = stats.Windowed(stats.Window5m, stats.CallsWindow{Seconds: 300, Calls: stats.Calls{Complete: 13_200, Failed: 1_200, Refused: 120}})
 	calls.Refused = []stats.RefusalReport{{Reason: "rate-limited", Count: 120}}
 	counted.count(0, stats.Answers{Succeeded: 14_400})
 	counted.count(1, stats.Answers{Succeeded: 13_200, Failed: map[stats.Reason]uint64{"connect": 1200}, Faulty: 1200})
 	for i := range calls.Backends {
-		w := calls.Backends[i].Windows[stats.Window5m]
+		w := calls.Backends[i].Windows.Of(stats.Window5m)
 		w.Seconds = 300
-		calls.Backends[i].Windows[stats.Window5m] = w
+		calls.Backends[i].Windows.Set(stats.Window5m, w)
 	}
 	down := &calls.Backends[1]
 	down.Standing = stats.Standings{

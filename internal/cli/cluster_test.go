@@ -115,7 +115,7 @@ func TestL2ClusterIsAddedUpFromWhatPodsMaySay(t *testing.T) {
 	}
 	got := map[string]uint64{}
 	for i := range routes {
-		got[routes[i].Namespace+"/"+routes[i].Name] = routes[i].Windows["5m"].Calls.Complete
+		got[routes[i].Namespace+"/"+routes[i].Name] = routes[i].Windows.Of("5m").Calls.Complete
 	}
 	if len(got) != 2 || got["shop/orders"] != 2 || got["evil/orders"] != 1 {
 		t.Errorf("calls are %v, want 2 of shop/orders and 1 of evil/orders", got)

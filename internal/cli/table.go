@@ -18,7 +18,7 @@ func writeTable(out io.Writer, routes []stats.RouteReport, window string) error 
 	for i := range routes {
 		r := &routes[i]
 		for j := range r.Backends {
-			b := r.Backends[j].Windows[window]
+			b := r.Backends[j].Windows.Of(window)
 			rate, ok := b.Answers.SuccessRate()
 			_, _ = fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n",
 				r.Namespace, r.Name, r.Backends[j].Name, stats.Percent(rate, ok),

@@ -13,8 +13,8 @@ import (
 // FiguresOf are those of a route, and of its backends, by what its proxies say.
 func FiguresOf(r *stats.RouteReport) (route map[string]Figures, backends []Backend) {
 	route, backends = map[string]Figures{}, []Backend{}
-	for name, w := range r.Windows {
-		route[name] = ofCalls(&w)
+	for name, w := range r.Windows.All() {
+		route[name] = ofCalls(w)
 	}
 	for i := range r.Backends {
 		backends = append(backends, ofBackend(&r.Backends[i]))
@@ -50,7 +50,7 @@ func ofCalls(w *stats.CallsWindow) Figures {
 
 func ofBackend(of *stats.BackendReport) Backend {
 	b := Backend{Name: of.Name, Shadow: of.Shadow, Circuit: string(of.Circuit), Windows: map[string]Figures{}}
-	for name, w := range of.Windows {
+	for name, w := range of.Windows.All() {
 		a := &w.Answers
 		f := figures(w.Seconds, a.Succeeded, a.FailedTotal(), a.Total(), &w.Duration)
 		f.count(fanout.Succeeded.String(), "", a.Succeeded)

@@ -81,7 +81,7 @@ func served(report *stats.Report, r *stats.RouteReport) Row {
 	if len(r.Missing) > 0 {
 		row.Ready, row.Reason, row.Message, row.Bad = "False", "CredentialMissing", Lacks(&r.Missing[0]), true
 	}
-	w := r.Windows[stats.Window5m]
+	w := r.Windows.Of(stats.Window5m)
 	f := ofCalls(&w)
 	row.Success, row.Rate = f.Success, f.Rate
 	row.P99 = stats.Short(w.Duration.Quantile(0.99))
@@ -102,7 +102,7 @@ func well(r *stats.RouteReport) string {
 			continue
 		}
 		known++
-		share, ok := b.Windows[stats.Window5m].Answers.SuccessRate()
+		share, ok := b.Windows.Of(stats.Window5m).Answers.SuccessRate()
 		if b.Circuit != stats.CircuitOpen && (!ok || share > 0.5) {
 			good++
 		}

@@ -142,7 +142,7 @@ func TestStatusAndMetrics(t *testing.T) {
 		t.Errorf("report is %+v", report)
 	}
 	two := report.Routes[0].Backends[1]
-	if two.LastFailure == nil || two.LastFailure.Status != 503 || two.Windows[stats.Window5m].Answers.Failed["status"] != 4 {
+	if two.LastFailure == nil || two.LastFailure.Status != 503 || two.Windows.Of(stats.Window5m).Answers.Failed["status"] != 4 {
 		t.Errorf("backend two is %+v", two)
 	}
 	metrics := p.Ask("/metrics").Body
@@ -214,18 +214,18 @@ func TestStatusOfOneWindow(t *testing.T) {
 	got, want := of.Routes[0].Kept(stats.Window5m), all.Routes[0].Kept(stats.Window5m)
 	for _, r := range []*stats.RouteReport{got, want} { // they were made one after the other
 		for i := range r.Backends {
-			w := r.Backends[i].Windows[stats.Window5m]
+			w := r.Backends[i].Windows.Of(stats.Window5m)
 			w.Seconds = 1
-			r.Backends[i].Windows[stats.Window5m] = w
+			r.Backends[i].Windows.Set(stats.Window5m, w)
 			if r.Backends[i].LastFailure != nil {
 				r.Backends[i].LastFailure.AgeSeconds = 1
 			}
 		}
-		w := r.Windows[stats.Window5m]
+		w := r.Windows.Of(stats.Window5m)
 		w.Seconds = 1
-		r.Windows[stats.Window5m] = w
+		r.Windows.Set(stats.Window5m, w)
 	}
-	if diff := cmp.Diff(want, got); diff != "" || len(of.Routes[0].Windows) != 1 || got.Backends[0].Windows[stats.Window5m].Answers.Succeeded != 40 {
+	if diff := cmp.Diff(want, got); diff != "" || of.Routes[0].Windows.OneHour != nil || got.Backends[0].Windows.Of(stats.Window5m).Answers.Succeeded != 40 {
 		t.Errorf("one window is not that of the whole report (-whole +one): %s", diff)
 	}
 	if two := p.Ask("/status?window=1m&window=1h"); two.Status != http.StatusOK || strings.Count(two.Body, `"1h":{"seconds`) != 4 || strings.Contains(two.Body, `"5m":{"seconds`) {

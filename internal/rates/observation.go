@@ -95,12 +95,12 @@ func reason(f *stats.Failure) stats.Failure {
 
 // moved reports whether a figure has moved far enough to be shown.
 func (o *Observation) moved(other *Observation) bool {
-	a, b := o.Sum.Windows[Window], other.Sum.Windows[Window]
+	a, b := o.Sum.Windows.Of(Window), other.Sum.Windows.Of(Window)
 	if figuresMoved(callFigures(a), callFigures(b)) || reportedMoved(o.Sum.Reported, other.Sum.Reported) {
 		return true
 	}
 	for i := range min(len(o.Sum.Backends), len(other.Sum.Backends)) {
-		a, b := o.Sum.Backends[i].Windows[Window], other.Sum.Backends[i].Windows[Window]
+		a, b := o.Sum.Backends[i].Windows.Of(Window), other.Sum.Backends[i].Windows.Of(Window)
 		if figuresMoved(answerFigures(a), answerFigures(b)) {
 			return true
 		}

@@ -277,7 +277,7 @@ func TestJudge(t *testing.T) {
 		"a closed circuit":              {stats.Answers{Succeeded: 1}, "closed", v1alpha1.BackendHealthy},
 		"slow more often than answered": {stats.Answers{Succeeded: 40, Canceled: 60, Late: 60}, "", v1alpha1.BackendSlow},
 	} {
-		if got := Judge(&stats.BackendReport{Windows: map[string]stats.AnswersWindow{Window: {Answers: row.answers}}, Circuit: row.circuit}, ""); got != row.want {
+		if got := Judge(&stats.BackendReport{Windows: stats.Windowed(Window, stats.AnswersWindow{Answers: row.answers}), Circuit: row.circuit}, ""); got != row.want {
 			t.Errorf("%s: %s, want %s", name, got, row.want)
 		}
 	}

@@ -33,9 +33,9 @@ func newChatty(t *testing.T, backends int) *chatty {
 		words[stats.Reason(fmt.Sprint("word", i))] = 1
 		compared[stats.Comparison(fmt.Sprint("word", i))] = 1
 	}
-	r := stats.RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]stats.CallsWindow{}}
+	r := stats.RouteReport{Namespace: "shop", Name: "orders"}
 	for i := range backends {
-		windows := map[string]stats.AnswersWindow{Window: {Duration: full, Answers: stats.Answers{Failed: words, Rejected: words}}}
+		windows := stats.Windowed(Window, stats.AnswersWindow{Duration: full, Answers: stats.Answers{Failed: words, Rejected: words}})
 		r.Backends = append(r.Backends, stats.BackendReport{Name: fmt.Sprint("b", i), Windows: windows, Compared: compared})
 	}
 	for i := range 600 {
@@ -109,11 +109,11 @@ func TestL2ReportsOfANamespaceTakeItsRoomAtMost(t *testing.T) {
 	if n := len(o.Sum.Missing); n == 0 || n > 300 {
 		t.Errorf("%d missing keys are shown, want as many as one report may name", n)
 	}
-	if b := o.Sum.Backends[0].Windows[Window]; b.Answers.FailedTotal() != 40*pods || b.Duration.Total() == 0 || len(b.Duration.Counts) > 3 {
+	if b := o.Sum.Backends[0].Windows.Of(Window); b.Answers.FailedTotal() != 40*pods || b.Duration.Total() == 0 || len(b.Duration.Counts) > 3 {
 		t.Errorf("the sum says %+v", b.Answers)
 	}
 	other := types.NamespacedName{Namespace: "other", Name: "orders"}
-	if d := heard(other, 1).Sum.Backends[31].Windows[Window].Duration; d.Total() != 321<<30 {
+	if d := heard(other, 1).Sum.Backends[31].Windows.Of(Window).Duration; d.Total() != 321<<30 {
 		t.Errorf("beside them another's durations are %d", d.Total())
 	}
 	p.Set(orders, nil, want("d"))
@@ -137,16 +137,16 @@ func TestL2RoomIsTakenByFiguresLast(t *testing.T) {
 	t.Parallel()
 	durations := stats.Histogram{Counts: stats.Counts{{Bucket: 1, N: 5}}}
 	for taken, want := range map[int]string{0: "all", roomBytes/2 - 100: "figures", roomBytes - 4000: "figures", roomBytes - 100: "nothing"} {
-		r := &stats.RouteReport{Windows: map[string]stats.CallsWindow{Window: {Calls: stats.Calls{Complete: 5}, Duration: durations}}}
+		r := &stats.RouteReport{Windows: stats.Windowed(Window, stats.CallsWindow{Calls: stats.Calls{Complete: 5}, Duration: durations})}
 		got, size := (&room{taken: taken}).fit(r)
 		kept := "nothing"
 		if got != nil {
 			kept = "figures"
-			if len(got.Windows[Window].Duration.Counts) > 0 {
+			if len(got.Windows.Of(Window).Duration.Counts) > 0 {
 				kept = "all"
 			}
 		}
-		if kept != want || (size == 0) != (got == nil) || got != nil && got.Windows[Window].Calls.Complete != 5 {
+		if kept != want || (size == 0) != (got == nil) || got != nil && got.Windows.Of(Window).Calls.Complete != 5 {
 			t.Errorf("with %d taken %s is kept, %d bytes, want %s", taken, kept, size, want)
 		}
 	}

@@ -51,8 +51,7 @@ func (p *pool) Fetch(_ context.Context, _ string, bounds stats.Bounds) (*stats.R
 	var names []string
 	for _, b := range bounds {
 		names = append(names, b.Name)
-		r := stats.RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: map[string]stats.CallsWindow{
-			Window: {Seconds: 300, Calls: stats.Calls{Complete: p.calls[b.Name]}}}}
+		r := stats.RouteReport{Namespace: b.Namespace, Name: b.Name, Windows: stats.Windowed(Window, stats.CallsWindow{Seconds: 300, Calls: stats.Calls{Complete: p.calls[b.Name]}})}
 		if b.Name == p.lacks {
 			r.Missing = []stats.MissingKey{{Secret: "partner", Key: "token"}}
 		}
@@ -79,7 +78,7 @@ func TestAProxyOfManyRoutesIsAskedOnce(t *testing.T) {
 			if o == nil {
 				return nil, 0
 			}
-			return o, o.Sum.Windows[Window].Calls.Complete
+			return o, o.Sum.Windows.Of(Window).Calls.Complete
 		}
 		poller.Set(route("a"), targets("p"), want("h1"))
 		poller.Set(route("b"), targets("p"), want("h1"))
@@ -166,12 +165,12 @@ func TestRoutesComeAndGoWhileAProxyIsAsked(t *testing.T) {
 		poller.Set(route("c"), targets("p"), want("h1"))
 		poller.Set(route("a"), targets("q"), want("h1"))
 		time.Sleep(2 * time.Second)
-		if o := poller.Shown(route("c")); o == nil || o.Sum.Windows[Window].Calls.Complete != 3 {
+		if o := poller.Shown(route("c")); o == nil || o.Sum.Windows.Of(Window).Calls.Complete != 3 {
 			t.Errorf("two seconds after it came %+v is shown of a route", o)
 		}
 		proxy.change(func() { proxy.calls["a"] = 100 })
 		time.Sleep(40 * time.Second)
-		if o := poller.Shown(route("a")); len(o.Proxies) != 1 || o.Sum.Windows[Window].Calls.Complete != 100 {
+		if o := poller.Shown(route("a")); len(o.Proxies) != 1 || o.Sum.Windows.Of(Window).Calls.Complete != 100 {
 			t.Errorf("of a route that gave a proxy up %+v is shown, want the figures of the other one", o)
 		}
 		stop()

@@ -103,15 +103,15 @@ func (l luck) input() report.Input {
 	for i := range l.length(31) + 1 {
 		name := v1alpha1.BackendName(strings.Repeat("b", 60) + fmt.Sprint(100+i))
 		in.Route.Spec.Backends = append(in.Route.Spec.Backends, v1alpha1.Backend{Name: name})
-		b := stats.BackendReport{Name: string(name), Circuit: stats.Circuit(l.text(9)), Windows: map[string]stats.AnswersWindow{}}
+		b := stats.BackendReport{Name: string(name), Circuit: stats.Circuit(l.text(9))}
 		for _, w := range []string{stats.Window1m, stats.Window5m} {
-			b.Windows[w] = stats.AnswersWindow{Seconds: l.seconds(), Duration: l.histogram(), Answers: stats.Answers{
-				Succeeded: l.number(), Failed: map[stats.Reason]uint64{stats.Reason(l.text(50)): l.number()}, Faulty: l.number(), Canceled: l.number(), Late: l.number()}}
+			b.Windows.Set(w, stats.AnswersWindow{Seconds: l.seconds(), Duration: l.histogram(), Answers: stats.Answers{
+				Succeeded: l.number(), Failed: map[stats.Reason]uint64{stats.Reason(l.text(50)): l.number()}, Faulty: l.number(), Canceled: l.number(), Late: l.number()}})
 		}
 		b.LastFailure = &stats.Failure{Reason: stats.Reason(l.text(5000)), Status: int(l.Uint64()), Time: l.time()}
 		in.Seen.Sum.Backends = append(in.Seen.Sum.Backends, b)
 	}
-	in.Seen.Sum.Windows[rates.Window] = stats.CallsWindow{Seconds: l.seconds(), Duration: l.histogram(), Calls: stats.Calls{Complete: l.number(), Failed: l.number()}}
+	in.Seen.Sum.Windows.Set(rates.Window, stats.CallsWindow{Seconds: l.seconds(), Duration: l.histogram(), Calls: stats.Calls{Complete: l.number(), Failed: l.number()}})
 	for range l.length(80) {
 		in.Seen.Sum.Missing = append(in.Seen.Sum.Missing, stats.MissingKey{Secret: l.text(300), Key: l.text(300), Message: l.text(l.IntN(2) * 3000), Backend: l.text(60)})
 	}

@@ -61,7 +61,7 @@ func TestCallsRefused(t *testing.T) {
 		"of an old": {stats.Calls{Refused: 10}, nil, "100% of 10 calls within 5m were refused"},
 	} {
 		in := input(func(in *report.Input) {
-			in.Seen.Sum.Windows[rates.Window] = stats.CallsWindow{Seconds: 300, Calls: row.calls}
+			in.Seen.Sum.Windows.Set(rates.Window, stats.CallsWindow{Seconds: 300, Calls: row.calls})
 			in.Seen.Sum.Refused = row.why
 		})
 		if got, many := report.CallsRefused(in.Seen); got != row.want || many != (row.want != "") {
@@ -83,7 +83,7 @@ func TestRefusedRateMoves(t *testing.T) {
 	t.Parallel()
 	of := func(refused uint64, why string) report.Input {
 		return input(func(in *report.Input) {
-			in.Seen.Sum.Windows[rates.Window] = stats.CallsWindow{Seconds: 300, Calls: stats.Calls{Complete: 100_000 - refused, Refused: refused}}
+			in.Seen.Sum.Windows.Set(rates.Window, stats.CallsWindow{Seconds: 300, Calls: stats.Calls{Complete: 100_000 - refused, Refused: refused}})
 			in.Seen.Sum.Refused = []stats.RefusalReport{{Reason: why, Count: refused}}
 		})
 	}

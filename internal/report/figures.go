@@ -19,7 +19,7 @@ func traffic(in Input) *v1alpha1.Traffic {
 	if in.Seen == nil {
 		return nil
 	}
-	w := in.Seen.Sum.Windows[rates.Window]
+	w := in.Seen.Sum.Windows.Of(rates.Window)
 	if w.Calls.Decided()+w.Calls.Refused == 0 {
 		return nil
 	}
@@ -89,7 +89,7 @@ func backend(in Input, spec *v1alpha1.Backend, before *v1alpha1.BackendStatus) v
 	}
 	for i := range in.Seen.Sum.Backends {
 		if b := &in.Seen.Sum.Backends[i]; b.Name == string(name) {
-			w := b.Windows[rates.Window]
+			w := b.Windows.Of(rates.Window)
 			out.State = rates.Judge(b, before.State)
 			rate, ok := w.Answers.SuccessRate()
 			out.SuccessRate = within(stats.Percent(rate, ok), 8)

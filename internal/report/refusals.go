@@ -38,7 +38,7 @@ func CallsRefused(seen *rates.Observation) (says string, many bool) {
 	if seen == nil {
 		return "", false
 	}
-	calls := seen.Sum.Windows[rates.Window].Calls
+	calls := seen.Sum.Windows.Of(rates.Window).Calls
 	share, ok := calls.RefusedRate()
 	if !ok || share <= refusedShare || calls.Refused < refusedLeast {
 		return "", false

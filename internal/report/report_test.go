@@ -33,7 +33,7 @@ func input(modify ...func(*report.Input)) report.Input {
 		Pods: []pods.Facts{facts(pod("p1", corev1.ConditionTrue)), facts(pod("p2", corev1.ConditionTrue))},
 		Seen: &rates.Observation{
 			Proxies: []rates.Proxy{{Name: "p1", Reached: true, Document: "h"}, {Name: "p2", Reached: true, Document: "h"}},
-			Sum: stats.RouteReport{Windows: map[string]stats.CallsWindow{}, Backends: []stats.BackendReport{
+			Sum: stats.RouteReport{Backends: []stats.BackendReport{
 				answers("one", stats.Answers{Succeeded: 1}), answers("two", stats.Answers{Succeeded: 9, Failed: map[stats.Reason]uint64{"status": 1}}),
 			}},
 		},
@@ -57,7 +57,7 @@ func deployment(modify ...func(*appsv1.Deployment)) *appsv1.Deployment {
 }
 
 func answers(name string, a stats.Answers) stats.BackendReport {
-	return stats.BackendReport{Name: name, Windows: map[string]stats.AnswersWindow{rates.Window: {Seconds: 10, Answers: a}}}
+	return stats.BackendReport{Name: name, Windows: stats.Windowed(rates.Window, stats.AnswersWindow{Seconds: 10, Answers: a})}
 }
 
 func facts(p corev1.Pod) pods.Facts { return pods.Of(&p) }
@@ -205,7 +205,7 @@ func encode(t *testing.T, status v1alpha1.FanoutRouteStatus) string {
 func TestFigures(t *testing.T) {
 	t.Parallel()
 	status := report.Status(input(func(in *report.Input) {
-		in.Seen.Sum.Windows[rates.Window] = stats.CallsWindow{Seconds: 10, Calls: stats.Calls{Complete: 80, Partial: 10, Failed: 10, ClientClosed: 5}}
+		in.Seen.Sum.Windows.Set(rates.Window, stats.CallsWindow{Seconds: 10, Calls: stats.Calls{Complete: 80, Partial: 10, Failed: 10, ClientClosed: 5}})
 		in.Seen.Sum.Backends[1].LastFailure = &stats.Failure{Reason: "status", Status: 503, Time: now.Time}
 		in.Seen.Sum.Missing = []stats.MissingKey{{Secret: "s", Key: "k", Backend: "one"}}
 	}))

@@ -198,8 +198,8 @@ func (s *simulated) compare() {
 
 // sum is the truth within the window of a status.
 func (s *simulated) sum() stats.CallsWindow {
-	w := s.calls[0].Windows(time.Now())[rates.Window]
-	w.Add(s.calls[1].Windows(time.Now())[rates.Window])
+	w := s.calls[0].Windows(time.Now()).Of(rates.Window)
+	w.Add(s.calls[1].Windows(time.Now()).Of(rates.Window))
 	return w
 }
 

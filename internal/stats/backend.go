@@ -96,7 +96,7 @@ func (b *Backend) ownMedian(now time.Time) time.Duration {
 // Report returns the backend's part of a Report, with the windows of these names, or with all where
 // there are none.
 func (b *Backend) Report(now time.Time, name string, of ...string) BackendReport {
-	report := BackendReport{Name: name, Windows: map[string]AnswersWindow{}, Standing: b.series.standings(now)}
+	report := BackendReport{Name: name, Standing: b.series.standings(now)}
 	if f := b.failure.Load(); f != nil {
 		last := *f
 		last.AgeSeconds = max(now.Sub(f.Time), 0).Seconds()
@@ -107,9 +107,9 @@ func (b *Backend) Report(now time.Time, name string, of ...string) BackendReport
 			continue
 		}
 		total, seconds := b.series.sum(now, i)
-		report.Windows[w.name] = AnswersWindow{
+		report.Windows.Set(w.name, AnswersWindow{
 			Seconds: seconds, Answers: total.answers(), Duration: total.histogram(),
-		}
+		})
 	}
 	return report
 }

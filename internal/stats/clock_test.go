@@ -41,7 +41,7 @@ func TestK7WindowsOutliveAWallClockThatIsSetRight(t *testing.T) {
 	now := begun.Add(20 * time.Second)
 	report, calls := b.Report(now, "one"), r.Windows(now)
 	for _, w := range windows() {
-		answers, window := report.Windows[w.name], calls[w.name]
+		answers, window := report.Windows.Of(w.name), calls.Of(w.name)
 		if answers.Answers.Succeeded != 20 || answers.Seconds != 20 {
 			t.Errorf("%s counts %d answers in %v s, want 20 in 20 s", w.name, answers.Answers.Succeeded, answers.Seconds)
 		}
@@ -57,7 +57,7 @@ func TestK7WindowsOutliveAWallClockThatIsSetForth(t *testing.T) {
 	begun := time.Now()
 	b := NewBackend(begun)
 	b.Record(begun, succeeded(time.Millisecond))
-	if n := b.Report(testkit.Ahead(begun.Add(time.Second), 2*time.Hour), "one").Windows[Window1h].Answers.Succeeded; n != 1 {
+	if n := b.Report(testkit.Ahead(begun.Add(time.Second), 2*time.Hour), "one").Windows.Of(Window1h).Answers.Succeeded; n != 1 {
 		t.Errorf("the hour counts %d answers, want the one of a second ago", n)
 	}
 }

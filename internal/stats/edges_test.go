@@ -18,7 +18,7 @@ func TestClientsThatLeaveHaveNoDuration(t *testing.T) {
 	r.Record(start, fanout.Complete, time.Second)
 	r.Record(start, fanout.Unmet, time.Second)
 	r.Record(start, fanout.ClientClosed, time.Hour)
-	w := r.Windows(start)[Window5m]
+	w := r.Windows(start).Of(Window5m)
 	if n := w.Duration.Total(); n != 2 || w.Duration.Seconds != 2 || w.Calls.ClientClosed != 1 {
 		t.Errorf("%d calls of %v s, and %d that were left; want 2 of 2 s, and 1", n, w.Duration.Seconds, w.Calls.ClientClosed)
 	}
@@ -48,13 +48,13 @@ func TestKeptReportsHaveNoEmptyCounts(t *testing.T) {
 	b := NewBackend(start)
 	b.Record(start, succeeded(time.Millisecond))
 	r := RouteReport{Backends: []BackendReport{b.Report(start, "one")}}
-	if a := r.Kept(Window5m).Backends[0].Windows[Window5m].Answers; a.Failed != nil || a.Rejected != nil || a.Succeeded != 1 {
+	if a := r.Kept(Window5m).Backends[0].Windows.Of(Window5m).Answers; a.Failed != nil || a.Rejected != nil || a.Succeeded != 1 {
 		t.Errorf("kept is %+v", a)
 	}
 	b.Record(start, failed(fanout.Status, 500))
 	b.Record(start, failed(fanout.Timeout, 0))
 	r = RouteReport{Backends: []BackendReport{b.Report(start, "one")}}
-	if a := r.Kept(Window5m).Backends[0].Windows[Window5m].Answers; a.FailedTotal() != 2 || len(a.Failed) != 1 {
+	if a := r.Kept(Window5m).Backends[0].Windows.Of(Window5m).Answers; a.FailedTotal() != 2 || len(a.Failed) != 1 {
 		t.Errorf("kept is %+v", a)
 	}
 }
@@ -101,7 +101,7 @@ func TestAddingToNothingIsACopy(t *testing.T) {
 	for i := range 300 {
 		one.Record(start, succeeded(time.Duration(1+i*i)*100*time.Microsecond))
 	}
-	of := one.Report(start, "one").Windows[Window5m].Duration
+	of := one.Report(start, "one").Windows.Of(Window5m).Duration
 	if n := testing.AllocsPerRun(10, func() {
 		sum := Histogram{}
 		sum.Add(of)
@@ -111,7 +111,7 @@ func TestAddingToNothingIsACopy(t *testing.T) {
 	sum := Histogram{}
 	sum.Add(of)
 	sum.Add(of)
-	if !slices.Equal(of.Counts, one.Report(start, "one").Windows[Window5m].Duration.Counts) || sum.Total() != 600 {
+	if !slices.Equal(of.Counts, one.Report(start, "one").Windows.Of(Window5m).Duration.Counts) || sum.Total() != 600 {
 		t.Errorf("adding has changed what was added, or makes %d of 600", sum.Total())
 	}
 }

@@ -141,7 +141,10 @@ func (b Bounds) Decode(raw []byte, now time.Time) (*Report, error) {
 }
 
 func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
-	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Part: cut(r.Part, maxHash), Windows: bounded(r.Windows, CallsWindow.bounded)}
+	out := RouteReport{Namespace: b.Namespace, Name: b.Name, Part: cut(r.Part, maxHash), Windows: r.Windows}
+	for name, w := range out.Windows.All() {
+		w.Seconds, w.Calls, w.Duration = covered(name, w.Seconds), w.Calls.bounded(), w.Duration.bounded()
+	}
 	missing := missingKeys{limit: baseMissing + backendMissing*b.backends()}
 	for i := range r.Missing {
 		m := &r.Missing[i]
@@ -169,31 +172,6 @@ func (b *RouteBounds) route(r *RouteReport, now time.Time) RouteReport {
 	return out
 }
 
-// bounded drops the windows that there are not, and bounds the others.
-func bounded[W any](of map[string]W, each func(W, window) W) map[string]W {
-	if of == nil {
-		return map[string]W{}
-	}
-	all := windows()
-	for name, w := range of {
-		i := slices.IndexFunc(all[:], func(w window) bool { return w.name == name })
-		if i < 0 {
-			delete(of, name)
-			continue
-		}
-		of[name] = each(w, all[i])
-	}
-	return of
-}
-
-func (w CallsWindow) bounded(of window) CallsWindow {
-	return CallsWindow{Seconds: of.seconds(w.Seconds), Calls: w.Calls.bounded(), Duration: w.Duration.bounded()}
-}
-
-func (w AnswersWindow) bounded(of window) AnswersWindow {
-	return AnswersWindow{Seconds: of.seconds(w.Seconds), Answers: w.Answers.bounded(), Duration: w.Duration.bounded()}
-}
-
 // known reports whether a name is one of those, or well-formed where there are none.
 func known(names map[string]bool, name string) bool {
 	if names != nil {
@@ -215,8 +193,11 @@ func ofSecret(key string) bool {
 func (b *BackendReport) bounded(now time.Time) BackendReport {
 	standing := b.Standings()
 	out := BackendReport{
-		Name: b.Name, Windows: bounded(b.Windows, AnswersWindow.bounded), Standing: standing.bounded(), Shadow: b.Shadow,
+		Name: b.Name, Windows: b.Windows, Standing: standing.bounded(), Shadow: b.Shadow,
 		Compared: only(b.Compared, Comparison.isWord, Comparison(Other)),
+	}
+	for name, w := range out.Windows.All() {
+		w.Seconds, w.Answers, w.Duration = covered(name, w.Seconds), w.Answers.bounded(), w.Duration.bounded()
 	}
 	if slices.Contains(Circuits(), b.Circuit) {
 		out.Circuit = b.Circuit
@@ -243,6 +224,13 @@ func (f *Failure) bounded(now time.Time) *Failure {
 		Reason: f.Reason, Cause: cause, Status: f.Status, Refused: f.Refused, Message: cut(f.Message, maxMessage),
 		Time: now.Add(-age).UTC(), AgeSeconds: age.Seconds(),
 	}
+}
+
+// covered bounds what the window of a name covers.
+func covered(name string, seconds float64) float64 {
+	all := windows()
+	i := slices.IndexFunc(all[:], func(w window) bool { return w.name == name })
+	return all[i].seconds(seconds)
 }
 
 // seconds bounds what a window covers: a second at least, and not more than its slots.

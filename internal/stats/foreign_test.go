@@ -31,13 +31,13 @@ func fullest() *Report {
 		answers.Failed[ReasonOf(r)] = 1 << 35
 	}
 	stands := Standing{1 << 35, 1 << 35, 1 << 35, 1 << 35}
-	of := BackendReport{Windows: map[string]AnswersWindow{}, Standing: Standings{stands, stands, stands, stands}, Circuit: "halfOpen", Shadow: true,
+	of := BackendReport{Standing: Standings{stands, stands, stands, stands}, Circuit: "halfOpen", Shadow: true,
 		Compared:    map[Comparison]uint64{"same": 1, "outcome": 1, "body": 1, "incomparable": 1},
 		LastFailure: &Failure{Reason: "forbiddenAddress", Cause: "certificateExpired", Status: 599, Time: start, AgeSeconds: 3600}}
-	r := RouteReport{Namespace: "shop", Name: "orders", Windows: map[string]CallsWindow{}}
+	r := RouteReport{Namespace: "shop", Name: "orders"}
 	for _, w := range windows() {
-		of.Windows[w.name] = AnswersWindow{Seconds: w.slot.Seconds() * slots, Answers: answers, Duration: spread}
-		r.Windows[w.name] = CallsWindow{Seconds: w.slot.Seconds() * slots, Calls: Calls{Complete: 1 << 35}, Duration: spread}
+		of.Windows.Set(w.name, AnswersWindow{Seconds: w.slot.Seconds() * slots, Answers: answers, Duration: spread})
+		r.Windows.Set(w.name, CallsWindow{Seconds: w.slot.Seconds() * slots, Calls: Calls{Complete: 1 << 35}, Duration: spread})
 	}
 	for i := range maxBackends {
 		of.Name = fmt.Sprintf("b%d", i)
@@ -108,11 +108,10 @@ func TestL2ForeignReportsAreBoundedByTheSpec(t *testing.T) {
 	want := &Report{Document: long[:maxHash], Ready: true, Refused: "[2Jno" + long[:maxMessage-11], Routes: []RouteReport{{
 		Namespace: "shop", Name: "orders",
 		Missing: []MissingKey{{Secret: "partner", Key: "tls.KEY_-9"}, {Secret: "partner", Key: "k", Backend: "b0", Message: long[:maxMessage]}},
-		Windows: map[string]CallsWindow{Window5m: {Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: Counts{{0, maxCount}}}}},
+		Windows: Windowed(Window5m, CallsWindow{Seconds: 1, Calls: Calls{Complete: maxCount}, Duration: Histogram{Counts: Counts{{0, maxCount}}}}),
 		Backends: []BackendReport{
-			{Name: "b0", Standing: Standings{Last5m: Standing{Asked: 6, Heard: 6}}, Compared: map[Comparison]uint64{"same": 1, "other": 5}, Windows: map[string]AnswersWindow{
-				Window5m: {Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[Reason]uint64{"timeout": 2, "other": 3}}}}},
-			{Name: "b1", Windows: map[string]AnswersWindow{}, Standing: Standings{Last25s: Standing{maxCount, 2, 3, 4}}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second), AgeSeconds: 3595}},
+			{Name: "b0", Standing: Standings{Last5m: Standing{Asked: 6, Heard: 6}}, Compared: map[Comparison]uint64{"same": 1, "other": 5}, Windows: Windowed(Window5m, AnswersWindow{Seconds: 300, Answers: Answers{Succeeded: 1, Failed: map[Reason]uint64{"timeout": 2, "other": 3}}})},
+			{Name: "b1", Standing: Standings{Last25s: Standing{maxCount, 2, 3, 4}}, LastFailure: &Failure{Reason: "status", Status: 503, Time: start.Add(5 * time.Second), AgeSeconds: 3595}},
 		},
 	}}}
 	if g, w := encode(t, got), encode(t, want); g != w {

@@ -19,17 +19,13 @@ const (
 // reports.
 func (r *RouteReport) Kept(window string) *RouteReport {
 	kept := *r
-	kept.Windows, kept.Backends = map[string]CallsWindow{}, slices.Clone(r.Backends)
-	if w, ok := r.Windows[window]; ok {
-		kept.Windows[window] = w
-	}
+	kept.Windows, kept.Backends = r.Windows.only(window), slices.Clone(r.Backends)
 	for i := range kept.Backends {
 		b := &kept.Backends[i]
 		b.Standing = r.Backends[i].Standings()
-		b.Compared, b.Windows = nil, map[string]AnswersWindow{}
-		if w, ok := r.Backends[i].Windows[window]; ok {
+		b.Compared, b.Windows = nil, b.Windows.only(window)
+		for _, w := range b.Windows.All() {
 			w.Answers.Failed, w.Answers.Rejected = inSum(w.Answers.Failed), inSum(w.Answers.Rejected)
-			b.Windows[window] = w
 		}
 	}
 	return &kept
@@ -46,14 +42,12 @@ func inSum(counts map[Reason]uint64) map[Reason]uint64 {
 // Thin replaces the durations of a report by some with the same total and quantiles,
 // which have to rise; without any of them by none.
 func (r *RouteReport) Thin(quantiles ...float64) {
-	for name, w := range r.Windows {
+	for _, w := range r.Windows.All() {
 		w.Duration = w.Duration.thin(quantiles...)
-		r.Windows[name] = w
 	}
 	for i := range r.Backends {
-		for name, w := range r.Backends[i].Windows {
+		for _, w := range r.Backends[i].Windows.All() {
 			w.Duration = w.Duration.thin(quantiles...)
-			r.Backends[i].Windows[name] = w
 		}
 	}
 }
@@ -68,7 +62,7 @@ func (r *RouteReport) Size() int {
 		n += sizeRule + len(r.Reported[i].Rule)
 	}
 	n += sizeRule * (len(r.Refused) + 2*len(r.Certificates))
-	for _, w := range r.Windows {
+	for _, w := range r.Windows.All() {
 		n += sizeCount * cap(w.Duration.Counts)
 	}
 	for i := range r.Backends {
@@ -77,7 +71,7 @@ func (r *RouteReport) Size() int {
 		if b.LastFailure != nil {
 			n += len(b.LastFailure.Message)
 		}
-		for _, w := range b.Windows {
+		for _, w := range b.Windows.All() {
 			n += sizeWords*2 + sizeCount*cap(w.Duration.Counts)
 		}
 	}

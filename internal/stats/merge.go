@@ -32,7 +32,9 @@ func Merge(reports []RouteReport) RouteReport {
 		m.all.Refused = addRefusals(m.all.Refused, r.Refused)
 		m.all.Certificates = addCertificates(m.all.Certificates, r.Certificates)
 		m.addStore(r.Store)
-		m.addWindows(r.Windows)
+		for name, w := range r.Windows.All() {
+			m.all.Windows.sum(name).Add(*w)
+		}
 		for j := range r.Backends {
 			m.addBackend(&r.Backends[j])
 		}
@@ -63,29 +65,16 @@ func (m *merger) addMissing(missing []MissingKey) {
 	}
 }
 
-func (m *merger) addWindows(windows map[string]CallsWindow) {
-	if m.all.Windows == nil {
-		m.all.Windows = map[string]CallsWindow{}
-	}
-	for name, w := range windows {
-		sum := m.all.Windows[name]
-		sum.Add(w)
-		m.all.Windows[name] = sum
-	}
-}
-
 func (m *merger) addBackend(b *BackendReport) {
 	at, known := m.backends[b.Name]
 	if !known {
 		at = len(m.all.Backends)
 		m.backends[b.Name] = at
-		m.all.Backends = append(m.all.Backends, BackendReport{Name: b.Name, Windows: map[string]AnswersWindow{}})
+		m.all.Backends = append(m.all.Backends, BackendReport{Name: b.Name})
 	}
 	sum := &m.all.Backends[at]
-	for name, w := range b.Windows {
-		window := sum.Windows[name]
-		window.Add(w)
-		sum.Windows[name] = window
+	for name, w := range b.Windows.All() {
+		sum.Windows.sum(name).Add(*w)
 	}
 	sum.Standing.Add(b.Standings())
 	sum.Shadow = sum.Shadow || b.Shadow

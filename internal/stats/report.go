@@ -32,8 +32,7 @@ func (r *Report) Route(namespace, name string) *RouteReport {
 	return nil
 }
 
-// RouteReport is one route of a Report. Its windows are keyed by Window1m,
-// Window5m and Window1h, those that were asked for.
+// RouteReport is one route of a Report.
 type RouteReport struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -46,10 +45,10 @@ type RouteReport struct {
 	// Refused are the reasons for which requests made no call.
 	Refused []RefusalReport `json:"refused,omitempty"`
 	// Certificates are those that the route shows, to its clients and to others.
-	Certificates []CertificateReport    `json:"certificates,omitempty"`
-	Issuers      []IssuerReport         `json:"issuers,omitempty"`
-	Windows      map[string]CallsWindow `json:"windows"`
-	Backends     []BackendReport        `json:"backends"`
+	Certificates []CertificateReport  `json:"certificates,omitempty"`
+	Issuers      []IssuerReport       `json:"issuers,omitempty"`
+	Windows      Windows[CallsWindow] `json:"windows"`
+	Backends     []BackendReport      `json:"backends"`
 	// Store is that of shared rate limits; nil where there is none.
 	Store *StoreReport `json:"store,omitempty"`
 }
@@ -103,8 +102,8 @@ type MissingKey struct {
 
 // BackendReport is one backend of a RouteReport.
 type BackendReport struct {
-	Name    string                   `json:"name"`
-	Windows map[string]AnswersWindow `json:"windows"`
+	Name    string                 `json:"name"`
+	Windows Windows[AnswersWindow] `json:"windows"`
 	// Standing is what its state is judged by; see Standings.
 	Standing    Standings `json:"standing,omitzero"`
 	LastFailure *Failure  `json:"lastFailure,omitempty"`
@@ -152,13 +151,6 @@ func (f *Failure) UnmarshalJSON(raw []byte) error {
 // ParameterWindow is the parameter of /status by which somebody asks for one of the windows
 // alone, or for several by naming it again. Who names none gets all of them.
 const ParameterWindow = "window"
-
-// The windows of a Report.
-const (
-	Window1m = "1m"
-	Window5m = "5m"
-	Window1h = "1h"
-)
 
 // CallsWindow is what became of a route's calls within a window.
 type CallsWindow struct {

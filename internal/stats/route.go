@@ -30,14 +30,13 @@ func (r *Route) Refuse(now time.Time) { r.series.at(now).count(countRefused, 1) 
 
 // Windows returns the route's windows for a Report, those of these names, or all where there are
 // none.
-func (r *Route) Windows(now time.Time, of ...string) map[string]CallsWindow {
-	calls := map[string]CallsWindow{}
+func (r *Route) Windows(now time.Time, of ...string) (calls Windows[CallsWindow]) {
 	for i, w := range windows() {
 		if !w.among(of) {
 			continue
 		}
 		total, seconds := r.series.sum(now, i)
-		calls[w.name] = CallsWindow{Seconds: seconds, Calls: total.calls(), Duration: total.histogram()}
+		calls.Set(w.name, CallsWindow{Seconds: seconds, Calls: total.calls(), Duration: total.histogram()})
 	}
 	return calls
 }

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,31 +17,6 @@ const slots = 12
 func Spans(start, now time.Time, span time.Duration) int64 {
 	return int64(max(now.Sub(start), 0) / span)
 }
-
-// window is a span that is summed.
-type window struct {
-	name string
-	slot time.Duration
-}
-
-func windows() [3]window {
-	return [...]window{{Window1m, 5 * time.Second}, {Window5m, 25 * time.Second}, {Window1h, 5 * time.Minute}}
-}
-
-// among reports whether the window is one of those, of which none are all.
-func (w window) among(names []string) bool { return len(names) == 0 || slices.Contains(names, w.name) }
-
-// IsWindow reports whether there is a window of that name.
-func IsWindow(name string) bool {
-	all := windows()
-	return slices.ContainsFunc(all[:], func(w window) bool { return w.name == name })
-}
-
-// The places of Window1m and Window5m among them.
-const (
-	oneMinute = iota
-	fiveMinutes
-)
 
 // open counts what happens now. What every answer adds to stands together, in one line of a
 // processor's cache as a rule: lines that cores take from each other are the price of counting.

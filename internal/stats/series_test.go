@@ -36,7 +36,7 @@ func TestWindowsAreThoseOfAPlainCount(t *testing.T) {
 			report := b.Report(looked, "one")
 			for _, w := range windows() {
 				want := plainly(events, func(at time.Time) bool { return Spans(start, at, w.slot) > Spans(start, looked, w.slot)-slots })
-				of := report.Windows[w.name]
+				of := report.Windows.Of(w.name)
 				if n := want.Total(); of.Answers.Succeeded != n || of.Answers.Attempts != n || !alike(&of.Duration, &want) {
 					t.Fatalf("seed %d, %v after the start: %s has %+v and\n%v, want\n%v", seed, looked.Sub(start), w.name, of.Answers, of.Duration, want)
 				}

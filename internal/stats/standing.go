@@ -59,7 +59,7 @@ func (b *BackendReport) Standings() Standings {
 	if b.Standing != (Standings{}) {
 		return b.Standing
 	}
-	return Standings{Last1m: b.Windows[Window1m].Answers.standing(), Last5m: b.Windows[Window5m].Answers.standing()}
+	return Standings{Last1m: b.Windows.Of(Window1m).Answers.standing(), Last5m: b.Windows.Of(Window5m).Answers.standing()}
 }
 
 func (a Answers) standing() Standing {

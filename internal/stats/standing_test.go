@@ -59,7 +59,7 @@ func TestStandingsFollowTheModel(t *testing.T) {
 func TestStandingsOfAnOldProxyAreThoseOfItsWindows(t *testing.T) {
 	t.Parallel()
 	answers := Answers{Succeeded: 3, Failed: map[Reason]uint64{"timeout": 2, "status": 1}, Rejected: map[Reason]uint64{"rateLimited": 9}, Canceled: 4, Faulty: 2, Late: 1}
-	old := RouteReport{Backends: []BackendReport{{Name: "one", Windows: map[string]AnswersWindow{Window1m: {Answers: answers}, Window5m: {Answers: answers}}}}}
+	old := RouteReport{Backends: []BackendReport{{Name: "one", Windows: Windows[AnswersWindow]{OneMinute: &AnswersWindow{Answers: answers}, FiveMinutes: &AnswersWindow{Answers: answers}}}}}
 	own := RouteReport{Backends: []BackendReport{{Name: "one", Standing: Standings{Last15s: Standing{1, 1, 1, 0}, Last5m: Standing{2, 2, 2, 0}}}}}
 	want := Standings{Last15s: Standing{1, 1, 1, 0}, Last1m: Standing{10, 6, 2, 1}, Last5m: Standing{12, 8, 4, 1}}
 	merged := Merge([]RouteReport{*old.Kept(Window5m), own})

@@ -40,11 +40,11 @@ func TestF1RateCountsSuccessesAndFailuresAlone(t *testing.T) {
 		b.Record(start, &fanout.Answer{Outcome: fanout.Skipped})
 		b.Record(start, &fanout.Answer{Outcome: fanout.Pending})
 	}
-	a := b.Report(start, "one").Windows[Window1m].Answers
+	a := b.Report(start, "one").Windows.Of(Window1m).Answers
 	if rate, ok := a.SuccessRate(); rate != 0.5 || !ok || a.Canceled != 100 || a.RejectedTotal() != 100 || a.Skipped != 100 {
 		t.Errorf("rate %v of %+v, want 0.5", rate, a)
 	}
-	if _, ok := NewBackend(start).Report(start, "two").Windows[Window5m].Answers.SuccessRate(); ok {
+	if _, ok := NewBackend(start).Report(start, "two").Windows.Of(Window5m).Answers.SuccessRate(); ok {
 		t.Error("there is a rate without answers")
 	}
 }
@@ -65,7 +65,7 @@ func TestAnswersLeaveTheirWindow(t *testing.T) {
 	} {
 		report := b.Report(start.Add(row.after), "one")
 		for window, want := range row.want {
-			if got := report.Windows[window].Answers.Succeeded; got != want {
+			if got := report.Windows.Of(window).Answers.Succeeded; got != want {
 				t.Errorf("after %v %s counts %d, want %d", row.after, window, got, want)
 			}
 		}
@@ -96,7 +96,7 @@ func TestWindowsFollowTheModel(t *testing.T) {
 					want++
 				}
 			}
-			if got := b.Report(now, "one").Windows[w.name].Answers.Succeeded; got != uint64(want) {
+			if got := b.Report(now, "one").Windows.Of(w.name).Answers.Succeeded; got != uint64(want) {
 				t.Fatalf("%s counts %d at %v, want %d", w.name, got, now, want)
 			}
 		}
@@ -114,7 +114,7 @@ func TestQuantilesAreExactToFivePercent(t *testing.T) {
 		b.Record(start, succeeded(d))
 	}
 	slices.Sort(all)
-	h := b.Report(start, "one").Windows[Window1m].Duration
+	h := b.Report(start, "one").Windows.Of(Window1m).Duration
 	for _, q := range []float64{0.01, 0.5, 0.95, 0.99, 1} {
 		want := all[int(math.Ceil(q*float64(len(all))))-1]
 		if got := h.Quantile(q); math.Abs(float64(got-want)) > 0.05*float64(want) {
@@ -134,7 +134,7 @@ func TestReportsOfProxiesAddUp(t *testing.T) {
 		{Name: "r", Backends: []BackendReport{one.Report(now, "a")}, Missing: []MissingKey{{Secret: "s", Key: "k", Stale: true}}},
 		{Name: "r", Backends: []BackendReport{two.Report(now, "a")}, Missing: []MissingKey{{Secret: "s", Key: "k"}}},
 	})
-	a := sum.Backends[0].Windows[Window1m].Answers
+	a := sum.Backends[0].Windows.Of(Window1m).Answers
 	if a.Succeeded != 1 || a.Failed["timeout"] != 1 || a.Failed["status"] != 1 || a.Faulty != 2 || a.Attempts != 3 {
 		t.Errorf("the sum is %+v", a)
 	}
@@ -144,7 +144,7 @@ func TestReportsOfProxiesAddUp(t *testing.T) {
 	if len(sum.Missing) != 1 || sum.Missing[0].Stale {
 		t.Errorf("missing are %+v, want one that is not stale: a proxy has no value at all", sum.Missing)
 	}
-	if n := one.Report(now, "a").Windows[Window1m].Answers.Failed["status"]; n != 0 {
+	if n := one.Report(now, "a").Windows.Of(Window1m).Answers.Failed["status"]; n != 0 {
 		t.Errorf("adding changed a proxy's own report")
 	}
 }
@@ -161,7 +161,7 @@ func TestLateCancels(t *testing.T) {
 	now := start.Add(time.Minute) // the median is renewed at most every 5 s
 	b.Record(now, canceled(50*time.Millisecond))
 	b.Record(now, canceled(200*time.Millisecond))
-	if a := b.Report(now, "one").Windows[Window5m].Answers; a.Canceled != 3 || a.Late != 2 {
+	if a := b.Report(now, "one").Windows.Of(Window5m).Answers; a.Canceled != 3 || a.Late != 2 {
 		t.Errorf("%d canceled, %d late; want 3 and 2", a.Canceled, a.Late)
 	}
 }
@@ -173,12 +173,12 @@ func TestTheMedianItselfIsNotLate(t *testing.T) {
 	for range 100 {
 		b.Record(start, succeeded(40*time.Millisecond))
 	}
-	h := b.Report(start, "one").Windows[Window5m].Duration
+	h := b.Report(start, "one").Windows.Of(Window5m).Duration
 	median := h.Quantile(0.5)
 	for took, want := range map[time.Duration]uint64{median - 1: 0, median: 0, median + 1: 1} {
-		before := b.Report(start, "one").Windows[Window5m].Answers.Late
+		before := b.Report(start, "one").Windows.Of(Window5m).Answers.Late
 		b.Record(start, canceled(took))
-		if late := b.Report(start, "one").Windows[Window5m].Answers.Late - before; late != want {
+		if late := b.Report(start, "one").Windows.Of(Window5m).Answers.Late - before; late != want {
 			t.Errorf("canceled after %v, the median being %v: %d late, want %d", took, median, late, want)
 		}
 	}

@@ -79,17 +79,17 @@ func TestTheFormOfAReport(t *testing.T) {
 		Refused:      []stats.RefusalReport{{Reason: "rate-limited", Count: 8}},
 		Certificates: []stats.CertificateReport{{Secret: "partner", Backend: "one", Ends: time.Unix(0, 0).UTC()}},
 		Issuers:      []stats.IssuerReport{{Name: "idp", Keys: 2, Never: true, AgeSeconds: 9, Problem: "why"}},
-		Windows: map[string]stats.CallsWindow{stats.Window5m: {Seconds: 300, Duration: window,
-			Calls: stats.Calls{Complete: 1, Partial: 2, Failed: 3, ClientClosed: 4, Refused: 5}}},
+		Windows: stats.Windowed(stats.Window5m, stats.CallsWindow{Seconds: 300, Duration: window,
+			Calls: stats.Calls{Complete: 1, Partial: 2, Failed: 3, ClientClosed: 4, Refused: 5}}),
 		Store: &stats.StoreReport{Answers: true, Fault: "why"},
 		Backends: []stats.BackendReport{{
 			Name: "one", Circuit: stats.CircuitHalfOpen, Shadow: true, Compared: map[stats.Comparison]uint64{stats.Incomparable: 1},
 			Standing:    stats.Standings{Last15s: stands, Last25s: stands, Last1m: stands, Last5m: stands},
 			LastFailure: &stats.Failure{Reason: "status", Cause: "bodyTimeout", Status: 503, Refused: true, Message: "why", Time: time.Unix(0, 0).UTC(), AgeSeconds: 1.5},
-			Windows: map[string]stats.AnswersWindow{stats.Window5m: {Seconds: 300, Duration: window, Answers: stats.Answers{
+			Windows: stats.Windowed(stats.Window5m, stats.AnswersWindow{Seconds: 300, Duration: window, Answers: stats.Answers{
 				Succeeded: 1, Failed: map[stats.Reason]uint64{"status": 2}, Rejected: map[stats.Reason]uint64{"rateLimited": 3},
 				Canceled: 4, Skipped: 5, Faulty: 6, Late: 7, Attempts: 8,
-			}}},
+			}}),
 		}},
 	}}}
 	filled(t, "report", reflect.ValueOf(report))
@@ -105,6 +105,9 @@ func filled(t *testing.T, path string, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {
 	case reflect.Pointer:
+		if v.IsNil() && strings.Contains(path, ".Windows.") && !strings.HasSuffix(path, ".FiveMinutes") {
+			return // one of the windows shows their form
+		}
 		filled(t, path, v.Elem())
 	case reflect.Slice:
 		filled(t, path+"[0]", v.Index(0))

@@ -179,12 +179,12 @@ func (p *Proxy) Send(r *http.Request) Response {
 
 // Answers is what statistics say of a backend in the last minute.
 func (p *Proxy) Answers(route string, backend int) stats.Answers {
-	return p.route(route).Backends[backend].Windows[stats.Window1m].Answers
+	return p.route(route).Backends[backend].Windows.Of(stats.Window1m).Answers
 }
 
 // Calls is what statistics say of a route in the last minute.
 func (p *Proxy) Calls(route string) stats.Calls {
-	return p.route(route).Windows[stats.Window1m].Calls
+	return p.route(route).Windows.Of(stats.Window1m).Calls
 }
 
 func (p *Proxy) route(name string) stats.RouteReport {
