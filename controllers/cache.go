@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -65,7 +66,7 @@ func slimmed(slim func(client.Object)) func(any) (any, error) {
 }
 
 // slim keeps of a child what says whose it is, and notes what we have applied, by which a pass knows
-// what is to be written: of the spec nobody reads more. Of field managers the names are kept. What
+// what is to be written: of the spec nobody reads more. Of other field managers the names are kept. What
 // is in the cache is never changed after this: passes share it. An object that comes again as it
 // was kept, as one does when a watch begins anew, is left alone.
 func (k childKind) slim(object client.Object) {
@@ -81,10 +82,14 @@ func (k childKind) slim(object client.Object) {
 	if operator, ok := object.GetAnnotations()[v1alpha1.OperatorAnnotation]; ok {
 		notes[v1alpha1.OperatorAnnotation] = operator
 	}
-	list := object.GetManagedFields()
-	for i := range list {
-		list[i].FieldsV1 = nil
+	var others []metav1.ManagedFieldsEntry
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager != string(fieldManager) {
+			entry.FieldsV1 = nil
+			others = append(others, entry)
+		}
 	}
+	object.SetManagedFields(others)
 	switch of := object.(type) {
 	case *corev1.ConfigMap:
 		notes[documentNote] = routeconfig.Hash([]byte(of.Data[desired.DocumentKey]))
