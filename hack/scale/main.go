@@ -88,15 +88,23 @@ func measure(ctx context.Context, sizes string, o options) (list []*result, err 
 			return nil, fmt.Errorf("%d routes: %w", n, err)
 		}
 		list = append(list, r)
+		if err := save(list); err != nil {
+			return nil, err
+		}
 	}
+	return list, nil
+}
+
+// save keeps the results that there are.
+func save(list []*result) error {
 	encoded, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("encode results: %w", err)
+		return fmt.Errorf("encode results: %w", err)
 	}
 	file := filepath.Join("dist", "scale.json")
 	if err := errors.Join(os.MkdirAll("dist", 0o755), os.WriteFile(file, append(encoded, '\n'), 0o644)); err != nil {
-		return nil, fmt.Errorf("write results: %w", err)
+		return fmt.Errorf("write results: %w", err)
 	}
 	say("the results are in %s", file)
-	return list, nil
+	return nil
 }

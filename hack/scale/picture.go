@@ -34,7 +34,7 @@ func panels() []panel {
 			if r.Rest == nil {
 				return 0, false
 			}
-			return r.Rest.share(), true
+			return r.polling(), true
 		}, 0.10},
 		{"edit to document written, p99, ms", func(r *result) (float64, bool) { return r.Written.P99, r.Written.P99 > 0 }, 200},
 		{"edit to status says served, p50, ms", func(r *result) (float64, bool) { return r.Shown.P50, r.Shown.P50 > 0 }, 300},

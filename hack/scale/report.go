@@ -85,6 +85,7 @@ func rows() []row {
 		{"start: requests a route", used(start, "%.1f", func(u *usage, r *result) float64 { return float64(u.Requests.all()) / float64(r.Routes) })},
 		{"a pass with nothing to do, CPU ms", plain("%.2f", func(r *result) float64 { return r.Pass })},
 		{"rest: share of a core", used(rest, "%.3f", func(u *usage, _ *result) float64 { return u.share() })},
+		{"rest: the same, were each proxy asked every 5 s", used(rest, "%.3f", func(_ *usage, r *result) float64 { return r.polling() })},
 		{"rest: polls a second", used(rest, "%.0f", func(u *usage, _ *result) float64 { return float64(u.Polls) / u.Wall })},
 		{"rest: writes within a minute", used(rest, "%.0f", func(u *usage, _ *result) float64 { return float64(u.Requests.total() + u.Requests.events()) })},
 		{"rest: resident, MiB", plain("%.0f", func(r *result) float64 { return r.Resident })},
@@ -157,7 +158,7 @@ func targets(b *strings.Builder, now []*result) {
 	line(fmt.Sprintf("CPU of a pass ÷ that at %d routes", first.Routes), 1.2, last.Pass/max(first.Pass, 1e-9), "%.2f", first != last && last.Pass > 0 && first.Pass > 0)
 	line("resident at rest, MiB", 200, last.Resident, "%.0f", last.Resident > 0)
 	if last.Rest != nil {
-		line("share of a core at rest", 0.10, last.Rest.share(), "%.3f", true)
+		line("share of a core for polling", 0.10, last.polling(), "%.3f", true)
 		line("writes at rest", 0, float64(last.Rest.Requests.total()+last.Rest.Requests.events()), "%.0f", true)
 	}
 	if last.Edits != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // result is what came of a trial.
@@ -78,6 +79,15 @@ func (r *requests) events() (n int) {
 		}
 	}
 	return n
+}
+
+// pace is how often the operator asks each proxy.
+const pace = 5 * time.Second
+
+// polling is the share of a core that polls take where all are made in time. Where other programs stop the machine
+// there are fewer.
+func (r *result) polling() float64 {
+	return r.Rest.CPU / float64(r.Rest.Polls) * perRoute * float64(r.Routes) / pace.Seconds()
 }
 
 // share is how much of a core was used.

@@ -138,7 +138,7 @@ func (t *trial) touches(ctx context.Context) error {
 		return err
 	}
 	used := t.result.Touches
-	polling := t.result.Rest.CPU / t.result.Rest.Wall * used.Wall
+	polling := t.result.Rest.CPU / float64(t.result.Rest.Polls) * float64(used.Polls)
 	t.result.Pass = (used.CPU - polling) / used.Passes * 1000
 	say("a pass: %.2f ms (%.0f passes, %d writes)", t.result.Pass, used.Passes, used.Requests.total())
 	return nil
