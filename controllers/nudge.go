@@ -23,6 +23,9 @@ const (
 	nudgeAgain = 2 * time.Second
 	// maxNudges bounds it: what five hints did not move, the next sync will.
 	maxNudges = 5
+	// hearAgain is when to look again for what a Pod serves that was not heard since its time to be
+	// told again: the operator may have had no CPU meanwhile, and the proxies may have moved on.
+	hearAgain = 250 * time.Millisecond
 )
 
 // told is of which document a Pod was told, how often, and when.
@@ -73,6 +76,9 @@ func (r *RouteReconciler) nudgePod(ctx context.Context, s *scope, pod *seenPod, 
 	pause := nudgeAgain << max(t.count-1, 0)
 	if t.count > 0 && now.Before(t.at.Add(pause)) {
 		return t.at.Add(pause).Sub(now), nil
+	}
+	if t.count > 0 && !r.Rates.HeardSince(s.key, pod.Name, t.at.Add(pause-hearAgain)) {
+		return hearAgain, nil
 	}
 	t.count++
 	t.at = now

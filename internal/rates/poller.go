@@ -148,6 +148,14 @@ func (p *Poller) Shown(route types.NamespacedName) *Observation {
 	return nil
 }
 
+// HeardSince reports whether a route's proxy, by the name of its Pod, has answered after a time.
+func (p *Poller) HeardSince(route types.NamespacedName, name string, since time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w, ok := p.routes[route]
+	return ok && slices.ContainsFunc(w.shares, func(s *share) bool { return s.contact.id.target.Name == name && s.contact.heardAt.After(since) })
+}
+
 // Run polls until ctx ends.
 func (p *Poller) Run(ctx context.Context) error {
 	var running sync.WaitGroup
