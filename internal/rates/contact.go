@@ -93,9 +93,18 @@ func (c *contact) release() {
 // edited makes a contact due for another document, or another route. A poll that waits for
 // its turn among figures is given up: the edit does not wait there.
 func (c *contact) edited() {
-	c.hurried, c.next = 0, time.Time{}
+	c.hurried = 0
+	c.due(time.Time{})
 	if c.poll != nil && !c.poll.begun {
 		c.release()
+	}
+}
+
+// due says when the contact is to be asked next.
+func (c *contact) due(at time.Time) {
+	c.next = at
+	for _, s := range c.shares {
+		s.route.when = earlier(s.route.when, at)
 	}
 }
 
@@ -104,16 +113,16 @@ func (c *contact) take(p *poll, report *stats.Report, now time.Time, every time.
 	c.release()
 	if report != nil {
 		c.answered(p.shares, report, now)
-		c.next = c.afterAnswer(now)
+		c.due(c.afterAnswer(now))
 	} else {
 		c.missed(p.shares)
-		c.next = c.afterMiss(now, every)
+		c.due(c.afterMiss(now, every))
 	}
 	for _, s := range p.shares {
 		s.route.roundEnds()
 	}
 	if slices.ContainsFunc(c.shares, func(s *share) bool { return c.known && !s.known }) {
-		c.next = time.Time{} // a route joined after the poll had begun
+		c.due(time.Time{}) // a route joined after the poll had begun
 	}
 }
 

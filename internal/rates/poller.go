@@ -190,11 +190,14 @@ func (p *Poller) look(now time.Time) (begun []*poll, stale []*watched, wait time
 		if len(w.shares) == 0 {
 			continue
 		}
-		due, next := w.due(now, p.every)
-		soonest = earlier(soonest, next)
-		for _, poll := range due {
-			p.lanes[poll.lane].add(poll)
+		if !now.Before(w.when) {
+			var due []*poll
+			due, w.when = w.due(now, p.every)
+			for _, poll := range due {
+				p.lanes[poll.lane].add(poll)
+			}
 		}
+		soonest = earlier(soonest, w.when)
 		if w.stale && !w.adding {
 			w.adding = true
 			stale = append(stale, w)

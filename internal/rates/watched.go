@@ -22,12 +22,15 @@ type watched struct {
 	bounds   stats.RouteBounds
 	room     *room
 	since    time.Time // when its first proxies came
-	round    bool      // a beat's polls are under way, to be added up at their end
-	awaited  int       // polls of proxies that use to answer
-	adding   bool      // a goroutine adds up
-	stale    bool      // and what it added is not the newest
-	shown    *Observation
-	shownAt  time.Time
+	// when is when to look through its proxies again, at the latest: twenty times a second it is
+	// asked who of thousands is due.
+	when    time.Time
+	round   bool // a beat's polls are under way, to be added up at their end
+	awaited int  // polls of proxies that use to answer
+	adding  bool // a goroutine adds up
+	stale   bool // and what it added is not the newest
+	shown   *Observation
+	shownAt time.Time
 }
 
 // roundEnds has the route added up once no proxy of its beat is waited for any more.
