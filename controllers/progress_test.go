@@ -138,6 +138,22 @@ func TestR3NoReplicasAreSettled(t *testing.T) {
 	}
 }
 
+// A new route that serves is told by one event: that nothing is known of its proxies at first was no fault.
+func TestANewRouteIsOneEvent(t *testing.T) {
+	t.Parallel()
+	route, o := serving(t, testkit.NewBackend(t, nil).URL)
+	startPod(t, route).sync()
+	becomes(t, keyOf(route), "Ready", metav1.ConditionTrue, "Ready")
+	becomes(t, keyOf(route), "ResolvedRefs", metav1.ConditionTrue, "ResolvedRefs")
+	testkit.Eventually(t, "Ready is an event", func() bool { return len(eventsWith(t, route.Namespace, "Ready")) == 1 })
+	o.settle(t)
+	for _, e := range eventsWith(t, route.Namespace, "") {
+		if e.Reason != "Ready" {
+			t.Errorf("a new route made the event %s: %s", e.Reason, e.Note)
+		}
+	}
+}
+
 // R8: an ordinary edit is no failure. Ready keeps its status and its generation until the
 // edit is served, and gives them up after 10 s.
 func TestR8EditIsNoFailure(t *testing.T) {

@@ -138,6 +138,7 @@ func statusIntent(route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatu
 // announce makes an event of each condition that has changed its status and that
 // somebody waits for.
 func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Condition) {
+	begins := conditionOf(route.Status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonPending
 	told := map[string]bool{} // Ready repeats the message of the condition that it hangs on
 	for _, kind := range [...]string{
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionReady, v1alpha1.ConditionBackendsHealthy,
@@ -147,7 +148,7 @@ func (r *RouteReconciler) announce(route *v1alpha1.FanoutRoute, now []metav1.Con
 		if after == nil || before != nil && before.Status == after.Status || after.Status == metav1.ConditionUnknown {
 			continue
 		}
-		if before == nil && after.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady {
+		if after.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady && (before == nil || begins && before.Status == metav1.ConditionUnknown) {
 			continue // nothing was wrong before
 		}
 		if starts(before, after) || told[after.Message] {
