@@ -185,6 +185,7 @@ func (p *Poller) Run(ctx context.Context) error {
 func (p *Poller) look(now time.Time) (begun []*poll, stale []*watched, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.awake(now)
 	soonest := now.Add(p.every)
 	for _, w := range p.routes {
 		if len(w.shares) == 0 {
@@ -244,6 +245,7 @@ func (p *Poller) ask(ctx context.Context, of *poll) *stats.Report {
 // take keeps what a poll brought and returns another one of its lane, if any may begin.
 func (p *Poller) take(done *poll, report *stats.Report) (next *poll) {
 	p.mu.Lock()
+	p.awake(time.Now())
 	l := p.lanes[done.lane]
 	l.done(done)
 	next, _ = l.next()

@@ -33,6 +33,25 @@ type watched struct {
 	shownAt time.Time
 }
 
+// standstill is by how much Run looks too late where the operator had no CPU.
+const standstill = time.Second
+
+// awake takes the time in which the operator stood still from that for which proxies are waited for: it
+// has not asked them meanwhile, and would show half of the truth of each route. It is called with the
+// lock.
+func (p *Poller) awake(now time.Time) {
+	late := now.Sub(p.looks)
+	if p.looks.IsZero() || late < standstill {
+		return
+	}
+	for _, w := range p.routes {
+		if w.shown == nil {
+			w.since = w.since.Add(late)
+		}
+	}
+	p.looks = now // once
+}
+
 // roundEnds has the route added up once no proxy of its beat is waited for any more.
 func (w *watched) roundEnds() {
 	if w.round && w.awaited == 0 {
