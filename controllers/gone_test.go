@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -27,9 +26,9 @@ type lateStatus struct {
 	first func()
 }
 
-func (s lateStatus) Apply(ctx context.Context, intent runtime.ApplyConfiguration, options ...client.SubResourceApplyOption) error {
+func (s lateStatus) Patch(ctx context.Context, answer client.Object, intent client.Patch, options ...client.SubResourcePatchOption) error {
 	s.first()
-	return s.SubResourceWriter.Apply(ctx, intent, options...)
+	return s.SubResourceWriter.Patch(ctx, answer, intent, options...)
 }
 
 // R4: a route that is deleted just as its status is written is no error.

@@ -119,11 +119,7 @@ func (r *RouteReconciler) claim(ctx context.Context, s *scope) (bool, error) {
 	}
 	status := s.route.Status.DeepCopy()
 	status.Operator = us
-	intent, err := statusIntent(s.route, status)
-	if err != nil {
-		return false, err
-	}
-	err = r.Client.Status().Apply(ctx, intent.WithResourceVersion(s.route.ResourceVersion), fieldManager, client.ForceOwnership)
+	_, err := r.writeStatus(ctx, s.route, status, s.route.ResourceVersion)
 	switch {
 	case apierrors.IsNotFound(err): // it went meanwhile
 		return false, nil

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -12,10 +13,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
-	applyv1alpha1 "github.com/fanout-operator/fanout/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/desired"
 	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/report"
@@ -104,20 +105,14 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 		r.metrics().deferred.WithLabelValues(tells.String()).Inc()
 		return sooner(again, wait), nil
 	}
-	intent, err := statusIntent(s.route, &status)
-	if err != nil {
-		return 0, err
-	}
-	err = r.Client.Status().Apply(ctx, intent, fieldManager, client.ForceOwnership)
+	version, err := r.writeStatus(ctx, s.route, &status, "")
 	switch {
 	case apierrors.IsNotFound(err): // it went meanwhile
 		return 0, nil
 	case err != nil:
 		return 0, fmt.Errorf("write status of %s: %w", s.key, err)
 	}
-	if intent.ObjectMetaApplyConfiguration != nil && intent.ResourceVersion != nil { // that of the answer
-		s.memory.told = *intent.ResourceVersion
-	}
+	s.memory.told = version
 	r.metrics().written.WithLabelValues(tells.String()).Inc()
 	logTransitions(ctx, s, status.Conditions)
 	r.announce(s.route, status.Conditions)
@@ -126,13 +121,21 @@ func (r *RouteReconciler) report(ctx context.Context, s *scope, now time.Time) (
 	return again, nil
 }
 
-// statusIntent is the status as an apply configuration, which is the same JSON.
-func statusIntent(route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatus) (*applyv1alpha1.FanoutRouteApplyConfiguration, error) {
-	intent := &applyv1alpha1.FanoutRouteStatusApplyConfiguration{}
-	if err := convert(status, intent); err != nil {
-		return nil, fmt.Errorf("convert status: %w", err)
+// writeStatus applies a status, where a version is given to the route as it was then alone, and returns the version that this
+// leaves. Of the answer nobody reads more: the whole route, which it would be, is written and read for nothing.
+func (r *RouteReconciler) writeStatus(ctx context.Context, route *v1alpha1.FanoutRoute, status *v1alpha1.FanoutRouteStatus, version string) (string, error) {
+	answer := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: route.Name, Namespace: route.Namespace, ResourceVersion: version}}
+	answer.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("FanoutRoute"))
+	intent, err := json.Marshal(struct {
+		*metav1.PartialObjectMetadata
+
+		Status *v1alpha1.FanoutRouteStatus `json:"status"`
+	}{answer, status})
+	if err != nil {
+		return "", fmt.Errorf("encode status: %w", err)
 	}
-	return applyv1alpha1.FanoutRoute(route.Name, route.Namespace).WithStatus(intent), nil
+	err = r.Client.Status().Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, intent), fieldManager, client.ForceOwnership)
+	return answer.ResourceVersion, err
 }
 
 // announce makes an event of each condition that has changed its status and that
