@@ -34,7 +34,8 @@ func (r *RouteReconciler) findServices(ctx context.Context, s *scope) error {
 		}
 		asked[named.Name] = true
 		key, absent := types.NamespacedName{Namespace: s.key.Namespace, Name: named.Name}, slices.Contains(before, named.Name)
-		if !absent && s.memory.asked == s.route.Generation && r.services.seen(key, s.now) {
+		edited := s.memory.asked != 0 && s.memory.asked != s.route.Generation
+		if !absent && !edited && r.services.seen(key, s.now) {
 			continue
 		}
 		if failed == nil { // a second one would take as long to fail
@@ -56,7 +57,7 @@ func (r *RouteReconciler) findServices(ctx context.Context, s *scope) error {
 }
 
 // serviceAsk is how old what is known of a Service that exists may get: hundreds of routes may name
-// the same one, and a route has several passes within seconds. An edit asks anew.
+// the same one, all of them at a start of the operator, and a route has several passes within seconds. An edit asks anew.
 const serviceAsk = 5 * time.Second
 
 // services remembers when Services were there. Its methods are safe for concurrent use.
