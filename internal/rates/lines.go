@@ -16,17 +16,18 @@ import (
 const idleFor = time.Minute
 
 // lines are the connections to proxies, one to each at most while nothing is asked. One that is kept
-// is a socket and a timer: net/http's has two goroutines and two buffers, 18 KiB for each of thousands
+// is a socket and no more: net/http's has two goroutines and two buffers, 18 KiB for each of thousands
 // of proxies.
 type lines struct {
 	mu      sync.Mutex
 	kept    map[string]line
+	swept   bool      // when the oldest has been kept long enough
 	buffers sync.Pool // of *bufio.Reader, for the time of an exchange
 }
 
 type line struct {
-	conn net.Conn
-	ends *time.Timer
+	conn  net.Conn
+	since time.Time
 }
 
 // take returns the connection that is kept to an address, nil where there is none.
@@ -38,7 +39,6 @@ func (l *lines) take(address string) net.Conn {
 		return nil
 	}
 	delete(l.kept, address)
-	of.ends.Stop()
 	return of.conn
 }
 
@@ -53,16 +53,28 @@ func (l *lines) keep(address string, conn net.Conn) {
 	if l.kept == nil {
 		l.kept = map[string]line{}
 	}
-	l.kept[address] = line{conn, time.AfterFunc(idleFor, func() { l.end(address, conn) })}
+	l.kept[address] = line{conn, time.Now()}
+	if !l.swept {
+		l.swept = true
+		time.AfterFunc(idleFor, l.sweep)
+	}
 }
 
-// end closes a connection that has been kept long enough.
-func (l *lines) end(address string, conn net.Conn) {
+// sweep closes what has been kept long enough, and comes again for the oldest of the others.
+func (l *lines) sweep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.kept[address].conn == conn {
+	oldest := time.Duration(0)
+	for address, of := range l.kept {
+		if age := time.Since(of.since); age < idleFor {
+			oldest = max(oldest, age)
+			continue
+		}
 		delete(l.kept, address)
-		_ = conn.Close()
+		_ = of.conn.Close()
+	}
+	if l.swept = len(l.kept) > 0; l.swept {
+		time.AfterFunc(idleFor-oldest, l.sweep)
 	}
 }
 
