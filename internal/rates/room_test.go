@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -131,12 +132,35 @@ func TestL2ReportsOfANamespaceTakeItsRoomAtMost(t *testing.T) {
 	}
 }
 
+// A thousand routes of a namespace, with two Pods each and two backends, have room for their durations: of those
+// that have not, a restart would show the figures of others.
+func TestAThousandRoutesHaveRoom(t *testing.T) {
+	t.Parallel()
+	window := stats.AnswersWindow{Answers: stats.Answers{Succeeded: 1, Failed: map[stats.Reason]uint64{stats.Other: 1}}}
+	for i := range 50 { // which is from 10 to 90 ms
+		window.Duration.Counts = append(window.Duration.Counts, stats.Count{Bucket: i, N: 1})
+	}
+	window.Duration.Counts = slices.Clip(window.Duration.Counts)
+	room := &room{}
+	for i := range 2000 {
+		r := &stats.RouteReport{Windows: stats.Windowed(Window, stats.CallsWindow{Duration: window.Duration})}
+		for _, name := range []string{"one", "two"} {
+			r.Backends = append(r.Backends, stats.BackendReport{Name: name, Windows: stats.Windowed(Window, window)})
+		}
+		got, size := room.fit(r)
+		if got == nil || len(got.Windows.Of(Window).Duration.Counts) == 0 {
+			t.Fatalf("the report of Pod %d has no room for its durations, where %d bytes are taken", i, room.taken)
+		}
+		room.taken += size
+	}
+}
+
 // L2: what does not fit with its durations is kept without, and what does not fit then is
 // not kept.
 func TestL2RoomIsTakenByFiguresLast(t *testing.T) {
 	t.Parallel()
 	durations := stats.Histogram{Counts: stats.Counts{{Bucket: 1, N: 5}}}
-	for taken, want := range map[int]string{0: "all", roomBytes/2 - 100: "figures", roomBytes - 4000: "figures", roomBytes - 100: "nothing"} {
+	for taken, want := range map[int]string{0: "all", roomBytes/4*3 - 100: "figures", roomBytes - 4000: "figures", roomBytes - 100: "nothing"} {
 		r := &stats.RouteReport{Windows: stats.Windowed(Window, stats.CallsWindow{Calls: stats.Calls{Complete: 5}, Duration: durations})}
 		got, size := (&room{taken: taken}).fit(r)
 		kept := "nothing"

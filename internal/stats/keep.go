@@ -2,13 +2,12 @@ package stats
 
 import "slices"
 
-// What a report takes in memory, about: a map has room for eight windows from the first
-// on, and for eight words.
+// What a report takes in memory, about: a map has room for eight words from the first on.
 const (
 	sizeRoute   = 256
 	sizeBackend = 384
 	sizeMissing = 96
-	sizeWindows = 1200
+	sizeWindow  = 128
 	sizeWords   = 300
 	sizeCount   = 16
 	sizeRule    = 48
@@ -54,7 +53,7 @@ func (r *RouteReport) Thin(quantiles ...float64) {
 
 // Size is about how many bytes a report that was kept takes.
 func (r *RouteReport) Size() int {
-	n := sizeRoute + sizeWindows
+	n := sizeRoute
 	for i := range r.Missing {
 		n += sizeMissing + textOf(&r.Missing[i]) + len(r.Missing[i].Message)
 	}
@@ -63,16 +62,21 @@ func (r *RouteReport) Size() int {
 	}
 	n += sizeRule * (len(r.Refused) + 2*len(r.Certificates))
 	for _, w := range r.Windows.All() {
-		n += sizeCount * cap(w.Duration.Counts)
+		n += sizeWindow + sizeCount*cap(w.Duration.Counts)
 	}
 	for i := range r.Backends {
 		b := &r.Backends[i]
-		n += sizeBackend + sizeWindows + len(b.Name)
+		n += sizeBackend + len(b.Name)
 		if b.LastFailure != nil {
 			n += len(b.LastFailure.Message)
 		}
 		for _, w := range b.Windows.All() {
-			n += sizeWords*2 + sizeCount*cap(w.Duration.Counts)
+			n += sizeWindow + sizeCount*cap(w.Duration.Counts)
+			for _, words := range [...]map[Reason]uint64{w.Answers.Failed, w.Answers.Rejected} {
+				if words != nil {
+					n += sizeWords
+				}
+			}
 		}
 	}
 	return n
