@@ -37,6 +37,9 @@ func TestTwoHundredRoutes(t *testing.T) {
 	b.must(b.Click("#faulty"))
 	b.must(b.Await("document.querySelectorAll('tbody tr').length == 2"))
 }
+	b.must(b.Resize(390, 800))
+	b.must(b.Await("document.documentElement.scrollWidth <= 390"))
+	b.must(b.Resize(1280, 900))
 
 // A newcomer sees which backend fails, why, and what to do; one lane a backend, with success rate,
 // latencies, reasons, limits and what shadows differ in; conditions, events and proxies.
@@ -170,3 +173,13 @@ const contrasts = `(() => {
 
 // unnamed names controls that nobody can call by a name.
 const unnamed = `[...document.querySelectorAll('input, select, button, a, [role=listbox], [role=region]')].filter((e) => !(e.innerText || '').trim() && !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby') && !(e.labels && e.labels.length)).map((e) => e.outerHTML.slice(0, 80)).join('; ')`
+		if broken := b.text(brokenWords); broken != "" {
+			t.Errorf("%s: on a narrow screen words are broken in pieces: %s", scheme, broken)
+		}
+// brokenWords are cells of the status, but for messages, that have more lines than words.
+const brokenWords = `[...document.querySelectorAll('.pair th, .pair td:not(:last-child)')].filter((e) => {
+  const range = document.createRange();
+  range.selectNodeContents(e);
+  return new Set([...range.getClientRects()].map((r) => Math.round(r.top / 8))).size > e.innerText.trim().split(/[-\s]+/).length;
+}).map((e) => e.innerText).join()`
+

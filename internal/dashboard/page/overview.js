@@ -18,10 +18,10 @@ export class Overview {
         el('label', { for: 'filter' }, 'Filter'), this.filter,
         el('label.check', { for: 'faulty' }, this.faulty, 'only those with a fault')),
       this.note,
-      el('div.card', {}, el('table.routes', {},
+      el('div.card', {}, el('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Routes' }, el('table.routes', {},
         el('caption.hidden', {}, 'Routes, those with a fault first'),
         el('thead', {}, el('tr', {}, ...columns.map((c) => el('th' + (columns.indexOf(c) > 2 ? '.number' : ''), { scope: 'col' }, c)))),
-        this.body), this.nothing),
+        this.body)), this.nothing),
     );
     this.keys = (event) => {
       if (event.key === '/' && !/INPUT|SELECT|TEXTAREA/.test(document.activeElement.tagName)) {

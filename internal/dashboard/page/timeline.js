@@ -123,8 +123,9 @@ function attempt(a, y, at, total) {
   if (ready - x > 2) parts.push(svg('rect.connecting', { x, y, width: Math.min(ready - x, wide), height: line - 6, rx: 3 }));
   if (a.headMs && at(a.headMs) - x > 2 && at(end) - at(a.headMs) > 3) parts.push(svg('line.first', { x1: at(a.headMs), x2: at(a.headMs), y1: y + 2, y2: y + line - 8 }));
   const text = labelOf(a);
-  const fits = wide > text.length * 6.4 + 10;
-  parts.push(svg(`text.${fits ? 'inside' : 'beside'}.${fate}`, { x: fits ? x + 7 : x + wide + 5, y: y + 12 }, fits ? text : shortLabel(a)));
+  const from = Math.max(7, ready - x + 4);
+  const fits = wide > text.length * 6.4 + from + 3;
+  parts.push(svg(`text.${fits ? 'inside' : 'beside'}.${fate}`, { x: fits ? x + from : x + wide + 5, y: y + 12 }, fits ? text : shortLabel(a)));
   return svg('g', {}, svg('title', {}, `${a.kind}: ${a.fate || 'under way'}${a.reason ? ' ' + phrase(a.reason) : ''}, ${ms(a.begunMs)} to ${ms(end)}`), ...parts);
 }
 
