@@ -2,6 +2,7 @@ package browser
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -36,10 +37,10 @@ func TestTwoHundredRoutes(t *testing.T) {
 	b.text("document.getElementById('filter').value = '', document.getElementById('filter').dispatchEvent(new Event('input'))")
 	b.must(b.Click("#faulty"))
 	b.must(b.Await("document.querySelectorAll('tbody tr').length == 2"))
-}
 	b.must(b.Resize(390, 800))
 	b.must(b.Await("document.documentElement.scrollWidth <= 390"))
 	b.must(b.Resize(1280, 900))
+}
 
 // A newcomer sees which backend fails, why, and what to do; one lane a backend, with success rate,
 // latencies, reasons, limits and what shadows differ in; conditions, events and proxies.
@@ -66,6 +67,38 @@ func TestARouteAsLanes(t *testing.T) {
 	b.shows("197 ms") // p99 of an hour
 	b.must(b.Go("#/routes/shop/none"))
 	b.shows("there is no such route")
+}
+
+// A lane has the course of the last ten minutes: where its success rate fell, how high its p95
+// rose, and a gap where nobody looked. However long somebody looks, no more is kept.
+func TestTheCourseOfTheLastMinutes(t *testing.T) {
+	source := &stage.Source{Routes: 1}
+	b := open(t, serve(t, source)+"#/routes/shop/orders", "light", "502")
+	lane := func(row, words string) {
+		b.must(b.Await("document.querySelector('.lanes tbody tr:nth-child(" + row + ")').innerText.includes('" + words + "')"))
+	}
+	b.shows("Last 10 minutes, seen here")
+	lane("1", "lowest 99.9%")
+	lane("1", "p95 to 31 ms")
+	b.must(b.Hurry(20))
+	const line = "document.querySelector('.course.rate .line').getAttribute('d')"
+	b.must(b.Await(line + ".split('L').length > 4"))
+	source.Sicken()
+	lane("1", "lowest 50%")
+	lane("1", "p95 to 210 ms")
+	lane("2", "lowest 86.1%")
+	b.must(b.Await(fmt.Sprintf("(([, first], last) => first < 3 && last > 8)(%[1]s.match(/[0-9.]+/g), %[1]s.match(/[0-9.]+/g).at(-1))", line))) // of 18
+	pieces := b.text(line + ".split('M').length")
+	source.Hush(errors.New("list routes: the API server is away"))
+	b.must(b.Await("/figures are ([4-9]0 s|[0-9]+ min) old/.test(document.getElementById('fresh').innerText)"))
+	source.Hush(nil)
+	b.must(b.Await(line + ".split('M').length > " + pieces))
+	source.Heal()
+	b.must(b.Hurry(100))
+	lane("1", "lowest 99.9%") // when what was bad is too long ago
+	if n := b.text(line + ".split(/[ML]/).length <= 61"); n != "true" {
+		t.Errorf("more than 60 points are kept: %s", b.text(line))
+	}
 }
 
 // A call is drawn whole, and said in words: who was asked, retried, hedged, lost and canceled, and
@@ -147,6 +180,9 @@ func TestThePageCanBeReadByEverybody(t *testing.T) {
 		}
 		b.must(b.Resize(390, 800))
 		b.must(b.Await("document.documentElement.scrollWidth <= 390"))
+		if broken := b.text(brokenWords); broken != "" {
+			t.Errorf("%s: on a narrow screen words are broken in pieces: %s", scheme, broken)
+		}
 		b.must(b.Resize(1280, 900))
 		b.must(b.Press(kb.Tab))
 		b.must(b.Await("document.activeElement.className == 'skip'"))
@@ -171,11 +207,6 @@ const contrasts = `(() => {
   return [...bad].join(', ');
 })()`
 
-// unnamed names controls that nobody can call by a name.
-const unnamed = `[...document.querySelectorAll('input, select, button, a, [role=listbox], [role=region]')].filter((e) => !(e.innerText || '').trim() && !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby') && !(e.labels && e.labels.length)).map((e) => e.outerHTML.slice(0, 80)).join('; ')`
-		if broken := b.text(brokenWords); broken != "" {
-			t.Errorf("%s: on a narrow screen words are broken in pieces: %s", scheme, broken)
-		}
 // brokenWords are cells of the status, but for messages, that have more lines than words.
 const brokenWords = `[...document.querySelectorAll('.pair th, .pair td:not(:last-child)')].filter((e) => {
   const range = document.createRange();
@@ -183,3 +214,5 @@ const brokenWords = `[...document.querySelectorAll('.pair th, .pair td:not(:last
   return new Set([...range.getClientRects()].map((r) => Math.round(r.top / 8))).size > e.innerText.trim().split(/[-\s]+/).length;
 }).map((e) => e.innerText).join()`
 
+// unnamed names controls that nobody can call by a name.
+const unnamed = `[...document.querySelectorAll('input, select, button, a, [role=listbox], [role=region]')].filter((e) => !(e.innerText || '').trim() && !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby') && !(e.labels && e.labels.length)).map((e) => e.outerHTML.slice(0, 80)).join('; ')`

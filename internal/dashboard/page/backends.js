@@ -1,10 +1,11 @@
 // The backends of a route as lanes that stand in line: what became of their answers, how long
-// they took on one scale, and what their limits have left.
+// they took on one scale, how that went over the last minutes, and what their limits have left.
+import { Course } from './course.js';
 import { el, keyed, mark, replace, say, svg } from './dom.js';
 import { count, glyph, ms, phrase, tone } from './words.js';
 
-const columns = [['Backend', ''], ['Success', 'number'], ['Answers', 'wide'], ['p50 · p95 · p99', 'wide'], ['Now', ''], ['Last failure', '']];
-const width = 300;
+const columns = [['Backend', ''], ['Success', 'number'], ['Answers', 'wide'], ['p50 · p95 · p99', 'wide'], ['Last 10 minutes, seen here', 'past'], ['Now', ''], ['Last failure', '']];
+const width = 232;
 
 export class Backends {
   constructor() {
@@ -16,11 +17,15 @@ export class Backends {
       this.body));
   }
 
-  // draw shows the backends of a window; now is what /calls says of their limits, by name.
-  draw(route, window, now) {
+  // draw shows the backends of a window, as they were heard of at a time; now is what /calls says
+  // of their limits, by name.
+  draw(route, window, at, now) {
     const scale = scaleOf(route.backends.map((b) => b.windows[window]));
     replace(this.axis, [scale.from, scale.to], () => [el('span', {}, columns[3][0]), axis(scale)]);
-    keyed(this.body, route.backends, (b) => b.name, create, (row, b) => update(row, b, b.windows[window], scale, now.get(b.name)));
+    keyed(this.body, route.backends, (b) => b.name, create, (row, b) => {
+      row.course.add(at, b.windows['1m']);
+      update(row, b, b.windows[window], scale, now.get(b.name));
+    });
   }
 }
 
@@ -48,16 +53,18 @@ function create(b) {
   const row = el('tr' + (b.shadow ? '.shadow' : ''));
   row.parts = columns.slice(1).map(([, kind]) => el('td' + (kind ? '.' + kind : '')));
   row.state = el('span.state');
+  row.course = new Course();
   row.append(el('th', { scope: 'row' }, el('strong', {}, b.name), b.shadow ? el('span.tag.calm', {}, 'shadow') : '', row.state), ...row.parts);
   return row;
 }
 
 function update(row, b, f, scale, now) {
-  const [success, answers, latency, limits, failure] = row.parts;
+  const [success, answers, latency, past, limits, failure] = row.parts;
   replace(row.state, b.state || '', () => (b.state ? el(`span.tag.${tone(b.state)}`, {}, b.state) : []));
   say(success, (f && f.success) || '–');
   replace(answers, [f && f.counts, b.compared], () => [outcomes(f ? f.counts : [], 'No answer in this time'), b.compared ? compared(b.compared) : '']);
   replace(latency, [f && [f.p50, f.p95, f.p99], scale.from, scale.to], () => band(b.name, f, scale));
+  row.course.draw(past);
   const facts = limitsOf(b, now);
   replace(limits, facts, () => facts.map(([kind, text]) => el(`span.tag.${kind}`, {}, text)));
   say(failure, b.lastFailure || '–');

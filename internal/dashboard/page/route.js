@@ -64,7 +64,7 @@ export class Route {
     say(this.why, r.message ? `${r.reason}: ${r.message}` : r.bad ? r.reason : r.url || '');
     this.drawNext(r);
     this.drawFigures(r.windows[this.window]);
-    this.backends.draw(r, this.window, this.calls.backends);
+    this.backends.draw(r, this.window, this.poll.at, this.calls.backends);
     this.drawStatus(r);
   }
 

@@ -33,31 +33,57 @@ func run(folder string) error {
 		return err
 	}
 	defer stop()
-	server := httptest.NewUnstartedServer(nil)
-	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
-	if err != nil {
-		return fmt.Errorf("find the port of the page: %w", err)
-	}
-	server.Config.Handler = dashboard.New(dashboard.Options{Source: &stage.Source{Routes: 24}, Hosts: dashboard.LoopbackHosts(port)})
-	server.Start()
-	defer server.Close()
 	for _, scheme := range []string{"light", "dark"} {
+		server, err := serve()
+		if err != nil {
+			return err
+		}
+		defer server.Close()
 		tab, _, end, err := stage.Open(browser, server.URL, scheme)
 		if err != nil {
 			return err
 		}
-		for _, view := range []struct {
-			name, fragment, ready string
-			height                int64
-		}{
-			{"routes", "#/", "document.querySelectorAll('tbody tr').length == 24", 620},
-			{"route", "#/routes/shop/orders", "document.querySelector('.picture svg .decided') && document.querySelector('.lanes').innerText.includes('131 of 200 tokens')", 1290},
-		} {
-			if err := shoot(tab, view.fragment, view.ready, view.height, filepath.Join(folder, view.name+"-"+scheme+".png")); err != nil {
-				return fmt.Errorf("shoot %s: %w", view.name, err)
-			}
+		defer end()
+		if err := shootAll(tab, scheme, folder); err != nil {
+			return err
 		}
-		end()
+	}
+	return nil
+}
+
+func serve() (*httptest.Server, error) {
+	server := httptest.NewUnstartedServer(nil)
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		return nil, fmt.Errorf("find the port of the page: %w", err)
+	}
+	server.Config.Handler = dashboard.New(dashboard.Options{Source: &stage.Source{Routes: 24, Course: true}, Hosts: dashboard.LoopbackHosts(port)})
+	server.Start()
+	return server, nil
+}
+
+// whole is when the course of the last ten minutes begins at the left of its drawing, and has no
+// gap since then.
+const whole = "[...document.querySelectorAll('.course .line')].every((p) => parseFloat(p.getAttribute('d').slice(1)) < 5 && p.getAttribute('d').split('M').length == 2)"
+
+func shootAll(tab *stage.Tab, scheme, folder string) error {
+	if err := shoot(tab, "#/", "document.querySelectorAll('tbody tr').length == 24", 620, filepath.Join(folder, "routes-"+scheme+".png")); err != nil {
+		return fmt.Errorf("shoot routes: %w", err)
+	}
+	if err := tab.Go("#/routes/shop/orders"); err != nil {
+		return err
+	}
+	if err := tab.Hurry(20); err != nil {
+		return err
+	}
+	if err := tab.Await("document.querySelector('.course') && " + whole); err != nil {
+		return err
+	}
+	if err := tab.Hurry(1); err != nil {
+		return err
+	}
+	if err := shoot(tab, "#/routes/shop/orders", "document.querySelector('.picture svg .decided') && document.querySelector('.lanes').innerText.includes('131 of 200 tokens')", 1290, filepath.Join(folder, "route-"+scheme+".png")); err != nil {
+		return fmt.Errorf("shoot route: %w", err)
 	}
 	return nil
 }

@@ -3,9 +3,11 @@ package stage
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/fanout-operator/fanout/internal/dashboard"
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 // Source shows a cluster that does not change, but as it is told. It implements dashboard.Source.
@@ -14,11 +16,30 @@ type Source struct {
 	Routes int
 	// Moves has the rate of the first one change with each reading.
 	Moves bool
+	// Course has its backends do better and worse from reading to reading of the minute, and end
+	// as they are without it.
+	Course bool
 
 	mu       sync.Mutex
 	gone     bool
 	silent   error
+	sick     bool
 	overview int
+	route    int
+}
+
+// Heal ends what Sicken began.
+func (s *Source) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sick = false
+}
+
+// Sicken has half of what inventory answers fail from now on, as its minute says.
+func (s *Source) Sicken() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sick = true
 }
 
 // Lose has the operator gone, and Hush has the source fail from now on; nil ends that.
@@ -99,11 +120,32 @@ func (s *Source) Route(_ context.Context, namespace, name string) (*dashboard.Ro
 	}
 	r.Pods = []dashboard.Pod{{Name: "orders-7c9f8d-abk4q", State: "Ready", Document: "9f3ac1d2"}, {Name: "orders-7c9f8d-x2mm7", State: "Ready", Document: "9f3ac1d2", Restarts: 1}}
 	r.Next = []string{"Backend billing is kept from calls by its circuit breaker: status 503. It is probed again after circuitBreaker.openFor."}
-	route := figures("98.7%", 38.2, 96, 141, dashboard.Count{Outcome: "complete", N: 11_802}, dashboard.Count{Outcome: "partial", N: 402}, dashboard.Count{Outcome: "failed", N: 160}, dashboard.Count{Outcome: "clientClosed", N: 12})
+	route := figures(0.987, 38.2, 96, 141, dashboard.Count{Outcome: "complete", N: 11_802}, dashboard.Count{Outcome: "partial", N: 402}, dashboard.Count{Outcome: "failed", N: 160}, dashboard.Count{Outcome: "clientClosed", N: 12})
 	r.Windows = windows(route)
 	r.Row.Backends = "2/3"
 	r.Backends = backends()
+	s.route++
+	s.minutes(r.Backends)
 	return r, nil
+}
+
+// minutes are what the backends say of the last minute, where that is another than the last five.
+func (s *Source) minutes(list []dashboard.Backend) {
+	if s.sick {
+		list[0].Windows["1m"] = figures(0.5, 12.4, 210, 340, succeeded(120), failed("timeout", 120))
+	}
+	if !s.Course {
+		return
+	}
+	for i := range list {
+		f := list[i].Windows["1m"]
+		wave := math.Sin(float64(s.route*(i+3)) / 4)
+		f.P95 *= 1 + 0.12*wave
+		if i == 1 && s.route < 22 { // it begins to fail late
+			f = figures(0.994+0.005*wave, 41, 62+6*wave, 90, f.Counts...)
+		}
+		list[i].Windows["1m"] = f
+	}
 }
 
 func windows(f dashboard.Figures) map[string]dashboard.Figures {
@@ -112,8 +154,8 @@ func windows(f dashboard.Figures) map[string]dashboard.Figures {
 	return map[string]dashboard.Figures{"1m": f, "5m": f, "1h": hour}
 }
 
-func figures(success string, p50, p95, p99 float64, counts ...dashboard.Count) dashboard.Figures {
-	return dashboard.Figures{Seconds: 300, Success: success, Rate: "41.2/s", P50: p50, P95: p95, P99: p99, Counts: counts}
+func figures(success, p50, p95, p99 float64, counts ...dashboard.Count) dashboard.Figures {
+	return dashboard.Figures{Seconds: 300, Success: stats.Percent(success, true), Share: &success, Rate: "41.2/s", P50: p50, P95: p95, P99: p99, Counts: counts}
 }
 
 func succeeded(n uint64) dashboard.Count { return dashboard.Count{Outcome: "succeeded", N: n} }
@@ -125,12 +167,12 @@ func failed(reason string, n uint64) dashboard.Count {
 func backends() []dashboard.Backend {
 	return []dashboard.Backend{
 		{Name: "inventory", State: "Healthy", Circuit: "closed", LastFailure: "timeout, 41s ago",
-			Windows: windows(figures("99.9%", 12.4, 31, 55, succeeded(12_350), failed("timeout", 9), dashboard.Count{Outcome: "canceled", N: 17}))},
+			Windows: windows(figures(0.999, 12.4, 31, 55, succeeded(12_350), failed("timeout", 9), dashboard.Count{Outcome: "canceled", N: 17}))},
 		{Name: "billing", State: "Open", Circuit: "open", LastFailure: "status 503, 2s ago",
-			Windows: windows(figures("86.1%", 41, 88, 240, succeeded(9180), failed("status", 1440), failed("reset", 31), dashboard.Count{Outcome: "rejected", Reason: "circuitOpen", N: 1725}))},
+			Windows: windows(figures(0.861, 41, 88, 240, succeeded(9180), failed("status", 1440), failed("reset", 31), dashboard.Count{Outcome: "rejected", Reason: "circuitOpen", N: 1725}))},
 		{Name: "search-eu", State: "Healthy", LastFailure: "connect, 6m ago",
-			Windows: windows(figures("99.9%", 22, 93, 118, succeeded(12_011), failed("connect", 12), dashboard.Count{Outcome: "rejected", Reason: "rateLimited", N: 88}, dashboard.Count{Outcome: "canceled", N: 265}))},
-		{Name: "candidate", Shadow: true, Windows: windows(figures("100%", 31, 60, 81, succeeded(1236))),
+			Windows: windows(figures(0.999, 22, 93, 118, succeeded(12_011), failed("connect", 12), dashboard.Count{Outcome: "rejected", Reason: "rateLimited", N: 88}, dashboard.Count{Outcome: "canceled", N: 265}))},
+		{Name: "candidate", Shadow: true, Windows: windows(figures(1, 31, 60, 81, succeeded(1236))),
 			Compared: []dashboard.Count{{Outcome: "same", N: 1180}, {Outcome: "body", N: 52}, {Outcome: "outcome", N: 4}}},
 	}
 }
