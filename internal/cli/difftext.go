@@ -35,9 +35,9 @@ func (e *edit) write(out io.Writer) {
 		_, _ = fmt.Fprintf(out, "FanoutRoute %s: nothing changes\n", id)
 		return
 	}
-	pods := "proxies take it over without a restart"
+	p, pods := paintFor(out), "proxies take it over without a restart"
 	if e.Rolls {
-		pods = "Pods roll"
+		pods = p.cell(yellow, "Pods roll")
 	}
 	_, _ = fmt.Fprintf(out, "FanoutRoute %s: %d changes, %s\n", id, len(e.Changes), pods)
 	for _, c := range e.Changes {
@@ -47,9 +47,9 @@ func (e *edit) write(out io.Writer) {
 		}
 		switch {
 		case c.Before == "" && c.Field == "":
-			_, _ = fmt.Fprintf(out, "  %s: added\n", whose)
+			_, _ = fmt.Fprintf(out, "  %s: %s\n", whose, p.cell(green, "added"))
 		case c.After == "" && c.Field == "":
-			_, _ = fmt.Fprintf(out, "  %s: removed\n", whose)
+			_, _ = fmt.Fprintf(out, "  %s: %s\n", whose, p.cell(red, "removed"))
 		default:
 			_, _ = fmt.Fprintf(out, "  %s: %s %s → %s\n", whose, c.Field, orNone(c.Before), orNone(c.After))
 		}

@@ -54,8 +54,8 @@ func newGet() *cobra.Command {
 }
 
 func writeRows(out io.Writer, rows []survey.Row, everywhere bool) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	head := "NAME\tREADY\tREASON\tBACKENDS\tSUCCESS\tP99\tRATE\tAGE\tMESSAGE"
+	p, w := paintFor(out), tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	head := "NAME\t" + p.cell(plain, "READY") + "\tREASON\tBACKENDS\tSUCCESS\tP99\tRATE\tAGE\tMESSAGE"
 	if everywhere {
 		head = "NAMESPACE\t" + head
 	}
@@ -68,7 +68,7 @@ func writeRows(out io.Writer, rows []survey.Row, everywhere bool) error {
 		if r.Stale != "" {
 			message = "as of " + r.Stale + " ago, the operator is gone. " + message
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Ready, r.Reason, r.Backends, r.Success, r.P99, r.Rate, r.Age, message)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, p.cell(shadeOfRow(&r), r.Ready), r.Reason, r.Backends, r.Success, r.P99, r.Rate, r.Age, message)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write routes: %w", err)

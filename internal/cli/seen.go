@@ -92,8 +92,8 @@ func readBackends(lines []string) []seenBackend {
 func (s *seen) failed() bool { return s.Status >= http.StatusBadRequest || s.Outcome == "failed" }
 
 func (s *seen) draw(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "%d %s\t%s after %s\n", s.Status, http.StatusText(s.Status), s.Outcome, stats.Short(s.took))
+	p, w := paintFor(out), tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "%d %s\t%s after %s\n", s.Status, http.StatusText(s.Status), p.cell(shadeOf(s.Outcome), s.Outcome), stats.Short(s.took))
 	if len(s.Backends) == 0 {
 		_, _ = fmt.Fprintln(w, "Nothing is told of backends: the call was refused before any was asked, or response.diagnostics of the route is not Full.")
 	}
@@ -102,7 +102,7 @@ func (s *seen) draw(out io.Writer) error {
 		scale = max(scale, int64(b.MS))
 	}
 	for _, b := range s.Backends {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", b.Name, b.said(), b.bar(scale), b.spent())
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", b.Name, p.cell(shadeOf(b.Outcome), b.said()), b.bar(scale), b.spent())
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write call: %w", err)

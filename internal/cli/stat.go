@@ -99,16 +99,6 @@ func (o *statOptions) again(cmd *cobra.Command, only string) error {
 	}
 }
 
-// isTerminal reports whether what is written is looked at as it comes.
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 func (o *statOptions) once(cmd *cobra.Command, only string) error {
 	w, err := o.wanted(only)
 	if err != nil {

@@ -11,13 +11,14 @@ import (
 )
 
 func writeWalked(out io.Writer, f *survey.Walked) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	p, w := paintFor(out), tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "%s\n", strings.TrimSuffix(fmt.Sprintf("FanoutRoute %s/%s, generation %d, age %s, %s", f.Namespace, f.Name, f.Generation, f.Age, f.URL), ", "))
-	section(w, len(f.Conditions), "CONDITION\tSTATUS\tREASON\tMESSAGE")
-	for _, c := range f.Conditions {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Type, c.Status, c.Reason, c.Message)
+	section(w, len(f.Conditions), "CONDITION\t"+p.cell(plain, "STATUS")+"\tREASON\tMESSAGE")
+	for i := range f.Conditions {
+		c := &f.Conditions[i]
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Type, p.cell(shadeOfCondition(c), string(c.Status)), c.Reason, c.Message)
 	}
-	section(w, len(f.Backends), "BACKEND\tSTATE\tSUCCESS\tRATE\tP99\tLAST FAILURE")
+	section(w, len(f.Backends), "BACKEND\t"+p.cell(plain, "STATE")+"\tSUCCESS\tRATE\tP99\tLAST FAILURE")
 	for i := range f.Backends {
 		b := &f.Backends[i]
 		p99, failure := "", ""
@@ -27,15 +28,16 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 		if b.LastFailure != nil {
 			failure = b.LastFailure.Message
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.State, b.SuccessRate, b.RequestRate, p99, failure)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, p.cell(shadeOfState(b.State), string(b.State)), b.SuccessRate, b.RequestRate, p99, failure)
 	}
-	section(w, len(f.Pods), "POD\tSTATE\tRESTARTS\tDOCUMENT\tLACKS")
-	for _, p := range f.Pods {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", p.Name, p.State, p.Restarts, p.Document, trouble(&p))
+	section(w, len(f.Pods), "POD\t"+p.cell(plain, "STATE")+"\tRESTARTS\tDOCUMENT\tLACKS")
+	for i := range f.Pods {
+		pod := &f.Pods[i]
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", pod.Name, p.cell(shadeOf(pod.State), pod.State), pod.Restarts, pod.Document, trouble(pod))
 	}
-	section(w, len(f.Events), "EVENT\tTYPE\tREASON\tMESSAGE")
+	section(w, len(f.Events), "EVENT\t"+p.cell(plain, "TYPE")+"\tREASON\tMESSAGE")
 	for _, e := range f.Events {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Age, e.Type, e.Reason, e.Message)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Age, p.cell(shadeOf(e.Type), e.Type), e.Reason, e.Message)
 	}
 	section(w, len(f.Untold), "Not known:")
 	for _, u := range f.Untold {

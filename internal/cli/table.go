@@ -13,18 +13,18 @@ import (
 )
 
 func writeTable(out io.Writer, routes []stats.RouteReport, window string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ROUTE\tBACKEND\tSUCCESS\tRATE\tP50\tP95\tP99\tSUCCEEDED\tFAILED\tREJECTED\tCANCELED\tSKIPPED\tREASONS")
+	p, w := paintFor(out), tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "ROUTE\tBACKEND\tSUCCESS\tRATE\tP50\tP95\tP99\tSUCCEEDED\t%s\t%s\tCANCELED\tSKIPPED\tREASONS\n", p.cell(plain, "FAILED"), p.cell(plain, "REJECTED"))
 	for i := range routes {
 		r := &routes[i]
 		for j := range r.Backends {
 			b := r.Backends[j].Windows.Of(window)
 			rate, ok := b.Answers.SuccessRate()
-			_, _ = fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n",
+			_, _ = fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%s\n",
 				r.Namespace, r.Name, r.Backends[j].Name, stats.Percent(rate, ok),
 				stats.PerSecond(b.Answers.Total(), b.Seconds),
 				stats.Short(b.Duration.Quantile(0.50)), stats.Short(b.Duration.Quantile(0.95)), stats.Short(b.Duration.Quantile(0.99)),
-				b.Answers.Succeeded, b.Answers.FailedTotal(), b.Answers.RejectedTotal(), b.Answers.Canceled, b.Answers.Skipped,
+				b.Answers.Succeeded, p.count(red, b.Answers.FailedTotal()), p.count(yellow, b.Answers.RejectedTotal()), b.Answers.Canceled, b.Answers.Skipped,
 				reasons(&b.Answers, r.Backends[j].LastFailure))
 		}
 	}

@@ -22,7 +22,7 @@ func (f *Walked) next(route *v1alpha1.FanoutRoute) []string {
 	said, lacks := map[string]bool{}, f.lackHints()
 	for i := range f.Conditions {
 		c := &f.Conditions[i]
-		if !isBad(c) && c.Reason != v1alpha1.ReasonCertificateExpiring || said[c.Reason] || c.Type == v1alpha1.ConditionReconciling {
+		if !IsBad(c) && c.Reason != v1alpha1.ReasonCertificateExpiring || said[c.Reason] || c.Type == v1alpha1.ConditionReconciling {
 			continue
 		}
 		said[c.Reason] = true // Ready repeats that of another

@@ -103,7 +103,7 @@ func (p *Page) Route(ctx context.Context, namespace, name string) (*dashboard.Ro
 	for i := range found.Conditions {
 		c := &found.Conditions[i]
 		out.Conditions = append(out.Conditions, dashboard.Condition{
-			Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message, Age: duration.HumanDuration(now.Sub(c.LastTransitionTime.Time)), Bad: isBad(c),
+			Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message, Age: duration.HumanDuration(now.Sub(c.LastTransitionTime.Time)), Bad: IsBad(c),
 		})
 	}
 	for _, e := range found.Events {

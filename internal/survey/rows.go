@@ -57,7 +57,7 @@ func rowOf(route *v1alpha1.FanoutRoute, now time.Time) Row {
 	}
 	if worst := worst(route); worst != nil {
 		r.Reason = worst.Reason
-		if isBad(worst) {
+		if IsBad(worst) {
 			r.Message = worst.Message
 		}
 	}
@@ -81,16 +81,16 @@ func byWeight() []string {
 // worst is the first condition that is bad, or Ready; nil where there is neither.
 func worst(route *v1alpha1.FanoutRoute) *metav1.Condition {
 	for _, kind := range byWeight() {
-		if c := meta.FindStatusCondition(route.Status.Conditions, kind); c != nil && isBad(c) {
+		if c := meta.FindStatusCondition(route.Status.Conditions, kind); c != nil && IsBad(c) {
 			return c
 		}
 	}
 	return meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionReady)
 }
 
-// isBad reports whether a condition is not as it should be. That nothing is known of backends
+// IsBad reports whether a condition is not as it should be. That nothing is known of backends
 // without traffic is no fault.
-func isBad(c *metav1.Condition) bool {
+func IsBad(c *metav1.Condition) bool {
 	switch c.Type {
 	case v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
 		return c.Status == metav1.ConditionTrue
