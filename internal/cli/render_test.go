@@ -2,12 +2,14 @@ package cli
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit"
 )
 
 // What is rendered is what the operator would apply: the document first, and then what goes
@@ -39,6 +41,9 @@ func TestRenderPrintsTheChildren(t *testing.T) {
 			if object.Kind == "Deployment" && !strings.Contains(text, "image: example/proxy:1") {
 				t.Errorf("%s: the Deployment has another image:\n%s", name, text)
 			}
+		}
+		if name == "a Deployment" {
+			testkit.Golden(t, filepath.Join("testdata", "render.yaml"), out)
 		}
 		if got := strings.Join(kinds, " "); got != row.kinds {
 			t.Errorf("%s: %s, want %s", name, got, row.kinds)
