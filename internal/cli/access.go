@@ -16,10 +16,11 @@ import (
 	"github.com/fanout-operator/fanout/internal/survey"
 )
 
-// access are the flags that name a cluster, and a namespace of it, as kubectl has them.
+// access are the flags that name a cluster, and a namespace of it, as kubectl has them, or a
+// standalone proxy by the URL of its admin port.
 type access struct {
-	context, kubeconfig, namespace string
-	everywhere                     bool
+	context, kubeconfig, namespace, admin string
+	everywhere                            bool
 }
 
 // bind adds the flags to a command.
@@ -35,6 +36,13 @@ func (a *access) bindAll(cmd *cobra.Command) {
 	a.bind(cmd)
 	cmd.Flags().BoolVarP(&a.everywhere, "all-namespaces", "A", false, "routes of all namespaces")
 	cmd.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
+}
+
+// bindAdmin adds the flag of a standalone proxy; its text ends with what holds without it.
+func (a *access) bindAdmin(cmd *cobra.Command, without string) {
+	cmd.Flags().StringVar(&a.admin, "admin", "", "URL of a standalone proxy's admin port"+without)
+	cmd.MarkFlagsMutuallyExclusive("admin", "context")
+	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
 }
 
 // errNoCluster is the error of commands that need one.

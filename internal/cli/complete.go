@@ -11,8 +11,8 @@ import (
 // completeTimeout bounds how long a shell waits for names.
 const completeTimeout = 3 * time.Second
 
-// complete has a command complete the names of routes from the cluster. Without one, or
-// without the rights, there are none.
+// complete has a command complete the names of routes from the cluster, or from a standalone
+// proxy. Without one, or without the rights, there are none.
 func (a *access) complete(cmd *cobra.Command) {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -25,11 +25,7 @@ func (a *access) complete(cmd *cobra.Command) {
 }
 
 func (a *access) names(ctx context.Context, prefix string) (names []string) {
-	c, w, err := a.open("")
-	if err != nil {
-		return nil
-	}
-	routes, err := c.List(ctx, w)
+	routes, err := a.rows(ctx, "")
 	if err != nil {
 		return nil
 	}

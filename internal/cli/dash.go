@@ -23,8 +23,7 @@ import (
 type dashOptions struct {
 	access
 
-	admin string
-	port  int
+	port int
 }
 
 func newDash() *cobra.Command {
@@ -39,11 +38,9 @@ func newDash() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.admin, "admin", "", "URL of a standalone proxy's admin port (default "+defaultAdmin+" where there is no current context)")
 	flags.IntVar(&o.port, "port", 9092, "port of 127.0.0.1 to serve the page on; 0 for a free one")
 	o.bindAll(cmd)
-	cmd.MarkFlagsMutuallyExclusive("admin", "context")
-	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
+	o.bindAdmin(cmd, insteadOfNone)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.run(cmd) }
 	return cmd
 }

@@ -23,10 +23,11 @@ func newGet() *cobra.Command {
 		Use:   "get [NAME | NAMESPACE/NAME]",
 		Short: "List routes with the first thing that is wrong with each",
 		Long: "Lists FanoutRoutes as kubectl get does, with the reason of the first condition that is not as it should be, and its message. " +
-			"Where the operator that writes the figures is gone, it says since when they are not written any more.",
+			"Where the operator that writes the figures is gone, it says since when they are not written any more. With --admin it lists those of a standalone proxy.",
 		Args: cobra.MaximumNArgs(1),
 	}
 	a.bindAll(cmd)
+	a.bindAdmin(cmd, "")
 	a.complete(cmd)
 	output := cmd.Flags().StringP("output", "o", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -35,22 +36,32 @@ func newGet() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()
-		c, w, err := a.open(strings.Join(args, ""))
+		rows, err := a.rows(ctx, strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
-		routes, err := c.List(ctx, w)
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		rows := c.Rows(ctx, routes, now)
 		if *output == "json" {
 			return writeJSON(cmd.OutOrStdout(), rows)
 		}
-		return writeRows(cmd.OutOrStdout(), rows, a.everywhere)
+		return writeRows(cmd.OutOrStdout(), rows, a.everywhere || a.admin != "" && a.namespace == "")
 	}
 	return cmd
+}
+
+// rows are the routes of a cluster or of a standalone proxy.
+func (a *access) rows(ctx context.Context, only string) ([]survey.Row, error) {
+	if a.admin != "" {
+		return a.standaloneRows(ctx, only)
+	}
+	c, w, err := a.open(only)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := c.List(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	return c.Rows(ctx, routes, time.Now()), nil
 }
 
 func writeRows(out io.Writer, rows []survey.Row, everywhere bool) error {

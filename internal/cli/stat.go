@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -19,9 +17,10 @@ import (
 
 const (
 	defaultAdmin = "http://127.0.0.1:9091"
-	// statTimeout and statLimit bound what one proxy may take of us.
+	// insteadOfNone is what stat and dash do where nobody is named.
+	insteadOfNone = " (default " + defaultAdmin + " where there is no current context)"
+	// statTimeout bounds how long proxies may take for their answers.
 	statTimeout = 5 * time.Second
-	statLimit   = 8 << 20
 	// leastInterval is how often proxies are asked with --watch at most.
 	leastInterval = 500 * time.Millisecond
 )
@@ -30,9 +29,9 @@ const (
 type statOptions struct {
 	access
 
-	admin, output, window string
-	watch                 bool
-	every                 time.Duration
+	output, window string
+	watch          bool
+	every          time.Duration
 }
 
 func newStat() *cobra.Command {
@@ -46,14 +45,13 @@ func newStat() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.admin, "admin", "", "URL of a standalone proxy's admin port (default "+defaultAdmin+" where there is no current context)")
 	o.bindAll(cmd)
+	o.bindAdmin(cmd, insteadOfNone)
+	o.complete(cmd)
 	flags.StringVarP(&o.output, "output", "o", "table", "table or json")
 	flags.StringVar(&o.window, "window", stats.Window5m, "1m, 5m or 1h")
 	flags.BoolVarP(&o.watch, "watch", "w", false, "show it again every --interval until you end it; a terminal is redrawn")
 	flags.DurationVar(&o.every, "interval", 2*time.Second, "how often with --watch, 500ms or more")
-	cmd.MarkFlagsMutuallyExclusive("admin", "context")
-	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return o.run(cmd, strings.Join(args, ""))
 	}
@@ -114,7 +112,7 @@ func (o *statOptions) once(cmd *cobra.Command, only string) error {
 		cmd.PrintErrln("fanoutctl:", note)
 	}
 	if len(routes) == 0 && only != "" {
-		return fmt.Errorf("no proxy serves a route %q", only)
+		return unserved(only)
 	}
 	if o.output == "table" {
 		return writeTable(cmd.OutOrStdout(), routes, o.window)
@@ -142,35 +140,4 @@ func (o *statOptions) routes(ctx context.Context, w survey.Wanted) (routes []sta
 		return nil, nil, fmt.Errorf("no cluster is asked, since no kubeconfig has a current context (name one by --kubeconfig and --context); nor does a standalone proxy answer (name one by --admin): %w", err)
 	}
 	return routes, nil, nil
-}
-
-// proxyRoutes are those of a standalone proxy.
-func proxyRoutes(ctx context.Context, admin string, w survey.Wanted) ([]stats.RouteReport, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(admin, "/")+"/status", nil)
-	if err != nil {
-		return nil, fmt.Errorf("ask proxy: %w", err)
-	}
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		return nil, fmt.Errorf("ask proxy at %s: %w", admin, err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask proxy at %s: status %s", admin, response.Status)
-	}
-	raw, err := io.ReadAll(io.LimitReader(response.Body, statLimit))
-	if err != nil {
-		return nil, fmt.Errorf("read statistics of proxy at %s: %w", admin, err)
-	}
-	report, err := stats.Decode(raw)
-	if err != nil {
-		return nil, fmt.Errorf("read statistics of proxy at %s: %w", admin, err)
-	}
-	var out []stats.RouteReport
-	for i := range report.Routes {
-		if r := &report.Routes[i]; (w.Namespace == "" || r.Namespace == w.Namespace) && (w.Name == "" || r.Name == w.Name) {
-			out = append(out, *r)
-		}
-	}
-	return out, nil
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fanout-operator/fanout/internal/survey"
 )
 
 func newStatus() *cobra.Command {
@@ -13,10 +15,11 @@ func newStatus() *cobra.Command {
 		Use:   "status NAME | NAMESPACE/NAME",
 		Short: "Say how a route is doing, and what to do next",
 		Long: "Walks what belongs to a route: its conditions and backends, its Pods, the document that each of them serves and the keys that it lacks, " +
-			"and the newest events; then it says what to do next. It ends with 1 where something is wrong.",
+			"and the newest events; then it says what to do next. It ends with 1 where something is wrong. With --admin the route is that of a standalone proxy.",
 		Args: cobra.ExactArgs(1),
 	}
 	a.bind(cmd)
+	a.bindAdmin(cmd, "")
 	a.complete(cmd)
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -25,11 +28,7 @@ func newStatus() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()
-		c, w, err := a.open(args[0])
-		if err != nil {
-			return err
-		}
-		found, err := c.Walk(ctx, w, time.Now())
+		found, err := a.walk(ctx, args[0])
 		if err != nil {
 			return err
 		}
@@ -44,4 +43,16 @@ func newStatus() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// walk is a route of a cluster or of a standalone proxy.
+func (a *access) walk(ctx context.Context, name string) (*survey.Walked, error) {
+	if a.admin != "" {
+		return a.standaloneWalk(ctx, name)
+	}
+	c, w, err := a.open(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.Walk(ctx, w, time.Now())
 }

@@ -12,7 +12,7 @@ import (
 
 func writeWalked(out io.Writer, f *survey.Walked) error {
 	p, w := paintFor(out), tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "%s\n", strings.TrimSuffix(fmt.Sprintf("FanoutRoute %s/%s, generation %d, age %s, %s", f.Namespace, f.Name, f.Generation, f.Age, f.URL), ", "))
+	proxies := writeHead(w, f)
 	section(w, len(f.Conditions), "CONDITION\t"+p.cell(plain, "STATUS")+"\tREASON\tMESSAGE")
 	for i := range f.Conditions {
 		c := &f.Conditions[i]
@@ -30,7 +30,7 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, p.cell(shadeOfState(b.State), string(b.State)), b.SuccessRate, b.RequestRate, p99, failure)
 	}
-	section(w, len(f.Pods), "POD\t"+p.cell(plain, "STATE")+"\tRESTARTS\tDOCUMENT\tLACKS")
+	section(w, len(f.Pods), proxies+"\t"+p.cell(plain, "STATE")+"\tRESTARTS\tDOCUMENT\tLACKS")
 	for i := range f.Pods {
 		pod := &f.Pods[i]
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", pod.Name, p.cell(shadeOf(pod.State), pod.State), pod.Restarts, pod.Document, trouble(pod))
@@ -51,6 +51,21 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 		return fmt.Errorf("write status: %w", err)
 	}
 	return nil
+}
+
+// writeHead says which route it is, and returns what its proxies are: Pods, or one without a cluster.
+func writeHead(w io.Writer, f *survey.Walked) (proxies string) {
+	head := []string{fmt.Sprintf("FanoutRoute %s/%s", f.Namespace, f.Name)}
+	proxies = "PROXY"
+	if f.Generation > 0 {
+		head = append(head, fmt.Sprintf("generation %d, age %s", f.Generation, f.Age))
+		proxies = "POD"
+	}
+	if f.URL != "" {
+		head = append(head, f.URL)
+	}
+	_, _ = fmt.Fprintln(w, strings.Join(head, ", "))
+	return proxies
 }
 
 // section begins one, if there is anything in it.

@@ -42,7 +42,8 @@ func (p Proxy) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return response.Body, nil
 }
 
-func (p Proxy) report(ctx context.Context) (*stats.Report, error) {
+// Report is what the proxy says of itself.
+func (p Proxy) Report(ctx context.Context) (*stats.Report, error) {
 	body, err := p.open(ctx, "/status")
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (p Proxy) report(ctx context.Context) (*stats.Report, error) {
 
 // Overview implements Source.
 func (p Proxy) Overview(ctx context.Context) (*Overview, error) {
-	report, err := p.report(ctx)
+	report, err := p.Report(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +87,24 @@ func served(report *stats.Report, r *stats.RouteReport) Row {
 	row.Success, row.Rate = f.Success, f.Rate
 	row.P99 = stats.Short(w.Duration.Quantile(0.99))
 	for i := range r.Backends {
-		if b := &r.Backends[i]; !row.Bad && b.Circuit == stats.CircuitOpen && !b.Shadow {
+		switch b := &r.Backends[i]; {
+		case row.Bad || b.Shadow:
+		case b.Circuit == stats.CircuitOpen:
 			row.Reason, row.Message, row.Bad = "CircuitOpen", "the circuit breaker keeps calls from "+b.Name, true
+		case Fails(b):
+			row.Reason, row.Message, row.Bad = "BackendsFailing", b.Name+" fails half of its answers or more", true
+			if b.LastFailure != nil {
+				row.Message += " (" + failure(b.LastFailure) + ")"
+			}
 		}
 	}
 	return row
+}
+
+// Fails reports whether half of the answers of five minutes failed, or more.
+func Fails(b *stats.BackendReport) bool {
+	share, ok := b.Windows.Of(stats.Window5m).Answers.SuccessRate()
+	return ok && share <= 0.5
 }
 
 // well counts backends of which the most answers of the last minutes succeeded.
@@ -102,8 +116,7 @@ func well(r *stats.RouteReport) string {
 			continue
 		}
 		known++
-		share, ok := b.Windows.Of(stats.Window5m).Answers.SuccessRate()
-		if b.Circuit != stats.CircuitOpen && (!ok || share > 0.5) {
+		if b.Circuit != stats.CircuitOpen && !Fails(b) {
 			good++
 		}
 	}
@@ -137,7 +150,7 @@ func Lacks(m *stats.MissingKey) string {
 
 // Route implements Source.
 func (p Proxy) Route(ctx context.Context, namespace, name string) (*Route, error) {
-	report, err := p.report(ctx)
+	report, err := p.Report(ctx)
 	if err != nil {
 		return nil, err
 	}
