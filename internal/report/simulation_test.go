@@ -38,6 +38,8 @@ const (
 	farRate        = 0.40              // of the greater one, and what rounding to three digits adds
 	farSuccess     = 1.9               // percentage points
 	roundedPercent = 0.1
+	outageShown    = 15 * time.Second // of a backend that fails always, asked once a second or more
+	outageOver     = 30 * time.Second
 	roundedShare   = 0.01
 )
 
@@ -221,12 +223,13 @@ func (s *simulated) state() v1alpha1.BackendState {
 func (s *simulated) run(l load) {
 	r, owed, before := rand.New(rand.NewPCG(1, 2)), 0.0, 0.0
 	time.Sleep(300 * time.Millisecond) // no call is made in the very moment of a poll
-	changed, begun := time.Duration(-1), time.Now()
+	changed, begun, complete := time.Duration(-1), time.Now(), true
 	for at := time.Duration(0); at < l.lasts; at += time.Second {
 		share := l.share(at)
 		if (share >= 0.5) != (before >= 0.5) {
 			changed = at
 		}
+		complete = complete && (share == 0 || share == 1 && l.rate(at) >= 1)
 		before = share
 		owed += l.rate(at)
 		n := int(owed)
@@ -247,6 +250,9 @@ func (s *simulated) run(l load) {
 	}
 	if lasted := time.Since(begun); float64(s.written) > mostBurst+2*lasted.Minutes() {
 		s.t.Errorf("%s: %d writes in %v", l.name, s.written, lasted)
+	}
+	if complete && (s.failing > outageShown || s.over > outageOver) {
+		s.t.Errorf("%s: an outage showed after %v, its end after %v", l.name, s.failing, s.over)
 	}
 	if s.oldest > oldestFigures || s.oldestOfState > oldestState {
 		s.t.Errorf("%s: figures were far off for %v, the state for %v", l.name, s.oldest, s.oldestOfState)
