@@ -39,7 +39,7 @@ func Standalone(at string, report *stats.Report, r *stats.RouteReport) *Walked {
 }
 
 func standaloneBackend(r *stats.RouteReport, of *stats.BackendReport) v1alpha1.BackendStatus {
-	w := of.Windows[stats.Window5m]
+	w := of.Windows.Of(stats.Window5m)
 	share, ok := w.Answers.SuccessRate()
 	b := v1alpha1.BackendStatus{
 		Name: v1alpha1.BackendName(of.Name), SuccessRate: stats.Percent(share, ok), RequestRate: stats.PerSecond(w.Answers.Total(), w.Seconds),
