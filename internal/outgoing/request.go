@@ -46,7 +46,8 @@ type Attempt struct {
 	content content
 }
 
-// content implements io.ReadCloser, and io.WriterTo as requests are copied.
+// content implements io.ReadCloser, and what package wire asks of content that it writes from
+// where it is: io.WriterTo, and Len.
 type content struct{ bytes.Reader }
 
 // Close implements io.Closer.

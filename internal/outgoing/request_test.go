@@ -60,6 +60,12 @@ func TestAttemptsShareWhatTheyDoNotChange(t *testing.T) {
 		t.Errorf("another attempt shows %q and %q", got, second.URL.RawQuery)
 	}
 	for _, attempt := range []*Attempt{&first, &second} {
+		if inPlace, ok := attempt.Body.(interface {
+			io.WriterTo
+			Len() int
+		}); !ok || inPlace.Len() != len(call.Body) {
+			t.Error("package wire would copy the body")
+		}
 		if content, err := io.ReadAll(attempt.Body); string(content) != "body" || err != nil || attempt.ContentLength != 4 || attempt.GetBody != nil {
 			t.Errorf("an attempt has the body %q (%v), %d bytes", content, err, attempt.ContentLength)
 		}

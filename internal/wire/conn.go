@@ -78,7 +78,7 @@ func (c *Conn) interrupt() { _ = c.options.Conn.SetDeadline(time.Unix(1, 0)) }
 // connection is Free still.
 func (c *Conn) RoundTrip(r *http.Request) (*http.Response, error) {
 	out := buffers.Get().(*[]byte)
-	first, rest, err := appendRequest((*out)[:0], r)
+	first, rest, err := c.appendRequest((*out)[:0], r)
 	if err == nil {
 		err = context.Cause(r.Context())
 	}

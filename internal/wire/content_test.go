@@ -3,13 +3,14 @@ package wire_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/fanout-operator/fanout/internal/wire"
 )
@@ -50,59 +51,76 @@ func TestLargeRequestsKeepTheirConnection(t *testing.T) {
 	})
 }
 
-// BenchmarkContent is an exchange over loopback with content of so many KiB on either way; cpu is
-// what the process takes for one, its server included.
-func BenchmarkContent(b *testing.B) {
-	for _, size := range []int{4 << 10, 16 << 10, 64 << 10} {
-		for _, way := range []string{"sent", "received"} {
-			b.Run(fmt.Sprintf("%s/%d KiB", way, size>>10), func(b *testing.B) { benchmarkContent(b, way == "sent", size) })
-		}
-	}
-}
-
-func benchmarkContent(b *testing.B, sent bool, size int) {
-	ours, theirs := connected(b, false)
-	defer func() { _, _ = ours.Close(), theirs.Close() }()
-	content := bytes.Repeat([]byte("x"), size)
-	length := size
-	if sent {
-		length = 0
-	}
-	answer := append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length), content[:length]...)
-	go func() {
-		in := bufio.NewReader(theirs)
-		for {
-			r, err := http.ReadRequest(in)
-			if err != nil {
-				return
+// Content that is in memory arrives as it is, however much of it, and of the head, the system has
+// room for at once; and it leaves in the caller's goroutine where all of it has.
+func TestContentIsWrittenFromWhereItIs(t *testing.T) {
+	t.Parallel()
+	for size, rooms := range map[int][]int{16<<10 + 1: {0, 1}, 64 << 10: {0}, 8 << 20: {0}} {
+		for _, room := range rooms { // of the system's; 1 is its least
+			for _, field := range []int{1, 20_000} {
+				ours, theirs := connected(t, false)
+				if room > 0 {
+					_ = ours.(*net.TCPConn).SetWriteBuffer(room)
+				}
+				content := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
+				c := wire.New(wire.Options{Conn: ours, Socket: ours, MaxHead: maxHead, Ended: func() {}})
+				heard := make(chan error, 1)
+				go func() {
+					defer func() { _ = theirs.Close() }()
+					_ = theirs.SetReadDeadline(time.Now().Add(30 * time.Second))
+					in := bufio.NewReader(theirs)
+					for {
+						r, err := http.ReadRequest(in)
+						if err != nil {
+							heard <- err
+							return
+						}
+						got, err := io.ReadAll(r.Body)
+						if !bytes.Equal(got, content) || len(r.Header.Get("X-A")) != field {
+							heard <- fmt.Errorf("%d bytes, %w", len(got), err)
+							return
+						}
+						_, _ = io.WriteString(theirs, ok+"Content-Length: 2\r\n\r\nhi")
+					}
+				}()
+				for range 3 {
+					r, body := get(t, http.MethodPost), &inMemory{}
+					body.Reset(content)
+					r.Header = http.Header{"X-A": {string(bytes.Repeat([]byte("a"), field))}}
+					r.Body, r.ContentLength = body, int64(size)
+					response, err := c.RoundTrip(r)
+					if err != nil {
+						t.Fatalf("%d bytes: %v", size, err)
+					}
+					if _, err := io.ReadAll(response.Body); err != nil || !c.Free() || body.Len() > 0 {
+						t.Fatalf("%d bytes: %v, %d are left; free: %v", size, err, body.Len(), c.Free())
+					}
+				}
+				_ = ours.Close()
+				if err := <-heard; !errors.Is(err, io.EOF) {
+					t.Errorf("%d bytes, room %d: %v", size, room, err)
+				}
 			}
-			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = theirs.Write(answer)
-		}
-	}()
-	c := wire.New(wire.Options{Conn: ours, Socket: ours, MaxHead: maxHead, Ended: func() {}})
-	r := get(b, http.MethodPost)
-	body, buffer := &inMemory{}, make([]byte, 64<<10)
-	b.ReportAllocs()
-	before := processTime()
-	for b.Loop() {
-		if r.Body = http.NoBody; sent {
-			body.Reset(content)
-			r.Body, r.ContentLength = body, int64(size)
-		}
-		response, err := c.RoundTrip(r)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for err == nil {
-			_, err = response.Body.Read(buffer)
 		}
 	}
-	b.ReportMetric(float64(processTime()-before)/float64(b.N), "cpu-ns/op")
 }
 
-func processTime() int64 {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return u.Utime.Nano() + u.Stime.Nano()
+// Content of another length than announced is not begun to be sent.
+func TestContentOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	ours, theirs := connected(t, false)
+	defer func() { _ = theirs.Close() }()
+	c := wire.New(wire.Options{Conn: ours, Socket: ours, MaxHead: maxHead, Ended: func() {}})
+	for _, other := range []int{-1, 1} {
+		r, body := get(t, http.MethodPost), &inMemory{}
+		body.Reset(make([]byte, 20<<10))
+		r.Body, r.ContentLength = body, int64(20<<10+other)
+		if _, err := c.RoundTrip(r); err == nil || !c.Free() {
+			t.Errorf("%d: %v; free: %v", other, err, c.Free())
+		}
+	}
+	_ = ours.Close()
+	if sent, _ := io.ReadAll(theirs); len(sent) > 0 {
+		t.Errorf("%d bytes are sent", len(sent))
+	}
 }

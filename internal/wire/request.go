@@ -126,9 +126,15 @@ func visible(s string) bool {
 var errOther = errors.New("the request's body has another length than ContentLength says")
 
 // appendRequest appends what leaves at once, and says how many bytes are left.
-func appendRequest(b []byte, r *http.Request) (first []byte, rest int64, err error) {
+func (c *Conn) appendRequest(b []byte, r *http.Request) (first []byte, rest int64, err error) {
 	if b, err = appendHead(b, r); err != nil {
 		return b, 0, err
+	}
+	if content := c.inPlace(r); content != nil {
+		if int64(content.Len()) != r.ContentLength {
+			return b, 0, errOther
+		}
+		return b, r.ContentLength, nil
 	}
 	n := min(r.ContentLength, atOnce)
 	rest = r.ContentLength - n
@@ -160,19 +166,26 @@ func appendBody(b []byte, r *http.Request, n int, whole bool) ([]byte, error) {
 
 // send writes the request, as much of it as leaves at once; the rest is written beside.
 func (x *exchange) send(r *http.Request, first []byte, rest int64) error {
+	if content := x.conn.inPlace(r); content != nil {
+		return x.sendInPlace(r, content, first)
+	}
 	if _, err := x.conn.options.Conn.Write(first); err != nil || rest == 0 {
 		closeBody(r)
 		return err // RoundTrip says what was attempted
 	}
 	x.written = make(chan error, 1)
-	go x.sendRest(r, rest)
+	go x.sendRest(r, nil, rest)
 	return nil
 }
 
 // sendRest writes the rest. It ends with the connection at the latest.
-func (x *exchange) sendRest(r *http.Request, rest int64) {
+func (x *exchange) sendRest(r *http.Request, head []byte, rest int64) {
 	defer closeBody(r)
-	n, err := io.Copy(x.conn.options.Conn, r.Body)
+	var n int64
+	_, err := x.conn.options.Conn.Write(head)
+	if err == nil {
+		n, err = io.Copy(x.conn.options.Conn, r.Body)
+	}
 	if err == nil && n != rest {
 		err = errOther
 	}

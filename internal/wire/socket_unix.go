@@ -15,6 +15,7 @@ type socket struct {
 	raw  syscall.RawConn
 	asks func(fd uintptr) // made once
 	poll []unix.PollFd
+	sent writing
 }
 
 func newSocket(conn net.Conn) socket {
