@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"testing/fstest"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -44,29 +45,41 @@ func desync(suites string) (section string, wrong []string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
+	var b strings.Builder
+	b.WriteString("## http-desync-guardian\n\nEach labelled head, with six different things behind it, sent through the proxy to a backend that counts:\n" +
+		"over the exchange that it speaks HTTP/1.1 with, and over net/http's Transport in its place.\n\n" +
+		"| tier | over | sent | of which a request reached the backend |\n|---|---|---|---|\n")
+	for _, over := range transports() {
+		tiers, bad, err := desyncOver(over, list)
+		if err != nil {
+			return "", nil, err
+		}
+		wrong = append(wrong, bad...)
+		for _, name := range []string{"Compliant", "Acceptable", "Ambiguous", "Severe"} {
+			if t := tiers[name]; t != nil {
+				fmt.Fprintf(&b, "| %s | %s | %d | %d |\n", name, over.name, t.sent, t.reached)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "\nMore requests at the backend than were sent, or a Severe one: %d.\n", len(wrong))
+	return b.String(), wrong, nil
+}
+
+func desyncOver(over over, list []scenario) (tiers map[string]*tier, wrong []string, err error) {
 	backend := &recorder{}
-	address, stop, err := startProxy(nil, backend)
+	address, stop, err := startProxyOver(over.http1, fstest.MapFS{}, nil, backend)
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	defer stop()
-	tiers := map[string]*tier{}
+	tiers = map[string]*tier{}
 	for _, s := range list {
 		if tiers[s.Expected.Tier] == nil {
 			tiers[s.Expected.Tier] = &tier{}
 		}
 		wrong = append(wrong, s.judge(address, backend, tiers[s.Expected.Tier])...)
 	}
-	var b strings.Builder
-	b.WriteString("## http-desync-guardian\n\nEach labelled head, with six different things behind it, sent through the proxy to a backend that counts.\n\n" +
-		"| tier | sent | of which a request reached the backend |\n|---|---|---|\n")
-	for _, name := range []string{"Compliant", "Acceptable", "Ambiguous", "Severe"} {
-		if t := tiers[name]; t != nil {
-			fmt.Fprintf(&b, "| %s | %d | %d |\n", name, t.sent, t.reached)
-		}
-	}
-	fmt.Fprintf(&b, "\nMore requests at the backend than were sent, or a Severe one: %d.\n", len(wrong))
-	return b.String(), wrong, nil
+	return tiers, wrong, nil
 }
 
 func scenarios(suites string) (all []scenario, err error) {

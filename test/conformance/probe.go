@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"testing/fstest"
 )
 
 // recorded is a request of Http11Probe, as its source writes it down.
@@ -19,47 +20,91 @@ type recorded struct {
 // most is how many requests a reader may see in it.
 func (r *recorded) most() int { return max(strings.Count(r.bytes, " HTTP/1."), 1) }
 
+// probed is what came of the requests over one transport.
+type probed struct {
+	over
+
+	address       string
+	behind        *recorder
+	reached, more int
+}
+
+// startProbed runs a proxy over each transport.
+func startProbed() (list []*probed, stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, s := range stops {
+			s()
+		}
+	}
+	for _, over := range transports() {
+		p := &probed{over: over, behind: &recorder{}}
+		address, end, err := startProxyOver(over.http1, fstest.MapFS{}, nil, p.behind)
+		if err != nil {
+			return nil, stop, err
+		}
+		stops = append(stops, end)
+		p.address = address
+		list = append(list, p)
+	}
+	return list, stop, nil
+}
+
+// judge sends a request, and says whether it reached the backend and what is wrong with that.
+// bare says that a bare server took it.
+func (p *probed) judge(r *recorded, bare bool) (reached bool, wrong []string) {
+	n := send(p.address, p.behind, r.bytes)
+	if n > r.most() {
+		p.more++
+		wrong = append(wrong, fmt.Sprintf("Http11Probe %s over %s: %d requests reached the backend, %d were sent", r.id, p.name, n, r.most()))
+	}
+	if !r.refused {
+		return n > 0, wrong
+	}
+	p.reached += min(n, 1)
+	if n > 0 && !bare {
+		wrong = append(wrong, "Http11Probe "+r.id+" over "+p.name+": reached the backend, a bare server refuses it")
+	}
+	return n > 0, wrong
+}
+
 // probe sends the requests of Http11Probe through the proxy, and to a bare server.
 func probe(suites string) (section string, wrong []string, err error) {
 	list, err := recordings(filepath.Join(suites, "Http11Probe", "src", "Http11Probe", "TestCases", "Suites", "*.cs"))
 	if err != nil {
 		return "", nil, err
 	}
-	behind, bare := &recorder{}, &recorder{}
-	proxy, stopProxy, err := startProxy(nil, behind)
+	proxies, stopProxies, err := startProbed()
+	defer stopProxies()
 	if err != nil {
 		return "", nil, err
 	}
-	defer stopProxy()
+	bare := &recorder{}
 	plain, stopPlain, err := serve(bare)
 	if err != nil {
 		return "", nil, err
 	}
 	defer stopPlain()
-	var refusals, reachedBare, reachedProxy, more int
+	var refusals, reachedBare int
 	var rows strings.Builder
 	for _, r := range list {
-		ours, theirs := send(proxy, behind, r.bytes), send(plain, bare, r.bytes)
-		if ours > r.most() {
-			more++
-			wrong = append(wrong, fmt.Sprintf("Http11Probe %s: %d requests reached the backend, %d were sent", r.id, ours, r.most()))
+		theirs := send(plain, bare, r.bytes) > 0
+		if r.refused {
+			refusals++
+			reachedBare += map[bool]int{true: 1}[theirs]
 		}
-		if !r.refused {
-			continue
-		}
-		refusals++
-		reachedBare += min(theirs, 1)
-		reachedProxy += min(ours, 1)
-		if ours > 0 {
-			fmt.Fprintf(&rows, "| %s | %s | reached the backend |\n", r.id, map[bool]string{true: "taken", false: "refused"}[theirs > 0])
-		}
-		if ours > 0 && theirs == 0 {
-			wrong = append(wrong, "Http11Probe "+r.id+": reached the backend, a bare server refuses it")
+		for _, p := range proxies {
+			reached, bad := p.judge(&r, theirs)
+			wrong = append(wrong, bad...)
+			if reached && r.refused {
+				fmt.Fprintf(&rows, "| %s | %s | reached the backend, over %s |\n", r.id, map[bool]string{true: "taken", false: "refused"}[theirs], p.name)
+			}
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Http11Probe\n\nIts %d recorded requests, of which %d call for a 400 and nothing else.\n\n| | net/http | Fanout |\n|---|---|---|\n"+
-		"| of those, taken | %d | %d |\n| more requests at the backend than sent | – | %d |\n", len(list), refusals, reachedBare, reachedProxy, more)
+	fmt.Fprintf(&b, "## Http11Probe\n\nIts %d recorded requests, of which %d call for a 400 and nothing else.\n\n| | net/http | Fanout, over %s | over %s |\n|---|---|---|---|\n"+
+		"| of those, taken | %d | %d | %d |\n| more requests at the backend than sent | – | %d | %d |\n", len(list), refusals, proxies[0].name, proxies[1].name,
+		reachedBare, proxies[0].reached, proxies[1].reached, proxies[0].more, proxies[1].more)
 	if rows.Len() > 0 {
 		b.WriteString("\n| taken although it calls for a 400 | net/http | Fanout |\n|---|---|---|\n" + rows.String())
 	}

@@ -14,9 +14,11 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/dial"
 	"github.com/fanout-operator/fanout/internal/proxy"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
+	"github.com/fanout-operator/fanout/internal/testkit/nethttp"
 )
 
 // recorder is a backend that counts what reaches it, and answers as it is told.
@@ -71,6 +73,20 @@ func startProxy(modify func(*routeconfig.Route), backends ...http.Handler) (addr
 
 // startProxyWith is startProxy with mounted Secrets.
 func startProxyWith(secrets fs.FS, modify func(*routeconfig.Route), backends ...http.Handler) (address string, stop func(), err error) {
+	return startProxyOver(nil, secrets, modify, backends...)
+}
+
+// over is what speaks HTTP/1.1 to backends.
+type over struct {
+	name  string
+	http1 carrier.HTTP1
+}
+
+// transports are those that requests are judged over: the proxy's own, and net/http's.
+func transports() []over { return []over{{"our exchange", nil}, {"net/http's", nethttp.New}} }
+
+// startProxyOver is startProxyWith over a transport, nil for the proxy's own.
+func startProxyOver(http1 carrier.HTTP1, secrets fs.FS, modify func(*routeconfig.Route), backends ...http.Handler) (address string, stop func(), err error) {
 	var stops []func()
 	stop = func() {
 		for _, s := range stops {
@@ -103,7 +119,7 @@ func startProxyWith(secrets fs.FS, modify func(*routeconfig.Route), backends ...
 		return "", stop, fmt.Errorf("listen: %w", err)
 	}
 	p := proxy.New(proxy.Options{
-		Log: slog.New(slog.DiscardHandler), Credentials: secrets, Dialer: dial.New(dial.Options{AllowLoopback: true}),
+		Log: slog.New(slog.DiscardHandler), Credentials: secrets, Dialer: dial.New(dial.Options{AllowLoopback: true}), HTTP1: http1,
 		Listen: func(*routeconfig.Route) (net.Listener, error) { return l, nil }, DrainTimeout: time.Second,
 	})
 	encoded, err := routeconfig.Encode(&routeconfig.Document{Routes: []routeconfig.Route{r}})
