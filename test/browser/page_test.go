@@ -69,6 +69,21 @@ func TestARouteAsLanes(t *testing.T) {
 	b.shows("there is no such route")
 }
 
+// The longest names that there are wrap, and push nothing out of sight.
+func TestLongNamesLeaveRoomForTheRest(t *testing.T) {
+	b := open(t, serve(t, &stage.Source{Routes: 3, Long: true}), "light")
+	const outside = "[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).length"
+	b.shows("3 routes", strings.Repeat("r", 50))
+	if n := b.text(outside); n != "0" {
+		t.Error("the list of routes has to be scrolled sideways")
+	}
+	b.must(b.Go("#/routes/shop/orders"))
+	b.shows(strings.Repeat("b", 63), "lowest 99.9%", "decided by")
+	if n := b.text(outside); n != "0" {
+		t.Error("backends have to be scrolled sideways")
+	}
+}
+
 // A lane has the course of the last ten minutes: where its success rate fell, how high its p95
 // rose, and a gap where nobody looked. However long somebody looks, no more is kept.
 func TestTheCourseOfTheLastMinutes(t *testing.T) {

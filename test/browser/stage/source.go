@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 
 	"github.com/fanout-operator/fanout/internal/dashboard"
@@ -16,6 +17,9 @@ type Source struct {
 	Routes int
 	// Moves has the rate of the first one change with each reading.
 	Moves bool
+	// Long has the second of them, and the first backend of a route, have the longest names that
+	// there are.
+	Long bool
 	// Course has its backends do better and worse from reading to reading of the minute, and end
 	// as they are without it.
 	Course bool
@@ -74,6 +78,9 @@ func (s *Source) Overview(context.Context) (*dashboard.Overview, error) {
 	if s.Moves {
 		o.Routes[0].Rate = fmt.Sprintf("%d/s", 38+s.overview%5)
 	}
+	if s.Long {
+		o.Routes[1].Namespace, o.Routes[1].Name = strings.Repeat("n", 63), strings.Repeat("r", 50)
+	}
 	return o, nil
 }
 
@@ -124,6 +131,9 @@ func (s *Source) Route(_ context.Context, namespace, name string) (*dashboard.Ro
 	r.Windows = windows(route)
 	r.Row.Backends = "2/3"
 	r.Backends = backends()
+	if s.Long {
+		r.Backends[0].Name = strings.Repeat("b", 63)
+	}
 	s.route++
 	s.minutes(r.Backends)
 	return r, nil
