@@ -126,7 +126,7 @@ func (c *cluster) mayInstall(ctx context.Context) (list []finding) {
 func writeFindings(out io.Writer, list []finding) error {
 	p, w := paintFor(out), tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range list {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", p.cell(shadeOf(string(f.Mark)), string(f.Mark)), f.Check, f.Found)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", p.cell(shadeOf(string(f.Mark)), string(f.Mark)), f.Check, cellText(f.Found))
 		if f.Hint != "" {
 			_, _ = fmt.Fprintf(w, "%s\t\t→ %s\n", p.cell(plain, ""), f.Hint)
 		}

@@ -79,7 +79,7 @@ func writeRows(out io.Writer, rows []survey.Row, everywhere bool) error {
 		if r.Stale != "" {
 			message = "as of " + r.Stale + " ago, the operator is gone. " + message
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, p.cell(shadeOfRow(&r), r.Ready), r.Reason, r.Backends, r.Success, r.P99, r.Rate, r.Age, message)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, p.cell(shadeOfRow(&r), r.Ready), r.Reason, r.Backends, r.Success, r.P99, r.Rate, r.Age, cellText(message))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write routes: %w", err)

@@ -41,6 +41,7 @@ const (
 // cell is a text in a colour. text/tabwriter counts what cannot be seen, so all cells of a
 // column go through it, its head too, and each is as much longer.
 func (p paint) cell(as shade, text string) string {
+	text = cellText(text)
 	if !p.coloured {
 		return text
 	}

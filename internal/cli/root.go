@@ -50,7 +50,7 @@ func Main(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !errors.Is(err, ErrReported) {
-		root.PrintErrln("fanoutctl:", err)
+		root.PrintErrln("fanoutctl:", linesText(err.Error()))
 	}
 	if err != nil {
 		return 1

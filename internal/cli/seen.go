@@ -102,7 +102,7 @@ func (s *seen) draw(out io.Writer) error {
 		scale = max(scale, int64(b.MS))
 	}
 	for _, b := range s.Backends {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", b.Name, p.cell(shadeOf(b.Outcome), b.said()), b.bar(scale), b.spent())
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", cellText(b.Name), p.cell(shadeOf(b.Outcome), b.said()), b.bar(scale), b.spent())
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write call: %w", err)
@@ -110,6 +110,9 @@ func (s *seen) draw(out io.Writer) error {
 	body := s.Body
 	if !utf8.ValidString(body) {
 		body = fmt.Sprintf("(%d bytes that are no text)", len(body))
+	}
+	if isTerminal(out) {
+		body = linesText(body)
 	}
 	if s.cut {
 		body += "\n(cut off)"

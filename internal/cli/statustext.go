@@ -16,7 +16,7 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 	section(w, len(f.Conditions), "CONDITION\t"+p.cell(plain, "STATUS")+"\tREASON\tMESSAGE")
 	for i := range f.Conditions {
 		c := &f.Conditions[i]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Type, p.cell(shadeOfCondition(c), string(c.Status)), c.Reason, c.Message)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Type, p.cell(shadeOfCondition(c), string(c.Status)), cellText(c.Reason), cellText(c.Message))
 	}
 	section(w, len(f.Backends), "BACKEND\t"+p.cell(plain, "STATE")+"\tSUCCESS\tRATE\tP99\tLAST FAILURE")
 	for i := range f.Backends {
@@ -26,26 +26,26 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 			p99 = b.Latency.P99
 		}
 		if b.LastFailure != nil {
-			failure = b.LastFailure.Message
+			failure = cellText(b.LastFailure.Message)
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, p.cell(shadeOfState(b.State), string(b.State)), b.SuccessRate, b.RequestRate, p99, failure)
 	}
 	section(w, len(f.Pods), proxies+"\t"+p.cell(plain, "STATE")+"\tRESTARTS\tDOCUMENT\tLACKS")
 	for i := range f.Pods {
 		pod := &f.Pods[i]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", pod.Name, p.cell(shadeOf(pod.State), pod.State), pod.Restarts, pod.Document, trouble(pod))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%.12s\t%s\n", pod.Name, p.cell(shadeOf(pod.State), pod.State), pod.Restarts, cellText(pod.Document), cellText(trouble(pod)))
 	}
 	section(w, len(f.Events), "EVENT\t"+p.cell(plain, "TYPE")+"\tREASON\tMESSAGE")
 	for _, e := range f.Events {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Age, p.cell(shadeOf(e.Type), e.Type), e.Reason, e.Message)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.Age, p.cell(shadeOf(e.Type), e.Type), cellText(e.Reason), cellText(e.Message))
 	}
 	section(w, len(f.Untold), "Not known:")
 	for _, u := range f.Untold {
-		_, _ = fmt.Fprintf(w, "- %s\n", u)
+		_, _ = fmt.Fprintf(w, "- %s\n", cellText(u))
 	}
 	section(w, len(f.Next), "What to do next:")
 	for _, n := range f.Next {
-		_, _ = fmt.Fprintf(w, "- %s\n", n)
+		_, _ = fmt.Fprintf(w, "- %s\n", cellText(n))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write status: %w", err)

@@ -25,7 +25,7 @@ func writeTable(out io.Writer, routes []stats.RouteReport, window string) error 
 				stats.PerSecond(b.Answers.Total(), b.Seconds),
 				stats.Short(b.Duration.Quantile(0.50)), stats.Short(b.Duration.Quantile(0.95)), stats.Short(b.Duration.Quantile(0.99)),
 				b.Answers.Succeeded, p.count(red, b.Answers.FailedTotal()), p.count(yellow, b.Answers.RejectedTotal()), b.Answers.Canceled, b.Answers.Skipped,
-				reasons(&b.Answers, r.Backends[j].LastFailure))
+				cellText(reasons(&b.Answers, r.Backends[j].LastFailure)))
 		}
 	}
 	if err := w.Flush(); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -137,5 +139,41 @@ func TestStatRedraws(t *testing.T) {
 	got := onTerminal(ctx, t, "stat", "--admin", proxy.URL, "--watch", "--interval", "500ms")
 	if screens := strings.Split(got, "\x1b[H\x1b[2J"); len(screens) != 4 || screens[0] != "" || !strings.HasPrefix(screens[1], "ROUTE") || screens[1] != screens[2] {
 		t.Errorf("the terminal gets %q", got)
+	}
+}
+
+// What others have written does nothing to a terminal, and stays in its row of a table.
+func TestWordsOfOthersAreWordsAlone(t *testing.T) {
+	t.Setenv("NO_COLOR", "1")
+	evil := routeOf("evil", "one")
+	c := objects(t, "words", evil)
+	words := "first\nsecond\tthird\x1b[2J\u202efourth\u009b5m"
+	evil.Status = v1alpha1.FanoutRouteStatus{Conditions: []metav1.Condition{
+		condition(v1alpha1.ConditionReady, "False", v1alpha1.ReasonRefused, words), condition(v1alpha1.ConditionProgrammed, "False", v1alpha1.ReasonRefused, words),
+	}, Backends: []v1alpha1.BackendStatus{{Name: "one", State: v1alpha1.BackendFailing, LastFailure: &v1alpha1.LastFailure{Reason: "status", Message: words}}}}
+	if err := c.Status().Update(t.Context(), evil); err != nil {
+		t.Fatal(err)
+	}
+	event := &eventsv1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "words", Name: "e"}, EventTime: metav1.NowMicro(), Type: "Warning", Reason: "Refused", Note: words,
+		Action: "Look", ReportingController: "fanout", ReportingInstance: "fanout", Regarding: corev1.ObjectReference{Kind: v1alpha1.Kind, Namespace: "words", Name: "evil", UID: evil.UID},
+	}
+	if err := c.Create(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	url, _ := serveRoute(t, 200, "one;outcome=succeeded;attempts=1", "body\x1b[2J\n\tsecond line")
+	for name, row := range map[string]struct {
+		args []string
+		want int // rows with all of the words
+	}{
+		"get": {[]string{"get", "-n", "words", "--kubeconfig", kubeconfig}, 1}, "status": {[]string{"status", "words/evil", "--kubeconfig", kubeconfig}, 5}, "try": {[]string{"try", "--url", url, "-k"}, 0},
+	} {
+		got := onTerminal(t.Context(), t, row.args...)
+		if strings.ContainsAny(got, "\x1b\u202e\u009b") || strings.Count(got, "first second third[2Jfourth5m") != row.want {
+			t.Errorf("%s: the terminal gets %q", name, got)
+		}
+		if name == "try" && !strings.Contains(got, "body[2J\n\tsecond line") {
+			t.Errorf("the body of the response is %q", got)
+		}
 	}
 }
