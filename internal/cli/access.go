@@ -45,6 +45,20 @@ func (a *access) bindAdmin(cmd *cobra.Command, without string) {
 	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
 }
 
+// oneRoute takes the name of one route. An empty one, as of a variable that is not set, stands for
+// any elsewhere.
+func oneRoute(cmd *cobra.Command, args []string) error {
+	if err := cobra.ExactArgs(1)(cmd, args); err != nil {
+		return fmt.Errorf("%w: name a route, as NAME or NAMESPACE/NAME", err)
+	}
+	if args[0] == "" {
+		return errNoName
+	}
+	return nil
+}
+
+var errNoName = errors.New("name a route, as NAME or NAMESPACE/NAME")
+
 // errNoCluster is the error of commands that need one.
 var errNoCluster = errors.New("no kubeconfig has a current context: name one by KUBECONFIG, --kubeconfig or --context")
 
@@ -88,6 +102,9 @@ func (a *access) wanted(only string) (survey.Wanted, error) {
 	namespace, name, both := strings.Cut(only, "/")
 	if !both {
 		return survey.Wanted{Namespace: a.namespace, Name: only}, nil
+	}
+	if namespace == "" || name == "" || strings.Contains(name, "/") {
+		return survey.Wanted{}, fmt.Errorf("%q is not NAME or NAMESPACE/NAME of a route", only)
 	}
 	if a.everywhere || a.namespace != "" && a.namespace != namespace {
 		return survey.Wanted{}, fmt.Errorf("%q names a namespace, and so does a flag: leave one of them out", only)

@@ -78,7 +78,7 @@ func (o *dashOptions) run(cmd *cobra.Command) error {
 // source is a cluster or a standalone proxy, as with stat.
 func (o *dashOptions) source() (dashboard.Source, error) {
 	if o.admin != "" {
-		return dashboard.Proxy{Admin: o.admin}, nil
+		return standaloneAt(o.admin)
 	}
 	c, err := o.cluster()
 	if err != nil {

@@ -34,7 +34,7 @@ func newLogs() *cobra.Command {
 		Use:   "logs NAME | NAMESPACE/NAME",
 		Short: "Show the logs of a route's proxies",
 		Long:  "Shows the logs of all proxies of a route, sidecars included, each line after the name of its Pod. It takes the right to get pods/log.",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneRoute,
 	}
 	o.bind(cmd)
 	o.complete(cmd)

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"github.com/fanout-operator/fanout/internal/dashboard"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -15,7 +17,11 @@ func (a *access) standaloneRows(ctx context.Context, only string) ([]survey.Row,
 	if err != nil {
 		return nil, err
 	}
-	all, err := dashboard.Proxy{Admin: a.admin}.Overview(ctx)
+	proxy, err := standaloneAt(a.admin)
+	if err != nil {
+		return nil, err
+	}
+	all, err := proxy.Overview(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list routes: %w", err)
 	}
@@ -39,16 +45,49 @@ func (a *access) standaloneWalk(ctx context.Context, name string) (*survey.Walke
 	if err != nil {
 		return nil, err
 	}
-	report, err := dashboard.Proxy{Admin: a.admin}.Report(ctx)
+	proxy, err := standaloneAt(a.admin)
 	if err != nil {
 		return nil, err
 	}
+	report, err := proxy.Report(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found *stats.RouteReport
 	for i := range report.Routes {
-		if r := &report.Routes[i]; has(w, r.Namespace, r.Name) {
-			return survey.Standalone(a.admin, report, r), nil
+		r := &report.Routes[i]
+		if !has(w, r.Namespace, r.Name) {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("routes of several namespaces are named %q, such as %s/%s and %s/%s: name one of them so", name, found.Namespace, found.Name, r.Namespace, r.Name)
+		}
+		found = r
+	}
+	if found == nil {
+		return nil, unserved(name)
+	}
+	return survey.Standalone(a.admin, report, found), nil
+}
+
+// standaloneAt is the proxy with an admin port at a URL.
+func standaloneAt(admin string) (dashboard.Proxy, error) {
+	return dashboard.Proxy{Admin: admin}, checkURL("--admin", admin)
+}
+
+// checkURL refuses what is none, such as an address without http://.
+func checkURL(flag, text string) error {
+	to, err := url.Parse(text)
+	if err == nil && (to.Scheme == "http" || to.Scheme == "https") && to.Host != "" {
+		return nil
+	}
+	fix := "http://HOST:PORT"
+	if !strings.Contains(text, "://") {
+		if to, err := url.Parse("http://" + text); err == nil && to.Host != "" {
+			fix = "http://" + text
 		}
 	}
-	return nil, unserved(name)
+	return fmt.Errorf("%s %q is no URL: write %s", flag, text, fix)
 }
 
 // has reports whether a route is wanted.
@@ -60,7 +99,11 @@ func unserved(name string) error { return fmt.Errorf("no proxy serves a route %q
 
 // proxyRoutes are what is wanted of a standalone proxy.
 func proxyRoutes(ctx context.Context, admin string, w survey.Wanted) ([]stats.RouteReport, error) {
-	report, err := dashboard.Proxy{Admin: admin}.Report(ctx)
+	proxy, err := standaloneAt(admin)
+	if err != nil {
+		return nil, err
+	}
+	report, err := proxy.Report(ctx)
 	if err != nil {
 		return nil, err
 	}

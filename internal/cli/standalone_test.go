@@ -55,10 +55,42 @@ func TestStandaloneRoutesAndWhatIsWrongWithThem(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	if _, _, err := command(t, "", "get", "--admin", "http://"+none); err == nil || !strings.HasPrefix(err.Error(), "list routes: ask proxy") {
+	if _, _, err := command(t, "", "get", "--admin", "http://127.0.0.1:1"); err == nil || !strings.HasPrefix(err.Error(), "list routes: ask proxy") {
 		t.Errorf("nobody is there: %v", err)
 	}
 	if out, _, _ := command(t, "", "__complete", "status", "--admin", s.URL, "w"); !strings.HasPrefix(out, "well\n") || strings.Contains(out, "orders") {
 		t.Errorf("completion of w: %q", out)
+	}
+}
+
+// Nothing is asked where it is not said of which route, or of which proxy.
+func TestNamesOfOneRoute(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"version":1,"ready":true,"routes":[{"namespace":"shop","name":"orders"},{"namespace":"lab","name":"orders"}]}`)
+	}))
+	t.Cleanup(s.Close)
+	for name, row := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no name for status":        {[]string{"status", ""}, "name a route, as NAME or NAMESPACE/NAME"},
+		"no name for logs":          {[]string{"logs", "", "--kubeconfig", kubeconfig}, "name a route, as NAME or NAMESPACE/NAME"},
+		"a namespace alone":         {[]string{"status", "void/", "--kubeconfig", kubeconfig}, `"void/" is not NAME or NAMESPACE/NAME of a route`},
+		"a namespace for logs":      {[]string{"logs", "void/", "--kubeconfig", kubeconfig}, `"void/" is not NAME or NAMESPACE/NAME of a route`},
+		"an empty namespace":        {[]string{"get", "/orders", "--admin", s.URL}, `"/orders" is not NAME or NAMESPACE/NAME of a route`},
+		"a path":                    {[]string{"stat", "shop/orders/x", "--admin", s.URL}, `"shop/orders/x" is not NAME or NAMESPACE/NAME of a route`},
+		"a name of two routes":      {[]string{"status", "orders", "--admin", s.URL}, `routes of several namespaces are named "orders", such as shop/orders and lab/orders: name one of them so`},
+		"an address for get":        {[]string{"get", "--admin", "127.0.0.1:9091"}, `--admin "127.0.0.1:9091" is no URL: write http://127.0.0.1:9091`},
+		"an address for status":     {[]string{"status", "orders", "--admin", "localhost:9091"}, `--admin "localhost:9091" is no URL: write http://localhost:9091`},
+		"an address for stat":       {[]string{"stat", "--admin", "localhost"}, `--admin "localhost" is no URL: write http://localhost`},
+		"another scheme for a page": {[]string{"dash", "--port", "0", "--admin", "ftp://localhost"}, `--admin "ftp://localhost" is no URL: write http://HOST:PORT`},
+	} {
+		if _, _, err := command(t, "", row.args...); err == nil || err.Error() != row.want {
+			t.Errorf("%s: %v, want %s", name, err, row.want)
+		}
+	}
+	if _, _, err := command(t, "", "status", "orders", "-n", "lab", "--admin", s.URL); err != nil {
+		t.Errorf("one of two by its namespace: %v", err)
 	}
 }

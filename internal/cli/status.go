@@ -16,7 +16,7 @@ func newStatus() *cobra.Command {
 		Short: "Say how a route is doing, and what to do next",
 		Long: "Walks what belongs to a route: its conditions and backends, its Pods, the document that each of them serves and the keys that it lacks, " +
 			"and the newest events; then it says what to do next. It ends with 1 where something is wrong. With --admin the route is that of a standalone proxy.",
-		Args: cobra.ExactArgs(1),
+		Args: oneRoute,
 	}
 	a.bind(cmd)
 	a.bindAdmin(cmd, "")
