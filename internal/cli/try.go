@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -121,6 +123,9 @@ func (o *tryOptions) request(ctx context.Context, stdin io.Reader) (*http.Reques
 	if address == "" {
 		address = "http://route" + o.path
 	}
+	if err := o.checkAddress(); err != nil {
+		return nil, err
+	}
 	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(string(body)))
 	if err != nil {
 		return nil, fmt.Errorf("make the call: %w", err)
@@ -128,14 +133,36 @@ func (o *tryOptions) request(ctx context.Context, stdin io.Reader) (*http.Reques
 	if o.data != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	return request, o.addFields(request)
+}
+
+// checkAddress refuses what would have another path called than is named.
+func (o *tryOptions) checkAddress() error {
+	switch {
+	case o.url == "" && !strings.HasPrefix(o.path, "/") && !strings.HasPrefix(o.path, "?"):
+		return fmt.Errorf("--path %q does not begin with / or ?", o.path)
+	case o.url != "" && o.path != "/":
+		return errors.New("--path is of a route: with --url write it there")
+	case o.url != "":
+		return checkURL("--url", o.url)
+	}
+	return nil
+}
+
+// addFields adds the fields that are named: each as often as it is, and in place of our own.
+func (o *tryOptions) addFields(request *http.Request) error {
+	named := http.Header{}
 	for _, field := range o.headers {
 		name, value, ok := strings.Cut(field, ":")
 		if !ok {
-			return nil, fmt.Errorf("--header %q is not NAME: VALUE", field)
+			return fmt.Errorf("--header %q is not NAME: VALUE", field)
 		}
-		request.Header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+		named.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
-	return request, nil
+	request.Host = cmp.Or(named.Get("Host"), request.Host) // net/http takes it from nowhere else
+	named.Del("Host")
+	maps.Copy(request.Header, named)
+	return nil
 }
 
 // settings are those of a call with TLS.
@@ -174,7 +201,10 @@ func (o *tryOptions) aim(ctx context.Context, name string, request *http.Request
 	if err != nil {
 		return fmt.Errorf("call route %s: %w", name, err)
 	}
-	request.URL.Scheme, request.URL.Host, request.Host = to.Scheme, to.Host, to.Host
+	if request.Host == request.URL.Host { // and none is named
+		request.Host = to.Host
+	}
+	request.URL.Scheme, request.URL.Host = to.Scheme, to.Host
 	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}

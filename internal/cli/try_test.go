@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,12 +68,15 @@ func TestTryFails(t *testing.T) {
 		"a certificate":           {[]string{"--url", binary}, "", "certificate"},
 		"nobody":                  {nil, "", "name either a route or a --url"},
 		"both":                    {[]string{"orders", "--url", binary}, "", "name either a route or a --url"},
-		"an address that is none": {[]string{"--url", "http://a b/"}, "", "make the call"},
+		"an address that is none": {[]string{"--url", "http://a b/"}, "", `--url "http://a b/" is no URL`},
 		"a field":                 {[]string{"--url", binary, "-H", "x"}, "", `--header "x" is not NAME: VALUE`},
 		"a file":                  {[]string{"--url", binary, "-d", "@/none"}, "", "read --data"},
 		"authorities":             {[]string{"--url", binary, "--cacert", "/none"}, "", "read --cacert"},
 		"no authorities":          {[]string{"--url", binary, "--cacert", write(t, "ca", "x")}, "", "has no certificate in PEM"},
 		"an output":               {[]string{"--url", binary, "-o", "yaml"}, "", `output "yaml" is neither text nor json`},
+		"a path beside a URL":     {[]string{"--url", binary, "--path", "/x"}, "", "--path is of a route"},
+		"a path of another host":  {[]string{"void/orders", "--path", "v1/orders"}, "", `--path "v1/orders" does not begin with / or ?`},
+		"a host without a scheme": {[]string{"--url", "127.0.0.1:8080/orders"}, "", `--url "127.0.0.1:8080/orders" is no URL: write http://127.0.0.1:8080/orders`},
 		"no ready Pod":            {[]string{"void/orders", "--kubeconfig", kubeconfig}, "", `get route void/orders`},
 	} {
 		out, _, err := command(t, "", append([]string{"try"}, row.args...)...)
@@ -85,5 +89,21 @@ func TestTryFails(t *testing.T) {
 		if row.want == "reported" && !errors.Is(err, ErrReported) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Fields are sent as they are named: one that is named twice has both values, and Host is whom the
+// call is for.
+func TestTrySendsWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	var got *http.Request
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))
+	t.Cleanup(s.Close)
+	_, _, err := command(t, "", "try", "--url", s.URL, "-d", "x", "-H", "X-Tag: one", "-H", "x-tag: two", "-H", "host: orders.example", "-H", "Content-Type: text/plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Host != "orders.example" || !slices.Equal(got.Header.Values("X-Tag"), []string{"one", "two"}) || !slices.Equal(got.Header.Values("Content-Type"), []string{"text/plain"}) {
+		t.Errorf("sent to %s with %v", got.Host, got.Header)
 	}
 }
