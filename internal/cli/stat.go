@@ -83,11 +83,18 @@ func (o *statOptions) again(cmd *cobra.Command, only string) error {
 	ticker := time.NewTicker(o.every)
 	defer ticker.Stop()
 	for {
-		if screen {
+		routes, note, err := o.ask(cmd, only)
+		if ctx.Err() != nil {
+			return nil // and what a terminal shows stays
+		}
+		if screen { // only now: while proxies are asked, it shows what was
 			_, _ = fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J") // home, and clear
 		}
-		if err := o.once(cmd, only); err != nil && ctx.Err() == nil {
-			cmd.PrintErrln("fanoutctl:", err)
+		if err == nil {
+			err = o.show(cmd, only, routes, note)
+		}
+		if err != nil {
+			cmd.PrintErrln("fanoutctl:", linesText(err.Error()))
 		}
 		select {
 		case <-ctx.Done():
@@ -98,18 +105,27 @@ func (o *statOptions) again(cmd *cobra.Command, only string) error {
 }
 
 func (o *statOptions) once(cmd *cobra.Command, only string) error {
-	w, err := o.wanted(only)
+	routes, note, err := o.ask(cmd, only)
 	if err != nil {
 		return err
+	}
+	return o.show(cmd, only, routes, note)
+}
+
+// ask asks for what is wanted. The note is what is missing in it.
+func (o *statOptions) ask(cmd *cobra.Command, only string) (routes []stats.RouteReport, note, err error) {
+	w, err := o.wanted(only)
+	if err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), statTimeout)
 	defer cancel()
-	routes, note, err := o.routes(ctx, w)
-	if err != nil {
-		return err
-	}
+	return o.routes(ctx, w)
+}
+
+func (o *statOptions) show(cmd *cobra.Command, only string, routes []stats.RouteReport, note error) error {
 	if note != nil {
-		cmd.PrintErrln("fanoutctl:", note)
+		cmd.PrintErrln("fanoutctl:", linesText(note.Error()))
 	}
 	if len(routes) == 0 && only != "" {
 		return unserved(only)
