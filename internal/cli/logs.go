@@ -71,10 +71,17 @@ func (o *logsOptions) run(cmd *cobra.Command, name string) error {
 	for i := range list {
 		of := asked
 		of.Container = pods.Proxy(&list[i]).Name
-		reading.Go(func() { errs[i] = c.log(cmd.Context(), w.Namespace, list[i].Name, &of, out) })
+		reading.Go(func() {
+			if errs[i] = c.log(cmd.Context(), w.Namespace, list[i].Name, &of, out); errs[i] != nil {
+				out.tell(cmd, errs[i]) // at once: the others may never end
+			}
+		})
 	}
 	reading.Wait()
-	return errors.Join(errs...)
+	if errors.Join(errs...) != nil {
+		return ErrReported
+	}
+	return nil
 }
 
 // log writes the log of one proxy, line by line, to its end.
@@ -103,6 +110,13 @@ func (c *cluster) log(ctx context.Context, namespace, pod string, asked *corev1.
 type lines struct {
 	mu  sync.Mutex
 	out io.Writer
+}
+
+// tell tells an error between two lines.
+func (l *lines) tell(cmd *cobra.Command, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cmd.PrintErrln("fanoutctl:", linesText(err.Error()))
 }
 
 func (l *lines) write(pod string, line []byte) error {
