@@ -142,7 +142,7 @@ func code(err error) int {
 		return http.StatusUnauthorized
 	case errors.Is(err, ErrForbidden):
 		return http.StatusForbidden
-	case errors.Is(err, ErrUnknowable):
+	case errors.Is(err, ErrUnknowable), errors.Is(err, errBusy):
 		return http.StatusServiceUnavailable
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound

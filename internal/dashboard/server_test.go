@@ -42,7 +42,11 @@ func (*scripted) Route(_ context.Context, namespace, name string) (*dashboard.Ro
 	return nil, fmt.Errorf("route %s/%s: %w", namespace, name, dashboard.ErrNotFound)
 }
 
-func (*scripted) Calls(_ context.Context, _, _, cursor string) (*dashboard.Calls, error) {
+func (s *scripted) Calls(_ context.Context, _, _, cursor string) (*dashboard.Calls, error) {
+	s.asked.Add(1)
+	if s.may != nil {
+		<-s.may
+	}
 	return nil, fmt.Errorf("nobody answers %q", cursor)
 }
 
