@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/dashboard"
@@ -103,7 +102,7 @@ func (p *Page) Route(ctx context.Context, namespace, name string) (*dashboard.Ro
 	for i := range found.Conditions {
 		c := &found.Conditions[i]
 		out.Conditions = append(out.Conditions, dashboard.Condition{
-			Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message, Age: duration.HumanDuration(now.Sub(c.LastTransitionTime.Time)), Bad: IsBad(c),
+			Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message, Age: age(now, c.LastTransitionTime.Time), Bad: IsBad(c),
 		})
 	}
 	for _, e := range found.Events {

@@ -50,7 +50,7 @@ func (c *Cluster) Rows(ctx context.Context, routes []v1alpha1.FanoutRoute, now t
 func rowOf(route *v1alpha1.FanoutRoute, now time.Time) Row {
 	r := Row{
 		Namespace: route.Namespace, Name: route.Name, Ready: string(metav1.ConditionUnknown), Reason: v1alpha1.ReasonPending,
-		Backends: route.Status.HealthyBackends, Age: duration.HumanDuration(now.Sub(route.CreationTimestamp.Time)),
+		Backends: route.Status.HealthyBackends, Age: age(now, route.CreationTimestamp.Time),
 	}
 	if ready := meta.FindStatusCondition(route.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		r.Ready = string(ready.Status)
@@ -69,6 +69,10 @@ func rowOf(route *v1alpha1.FanoutRoute, now time.Time) Row {
 	}
 	return r
 }
+
+// age is how long ago something was. By a clock that is behind that of the API server it may not
+// have been yet.
+func age(now, of time.Time) string { return duration.HumanDuration(max(now.Sub(of), 0)) }
 
 // byWeight are the conditions in the order in which they hurt. Ready is the sum of the first.
 func byWeight() []string {

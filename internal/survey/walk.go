@@ -10,7 +10,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
@@ -73,7 +72,7 @@ func (c *Cluster) Walk(ctx context.Context, w Wanted, now time.Time) (*Walked, e
 	route := &routes[0]
 	found := &Walked{
 		Namespace: route.Namespace, Name: route.Name, Generation: route.Generation, Observed: route.Status.ObservedGeneration,
-		Age: duration.HumanDuration(now.Sub(route.CreationTimestamp.Time)), URL: route.Status.URL,
+		Age: age(now, route.CreationTimestamp.Time), URL: route.Status.URL,
 		Conditions: sorted(route.Status.Conditions), Backends: append([]v1alpha1.BackendStatus{}, route.Status.Backends...),
 		Pods: []PodState{}, Events: []Event{}, stale: c.Stale(ctx, route.Status.Operator, now),
 	}
@@ -157,7 +156,7 @@ func (c *Cluster) events(ctx context.Context, route *v1alpha1.FanoutRoute, now t
 	slices.SortFunc(of, func(a, b eventsv1.Event) int { return lastSeen(&a).Compare(lastSeen(&b)) })
 	out := []Event{}
 	for i := max(len(of)-maxEvents, 0); i < len(of); i++ {
-		out = append(out, Event{duration.HumanDuration(now.Sub(lastSeen(&of[i]))), of[i].Type, of[i].Reason, of[i].Note})
+		out = append(out, Event{age(now, lastSeen(&of[i])), of[i].Type, of[i].Reason, of[i].Note})
 	}
 	return out, nil
 }

@@ -2,8 +2,10 @@ package survey
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 )
@@ -19,5 +21,17 @@ func TestSidecarsAreTheProxiesOfTheirPods(t *testing.T) {
 	}
 	if got := restarts(pod); got != 2 || podReadiness(pod) != "Ready" {
 		t.Errorf("%d restarts, %s; want 2 and Ready", got, podReadiness(pod))
+	}
+}
+
+// The clock of whoever looks may be behind that of the API server: what has just happened there has
+// no age yet.
+func TestClocksBehindTheAPIServer(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	soon := metav1.NewTime(now.Add(time.Minute))
+	route := &v1alpha1.FanoutRoute{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: soon}}
+	if got := rowOf(route, now).Age; got != "0s" {
+		t.Errorf("the age of a route is %q", got)
 	}
 }
