@@ -94,3 +94,19 @@ func TestNamesOfOneRoute(t *testing.T) {
 		t.Errorf("one of two by its namespace: %v", err)
 	}
 }
+
+// A proxy that takes no calls is not well, whatever its routes have answered before.
+func TestStandaloneProxyThatIsNotReady(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"version":1,"routes":[{"namespace":"shop","name":"orders"}]}`)
+	}))
+	t.Cleanup(s.Close)
+	out, _, err := command(t, "", "status", "orders", "--admin", s.URL)
+	if !errors.Is(err, ErrReported) || !strings.Contains(out, "- The proxy is not ready for calls: ask it why, curl "+s.URL+"/readyz.\n") {
+		t.Errorf("status: %v\n%s", err, out)
+	}
+	if out, _, err := command(t, "", "get", "--admin", s.URL); err != nil || !strings.Contains(out, "the proxy is not ready for calls; its /readyz says why") {
+		t.Errorf("get: %v\n%s", err, out)
+	}
+}

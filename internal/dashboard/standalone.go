@@ -77,7 +77,7 @@ func (p Proxy) Overview(ctx context.Context) (*Overview, error) {
 func served(report *stats.Report, r *stats.RouteReport) Row {
 	row := Row{Namespace: r.Namespace, Name: r.Name, Ready: "True", Reason: "Serving", Backends: well(r)}
 	if !report.Ready {
-		row.Ready, row.Reason, row.Bad = "False", "NotServing", true
+		row.Ready, row.Reason, row.Message, row.Bad = "False", "NotServing", "the proxy is not ready for calls; its /readyz says why", true
 	}
 	if len(r.Missing) > 0 {
 		row.Ready, row.Reason, row.Message, row.Bad = "False", "CredentialMissing", Lacks(&r.Missing[0]), true

@@ -3,6 +3,7 @@ package survey
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -21,6 +22,9 @@ func Standalone(at string, report *stats.Report, r *stats.RouteReport) *Walked {
 	}
 	found := &Walked{
 		Namespace: r.Namespace, Name: r.Name, Conditions: []metav1.Condition{}, Events: []Event{}, Pods: []PodState{proxy}, Backends: []v1alpha1.BackendStatus{}, Next: []string{},
+	}
+	if !report.Ready {
+		found.Next = append(found.Next, "The proxy is not ready for calls: ask it why, curl "+strings.TrimSuffix(at, "/")+"/readyz.")
 	}
 	for i := range r.Missing {
 		found.Next = append(found.Next, "Give the proxy what it lacks: "+dashboard.Lacks(&r.Missing[i])+".")
