@@ -55,6 +55,7 @@ func TestLintNamesFileObjectFieldAndFix(t *testing.T) {
 		"good":                          {good, "1 routes, no faults\n"},
 		"a rule":                        {edit("url: https://one.example.com/data", "url: 'https://u:p@one/'"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].url: "},
 		"another rule":                  {good + "  dispatch: {successPolicy: {type: Quorum, quorum: {count: 2}}}\n", "dispatch.successPolicy.quorum.count must not exceed the number of backends"},
+		"what clears a screen":          {edit("name: orders", `name: "o\e[2Jx"`), "f.yaml: FanoutRoute shop/o[2Jx: metadata.name: "},
 		"an unknown field":              {edit("name: one,", "name: one, urll: x,"), "f.yaml: FanoutRoute shop/orders: spec.backends[0].urll: "},
 		"a wrong type":                  {edit("spec:", "spec:\n  listener: {port: eighty}"), "f.yaml: FanoutRoute shop/orders: spec.listener.port: "},
 		"the compiler":                  {edit("https://one.example.com/data", "http://api.lab.svc/"), `spec.backends[0].url: Invalid value: "http://api.lab.svc/": must not name a Service or Pod of namespace "lab"`},

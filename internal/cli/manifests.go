@@ -43,7 +43,7 @@ func (f Fault) String() string {
 	if f.Field != "" {
 		parts = append(parts, f.Field)
 	}
-	return strings.Join(append(parts, f.Message), ": ")
+	return linesText(strings.Join(append(parts, f.Message), ": ")) // a manifest may be anybody's
 }
 
 // manifests are what the files hold.
