@@ -25,13 +25,17 @@ func (a *access) complete(cmd *cobra.Command) {
 }
 
 func (a *access) names(ctx context.Context, prefix string) (names []string) {
-	routes, err := a.rows(ctx, "")
+	of := *a
+	if namespace, _, both := strings.Cut(prefix, "/"); both && a.namespace == "" {
+		of.namespace, of.everywhere = namespace, false
+	}
+	routes, err := of.rows(ctx, "")
 	if err != nil {
 		return nil
 	}
 	for i := range routes {
 		name := routes[i].Name
-		if a.everywhere {
+		if strings.Contains(prefix, "/") || a.everywhere {
 			name = routes[i].Namespace + "/" + name
 		}
 		if strings.HasPrefix(name, prefix) {

@@ -61,6 +61,9 @@ func TestStandaloneRoutesAndWhatIsWrongWithThem(t *testing.T) {
 	if out, _, _ := command(t, "", "__complete", "status", "--admin", s.URL, "w"); !strings.HasPrefix(out, "well\n") || strings.Contains(out, "orders") {
 		t.Errorf("completion of w: %q", out)
 	}
+	if out, _, _ := command(t, "", "__complete", "status", "--admin", s.URL, "lab/"); !strings.HasPrefix(out, "lab/well\n") || strings.Contains(out, "orders") {
+		t.Errorf("completion of lab/: %q", out)
+	}
 }
 
 // Nothing is asked where it is not said of which route, or of which proxy.

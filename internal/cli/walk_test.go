@@ -126,6 +126,10 @@ func TestRoutesAndWhatIsWrongWithThem(t *testing.T) {
 	if !strings.HasPrefix(out, "missing\n") || strings.Contains(out, "good") {
 		t.Errorf("completion of m: %q", out)
 	}
+	out, _, _ = command(t, "", "__complete", "status", "--kubeconfig", kubeconfig, "walk/m")
+	if !strings.HasPrefix(out, "walk/missing\n") || strings.Contains(out, "good") {
+		t.Errorf("completion of walk/m: %q", out)
+	}
 }
 
 // Errors say what to do next.
