@@ -87,6 +87,9 @@ func (c *Call) bound() error {
 	}
 	c.Decided.Decider, c.Decided.Backend = word(c.Decided.Decider, deciders()), label(c.Decided.Backend)
 	c.Outcome, c.Status = word(c.Outcome, callOutcomes()), status(c.Status)
+	if c.Lanes == nil {
+		c.Lanes = []Lane{} // as a proxy writes it: JSON has null for none at all
+	}
 	for i := range c.Lanes {
 		if err := c.Lanes[i].bound(); err != nil {
 			return err

@@ -197,6 +197,20 @@ func TestForeignReportsAreBounded(t *testing.T) {
 	}
 }
 
+// Whoever reads a list finds one, though a Pod has left it out: the page draws every call's lanes.
+func TestListsThatAPodLeavesOut(t *testing.T) {
+	t.Parallel()
+	report, err := calls.Read(strings.NewReader(`{"version":1,"calls":[{"id":1},{"id":2,"lanes":null}]}`), "shop", "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range report.Calls {
+		if report.Calls[i].Lanes == nil {
+			t.Errorf("call %d has no list of lanes", report.Calls[i].ID)
+		}
+	}
+}
+
 // FuzzRead: no report of a Pod is read beyond its bounds.
 func FuzzRead(f *testing.F) {
 	f.Add(`{"version":1,"calls":[{"id":1,"lanes":[{"queued":{"fromMs":1},"attempts":[{}]}]}],"backends":[{}]}`)
