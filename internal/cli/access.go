@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ import (
 type access struct {
 	context, kubeconfig, namespace, admin string
 	everywhere                            bool
+	instead                               string // what a command can ask instead of a cluster
 }
 
 // bind adds the flags to a command.
@@ -40,24 +42,30 @@ func (a *access) bindAll(cmd *cobra.Command) {
 
 // bindAdmin adds the flag of a standalone proxy; its text ends with what holds without it.
 func (a *access) bindAdmin(cmd *cobra.Command, without string) {
-	cmd.Flags().StringVar(&a.admin, "admin", "", "URL of a standalone proxy's admin port"+without)
+	cmd.Flags().Var((*adminURL)(&a.admin), "admin", "URL or host:port of a standalone proxy's admin port"+without)
+	a.instead = ", or a standalone proxy by --admin"
 	cmd.MarkFlagsMutuallyExclusive("admin", "context")
 	cmd.MarkFlagsMutuallyExclusive("admin", "kubeconfig")
 }
 
-// oneRoute takes the name of one route. An empty one, as of a variable that is not set, stands for
-// any elsewhere.
-func oneRoute(cmd *cobra.Command, args []string) error {
-	if err := cobra.ExactArgs(1)(cmd, args); err != nil {
-		return fmt.Errorf("%w: name a route, as NAME or NAMESPACE/NAME", err)
+// adminURL is the flag of an admin port: a URL, or host:port as fanoutctl run takes it.
+type adminURL string
+
+func (u *adminURL) String() string { return string(*u) }
+
+func (u *adminURL) Type() string { return "string" }
+
+func (u *adminURL) Set(value string) error {
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
 	}
-	if args[0] == "" {
-		return errNoName
+	to, err := url.Parse(value)
+	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
+		return errors.New("it is neither a URL nor host:port, as http://127.0.0.1:9091 and 127.0.0.1:9091 are")
 	}
+	*u = adminURL(value)
 	return nil
 }
-
-var errNoName = errors.New("name a route, as NAME or NAMESPACE/NAME")
 
 // errNoCluster is the error of commands that need one.
 var errNoCluster = errors.New("no kubeconfig has a current context: name one by KUBECONFIG, --kubeconfig or --context")
@@ -92,7 +100,7 @@ func (a *access) cluster() (*cluster, error) {
 func (a *access) required() (*cluster, error) {
 	c, err := a.cluster()
 	if err == nil && c == nil {
-		err = errNoCluster
+		err = fmt.Errorf("%w%s", errNoCluster, a.instead)
 	}
 	return c, err
 }

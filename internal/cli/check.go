@@ -25,7 +25,7 @@ func newCheck() *cobra.Command {
 		Short: "Say whether Fanout is installed as it should be",
 		Long: "Checks the API server, the CRD, the operator with its Lease, and what proxies run; with --pre, whether Fanout can be installed: the version of " +
 			"Kubernetes, and your rights. A line begins with ok, warn or fail, and has a hint where something is wrong. It ends with 1 where anything failed.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	a.bind(cmd)
 	pre := cmd.Flags().Bool("pre", false, "check whether Fanout can be installed")

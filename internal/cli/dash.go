@@ -35,7 +35,7 @@ func newDash() *cobra.Command {
 			"run. It shows a cluster, that of kubectl's current context or of --context or --kubeconfig, by your own rights: to get and list fanoutroutes, pods and events, " +
 			"to get pods/proxy, and the operator's Lease if it is yours to read. With --admin, or where there is no current context, it shows a standalone proxy, " +
 			"such as that of fanoutctl run. Ctrl-C ends it.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.port, "port", 9092, "port of 127.0.0.1 to serve the page on; 0 for a free one")
@@ -78,7 +78,7 @@ func (o *dashOptions) run(cmd *cobra.Command) error {
 // source is a cluster or a standalone proxy, as with stat.
 func (o *dashOptions) source() (dashboard.Source, error) {
 	if o.admin != "" {
-		return standaloneAt(o.admin)
+		return dashboard.Proxy{Admin: o.admin}, nil
 	}
 	c, err := o.cluster()
 	if err != nil {

@@ -26,7 +26,7 @@ func newDiff() *cobra.Command {
 		Short: "Say what an apply of routes would change",
 		Long: "Compares FanoutRoutes with those of the cluster, by what proxies would do: field by field of the document, backend by backend, and whether Pods would roll. " +
 			"What an operator adds by its flags is left out on both sides. As kubectl diff, it ends with 1 where something would change.",
-		Args: cobra.NoArgs,
+		Args: manifestsOnly,
 	}
 	a.bind(cmd)
 	paths := manifestFlags(cmd)

@@ -24,7 +24,7 @@ func newGet() *cobra.Command {
 		Short: "List routes with the first thing that is wrong with each",
 		Long: "Lists FanoutRoutes as kubectl get does, with the reason of the first condition that is not as it should be, and its message. " +
 			"Where the operator that writes the figures is gone, it says since when they are not written any more. With --admin it lists those of a standalone proxy.",
-		Args: cobra.MaximumNArgs(1),
+		Args: oneRouteOrAll,
 	}
 	a.bindAll(cmd)
 	a.bindAdmin(cmd, "")

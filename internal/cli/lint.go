@@ -15,7 +15,7 @@ func newLint() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint -f PATH",
 		Short: "Check manifests as the API server and the operator would",
-		Args:  cobra.NoArgs,
+		Args:  manifestsOnly,
 	}
 	paths := manifestFlags(cmd)
 	options := compile.Options{}

@@ -21,7 +21,7 @@ func newRender() *cobra.Command {
 		Short: "Print what the operator would make of routes",
 		Long: "Prints the objects that the operator would apply for each FanoutRoute, its ConfigMap with the document first, as YAML and without a cluster. " +
 			"What an operator adds by its flags (such as --deny-cidr, pull secrets, its Lease) is left out.",
-		Args: cobra.NoArgs,
+		Args: manifestsOnly,
 	}
 	paths := manifestFlags(cmd)
 	options := compile.Options{ListenPort: desired.CallsPort}

@@ -59,7 +59,7 @@ func newRun() *cobra.Command {
 			"listens on a free one, and with --watch moves to its own when that is free. " +
 			"Prints a line for each route that is ready or has moved; Ctrl-C drains, a second one ends at once.",
 		Example: "  fanoutctl run -f route.yaml -f secrets.yaml --resolve shop/orders:8080=127.0.0.1:3000",
-		Args:    cobra.NoArgs,
+		Args:    manifestsOnly,
 	}
 	r.paths = manifestFlags(cmd)
 	flags := cmd.Flags()

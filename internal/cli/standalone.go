@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/fanout-operator/fanout/internal/dashboard"
@@ -17,11 +17,7 @@ func (a *access) standaloneRows(ctx context.Context, only string) ([]survey.Row,
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := standaloneAt(a.admin)
-	if err != nil {
-		return nil, err
-	}
-	all, err := proxy.Overview(ctx)
+	all, err := dashboard.Proxy{Admin: a.admin}.Overview(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list routes: %w", err)
 	}
@@ -34,7 +30,11 @@ func (a *access) standaloneRows(ctx context.Context, only string) ([]survey.Row,
 		}
 	}
 	if len(rows) == 0 && only != "" {
-		return nil, unserved(only)
+		served := make([]string, len(all.Routes))
+		for i := range all.Routes {
+			served[i] = all.Routes[i].Namespace + "/" + all.Routes[i].Name
+		}
+		return nil, elsewhere(only, a.admin, served)
 	}
 	return rows, nil
 }
@@ -45,17 +45,15 @@ func (a *access) standaloneWalk(ctx context.Context, name string) (*survey.Walke
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := standaloneAt(a.admin)
-	if err != nil {
-		return nil, err
-	}
-	report, err := proxy.Report(ctx)
+	report, err := dashboard.Proxy{Admin: a.admin}.Report(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var found *stats.RouteReport
+	served := []string{}
 	for i := range report.Routes {
 		r := &report.Routes[i]
+		served = append(served, r.Namespace+"/"+r.Name)
 		if !has(w, r.Namespace, r.Name) {
 			continue
 		}
@@ -65,29 +63,9 @@ func (a *access) standaloneWalk(ctx context.Context, name string) (*survey.Walke
 		found = r
 	}
 	if found == nil {
-		return nil, unserved(name)
+		return nil, elsewhere(name, a.admin, served)
 	}
 	return survey.Standalone(a.admin, report, found), nil
-}
-
-// standaloneAt is the proxy with an admin port at a URL.
-func standaloneAt(admin string) (dashboard.Proxy, error) {
-	return dashboard.Proxy{Admin: admin}, checkURL("--admin", admin)
-}
-
-// checkURL refuses what is none, such as an address without http://.
-func checkURL(flag, text string) error {
-	to, err := url.Parse(text)
-	if err == nil && (to.Scheme == "http" || to.Scheme == "https") && to.Host != "" {
-		return nil
-	}
-	fix := "http://HOST:PORT"
-	if !strings.Contains(text, "://") {
-		if to, err := url.Parse("http://" + text); err == nil && to.Host != "" {
-			fix = "http://" + text
-		}
-	}
-	return fmt.Errorf("%s %q is no URL: write %s", flag, text, fix)
 }
 
 // has reports whether a route is wanted.
@@ -97,13 +75,21 @@ func has(w survey.Wanted, namespace, name string) bool {
 
 func unserved(name string) error { return fmt.Errorf("no proxy serves a route %q", name) }
 
+// maxServed bounds how many routes an error names.
+const maxServed = 8
+
+// elsewhere says what a standalone proxy serves instead of what it was asked for.
+func elsewhere(name, admin string, served []string) error {
+	more := ""
+	if n := len(served) - maxServed; n > 0 {
+		served, more = served[:maxServed], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%w: that at %s serves %s%s", unserved(name), admin, cmp.Or(strings.Join(served, ", "), "none"), more)
+}
+
 // proxyRoutes are what is wanted of a standalone proxy.
 func proxyRoutes(ctx context.Context, admin string, w survey.Wanted) ([]stats.RouteReport, error) {
-	proxy, err := standaloneAt(admin)
-	if err != nil {
-		return nil, err
-	}
-	report, err := proxy.Report(ctx)
+	report, err := dashboard.Proxy{Admin: admin}.Report(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -51,12 +51,20 @@ func TestStandaloneRoutesAndWhatIsWrongWithThem(t *testing.T) {
 		t.Errorf("as JSON: %v %s", err, out)
 	}
 	for _, args := range [][]string{{"status", "none"}, {"get", "none"}} {
-		if _, _, err := command(t, "", append(args, "--admin", s.URL)...); err == nil || err.Error() != `no proxy serves a route "none"` {
+		if _, _, err := command(t, "", append(args, "--admin", s.URL)...); err == nil || err.Error() != `no proxy serves a route "none": that at `+s.URL+` serves shop/orders, lab/well` {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	if _, _, err := command(t, "", "get", "--admin", "http://127.0.0.1:1"); err == nil || !strings.HasPrefix(err.Error(), "list routes: ask proxy") {
+	if _, _, err := command(t, "", "get", "--admin", "127.0.0.1:1"); err == nil || !strings.HasPrefix(err.Error(), "list routes: ask proxy at http://127.0.0.1:1: ") {
 		t.Errorf("nobody is there: %v", err)
+	}
+	if out, _, err := command(t, "", "get", "--admin", strings.TrimPrefix(s.URL, "http://")); err != nil || !strings.Contains(out, "orders") {
+		t.Errorf("by host:port: %v %s", err, out)
+	}
+	for _, none := range []string{"", "http://" + none, "ftp://127.0.0.1:9091", "a b"} {
+		if _, _, err := command(t, "", "get", "--admin", none); err == nil || !strings.Contains(err.Error(), "neither a URL nor host:port") {
+			t.Errorf("%q: %v", none, err)
+		}
 	}
 	if out, _, _ := command(t, "", "__complete", "status", "--admin", s.URL, "w"); !strings.HasPrefix(out, "well\n") || strings.Contains(out, "orders") {
 		t.Errorf("completion of w: %q", out)
@@ -77,17 +85,13 @@ func TestNamesOfOneRoute(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no name for status":        {[]string{"status", ""}, "name a route, as NAME or NAMESPACE/NAME"},
-		"no name for logs":          {[]string{"logs", "", "--kubeconfig", kubeconfig}, "name a route, as NAME or NAMESPACE/NAME"},
-		"a namespace alone":         {[]string{"status", "void/", "--kubeconfig", kubeconfig}, `"void/" is not NAME or NAMESPACE/NAME of a route`},
-		"a namespace for logs":      {[]string{"logs", "void/", "--kubeconfig", kubeconfig}, `"void/" is not NAME or NAMESPACE/NAME of a route`},
-		"an empty namespace":        {[]string{"get", "/orders", "--admin", s.URL}, `"/orders" is not NAME or NAMESPACE/NAME of a route`},
-		"a path":                    {[]string{"stat", "shop/orders/x", "--admin", s.URL}, `"shop/orders/x" is not NAME or NAMESPACE/NAME of a route`},
-		"a name of two routes":      {[]string{"status", "orders", "--admin", s.URL}, `routes of several namespaces are named "orders", such as shop/orders and lab/orders: name one of them so`},
-		"an address for get":        {[]string{"get", "--admin", "127.0.0.1:9091"}, `--admin "127.0.0.1:9091" is no URL: write http://127.0.0.1:9091`},
-		"an address for status":     {[]string{"status", "orders", "--admin", "localhost:9091"}, `--admin "localhost:9091" is no URL: write http://localhost:9091`},
-		"an address for stat":       {[]string{"stat", "--admin", "localhost"}, `--admin "localhost" is no URL: write http://localhost`},
-		"another scheme for a page": {[]string{"dash", "--port", "0", "--admin", "ftp://localhost"}, `--admin "ftp://localhost" is no URL: write http://HOST:PORT`},
+		"no name for status":   {[]string{"status", ""}, "name a route, as NAME or NAMESPACE/NAME: fanoutctl get lists them"},
+		"no name for logs":     {[]string{"logs", "", "--kubeconfig", kubeconfig}, "name a route, as NAME or NAMESPACE/NAME: fanoutctl get lists them"},
+		"a namespace alone":    {[]string{"status", "void/", "--kubeconfig", kubeconfig}, `"void/" is not NAME or NAMESPACE/NAME of a route`},
+		"a namespace for logs": {[]string{"logs", "void/", "--kubeconfig", kubeconfig}, `"void/" is not NAME or NAMESPACE/NAME of a route`},
+		"an empty namespace":   {[]string{"get", "/orders", "--admin", s.URL}, `"/orders" is not NAME or NAMESPACE/NAME of a route`},
+		"a path":               {[]string{"stat", "shop/orders/x", "--admin", s.URL}, `"shop/orders/x" is not NAME or NAMESPACE/NAME of a route`},
+		"a name of two routes": {[]string{"status", "orders", "--admin", s.URL}, `routes of several namespaces are named "orders", such as shop/orders and lab/orders: name one of them so`},
 	} {
 		if _, _, err := command(t, "", row.args...); err == nil || err.Error() != row.want {
 			t.Errorf("%s: %v, want %s", name, err, row.want)

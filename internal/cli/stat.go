@@ -42,7 +42,7 @@ func newStat() *cobra.Command {
 		Long: "Shows a row for each backend, added up over the Pods of a cluster: that of kubectl's current context, by KUBECONFIG or " +
 			"~/.kube/config, or of --context or --kubeconfig, and there of the context's namespace, -n or -A. It takes the rights to " +
 			"list pods and to get pods/proxy. With --admin, or where there is no current context, the row is that of a standalone proxy.",
-		Args: cobra.MaximumNArgs(1),
+		Args: oneRouteOrAll,
 	}
 	flags := cmd.Flags()
 	o.bindAll(cmd)

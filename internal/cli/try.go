@@ -43,12 +43,13 @@ func newTry() *cobra.Command {
 		Long: "Makes one real call to a route and draws a line for each backend: its outcome, and how long it took of the whole. In a cluster it opens a port of one " +
 			"ready proxy, as kubectl port-forward does; with --url it calls whom you name, such as a route of fanoutctl run. The body of the response follows the drawing. " +
 			"It ends with 1 where the call did not succeed.",
-		Args: cobra.MaximumNArgs(1),
+		Args: oneRouteOrAll,
 	}
 	o.bind(cmd)
 	o.complete(cmd)
+	o.instead = ", or what to call by --url"
 	flags := cmd.Flags()
-	flags.StringVar(&o.url, "url", "", "URL to call instead of a route of a cluster")
+	flags.StringVar(&o.url, "url", "", "URL to call instead of a route of a cluster, with its path or with that of --path")
 	flags.StringVar(&o.path, "path", "/", "path and query of the call")
 	flags.StringVarP(&o.method, "request", "X", "", "method (default GET, with --data POST)")
 	flags.StringVarP(&o.data, "data", "d", "", "body of the call; @FILE reads it from a file, @- from standard input")
@@ -66,7 +67,10 @@ func (o *tryOptions) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if (o.url == "") == (name == "") {
-		return errors.New("name either a route or a --url")
+		return errors.New("name either a route of a cluster, or what to call by --url")
+	}
+	if err := o.address(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 	defer cancel()
@@ -100,6 +104,32 @@ func (o *tryOptions) run(cmd *cobra.Command, name string) error {
 	return err
 }
 
+// address makes --url whole: of fanoutctl run one copies what it prints, which has no path, or
+// host:port.
+func (o *tryOptions) address() error {
+	if !strings.HasPrefix(o.path, "/") && !strings.HasPrefix(o.path, "?") {
+		return fmt.Errorf("--path %q does not begin with / or ?", o.path)
+	}
+	if o.url == "" {
+		o.url = "http://route" + o.path
+		return nil
+	}
+	if !strings.Contains(o.url, "://") {
+		o.url = "http://" + o.url
+	}
+	to, err := url.Parse(o.url)
+	switch {
+	case err != nil, to.Host == "", to.Scheme != "http" && to.Scheme != "https":
+		return fmt.Errorf("--url %q is neither a URL nor host:port, as http://127.0.0.1:8080/ and 127.0.0.1:8080 are", o.url)
+	case o.path == "/":
+	case to.RequestURI() != "/":
+		return fmt.Errorf("--url %s has a path or a query already: leave it out there, or leave out --path", o.url)
+	default:
+		o.url = strings.TrimSuffix(o.url, "/") + o.path
+	}
+	return nil
+}
+
 // request is the call without whom it is to.
 func (o *tryOptions) request(ctx context.Context, stdin io.Reader) (*http.Request, error) {
 	body, method := []byte(o.data), o.method
@@ -119,14 +149,7 @@ func (o *tryOptions) request(ctx context.Context, stdin io.Reader) (*http.Reques
 			method = http.MethodPost
 		}
 	}
-	address := o.url
-	if address == "" {
-		address = "http://route" + o.path
-	}
-	if err := o.checkAddress(); err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(string(body)))
+	request, err := http.NewRequestWithContext(ctx, method, o.url, strings.NewReader(string(body)))
 	if err != nil {
 		return nil, fmt.Errorf("make the call: %w", err)
 	}
@@ -134,19 +157,6 @@ func (o *tryOptions) request(ctx context.Context, stdin io.Reader) (*http.Reques
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return request, o.addFields(request)
-}
-
-// checkAddress refuses what would have another path called than is named.
-func (o *tryOptions) checkAddress() error {
-	switch {
-	case o.url == "" && !strings.HasPrefix(o.path, "/") && !strings.HasPrefix(o.path, "?"):
-		return fmt.Errorf("--path %q does not begin with / or ?", o.path)
-	case o.url != "" && o.path != "/":
-		return errors.New("--path is of a route: with --url write it there")
-	case o.url != "":
-		return checkURL("--url", o.url)
-	}
-	return nil
 }
 
 // addFields adds the fields that are named: each as often as it is, and in place of our own.

@@ -53,6 +53,11 @@ func TestTryDrawsACall(t *testing.T) {
 	if !strings.HasPrefix(*asked, "PUT / ") || !strings.HasSuffix(*asked, " body") {
 		t.Errorf("asked %q", *asked)
 	}
+	for _, at := range []string{url, url + "/"} {
+		if _, _, err := command(t, "", "try", "--url", at, "-k", "--path", "/orders?x=2"); err != nil || !strings.HasPrefix(*asked, "GET /orders?x=2 ") {
+			t.Errorf("%s and a path: asked %q, %v", at, *asked, err)
+		}
+	}
 }
 
 func TestTryFails(t *testing.T) {
@@ -66,17 +71,17 @@ func TestTryFails(t *testing.T) {
 		"a refusal":               {[]string{"--url", refused, "-k"}, "Nothing is told of backends", "reported"},
 		"what is no text":         {[]string{"--url", binary, "-k"}, "(2 bytes that are no text)", ""},
 		"a certificate":           {[]string{"--url", binary}, "", "certificate"},
-		"nobody":                  {nil, "", "name either a route or a --url"},
-		"both":                    {[]string{"orders", "--url", binary}, "", "name either a route or a --url"},
-		"an address that is none": {[]string{"--url", "http://a b/"}, "", `--url "http://a b/" is no URL`},
+		"nobody":                  {nil, "", "name either a route of a cluster, or what to call by --url"},
+		"both":                    {[]string{"orders", "--url", binary}, "", "name either a route of a cluster, or what to call by --url"},
+		"two paths":               {[]string{"--url", binary + "/a", "--path", "/b"}, "", "has a path or a query already"},
+		"an address that is none": {[]string{"--url", "http://a b/"}, "", `--url "http://a b/" is neither a URL nor host:port`},
 		"a field":                 {[]string{"--url", binary, "-H", "x"}, "", `--header "x" is not NAME: VALUE`},
 		"a file":                  {[]string{"--url", binary, "-d", "@/none"}, "", "read --data"},
 		"authorities":             {[]string{"--url", binary, "--cacert", "/none"}, "", "read --cacert"},
 		"no authorities":          {[]string{"--url", binary, "--cacert", write(t, "ca", "x")}, "", "has no certificate in PEM"},
 		"an output":               {[]string{"--url", binary, "-o", "yaml"}, "", `output "yaml" is neither text nor json`},
-		"a path beside a URL":     {[]string{"--url", binary, "--path", "/x"}, "", "--path is of a route"},
 		"a path of another host":  {[]string{"void/orders", "--path", "v1/orders"}, "", `--path "v1/orders" does not begin with / or ?`},
-		"a host without a scheme": {[]string{"--url", "127.0.0.1:8080/orders"}, "", `--url "127.0.0.1:8080/orders" is no URL: write http://127.0.0.1:8080/orders`},
+		"another scheme":          {[]string{"--url", "ftp://127.0.0.1/"}, "", `--url "ftp://127.0.0.1/" is neither a URL nor host:port`},
 		"no ready Pod":            {[]string{"void/orders", "--kubeconfig", kubeconfig}, "", `get route void/orders`},
 	} {
 		out, _, err := command(t, "", append([]string{"try"}, row.args...)...)

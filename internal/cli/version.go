@@ -25,7 +25,7 @@ func newVersion() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Say which fanoutctl this is, and of which API",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	output := cmd.Flags().StringP("output", "o", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -145,7 +145,8 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no cluster":           {[]string{"get"}, "no kubeconfig has a current context: name one by KUBECONFIG, --kubeconfig or --context"},
+		"no cluster":           {[]string{"get"}, "no kubeconfig has a current context: name one by KUBECONFIG, --kubeconfig or --context, or a standalone proxy by --admin"},
+		"no cluster to try":    {[]string{"try", "orders"}, "no kubeconfig has a current context: name one by KUBECONFIG, --kubeconfig or --context, or what to call by --url"},
 		"no right":             {[]string{"get", "--kubeconfig", nobody}, "list routes: the cluster role view, bound in the namespace, gives the right: "},
 		"no right to one":      {[]string{"status", "orders", "--kubeconfig", nobody}, "get route shop/orders: the cluster role view"},
 		"no right to its logs": {[]string{"logs", "orders", "--kubeconfig", nobody}, "list the Pods of the route: the cluster role view"},
@@ -154,7 +155,7 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		"an output":            {[]string{"get", "-o", "yaml", "--kubeconfig", kubeconfig}, `output "yaml" is neither table nor json`},
 		"another output":       {[]string{"status", "a", "-o", "yaml", "--kubeconfig", kubeconfig}, `output "yaml" is neither text nor json`},
 		"two namespaces":       {[]string{"status", "a/b", "-n", "c", "--kubeconfig", kubeconfig}, `"a/b" names a namespace, and so does a flag`},
-		"no name":              {[]string{"status", "--kubeconfig", kubeconfig}, "accepts 1 arg(s), received 0"},
+		"no name":              {[]string{"status", "--kubeconfig", kubeconfig}, "name one route, as NAME or NAMESPACE/NAME, not 0: fanoutctl get lists them"},
 	} {
 		_, _, err := command(t, "", row.args...)
 		if err == nil || !strings.HasPrefix(err.Error(), row.want) {
