@@ -71,7 +71,7 @@ func run(ctx context.Context, fanoutctl, samples, admin string, keep bool) error
 		return err
 	}
 	say("what fanoutctl stat says:")
-	stat := exec.CommandContext(ctx, fanoutctl, "stat", "--admin", "http://"+p.admin)
+	stat := exec.CommandContext(ctx, fanoutctl, "stat", "shop/orders", "--admin", "http://"+p.admin)
 	stat.Stdout, stat.Stderr = os.Stdout, os.Stderr
 	if err := stat.Run(); err != nil {
 		return fmt.Errorf("run fanoutctl stat: %w", err)

@@ -43,6 +43,9 @@ func newGet() *cobra.Command {
 		if *output == "json" {
 			return writeJSON(cmd.OutOrStdout(), rows)
 		}
+		if len(rows) == 0 {
+			cmd.PrintErrln("fanoutctl: there is no route; another namespace is named by -n, all by -A")
+		}
 		return writeRows(cmd.OutOrStdout(), rows, a.everywhere || a.admin != "" && a.namespace == "")
 	}
 	return cmd

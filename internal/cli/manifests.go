@@ -238,6 +238,10 @@ func (r *reader) once(f Fault) bool {
 
 func (r *reader) route(f Fault, object map[string]any) {
 	if errs := r.schema.Apply(object); len(errs) > 0 {
+		// a schema's properties are judged in no order
+		slices.SortStableFunc(errs, func(a, b *field.Error) int {
+			return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.ErrorBody(), b.ErrorBody()))
+		})
 		r.refuse(f, errs)
 		return
 	}

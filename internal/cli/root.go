@@ -42,7 +42,7 @@ func New(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 
 // manifestFlags adds -f.
 func manifestFlags(cmd *cobra.Command) *[]string {
-	paths := cmd.Flags().StringArrayP("filename", "f", nil, "file, folder or - with FanoutRoutes, Secrets and ConfigMaps; repeatable")
+	paths := cmd.Flags().StringArrayP("filename", "f", nil, "file, folder with its subfolders, or - for standard input, with FanoutRoutes, Secrets and ConfigMaps; repeatable")
 	cobra.CheckErr(cmd.MarkFlagRequired("filename"))
 	return paths
 }

@@ -36,6 +36,7 @@ type runner struct {
 	schema  *schema.Schema
 	mounted *memory
 	proxy   *proxy.Proxy
+	bad     bool // what was read last has a fault
 	out     io.Writer
 	errOut  io.Writer
 
@@ -243,8 +244,15 @@ func (r *runner) newWatcher(log *slog.Logger) (*proxy.Watcher, error) {
 // reload keeps the last good state where anything is wrong.
 func (r *runner) reload() {
 	m := r.read(strings.NewReader(""))
-	if r.report(m) {
-		return
+	if bad := r.report(m); bad || r.bad {
+		said := "the manifests are good again, and taken over"
+		if bad {
+			said = "the last good manifests are served on"
+		}
+		_, _ = fmt.Fprintln(r.errOut, "fanoutctl:", said)
+		if r.bad = bad; bad {
+			return
+		}
 	}
 	r.mounted.swap(m.mounted)
 	r.proxy.ReloadCredentials([]string{"."})

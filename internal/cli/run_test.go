@@ -202,11 +202,17 @@ func TestWatchTakesGoodEditsAndKeepsTheLastGoodState(t *testing.T) {
 	}
 	save(route("Bad Name"))
 	testkit.Eventually(t, "the bad edit is reported", func() bool { return strings.Contains(r.stderr.String(), "spec.backends[0].name") })
+	testkit.Eventually(t, "it is said what is served meanwhile", func() bool {
+		return strings.Contains(r.stderr.String(), "fanoutctl: the last good manifests are served on\n")
+	})
 	if got := answer(); got != `{"before":1}` {
 		t.Errorf("after a bad edit: %s", got)
 	}
 	save(route("after"))
 	testkit.Eventually(t, "the good edit is served", func() bool { return answer() == `{"after":1}` })
+	if !strings.Contains(r.stderr.String(), "fanoutctl: the manifests are good again, and taken over\n") {
+		t.Errorf("nothing says that it is: %s", r.stderr.String())
+	}
 	save(route("after") + manifest("lab", "more", freePort(t), "  - {name: a, url: '"+one.URL+"'}\n"))
 	r.await(2)
 	if _, body, _ := post(t, r.ready["lab/more"], "{}"); body != `{"a":1}` {
