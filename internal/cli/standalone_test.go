@@ -22,11 +22,14 @@ func TestStandaloneRoutesAndWhatIsWrongWithThem(t *testing.T) {
 		_, _ = fmt.Fprint(w, `{"version":1,"document":"9f3ac1d2aa00bb","ready":true,"refused":"spec.backends[0].url: is none","routes":[
 			{"namespace":"shop","name":"orders","missing":[{"secret":"partner","key":"token","backend":"two","seconds":9}],
 			"windows":{"5m":{"seconds":300,"calls":{"complete":297,"failed":3}}},"backends":[
-				{"name":"one","circuit":"open","lastFailure":{"reason":"status","status":503,"ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"succeeded":70,"failed":{"status":30}}}}},
-				{"name":"two","lastFailure":{"reason":"credential","message":"Secret \"partner\" lacks the key \"token\"","ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"failed":{"credential":300}}}}}]},
+				{"name":"one","circuit":"open","lastFailure":{"reason":"status","status":503,"ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"succeeded":70,"failed":{"status":30},"faulty":30}}}},
+				{"name":"two","lastFailure":{"reason":"credential","message":"Secret \"partner\" lacks the key \"token\"","ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"failed":{"credential":300},"faulty":300}}}}]},
 			{"namespace":"lab","name":"well","windows":{"5m":{"seconds":300,"calls":{"complete":300}}},"backends":[
 				{"name":"one","windows":{"5m":{"seconds":300,"answers":{"succeeded":300}}}},
-				{"name":"two","lastFailure":{"reason":"timeout","message":"while connecting","ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"succeeded":30,"failed":{"timeout":270}}}}}]}]}`)
+				{"name":"two","lastFailure":{"reason":"timeout","message":"while connecting","ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"succeeded":30,"failed":{"timeout":270},"faulty":270}}}},
+				{"name":"three","lastFailure":{"reason":"status","status":401,"refused":true,"ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"failed":{"status":300},"faulty":300}}}},
+				{"name":"four","lastFailure":{"reason":"status","status":404,"ageSeconds":1},"windows":{"5m":{"seconds":300,"answers":{"failed":{"status":300}}}}},
+				{"name":"five","windows":{"5m":{"seconds":300,"answers":{}}}}]}]}`)
 	}))
 	t.Cleanup(s.Close)
 	for name, row := range map[string]struct {

@@ -71,14 +71,7 @@ func ofBackend(of *stats.BackendReport) Backend {
 
 // failure is the last one in a line: status 503, 12s ago.
 func failure(f *stats.Failure) string {
-	text := string(f.Reason)
-	if f.Status != 0 {
-		text += " " + itoa(f.Status)
-	}
-	if f.Message != "" {
-		text += ": " + f.Message
-	}
-	return text + ", " + Age(time.Duration(f.AgeSeconds*float64(time.Second))) + " ago"
+	return Told(f) + ", " + Age(time.Duration(f.AgeSeconds*float64(time.Second))) + " ago"
 }
 
 func (f *Figures) count(outcome, reason string, n uint64) {

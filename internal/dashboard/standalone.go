@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-operator/fanout/internal/calls"
+	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -73,81 +74,6 @@ func (p Proxy) Overview(ctx context.Context) (*Overview, error) {
 	return o, nil
 }
 
-// served is a route as a proxy without an operator has it.
-func served(report *stats.Report, r *stats.RouteReport) Row {
-	row := Row{Namespace: r.Namespace, Name: r.Name, Ready: "True", Reason: "Serving", Backends: well(r)}
-	if !report.Ready {
-		row.Ready, row.Reason, row.Message, row.Bad = "False", "NotServing", "the proxy is not ready for calls; its /readyz says why", true
-	}
-	if len(r.Missing) > 0 {
-		row.Ready, row.Reason, row.Message, row.Bad = "False", "CredentialMissing", Lacks(&r.Missing[0]), true
-	}
-	w := r.Windows.Of(stats.Window5m)
-	f := ofCalls(&w)
-	row.Success, row.Rate = f.Success, f.Rate
-	row.P99 = stats.Short(w.Duration.Quantile(0.99))
-	for i := range r.Backends {
-		switch b := &r.Backends[i]; {
-		case row.Bad || b.Shadow:
-		case b.Circuit == stats.CircuitOpen:
-			row.Reason, row.Message, row.Bad = "CircuitOpen", "the circuit breaker keeps calls from "+b.Name, true
-		case Fails(b):
-			row.Reason, row.Message, row.Bad = "BackendsFailing", b.Name+" fails half of its answers or more", true
-			if b.LastFailure != nil {
-				row.Message += " (" + failure(b.LastFailure) + ")"
-			}
-		}
-	}
-	return row
-}
-
-// Fails reports whether half of the answers of five minutes failed, or more.
-func Fails(b *stats.BackendReport) bool {
-	share, ok := b.Windows.Of(stats.Window5m).Answers.SuccessRate()
-	return ok && share <= 0.5
-}
-
-// well counts backends of which the most answers of the last minutes succeeded.
-func well(r *stats.RouteReport) string {
-	good, known := 0, 0
-	for i := range r.Backends {
-		b := &r.Backends[i]
-		if b.Shadow {
-			continue
-		}
-		known++
-		if b.Circuit != stats.CircuitOpen && !Fails(b) {
-			good++
-		}
-	}
-	return strconv.Itoa(good) + "/" + strconv.Itoa(known)
-}
-
-// Lacks says what a proxy lacks.
-func Lacks(m *stats.MissingKey) string {
-	text := ""
-	switch {
-	case m.Secret != "":
-		text = "Secret " + m.Secret
-	case m.ConfigMap != "":
-		text = "ConfigMap " + m.ConfigMap
-	case m.Issuer != "":
-		text = "keys of issuer " + m.Issuer
-	case m.Audience != "":
-		text = "token for audience " + m.Audience
-	}
-	if m.Key != "" {
-		text += ", key " + m.Key
-	}
-	if m.Backend != "" {
-		text += ", for backend " + m.Backend
-	}
-	if m.Message != "" {
-		text += ": " + m.Message
-	}
-	return text
-}
-
 // Route implements Source.
 func (p Proxy) Route(ctx context.Context, namespace, name string) (*Route, error) {
 	report, err := p.Report(ctx)
@@ -160,8 +86,11 @@ func (p Proxy) Route(ctx context.Context, namespace, name string) (*Route, error
 	}
 	route := &Route{Row: served(report, r), Conditions: []Condition{}, Events: []Event{}, Pods: []Pod{}}
 	route.Windows, route.Backends = FiguresOf(r)
+	for i := range r.Backends {
+		route.Backends[i].State = string(StateOf(r, &r.Backends[i]))
+	}
 	for i := range r.Missing {
-		route.Missing = append(route.Missing, Lacks(&r.Missing[i]))
+		route.Missing = append(route.Missing, rates.Missing(&r.Missing[i]))
 	}
 	return route, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/rates"
 )
 
 // illness says of a backend what it is, and why: its last failure, or what it lacks.
@@ -25,9 +26,10 @@ func lacks(in Input, backend string) string {
 	if in.Seen == nil {
 		return ""
 	}
-	for _, m := range in.Seen.Sum.Missing {
+	for i := range in.Seen.Sum.Missing {
+		m := &in.Seen.Sum.Missing[i]
 		if m.Backend == backend && !m.Stale {
-			line, _ := strings.CutSuffix(missing(m), fmt.Sprintf(" for backend %q", backend))
+			line, _ := strings.CutSuffix(rates.Missing(m), fmt.Sprintf(" for backend %q", backend))
 			return " (" + Cut(line, maxFailure) + ")"
 		}
 	}

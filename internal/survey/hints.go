@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
+	"github.com/fanout-operator/fanout/internal/dashboard"
 )
 
 // next is what to do about what is wrong with a route, what hurts most first. Nothing is to be
@@ -129,6 +130,8 @@ func remedy(b *v1alpha1.BackendStatus) string {
 		return "See that its url, port and certificate are right, and that no NetworkPolicy is between."
 	case reason == "forbiddenAddress":
 		return "Its name leads to an address that no proxy may dial, see docs/security."
+	case reason == "status" && strings.HasSuffix(b.LastFailure.Message, dashboard.Refuses):
+		return "Put a valid one into its Secret; fanoutctl run takes it over with --watch."
 	case reason == "status" && strings.Contains(b.LastFailure.Message, "refuses the credential"):
 		return "Put a valid one into the Secret; proxies see it within about two minutes."
 	}

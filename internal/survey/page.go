@@ -13,6 +13,7 @@ import (
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/dashboard"
+	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
@@ -124,7 +125,7 @@ func addFigures(out *dashboard.Route, found *Walked) {
 	}
 	out.Windows, out.Backends = dashboard.FiguresOf(&sum)
 	for i := range sum.Missing {
-		out.Missing = append(out.Missing, dashboard.Lacks(&sum.Missing[i]))
+		out.Missing = append(out.Missing, rates.Missing(&sum.Missing[i]))
 	}
 	for i := range found.Backends {
 		b := &found.Backends[i]
@@ -144,7 +145,7 @@ func addFigures(out *dashboard.Route, found *Walked) {
 // that status 403 refuses the credential of a Secret.
 func explain(told, known string) string {
 	at := strings.LastIndex(told, ", ")
-	if at < 0 || !strings.HasPrefix(known, told[:at]+": ") {
+	if at < 0 || !strings.HasPrefix(known, strings.TrimSuffix(told[:at], ": "+dashboard.Refuses)+": ") {
 		return told
 	}
 	return known + told[at:]

@@ -19,6 +19,7 @@ func TestLanesSayWhyTheyFailed(t *testing.T) {
 		want  string
 	}{
 		"the same":       {&stats.Failure{Reason: "status", Status: 403, AgeSeconds: 2}, refused, refused + ", 2s ago"},
+		"as proxies say": {&stats.Failure{Reason: "status", Status: 403, Refused: true, AgeSeconds: 2}, refused, refused + ", 2s ago"},
 		"another status": {&stats.Failure{Reason: "status", Status: 500, AgeSeconds: 2}, refused, "status 500, 2s ago"},
 		"a longer one":   {&stats.Failure{Reason: "status", Status: 40, AgeSeconds: 2}, refused, "status 40, 2s ago"},
 		"no news":        {&stats.Failure{Reason: "timeout", AgeSeconds: 90}, "timeout", "timeout, 1m ago"},

@@ -1,20 +1,18 @@
 package survey
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/dashboard"
+	"github.com/fanout-operator/fanout/internal/rates"
 	"github.com/fanout-operator/fanout/internal/stats"
 )
 
 // Standalone is a route as a proxy at an address has it that no operator minds: without
-// conditions and events, and without states but those that follow from what it lacks, from its
-// circuit breakers, and from failures of half of the answers of five minutes.
+// conditions and events. Its backends are judged as an operator judges them that has just begun.
 func Standalone(at string, report *stats.Report, r *stats.RouteReport) *Walked {
 	proxy := PodState{Name: at, State: "Ready", Document: report.Document, Refused: report.Refused, Missing: r.Missing}
 	if !report.Ready {
@@ -27,7 +25,11 @@ func Standalone(at string, report *stats.Report, r *stats.RouteReport) *Walked {
 		found.Next = append(found.Next, "The proxy is not ready for calls: ask it why, curl "+strings.TrimSuffix(at, "/")+"/readyz.")
 	}
 	for i := range r.Missing {
-		found.Next = append(found.Next, "Give the proxy what it lacks: "+dashboard.Lacks(&r.Missing[i])+".")
+		hint := rates.Missing(&r.Missing[i])
+		if r.Missing[i].Issuer == "" {
+			hint += ": mend that in the manifests of fanoutctl run, which takes it over with --watch, or in the proxy's folder"
+		}
+		found.Next = append(found.Next, hint+".")
 	}
 	if report.Refused != "" {
 		found.Next = append(found.Next, "Change the manifests: the proxy goes on with those of before, since it refuses them: "+report.Refused+".")
@@ -47,33 +49,11 @@ func standaloneBackend(r *stats.RouteReport, of *stats.BackendReport) v1alpha1.B
 	share, ok := w.Answers.SuccessRate()
 	b := v1alpha1.BackendStatus{
 		Name: v1alpha1.BackendName(of.Name), SuccessRate: stats.Percent(share, ok), RequestRate: stats.PerSecond(w.Answers.Total(), w.Seconds),
+		State:   dashboard.StateOf(r, of),
 		Latency: &v1alpha1.Latency{P50: stats.Short(w.Duration.Quantile(0.50)), P95: stats.Short(w.Duration.Quantile(0.95)), P99: stats.Short(w.Duration.Quantile(0.99))},
 	}
 	if f := of.LastFailure; f != nil {
-		b.LastFailure = &v1alpha1.LastFailure{Reason: string(f.Reason), Message: told(f), Time: metav1.NewTime(f.Time)}
-	}
-	if dashboard.Fails(of) {
-		b.State = v1alpha1.BackendFailing
-	}
-	for i := range r.Missing {
-		if r.Missing[i].Backend == of.Name && !r.Missing[i].Stale {
-			b.State = v1alpha1.BackendMissingCredential
-		}
-	}
-	if of.Circuit == stats.CircuitOpen {
-		b.State = v1alpha1.BackendOpen
+		b.LastFailure = &v1alpha1.LastFailure{Reason: string(f.Reason), Message: dashboard.Told(f), Time: metav1.NewTime(f.Time)}
 	}
 	return b
-}
-
-// told is a failure in words, as an operator writes it.
-func told(f *stats.Failure) string {
-	text := string(f.Reason)
-	if f.Status != 0 {
-		text += " " + strconv.Itoa(f.Status)
-	}
-	if f.Message != "" {
-		text = fmt.Sprintf("%s: %s", text, f.Message)
-	}
-	return text
 }
