@@ -84,7 +84,7 @@ func elsewhere(name, admin string, served []string) error {
 	if n := len(served) - maxServed; n > 0 {
 		served, more = served[:maxServed], fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("%w: that at %s serves %s%s", unserved(name), admin, cmp.Or(strings.Join(served, ", "), "none"), more)
+	return fmt.Errorf("no proxy serves a route %q: that at %s serves %s%s", name, admin, cmp.Or(strings.Join(served, ", "), "none"), more)
 }
 
 // proxyRoutes are what is wanted of a standalone proxy.
