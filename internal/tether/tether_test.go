@@ -3,6 +3,7 @@ package tether_test
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -149,14 +150,18 @@ func TestAtOnce(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	var alarms tether.Alarms
 	e, values := &counted{}, context.Background()
-	if n := testing.AllocsPerRun(100, func() {
-		c := tether.New(values)
-		alarm := alarms.Set(time.Hour, c, errCut)
-		c.Attach(e)
-		c.Detach(e)
-		alarm.Stop()
-		c.End(nil)
-	}); n > 1.9 { // under the race detector some of the pool is lost
-		t.Errorf("%v allocations", n)
+	fewest := math.Inf(1)
+	for range 5 { // a collection empties the pool, and under the race detector some of it is lost
+		fewest = min(fewest, testing.AllocsPerRun(100, func() {
+			c := tether.New(values)
+			alarm := alarms.Set(time.Hour, c, errCut)
+			c.Attach(e)
+			c.Detach(e)
+			alarm.Stop()
+			c.End(nil)
+		}))
+	}
+	if fewest > 1 {
+		t.Errorf("%v allocations", fewest)
 	}
 }
