@@ -76,13 +76,13 @@ func writeRows(out io.Writer, rows []survey.Row, everywhere bool) error {
 	_, _ = fmt.Fprintln(w, head)
 	for _, r := range rows {
 		if everywhere {
-			_, _ = fmt.Fprint(w, r.Namespace+"\t")
+			_, _ = fmt.Fprint(w, cellText(r.Namespace)+"\t")
 		}
 		message := r.Message
 		if r.Stale != "" {
 			message = "as of " + r.Stale + " ago, the operator is gone. " + message
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, p.cell(shadeOfRow(&r), r.Ready), r.Reason, r.Backends, r.Success, r.P99, r.Rate, r.Age, cellText(message))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cellText(r.Name), p.cell(shadeOfRow(&r), r.Ready), r.Reason, r.Backends, r.Success, r.P99, r.Rate, r.Age, cellText(message))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write routes: %w", err)

@@ -120,3 +120,18 @@ func TestStandaloneProxyThatIsNotReady(t *testing.T) {
 		t.Errorf("get: %v\n%s", err, out)
 	}
 }
+
+// A proxy that is no better known than its address does nothing to a terminal by the names it tells.
+func TestNamesOfAStandaloneProxyAreWordsAlone(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"version":1,"ready":true,"routes":[{"namespace":"sh\u001b[2Jop","name":"or\u001b[2Jders\n","backends":[{"name":"o\tne\u202e"}]}]}`)
+	}))
+	t.Cleanup(s.Close)
+	for _, args := range [][]string{{"get"}, {"stat"}, {"status", "or\x1b[2Jders\n"}} {
+		out, _, _ := command(t, "", append(args, "--admin", s.URL)...)
+		if strings.ContainsAny(out, "\x1b\u202e\t") || !strings.Contains(out, "or[2Jders") {
+			t.Errorf("%v: %q", args, out)
+		}
+	}
+}

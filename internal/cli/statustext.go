@@ -28,7 +28,7 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 		if b.LastFailure != nil {
 			failure = cellText(b.LastFailure.Message)
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, p.cell(shadeOfState(b.State), string(b.State)), b.SuccessRate, b.RequestRate, p99, failure)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cellText(string(b.Name)), p.cell(shadeOfState(b.State), string(b.State)), b.SuccessRate, b.RequestRate, p99, failure)
 	}
 	section(w, len(f.Pods), proxies+"\t"+p.cell(plain, "STATE")+"\tRESTARTS\tDOCUMENT\tLACKS")
 	for i := range f.Pods {
@@ -55,7 +55,7 @@ func writeWalked(out io.Writer, f *survey.Walked) error {
 
 // writeHead says which route it is, and returns what its proxies are: Pods, or one without a cluster.
 func writeHead(w io.Writer, f *survey.Walked) (proxies string) {
-	head := []string{fmt.Sprintf("FanoutRoute %s/%s", f.Namespace, f.Name)}
+	head := []string{fmt.Sprintf("FanoutRoute %s/%s", cellText(f.Namespace), cellText(f.Name))}
 	proxies = "PROXY"
 	if f.Generation > 0 {
 		head = append(head, fmt.Sprintf("generation %d, age %s", f.Generation, f.Age))

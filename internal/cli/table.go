@@ -21,7 +21,7 @@ func writeTable(out io.Writer, routes []stats.RouteReport, window string) error 
 			b := r.Backends[j].Windows.Of(window)
 			rate, ok := b.Answers.SuccessRate()
 			_, _ = fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%s\n",
-				r.Namespace, r.Name, r.Backends[j].Name, stats.Percent(rate, ok),
+				cellText(r.Namespace), cellText(r.Name), cellText(r.Backends[j].Name), stats.Percent(rate, ok),
 				stats.PerSecond(b.Answers.Total(), b.Seconds),
 				stats.Short(b.Duration.Quantile(0.50)), stats.Short(b.Duration.Quantile(0.95)), stats.Short(b.Duration.Quantile(0.99)),
 				b.Answers.Succeeded, p.count(red, b.Answers.FailedTotal()), p.count(yellow, b.Answers.RejectedTotal()), b.Answers.Canceled, b.Answers.Skipped,

@@ -17,14 +17,14 @@ export class Poll {
     const heard = await this.hear(this.asking.signal);
     if (this.stopped) return;
     this.error = heard.error;
+    this.asking = null;
+    this.soon(this.every); // whatever becomes of this answer where it is drawn
     if (!heard.error) {
       this.at = Date.now();
       this.tell(heard.value);
     } else if (this.fail) {
       this.fail(heard.error);
     }
-    this.asking = null;
-    this.soon(this.every);
   }
 
   // hear is what the server says, or why nothing is known.
