@@ -28,19 +28,12 @@ func reach(t testing.TB, url string, modify ...func(*routeconfig.Backend)) *Back
 // reachWith is reach with Secrets.
 func reachWith(t testing.TB, url string, store *creds.Store, modify ...func(*routeconfig.Backend)) *Backend {
 	t.Helper()
-	return reachBy(t, url, StateOptions{Store: store}, modify...)
-}
-
-// reachBy is reach with options of its State.
-func reachBy(t testing.TB, url string, o StateOptions, modify ...func(*routeconfig.Backend)) *Backend {
-	t.Helper()
 	config := routeconfig.Backend{Name: "one", URL: url, Timeout: testkit.Span(10 * time.Second), MaxResponseSize: 1 << 10}
 	config.Request.Path = routeconfig.PathURL
 	for _, m := range modify {
 		m(&config)
 	}
-	o.Namespace, o.Config, o.Dialer = "shop", &config, dial.New(dial.Options{AllowLoopback: true})
-	state := NewState(o)
+	state := NewState(StateOptions{Namespace: "shop", Config: &config, Store: store, Dialer: dial.New(dial.Options{AllowLoopback: true})})
 	t.Cleanup(state.Close)
 	expressions, err := compiler()
 	if err != nil {
