@@ -182,7 +182,10 @@ func (x *exchange) send(r *http.Request, first []byte, rest int64) error {
 func (x *exchange) sendRest(r *http.Request, head []byte, rest int64) {
 	defer closeBody(r)
 	var n int64
-	_, err := x.conn.options.Conn.Write(head)
+	var err error
+	if len(head) > 0 {
+		_, err = x.conn.options.Conn.Write(head)
+	}
 	if err == nil {
 		n, err = io.Copy(x.conn.options.Conn, r.Body)
 	}
