@@ -104,10 +104,10 @@ func (a *appliedIntents) set(kind string, to applied) {
 	a.last[kind] = to
 }
 
-func digest(value any) (sum, error) {
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		return sum{}, fmt.Errorf("encode: %w", err)
+// digest encodes a value, and says by which hash what was applied is known again.
+func digest(value any) (encoded []byte, of sum, err error) {
+	if encoded, err = json.Marshal(value); err != nil {
+		return nil, sum{}, fmt.Errorf("encode: %w", err)
 	}
-	return sha256.Sum256(encoded), nil
+	return encoded, sha256.Sum256(encoded), nil
 }

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,11 +45,10 @@ func (r *RouteReconciler) apply(ctx context.Context, s *scope) error {
 func (r *RouteReconciler) applyChild(
 	ctx context.Context, s *scope, kind childKind, intent runtime.ApplyConfiguration, live client.Object,
 ) error {
-	encoded, err := json.Marshal(intent)
+	encoded, wanted, err := digest(intent)
 	if err != nil {
-		return fmt.Errorf("encode %s of %s: %w", kind.name, s.key, err)
+		return fmt.Errorf("%s of %s: %w", kind.name, s.key, err)
 	}
-	wanted := sum(sha256.Sum256(encoded))
 	var unread error
 	if live != nil && !asleep(s, live) {
 		var stands bool

@@ -24,7 +24,10 @@ func Slim(kind string, object client.Object) {
 }
 
 // Digest names a content.
-func Digest(of any) ([32]byte, error) { return digest(of) }
+func Digest(of any) ([32]byte, error) {
+	_, sum, err := digest(of)
+	return sum, err
+}
 
 // SlimPod makes a Pod what the cache keeps of it.
 func SlimPod(pod client.Object) { slimPod(pod) }

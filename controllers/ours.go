@@ -60,7 +60,8 @@ func (k childKind) ours(object client.Object) (sum, error) {
 			return sum{}, fmt.Errorf("extract: %w", err)
 		}
 	}
-	return digest(intent)
+	_, of, err := digest(intent)
+	return of, err
 }
 
 // applies reports whether an entry is of what we have applied.
