@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/fanout-operator/fanout/internal/fanout"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -158,7 +157,7 @@ func label(name string) string {
 // rule is a text on one line, without what controls a terminal or the direction of writing.
 func rule(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if stats.Controls(r) {
 			return -1
 		}
 		return r

@@ -56,15 +56,23 @@ func (u *adminURL) String() string { return string(*u) }
 func (u *adminURL) Type() string { return "string" }
 
 func (u *adminURL) Set(value string) error {
-	if !strings.Contains(value, "://") {
-		value = "http://" + value
+	if whole, to := readURL(value); to != nil {
+		*u = adminURL(whole)
+		return nil
 	}
-	to, err := url.Parse(value)
+	return errors.New("it is neither a URL nor host:port, as http://127.0.0.1:9091 and 127.0.0.1:9091 are")
+}
+
+// readURL makes a URL of one, or of host:port; nil where it is neither.
+func readURL(text string) (whole string, to *url.URL) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	to, err := url.Parse(text)
 	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-		return errors.New("it is neither a URL nor host:port, as http://127.0.0.1:9091 and 127.0.0.1:9091 are")
+		return text, nil
 	}
-	*u = adminURL(value)
-	return nil
+	return text, to
 }
 
 // errNoCluster is the error of commands that need one.

@@ -116,7 +116,7 @@ type lines struct {
 func (l *lines) tell(cmd *cobra.Command, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	cmd.PrintErrln("fanoutctl:", linesText(err.Error()))
+	tellError(cmd, err)
 }
 
 func (l *lines) write(pod string, line []byte) error {

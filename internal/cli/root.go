@@ -57,7 +57,7 @@ func Main(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !errors.Is(err, ErrReported) {
-		root.PrintErrln("fanoutctl:", linesText(err.Error()))
+		tellError(root, err)
 	}
 	if err != nil {
 		return 1

@@ -73,7 +73,8 @@ func has(w survey.Wanted, namespace, name string) bool {
 	return (w.Namespace == "" || w.Namespace == namespace) && (w.Name == "" || w.Name == name)
 }
 
-func unserved(name string) error { return fmt.Errorf("no proxy serves a route %q", name) }
+// unserved says that nobody serves a route, and what else there is to say.
+func unserved(name, more string) error { return fmt.Errorf("no proxy serves a route %q%s", name, more) }
 
 // maxServed bounds how many routes an error names.
 const maxServed = 8
@@ -84,7 +85,7 @@ func elsewhere(name, admin string, served []string) error {
 	if n := len(served) - maxServed; n > 0 {
 		served, more = served[:maxServed], fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("no proxy serves a route %q: that at %s serves %s%s", name, admin, cmp.Or(strings.Join(served, ", "), "none"), more)
+	return unserved(name, fmt.Sprintf(": that at %s serves %s%s", admin, cmp.Or(strings.Join(served, ", "), "none"), more))
 }
 
 // proxyRoutes are what is wanted of a standalone proxy.

@@ -94,7 +94,7 @@ func (o *statOptions) again(cmd *cobra.Command, only string) error {
 			err = o.show(cmd, only, routes, note)
 		}
 		if err != nil {
-			cmd.PrintErrln("fanoutctl:", linesText(err.Error()))
+			tellError(cmd, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -125,10 +125,10 @@ func (o *statOptions) ask(cmd *cobra.Command, only string) (routes []stats.Route
 
 func (o *statOptions) show(cmd *cobra.Command, only string, routes []stats.RouteReport, note error) error {
 	if note != nil {
-		cmd.PrintErrln("fanoutctl:", linesText(note.Error()))
+		tellError(cmd, note)
 	}
 	if len(routes) == 0 && only != "" {
-		return unserved(only)
+		return unserved(only, "")
 	}
 	if o.output == "table" {
 		return writeTable(cmd.OutOrStdout(), routes, o.window)

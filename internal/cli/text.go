@@ -3,10 +3,14 @@ package cli
 import (
 	"strings"
 	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-operator/fanout/internal/stats"
 )
 
-// controls reports whether a character does something to a terminal, or to the direction of writing.
-func controls(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+// tellError tells an error beside what a command prints.
+func tellError(cmd *cobra.Command, err error) { cmd.PrintErrln("fanoutctl:", linesText(err.Error())) }
 
 // cellText is what others have written as a cell of a table has it: on one line, since tabs and ends
 // of lines are text/tabwriter's own.
@@ -15,7 +19,7 @@ func cellText(text string) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case controls(r):
+		case stats.Controls(r):
 			return -1
 		}
 		return r
@@ -26,7 +30,7 @@ func cellText(text string) string {
 // linesText is what others have written, in the lines that it has.
 func linesText(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if controls(r) && r != '\n' && r != '\t' {
+		if stats.Controls(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r

@@ -114,12 +114,10 @@ func (o *tryOptions) address() error {
 		o.url = "http://route" + o.path
 		return nil
 	}
-	if !strings.Contains(o.url, "://") {
-		o.url = "http://" + o.url
-	}
-	to, err := url.Parse(o.url)
+	whole, to := readURL(o.url)
+	o.url = whole
 	switch {
-	case err != nil, to.Host == "", to.Scheme != "http" && to.Scheme != "https":
+	case to == nil:
 		return fmt.Errorf("--url %q is neither a URL nor host:port, as http://127.0.0.1:8080/ and 127.0.0.1:8080 are", o.url)
 	case o.path == "/":
 	case to.RequestURI() != "/":

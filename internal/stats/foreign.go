@@ -275,12 +275,15 @@ func only[W ~string](counts map[W]uint64, known func(W) bool, other W) map[W]uin
 	return out
 }
 
-// cut returns the beginning of a text, whole characters and none that control a terminal,
-// on which it may be shown, or the direction of what stands there. It keeps nothing of the
-// rest in memory.
+// Controls reports whether a character does something to a terminal, on which it may be shown, or to
+// the direction of what stands there.
+func Controls(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+
+// cut returns the beginning of a text, whole characters and none that Controls. It keeps
+// nothing of the rest in memory.
 func cut(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if Controls(r) {
 			return -1
 		}
 		return r
