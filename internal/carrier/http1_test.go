@@ -1,8 +1,6 @@
 package carrier_test
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +8,7 @@ import (
 
 	"github.com/fanout-operator/fanout/internal/carrier"
 	"github.com/fanout-operator/fanout/internal/dial"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/routeconfig"
 	"github.com/fanout-operator/fanout/internal/testkit/nethttp"
 )
@@ -54,8 +53,8 @@ func TestHTTP1GoesOneWay(t *testing.T) {
 		var keepers []*asked
 		c := carrier.New(carrier.Options{
 			Base: &url.URL{Scheme: row.scheme, Host: s.Listener.Addr().String()}, Dialer: dial.New(dial.Options{AllowLoopback: true}), Protocol: row.protocol, Secure: secure,
-			HTTP1: func(connect func(context.Context) (net.Conn, error)) carrier.Keeper {
-				keepers = append(keepers, &asked{Keeper: nethttp.New(connect)})
+			HTTP1: func(o h1.Options) carrier.Keeper {
+				keepers = append(keepers, &asked{Keeper: nethttp.New(o)})
 				return keepers[len(keepers)-1]
 			},
 		})

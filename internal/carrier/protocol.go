@@ -22,9 +22,9 @@ type Keeper interface {
 	CloseIdleConnections()
 }
 
-// HTTP1 makes a Keeper that speaks HTTP/1.1 over connections made by connect, which are secured
-// where they are to be. Whoever asks is told of the connection by tether.Observe.
-type HTTP1 func(connect func(context.Context) (net.Conn, error)) Keeper
+// HTTP1 makes a Keeper that speaks HTTP/1.1, as h1.New does: Dial's connections are secured where they
+// are to be. Whoever asks is told of the connection by tether.Observe.
+type HTTP1 func(h1.Options) Keeper
 
 const (
 	// maxConnections bounds those to a server; requests beyond wait for one.
@@ -67,12 +67,13 @@ func (o *Options) newPool(connect func(context.Context) (net.Conn, error)) *h2.P
 
 // newKept speaks HTTP/1.1 over the connections that are made for it.
 func (o *Options) newKept(connect func(context.Context) (net.Conn, error)) Keeper {
-	if o.HTTP1 != nil {
-		return o.HTTP1(connect)
-	}
-	return h1.New(h1.Options{
+	options := h1.Options{
 		Dial: connect, Pause: o.Dialer.Pause, MaxConnections: maxConnections, MaxIdle: idlePerBackend, IdleTimeout: idleTimeout, MaxResponseHeader: maxResponseHeader,
-	})
+	}
+	if o.HTTP1 != nil {
+		return o.HTTP1(options)
+	}
+	return h1.New(options)
 }
 
 // negotiated speaks what TLS agrees on (ALPN, RFC 7301). That is known for each connection

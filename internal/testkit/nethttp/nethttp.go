@@ -8,23 +8,23 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"time"
 
 	"github.com/fanout-operator/fanout/internal/carrier"
+	"github.com/fanout-operator/fanout/internal/h1"
 	"github.com/fanout-operator/fanout/internal/tether"
 )
 
 // transport tells of its connections as ours does.
 type transport struct{ *http.Transport }
 
-// New is a carrier.HTTP1, with the bounds that ours has in package carrier.
-func New(connect func(context.Context) (net.Conn, error)) carrier.Keeper {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx) }
+// New is a carrier.HTTP1.
+func New(o h1.Options) carrier.Keeper {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return o.Dial(ctx) }
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	return transport{&http.Transport{
 		DialContext: dial, DialTLSContext: dial, Protocols: protocols, DisableCompression: true,
-		MaxConnsPerHost: 1024, MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
+		MaxConnsPerHost: o.MaxConnections, MaxIdleConnsPerHost: o.MaxIdle, IdleConnTimeout: o.IdleTimeout, MaxResponseHeaderBytes: int64(o.MaxResponseHeader),
 	}}
 }
 
