@@ -7,9 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"unsafe"
+
+	"github.com/fanout-operator/fanout/hack/netns"
 )
 
 // Everybody has an address of their own, of those for measuring (RFC 2544, appendix C.2.2):
@@ -33,17 +34,7 @@ func within(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, self, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
-	// The signal comes with the end of the thread that forks, not of the process (prctl(2)):
-	// this one stays until the program has ended.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := cmd.Run(); err != nil {
+	if _, err := netns.Run(cmd); err != nil {
 		return fmt.Errorf("measure in a network of its own (where this is not permitted: as root): %w", err)
 	}
 	return nil

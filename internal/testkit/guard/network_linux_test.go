@@ -7,9 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"testing"
+
+	"github.com/fanout-operator/fanout/hack/netns"
 )
 
 // inside says to the test's program that it is in a network of its own already.
@@ -27,20 +28,11 @@ func within(t *testing.T, name string) (output string, made bool) {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
-	// The signal comes with the end of the thread that forks, not of the process (prctl(2)),
-	// and threads of package bulk end: this one stays until the program has ended.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	made, err = netns.Run(cmd)
+	if !made {
 		return err.Error(), false
 	}
-	if err := cmd.Wait(); err != nil {
+	if err != nil {
 		t.Errorf("in a network of its own: %v", err)
 	}
 	return said.String(), true
