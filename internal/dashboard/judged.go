@@ -57,10 +57,8 @@ func illnesses(r *stats.RouteReport) (ill []string, known int) {
 
 // StateOf judges a backend as the operator does, which remembers how it was before.
 func StateOf(r *stats.RouteReport, b *stats.BackendReport) v1alpha1.BackendState {
-	for i := range r.Missing {
-		if r.Missing[i].Backend == b.Name && !r.Missing[i].Stale {
-			return v1alpha1.BackendMissingCredential
-		}
+	if rates.MissingOf(r.Missing, b.Name) != nil {
+		return v1alpha1.BackendMissingCredential
 	}
 	return rates.Judge(b, "")
 }
@@ -69,16 +67,4 @@ func StateOf(r *stats.RouteReport, b *stats.BackendReport) v1alpha1.BackendState
 const Refuses = "it refuses the credential that it is shown"
 
 // Told is a failure in words, as an operator writes it.
-func Told(f *stats.Failure) string {
-	text := string(f.Reason)
-	if f.Status != 0 {
-		text += " " + strconv.Itoa(f.Status)
-	}
-	switch {
-	case f.Message != "":
-		text += ": " + f.Message
-	case f.Refused:
-		text += ": " + Refuses
-	}
-	return text
-}
+func Told(f *stats.Failure) string { return rates.Told(f, Refuses) }

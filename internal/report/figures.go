@@ -100,10 +100,8 @@ func backend(in Input, spec *v1alpha1.Backend, before *v1alpha1.BackendStatus) v
 			out.LastFailure = lastFailure(b.LastFailure, spec.Authentication)
 		}
 	}
-	for _, m := range in.Seen.Sum.Missing {
-		if m.Backend == string(name) && !m.Stale {
-			out.State = v1alpha1.BackendMissingCredential
-		}
+	if rates.MissingOf(in.Seen.Sum.Missing, string(name)) != nil {
+		out.State = v1alpha1.BackendMissingCredential
 	}
 	if keeps(before, &out) {
 		out.LastFailure = before.LastFailure
@@ -133,19 +131,11 @@ func lastFailure(f *stats.Failure, shown *v1alpha1.BackendAuthentication) *v1alp
 	if f == nil {
 		return nil
 	}
-	reason := Cut(string(f.Reason), 32)
-	message := reason
-	if f.Status != 0 {
-		message = fmt.Sprintf("%s %d", reason, f.Status)
+	refuses := ""
+	if secret := secretOf(shown); secret != "" {
+		refuses = fmt.Sprintf("it refuses the credential of Secret %q", secret)
 	}
-	switch secret := secretOf(shown); {
-	case f.Message != "":
-		message += ": " + f.Message
-	case f.Refused && secret != "":
-		message += fmt.Sprintf(": it refuses the credential of Secret %q", secret)
-	}
-	message = Cut(message, maxFailure)
-	return &v1alpha1.LastFailure{Reason: reason, Message: message, Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
+	return &v1alpha1.LastFailure{Reason: Cut(string(f.Reason), 32), Message: Cut(rates.Told(f, refuses), maxFailure), Time: metav1.NewTime(f.Time.UTC().Truncate(time.Second))}
 }
 
 // maxFailure is the longest message of a failure, in bytes.

@@ -26,14 +26,12 @@ func lacks(in Input, backend string) string {
 	if in.Seen == nil {
 		return ""
 	}
-	for i := range in.Seen.Sum.Missing {
-		m := &in.Seen.Sum.Missing[i]
-		if m.Backend == backend && !m.Stale {
-			line, _ := strings.CutSuffix(rates.Missing(m), fmt.Sprintf(" for backend %q", backend))
-			return " (" + Cut(line, maxFailure) + ")"
-		}
+	m := rates.MissingOf(in.Seen.Sum.Missing, backend)
+	if m == nil {
+		return ""
 	}
-	return ""
+	line, _ := strings.CutSuffix(rates.Missing(m), fmt.Sprintf(" for backend %q", backend))
+	return " (" + Cut(line, maxFailure) + ")"
 }
 
 func because(b *v1alpha1.BackendStatus) string {

@@ -2,6 +2,7 @@ package rates
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/fanout-operator/fanout/api/v1alpha1"
 	"github.com/fanout-operator/fanout/internal/stats"
@@ -26,6 +27,16 @@ func MissingReason(list []stats.MissingKey) string {
 		}
 	}
 	return reason
+}
+
+// MissingOf is the first of what keeps a backend from having its credential; nil for nothing.
+func MissingOf(list []stats.MissingKey, backend string) *stats.MissingKey {
+	for i := range list {
+		if m := &list[i]; m.Backend == backend && !m.Stale {
+			return m
+		}
+	}
+	return nil
 }
 
 // Missing says what a proxy lacks, for which backend or field.
@@ -57,4 +68,20 @@ func Missing(m *stats.MissingKey) string {
 		line += " (" + m.Field + ")"
 	}
 	return line
+}
+
+// Told is a failure in words: reason and status, and why; refuses is said of a status that is about the
+// credential, and nothing where it is empty.
+func Told(f *stats.Failure, refuses string) string {
+	text := string(f.Reason)
+	if f.Status != 0 {
+		text += " " + strconv.Itoa(f.Status)
+	}
+	switch {
+	case f.Message != "":
+		text += ": " + f.Message
+	case f.Refused && refuses != "":
+		text += ": " + refuses
+	}
+	return text
 }
